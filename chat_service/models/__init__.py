@@ -1,0 +1,1 @@
+"""Language models behind one small protocol: a prompt in, a stream of text out."""

@@ -1,0 +1,142 @@
+"""The one seam between conversations and language models.
+
+A backend is anything with `stream(prompt)`; it is named in `MODEL_BACKEND=package.module:factory`, where
+`factory(settings: Settings, endpoint: Endpoint) -> ChatModel`. It never retries by itself: the durable turn
+decides when a call is made again, so that a person can stop it and a crash cannot double it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, Protocol
+
+from pydantic import SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image for a model that can see: `data` is base64, or `url` points at it."""
+
+    media_type: str
+    data: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptMessage:
+    """One message as the model gets it."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+    images: tuple[Image, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What one call of a model is made of. `model` overrides the endpoint's default (a persona may)."""
+
+    messages: tuple[PromptMessage, ...]
+    temperature: float | None = None
+    max_output_tokens: int | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The provider's own figures, in tokens."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """A piece of the answer, in order."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last event of every complete stream. `reason` is the provider's (`stop`, `length`, …)."""
+
+    model: str
+    reason: str = "stop"
+    usage: Usage | None = None
+
+
+ModelEvent = TextDelta | Finished
+
+
+class Failure(StrEnum):
+    """What kind of failure a model call met, which decides what happens next."""
+
+    RETRY = "retry"  # connection errors, 408, 409, 429, 5xx, a stalled or broken stream: try again
+    TOO_LONG = "too_long"  # the context does not fit: trim and try again
+    PERMANENT = "permanent"  # 400, 401, 403, 404, 422: only a person can change it
+
+
+class ModelError(Exception):
+    """A model call that failed.
+
+    Attributes:
+        failure: what kind.
+        message: one line for the person who can act on it; never a stack trace, never a secret.
+        retry_after: seconds the provider asked to wait (`Retry-After`), or None.
+        context_tokens: the model's context size in tokens, where a TOO_LONG error names it.
+        prompt_tokens: the size of the refused prompt in tokens, where a TOO_LONG error names it.
+    """
+
+    def __init__(
+        self,
+        failure: Failure,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        context_tokens: int | None = None,
+        prompt_tokens: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.failure = failure
+        self.message = message
+        self.retry_after = retry_after
+        self.context_tokens = context_tokens
+        self.prompt_tokens = prompt_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a model is reached. A backend that is no HTTP endpoint may ignore `base_url` and `api_key`."""
+
+    base_url: str | None
+    api_key: SecretStr | None
+    model: str | None
+
+
+class ChatModel(Protocol):
+    """A language model. One instance serves all turns of the process, side by side."""
+
+    def stream(self, prompt: Prompt) -> AsyncIterator[ModelEvent]:
+        """Answer `prompt`: text deltas, then exactly one `Finished`.
+
+        Closing the iterator early (a stop) must end the provider's generation.
+
+        Raises:
+            ModelError: whatever went wrong, sorted. Text already yielded stays valid.
+        """
+        ...
+
+    async def check(self) -> str:
+        """Reach the model without spending tokens and say in one line what answers (for `threadwell doctor`).
+
+        Raises:
+            ModelError: when it cannot be used as configured.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give connections back; called once, at the end of the process."""
+        ...

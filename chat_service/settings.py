@@ -1,0 +1,123 @@
+"""Every setting of the deployment, read once from the environment or `.env`.
+
+Names are the upper-case field names (`web_port` is `WEB_PORT`); `.env.example` lists them all, and a test
+holds the two together. An empty value counts as not set, so that `KEY=` in a `.env` does what it looks like.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Burst = Literal["each", "together"]
+
+
+class Settings(BaseSettings):
+    """The deployment's settings.
+
+    Raises:
+        pydantic.ValidationError: when a value cannot be read; the CLI turns it into one line per mistake.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, protected_namespaces=()
+    )
+
+    # --- model ---------------------------------------------------------------------------------------------
+    openai_api_key: SecretStr | None = None
+    openai_base_url: str | None = None
+    openai_model: str | None = None
+    fallback_api_key: SecretStr | None = None
+    fallback_base_url: str | None = None
+    fallback_model: str | None = None
+    model_backend: str = "chat_service.models.openai:create"
+    model_images: bool = False
+    model_context_tokens: int = Field(default=8192, ge=512)
+    model_max_output_tokens: int = Field(default=1024, ge=16)
+    model_temperature: float = Field(default=0.7, ge=0, le=2)
+    model_stall_seconds: float = Field(default=60, gt=0)
+    model_max_attempts: int = Field(default=5, ge=1)
+    local_model: str = "on"
+    system_prompt: str = (
+        "You are a helpful assistant in a chat. Answer in the language of the question, clearly and briefly."
+    )
+    personas_file: Path | None = None
+    persona: str = "default"
+
+    # --- conversations -------------------------------------------------------------------------------------
+    burst: Burst | None = None
+    burst_pause_seconds: float = Field(default=0.6, ge=0, le=10)
+    turn_inactivity_seconds: float = Field(default=3600, ge=0)
+
+    # --- restate -------------------------------------------------------------------------------------------
+    restate_ingress_url: str | None = None
+    restate_admin_url: str | None = None
+    restate_data_dir: Path = Path(".threadwell/restate")
+    restate_server_binary: Path | None = None
+    restate_identity_key: str | None = None
+
+    # --- ports: the engine and the chat service listen on loopback only ---------------------------------------
+    web_host: str = "127.0.0.1"
+    web_port: int = Field(default=8000, ge=0, le=65535)
+    chat_service_host: str = "127.0.0.1"
+    chat_service_port: int = Field(default=9080, ge=0, le=65535)
+    chat_service_url: str | None = None
+    restate_ingress_port: int = Field(default=8080, ge=0, le=65535)
+    restate_admin_port: int = Field(default=9070, ge=0, le=65535)
+    restate_node_port: int = Field(default=5122, ge=0, le=65535)
+
+    # --- web page ------------------------------------------------------------------------------------------
+    web_access_token: SecretStr | None = None
+    web_auth_header: str | None = None
+    web_trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    web_published_on_loopback: bool = False
+
+    # --- operation -----------------------------------------------------------------------------------------
+    live_bus_url: str = "memory"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    threadwell_cache_dir: Path | None = None
+
+    @field_validator("web_trusted_proxies", mode="before")
+    @classmethod
+    def _split_proxies(cls, value: object) -> object:
+        """Accept `10.0.0.1, 10.1.0.0/16`, the way people write lists in a `.env`."""
+        if isinstance(value, str):
+            return tuple(ip_network(part.strip(), strict=False) for part in value.split(",") if part.strip())
+        return value
+
+    @cached_property
+    def ingress_url(self) -> str:
+        """Where Restate takes calls, without a trailing slash."""
+        return (self.restate_ingress_url or f"http://127.0.0.1:{self.restate_ingress_port}").rstrip("/")
+
+    @cached_property
+    def admin_url(self) -> str:
+        """Restate's admin API and playground, without a trailing slash."""
+        return (self.restate_admin_url or f"http://127.0.0.1:{self.restate_admin_port}").rstrip("/")
+
+    @cached_property
+    def embeds_engine(self) -> bool:
+        """Whether `threadwell up` runs its own Restate server: yes, unless one is named."""
+        return self.restate_ingress_url is None and self.restate_admin_url is None
+
+    @cached_property
+    def embeds_model(self) -> bool:
+        """Whether the embedded local model answers: when nothing else is configured and it is not off."""
+        configured = self.openai_api_key or self.openai_base_url or self.openai_model
+        own_backend = self.model_backend != "chat_service.models.openai:create"
+        return not configured and not own_backend and self.local_model.lower() != "off"
+
+    @cached_property
+    def web_is_loopback(self) -> bool:
+        """Whether the page is bound to this machine alone."""
+        if self.web_host == "localhost":
+            return True
+        try:
+            return ip_address(self.web_host).is_loopback
+        except ValueError:
+            return False
