@@ -1,0 +1,154 @@
+"""What the model sees of a conversation: pure functions from messages to a prompt.
+
+System prompt, then whole turns word for word, newest kept first when the budget is short; the last question is
+always in. Stopped, failed and withdrawn turns are left out, replaced replies too. The prompt is append-only: what
+stands for a message depends on it and its predecessor alone, so that a provider's prefix cache holds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby, pairwise
+
+from chat_service.contracts import Attachment, Message
+from chat_service.models.protocol import Image, Prompt, PromptMessage
+
+PAUSE = timedelta(hours=1)
+"""A silence longer than this is told to the model, by the time at which it ended."""
+IMAGE_CHARACTERS = 3_500
+"""What an image counts against the budget; providers bill it like about a thousand tokens."""
+MESSAGE_CHARACTERS = 16
+"""What the framing of each message counts."""
+_HEADER = re.compile(r"^\[(?=[^\]\n]*\d{4} \d\d:\d\d UTC\])", re.MULTILINE)
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f\[\]<>:\u2028\u2029]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much fits, in characters; learned from the provider's figures, see `Budget.of`."""
+
+    characters: int
+
+    @classmethod
+    def of(cls, context_tokens: int, output_tokens: int, chars_per_token: float) -> Budget:
+        """What is left for the prompt when room for the answer is kept, with a margin for the template."""
+        room = max(context_tokens - min(output_tokens, context_tokens // 2) - 64, 64)
+        return cls(int(room * chars_per_token * 0.92))
+
+
+def assemble(system: str, history: Sequence[Message], question: Sequence[Message], budget: Budget) -> Prompt:
+    """The prompt for `question` after `history`, never over the budget (but for the question itself, clipped)."""
+    turns, previous = _turns(history)
+    asked = _render_all(question, previous)
+    left = budget.characters - len(system) - MESSAGE_CHARACTERS
+    asked = [_clipped(message, max(left // max(len(asked), 1), 200)) for message in asked]
+    left -= sum(map(weight, asked))
+    kept: list[PromptMessage] = []
+    for rendered in reversed(turns):
+        cost = sum(map(weight, rendered))
+        if cost > left:
+            break
+        left -= cost
+        kept[:0] = rendered
+    head = [PromptMessage("system", system)] if system else []
+    return Prompt(messages=tuple(_merged([*head, *kept, *asked])))
+
+
+def weight(message: PromptMessage) -> int:
+    """What a message counts against a budget, in characters."""
+    return len(message.text) + MESSAGE_CHARACTERS + IMAGE_CHARACTERS * len(message.images)
+
+
+def size(prompt: Prompt) -> int:
+    """The whole prompt's weight, in characters."""
+    return sum(map(weight, prompt.messages))
+
+
+def _turns(history: Sequence[Message]) -> tuple[list[list[PromptMessage]], Message | None]:
+    """The turns that count (questions with their standing answer, and notes), and the last message of them."""
+    ordered = sorted((m for m in history if not m.replaced), key=lambda m: (m.turn, m.seq))
+    previous: Message | None = None
+    turns: list[list[PromptMessage]] = []
+    for _, group in groupby(ordered, key=lambda m: m.turn):
+        messages = list(group)
+        if _counts(messages):
+            turns.append(_render_all(messages, previous))
+            previous = messages[-1]
+    return turns, previous
+
+
+def _counts(messages: list[Message]) -> bool:
+    if any(m.role == "assistant" for m in messages):
+        whole = any(m.role == "user" for m in messages)
+        return whole and all(m.status == "answered" for m in messages if m.role == "assistant")
+    return all(m.status == "noted" for m in messages)
+
+
+def _render_all(messages: Iterable[Message], previous: Message | None) -> list[PromptMessage]:
+    chain = [previous, *messages]
+    return [_render(message, before) for before, message in pairwise(chain) if message is not None]
+
+
+def _render(message: Message, previous: Message | None) -> PromptMessage:
+    if message.role == "assistant":
+        return PromptMessage("assistant", message.text)
+    parts = [_header(message, previous), _unforged(message.text)]
+    parts += [_file(a) for a in message.attachments if a.text is not None or not a.is_image]
+    images = tuple(
+        Image(a.media_type, a.data or "", a.url or "", a.name) for a in message.attachments if a.is_image
+    )
+    return PromptMessage("user", "\n".join(part for part in parts if part), images)
+
+
+def _header(message: Message, previous: Message | None) -> str:
+    """Who speaks and when. A nameless person (the browser, curl) is headed only after a pause."""
+    name = safe_name(message.author.name) if message.author else ""
+    moment = _moment(message.at)
+    if name:
+        return f"[{name}, {moment}]"
+    if previous is not None and message.at - previous.at > PAUSE:
+        return f"[{moment}]"
+    return ""
+
+
+def _moment(at: datetime) -> str:
+    return at.strftime("%A %d %B %Y %H:%M UTC")
+
+
+def safe_name(name: str) -> str:
+    """A display name that cannot forge a turn: one line, no brackets, no colon."""
+    return " ".join(_UNSAFE.sub(" ", name).split())[:80]
+
+
+def _unforged(text: str) -> str:
+    """A text cannot pretend to be somebody else's message by writing a header of its own."""
+    return _HEADER.sub("(", text)
+
+
+def _file(attachment: Attachment) -> str:
+    if attachment.text is None:
+        return f"(attached: {safe_name(attachment.name)}, {attachment.media_type}; it cannot be read here)"
+    return f"(attached file {safe_name(attachment.name)})\n```\n{attachment.text}\n```"
+
+
+def _clipped(message: PromptMessage, characters: int) -> PromptMessage:
+    """The middle goes: people ask at the beginning or at the end."""
+    if weight(message) <= characters:
+        return message
+    room = max(characters - MESSAGE_CHARACTERS - IMAGE_CHARACTERS * len(message.images) - 40, 80)
+    if len(message.text) <= room:
+        return message
+    half = room // 2
+    text = f"{message.text[:half]}\n(… left out …)\n{message.text[-half:]}"
+    return PromptMessage(message.role, text, message.images)
+
+
+def _merged(messages: Sequence[PromptMessage]) -> Iterable[PromptMessage]:
+    """Neighbours of one role become one message: some models insist that roles alternate."""
+    for role, group in groupby(messages, key=lambda m: m.role):
+        neighbours = list(group)
+        images = tuple(image for m in neighbours for image in m.images)
+        yield PromptMessage(role, "\n\n".join(m.text for m in neighbours), images)

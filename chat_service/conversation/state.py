@@ -1,0 +1,264 @@
+"""What `Chat` holds of a conversation, bounded in count and in bytes, and the rules by which it changes.
+
+Two records, both preloaded with every call: `meta` (counters, settings, the turn in flight) and `recent` (the last
+messages). What scrolls out waits in `outbox` until the Transcript has confirmed it. All of it is pure: nothing here
+reads a clock or talks to anyone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from chat_service.contracts import (
+    Attachment,
+    Inbound,
+    Message,
+    Overrides,
+    Reply,
+    Running,
+    Status,
+    Time,
+    Usage,
+)
+
+WINDOW = 40
+"""Messages kept in `recent` at most, between turns."""
+PAGE = 20
+"""Messages that scroll out together, and the size of a Transcript page."""
+WINDOW_BYTES = 128 * 1024
+"""Characters kept in `recent` at most; the last turn stays whatever its size (contracts bound a message)."""
+
+
+class Stored(BaseModel):
+    """Base of everything that lies in state; `v` tells a later version how to read it."""
+
+    model_config = ConfigDict(extra="ignore", protected_namespaces=())
+    v: int = 1
+
+
+class Answer(Stored):
+    """How the answering of a turn ended: what the model step, or the guard around it, came to."""
+
+    status: Status
+    text: str = ""
+    error: str | None = None
+    model: str | None = None
+    usage: Usage | None = None
+    seconds: float = 0
+    at: Time
+    drain: str | None = None
+
+
+class Meta(Stored):
+    """Counters, settings, and the turn in flight.
+
+    Attributes:
+        epoch: grows with every forget; a late page or title of an older epoch is dropped.
+        version: grows with every change of what a person sees.
+        horizon: the latest time of any message that scrolled out or was forgotten. A message that is newer cannot
+            be a repeat of one of those, so only older ones are looked up in the Transcript.
+        context_from: the model sees nothing before this sequence number (a reset).
+        drain: the mark of a "stop all": whatever comes before its fence is withdrawn.
+        passed: the mark of the last fence that was reached.
+        chars_per_token: learned from the provider's own usage figures.
+        context_tokens: the model's context size, learned when it refused a longer prompt.
+    """
+
+    epoch: int = 0
+    version: int = 0
+    next_seq: int = 1
+    next_turn: int = 1
+    running: Running | None = None
+    horizon: Time | None = None
+    context_from: int = 1
+    drain: str | None = None
+    passed: str | None = None
+    title: str = ""
+    renamed: bool = False
+    overrides: Overrides = Field(default_factory=Overrides)
+    chars_per_token: float = 3.5
+    context_tokens: int | None = None
+
+
+class Recent(Stored):
+    """The last messages, oldest first."""
+
+    messages: list[Message] = Field(default_factory=list)
+
+
+class Outbox(Stored):
+    """Messages on their way to the Transcript; readers find them here meanwhile."""
+
+    messages: list[Message] = Field(default_factory=list)
+
+
+class Conversation:
+    """A conversation in the hands of one handler: loaded, changed by the methods, then saved."""
+
+    def __init__(self, meta: Meta, recent: Recent) -> None:
+        self.meta = meta
+        self.recent = recent
+
+    # --- messages ------------------------------------------------------------------------------------------
+    def find(self, message_id: str) -> Message | None:
+        """The message with this platform id, if it is recent or in flight."""
+        inflight = self.meta.running.question if self.meta.running else []
+        return next((m for m in (*self.recent.messages, *inflight) if m.id == message_id), None)
+
+    def may_be_old(self, inbound: Inbound) -> bool:
+        """Whether this could repeat a message that scrolled out or was forgotten: then the Transcript knows."""
+        if inbound.id is None or self.meta.horizon is None:
+            return False
+        return inbound.at is None or inbound.at <= self.meta.horizon
+
+    def reply_of(self, turn: int) -> Message | None:
+        """The reply that stands for a turn: the newest of its versions."""
+        return next(
+            (m for m in reversed(self.recent.messages) if m.turn == turn and m.role == "assistant"), None
+        )
+
+    def _message(self, inbound: Inbound, turn: int, at: datetime, status: Status = "answered") -> Message:
+        message = Message(
+            seq=self.meta.next_seq,
+            turn=turn,
+            role="user",
+            text=inbound.message,
+            at=inbound.at or at,
+            id=inbound.id,
+            author=inbound.author,
+            attachments=inbound.attachments,
+            status=status,
+        )
+        self.meta.next_seq += 1
+        return message
+
+    def _new_turn(self) -> int:
+        turn = self.meta.next_turn
+        self.meta.next_turn += 1
+        self.meta.version += 1
+        return turn
+
+    def note(self, inbound: list[Inbound], at: datetime, status: Literal["noted", "withdrawn"]) -> int:
+        """Keep messages that get no answer; returns their turn."""
+        turn = self._new_turn()
+        self.recent.messages += [self._message(one, turn, at, status) for one in inbound]
+        return turn
+
+    # --- turns ---------------------------------------------------------------------------------------------
+    def open_turn(self, question: list[Inbound], invocation: str, at: datetime) -> Running:
+        """Write the question down before the model is called, so that every window shows it at once."""
+        turn = self._new_turn()
+        self.meta.running = Running(
+            turn=turn,
+            invocation=invocation,
+            question=[self._message(one, turn, at) for one in question],
+            started_at=at,
+        )
+        return self.meta.running
+
+    def reopen_turn(self, invocation: str, at: datetime) -> Running | None:
+        """Answer the last turn anew; None when there is nothing to answer again.
+
+        The old reply stays where it is, marked as replaced, when the new one comes.
+        """
+        last = next((m for m in reversed(self.recent.messages) if m.role == "assistant"), None)
+        asked = last and any(m.turn == last.turn and m.role == "user" for m in self.recent.messages)
+        if last is None or not asked:
+            return None
+        self.meta.version += 1
+        self.meta.running = Running(turn=last.turn, invocation=invocation, started_at=at)
+        return self.meta.running
+
+    def close_turn(self, answer: Answer) -> Message:
+        """Write the reply down, whatever became of it, and leave the conversation ready for the next message."""
+        running = self.meta.running
+        if running is None:
+            raise ValueError("no turn is running")
+        for message in self.recent.messages:
+            if message.turn == running.turn and message.role == "assistant":
+                message.replaced = True
+        reply = Message(
+            seq=self.meta.next_seq,
+            turn=running.turn,
+            role="assistant",
+            text=answer.text,
+            at=answer.at,
+            status=answer.status,
+            error=answer.error,
+            model=answer.model,
+            usage=answer.usage,
+            seconds=answer.seconds,
+        )
+        self.meta.next_seq += 1
+        self.recent.messages += [*running.question, reply]
+        self.meta.running = None
+        self.meta.version += 1
+        if answer.drain and answer.drain != self.meta.passed:
+            self.meta.drain = answer.drain
+        return reply
+
+    def reply(self, message: Message) -> Reply:
+        """A reply message as the contract's `Reply`."""
+        return Reply(
+            reply=message.text,
+            status=message.status,
+            turn=message.turn,
+            seq=message.seq,
+            error=message.error,
+            model=message.model,
+            usage=message.usage,
+            seconds=message.seconds,
+        )
+
+    # --- what scrolls out ----------------------------------------------------------------------------------
+    def scroll(self) -> list[Message]:
+        """Take out what no longer fits: whole pages by count, single messages where they are large."""
+        kept = self.recent.messages
+        out: list[Message] = []
+        while len(kept) > WINDOW:
+            out += kept[:PAGE]
+            del kept[:PAGE]
+        last_turn = kept[-1].turn if kept else 0
+        weights = [_weight(m) for m in kept]
+        total = sum(weights)
+        cut = 0
+        while total > WINDOW_BYTES and cut < len(kept) and kept[cut].turn != last_turn:
+            total -= weights[cut]
+            cut += 1
+        out += kept[:cut]
+        del kept[:cut]
+        self.meta.horizon = latest(self.meta.horizon, out)
+        return out
+
+    def forget(self) -> list[str]:
+        """Empty everything but the counters; returns the ids whose textless marks must remain."""
+        ids = [m.id for m in self.recent.messages if m.id]
+        old = self.meta
+        self.meta = Meta(
+            epoch=old.epoch + 1,
+            version=old.version + 1,
+            next_seq=old.next_seq,
+            next_turn=old.next_turn,
+            context_from=old.next_seq,
+            horizon=latest(old.horizon, self.recent.messages),
+            passed=old.passed,
+        )
+        self.recent = Recent()
+        return ids
+
+
+def latest(horizon: datetime | None, messages: list[Message]) -> datetime | None:
+    """The latest of a time and the messages' times."""
+    times = [m.at for m in messages]
+    return max([*times, horizon] if horizon else times, default=None)
+
+
+def _weight(message: Message) -> int:
+    return len(message.text) + sum(_size(a) for a in message.attachments)
+
+
+def _size(attachment: Attachment) -> int:
+    return len(attachment.text or "") + len(attachment.data or "")

@@ -1,0 +1,47 @@
+"""What the handlers of this process share: settings, models, the live bus.
+
+Restate's handlers are module-level functions, so what they need cannot come as an argument; it is put here once,
+before the endpoint serves its first request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from chat_service.conversation.effective import Persona
+from chat_service.conversation.halts import Halts
+from chat_service.live import LiveBus
+from chat_service.models.registry import Models
+from chat_service.settings import Settings
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The process-wide collaborators of the handlers."""
+
+    settings: Settings
+    models: Models
+    bus: LiveBus
+    personas: Mapping[str, Persona]
+    halts: Halts = field(default_factory=Halts)
+
+
+_current: Runtime | None = None
+
+
+def install(runtime: Runtime) -> None:
+    """Make `runtime` the one that handlers see."""
+    global _current
+    _current = runtime
+
+
+def current() -> Runtime:
+    """The installed runtime.
+
+    Raises:
+        RuntimeError: before `install`; a mistake in the start-up order, never in a handler's input.
+    """
+    if _current is None:
+        raise RuntimeError("the chat service is not set up: call runtime.install first")
+    return _current
