@@ -71,9 +71,7 @@ class Inbound(Contract):
     @model_validator(mode="after")
     def _is_small_and_says_something(self) -> Inbound:
         if sum(len(a.text or "") + len(a.data or "") for a in self.attachments) > MAX_INLINE:
-            raise ValueError(
-                f"the attachments are larger than {MAX_INLINE // 1024} KiB together: send a url instead"
-            )
+            raise ValueError(f"the attachments are larger than {MAX_INLINE // 1024} KiB together: send a url instead")
         if not self.queued and not self.message.strip() and not self.attachments:
             raise ValueError("the message is empty: say something or attach a file")
         return self

@@ -62,9 +62,7 @@ def parse(key: str) -> ConversationKey | None:
     for platform, pattern in _PARTS.items():
         if match := pattern.fullmatch(key):
             parts = match.groupdict()
-            return ConversationKey(
-                platform, parts.get("space") or "", parts["channel"], parts.get("thread") or ""
-            )
+            return ConversationKey(platform, parts.get("space") or "", parts["channel"], parts.get("thread") or "")
     return None
 
 

@@ -97,9 +97,7 @@ def _render(message: Message, previous: Message | None) -> PromptMessage:
         return PromptMessage("assistant", message.text)
     parts = [_header(message, previous), _unforged(message.text)]
     parts += [_file(a) for a in message.attachments if a.text is not None or not a.is_image]
-    images = tuple(
-        Image(a.media_type, a.data or "", a.url or "", a.name) for a in message.attachments if a.is_image
-    )
+    images = tuple(Image(a.media_type, a.data or "", a.url or "", a.name) for a in message.attachments if a.is_image)
     return PromptMessage("user", "\n".join(part for part in parts if part), images)
 
 

@@ -59,9 +59,7 @@ class Effective:
     def view(self) -> SettingsView:
         """As `configure` shows it."""
         return SettingsView(
-            settings=[
-                Setting(name=name, value=self.values[name], source=self.sources[name]) for name in NAMES
-            ],
+            settings=[Setting(name=name, value=self.values[name], source=self.sources[name]) for name in NAMES],
             personas=list(self.personas),
         )
 
@@ -80,9 +78,7 @@ def read_personas(path: Path | None) -> dict[str, Persona]:
     except OSError as error:
         raise UserError(f"PERSONAS_FILE={path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, ValidationError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"PERSONAS_FILE={path}: {str(error).splitlines()[0]} (one TOML table per persona)"
-        ) from error
+        raise UserError(f"PERSONAS_FILE={path}: {str(error).splitlines()[0]} (one TOML table per persona)") from error
 
 
 def resolve(
@@ -109,8 +105,13 @@ def resolve(
             for name in NAMES:
                 value = getattr(record, name, None)
                 # The persona a deployment starts with must not be undone by the deployment's own temperature.
-                if value is None or (source == "deployment" and name == "temperature" and record is layer
-                                     and chosen and chosen.temperature is not None):
+                if value is None or (
+                    source == "deployment"
+                    and name == "temperature"
+                    and record is layer
+                    and chosen
+                    and chosen.temperature is not None
+                ):
                     continue
                 values[name], sources[name] = value, origin
     return Effective(values, sources, tuple(sorted(personas)))

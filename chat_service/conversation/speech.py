@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from chat_service.contracts import MAX_TEXT, Running, Time, Usage, utc
 from chat_service.conversation.halts import Halt, Halts
-from chat_service.conversation.state import Stored
+from chat_service.conversation.records import Stored
 from chat_service.live import LiveBus, LiveEvent
 from chat_service.models.protocol import ChatModel, Failure, Finished, ModelError, Prompt, TextDelta
 
@@ -90,9 +90,7 @@ async def speak(model: ChatModel, prompt: Prompt, stage: Stage, halt: Halt) -> S
                 "answered",
                 model=finished.model,
                 usage=usage
-                and Usage(
-                    prompt=usage.prompt_tokens, completion=usage.completion_tokens, cached=usage.cached_tokens
-                ),
+                and Usage(prompt=usage.prompt_tokens, completion=usage.completion_tokens, cached=usage.cached_tokens),
             )
         except ModelError as error:
             voice.flush()
@@ -110,7 +108,7 @@ async def speak(model: ChatModel, prompt: Prompt, stage: Stage, halt: Halt) -> S
                 context_tokens=error.context_tokens,
                 prompt_tokens=error.prompt_tokens,
             )
-        except Exception as error:  # noqa: BLE001  a backend that somebody plugged in may raise anything
+        except Exception as error:  # a plugged-in backend may raise anything
             log.exception("the model backend raised what is no ModelError")
             return spoken("failed", error=f"the model backend failed: {type(error).__name__}")
         finally:
@@ -131,8 +129,8 @@ class _Voice:
 
     async def listen(self, model: ChatModel, prompt: Prompt) -> Finished:
         """Take the stream in to its end."""
-        stream = model.stream(prompt)
-        async with contextlib.aclosing(stream) if hasattr(stream, "aclose") else contextlib.nullcontext():
+        # The protocol promises an iterator that ends the provider's generation when it is closed.
+        async with contextlib.aclosing(model.stream(prompt)) as stream:
             async for event in stream:
                 if isinstance(event, Finished):
                     return event

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from chat_service.contracts import (
     Attachment,
@@ -23,6 +23,7 @@ from chat_service.contracts import (
     Time,
     Usage,
 )
+from chat_service.conversation.records import Stored
 
 WINDOW = 40
 """Messages kept in `recent` at most, between turns."""
@@ -30,13 +31,6 @@ PAGE = 20
 """Messages that scroll out together, and the size of a Transcript page."""
 WINDOW_BYTES = 128 * 1024
 """Characters kept in `recent` at most; the last turn stays whatever its size (contracts bound a message)."""
-
-
-class Stored(BaseModel):
-    """Base of everything that lies in state; `v` tells a later version how to read it."""
-
-    model_config = ConfigDict(extra="ignore", protected_namespaces=())
-    v: int = 1
 
 
 class Answer(Stored):
@@ -61,6 +55,7 @@ class Meta(Stored):
         horizon: the latest time of any message that scrolled out or was forgotten. A message that is newer cannot
             be a repeat of one of those, so only older ones are looked up in the Transcript.
         context_from: the model sees nothing before this sequence number (a reset).
+        people: the ids of those who wrote here; their directories list the conversation.
         drain: the mark of a "stop all": whatever comes before its fence is withdrawn.
         passed: the mark of the last fence that was reached.
         chars_per_token: learned from the provider's own usage figures.
@@ -78,6 +73,7 @@ class Meta(Stored):
     passed: str | None = None
     title: str = ""
     renamed: bool = False
+    people: list[str] = Field(default_factory=list)
     overrides: Overrides = Field(default_factory=Overrides)
     chars_per_token: float = 3.5
     context_tokens: int | None = None
@@ -116,9 +112,7 @@ class Conversation:
 
     def reply_of(self, turn: int) -> Message | None:
         """The reply that stands for a turn: the newest of its versions."""
-        return next(
-            (m for m in reversed(self.recent.messages) if m.turn == turn and m.role == "assistant"), None
-        )
+        return next((m for m in reversed(self.recent.messages) if m.turn == turn and m.role == "assistant"), None)
 
     def _message(self, inbound: Inbound, turn: int, at: datetime, status: Status = "answered") -> Message:
         message = Message(

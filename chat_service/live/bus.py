@@ -51,9 +51,7 @@ class Preview(Contract):
     def extended(cls, said: Preview | None, event: LiveEvent) -> Preview:
         """What was said, with one more delta; the first delta of another attempt starts anew."""
         text = said.text[: event.offset] if said and said.attempt == event.attempt else ""
-        return cls(
-            conversation=event.conversation, turn=event.turn, attempt=event.attempt, text=text + event.text
-        )
+        return cls(conversation=event.conversation, turn=event.turn, attempt=event.attempt, text=text + event.text)
 
 
 class LiveBus(Protocol):

@@ -7,7 +7,7 @@ decides when a call is made again, so that a person can stop it and a crash cann
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Protocol
@@ -119,7 +119,7 @@ class Endpoint:
 class ChatModel(Protocol):
     """A language model. One instance serves all turns of the process, side by side."""
 
-    def stream(self, prompt: Prompt) -> AsyncIterator[ModelEvent]:
+    def stream(self, prompt: Prompt) -> AsyncGenerator[ModelEvent, None]:
         """Answer `prompt`: text deltas, then exactly one `Finished`.
 
         Closing the iterator early (a stop) must end the provider's generation.

@@ -1,0 +1,235 @@
+"""How a turn is answered: model steps, the durable pauses between them, and the stop that may end either.
+
+Journal entries of a turn that goes well: one, the model step. Every further try costs a sleep and a step.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import restate
+from restate import ObjectContext, RunOptions, TerminalError
+from restate.server_context import DisconnectedException
+
+from chat_service.contracts import Message, Running
+from chat_service.conversation import context
+from chat_service.conversation.effective import Effective
+from chat_service.conversation.halts import Halt
+from chat_service.conversation.speech import Spoken, Stage, speak
+from chat_service.conversation.state import Answer, Conversation
+from chat_service.models.protocol import ChatModel, Prompt
+from chat_service.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+STOP_SIGNAL = "stop"
+STEP_ATTEMPTS = 3
+"""How often a step that raises is run; it only raises by a mistake of ours, see `speech`."""
+MAX_PAUSE_SECONDS = 30.0
+MAX_RETRY_AFTER_SECONDS = 120.0
+"""A provider that wants to be left alone for longer than this counts as away."""
+FALLBACK_AFTER = 2
+"""Tries of the first model before the second one is asked, where there is one."""
+TRIMS = 4
+"""How often an over-long context is trimmed before the turn is told as failed."""
+
+BROKEN = "Something went wrong on our side while answering. Nothing was lost: please try again."
+CANCELLED = "The turn was cancelled by an operator. Please try again."
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Which model is asked next, how often it was asked, and how much fits."""
+
+    tries: int = 0
+    trims: int = 0
+    on_fallback: bool = False
+
+
+def pause_before(tries: int, retry_after: float | None) -> float:
+    """Seconds to wait before try number `tries` + 1: the provider's wish, or 0.5 s doubling up to 30 s."""
+    if retry_after is not None:
+        return min(max(retry_after, 0.05), MAX_RETRY_AFTER_SECONDS)
+    return float(min(0.5 * 2 ** (tries - 1), MAX_PAUSE_SECONDS))
+
+
+async def answer_guarded(
+    ctx: ObjectContext,
+    runtime: Runtime,
+    conversation: Conversation,
+    history: list[Message],
+    question: list[Message],
+    effective: Effective,
+) -> Answer:
+    """`answer`, with the one outer guard: whatever is raised becomes a told failure, and the key goes on.
+
+    Raises:
+        TerminalError: never; a cancellation (409) is told as a stopped turn.
+    """
+    running = conversation.meta.running
+    if running is None:
+        raise ValueError("no turn is running")
+    try:
+        return await answer(ctx, runtime, conversation, history, question, effective)
+    except TerminalError as error:
+        if error.status_code == 409:
+            return Answer(status="stopped", error=CANCELLED, at=running.started_at)
+        log.error("turn %s of %s failed: %s", running.turn, ctx.key(), error.message)
+    except DisconnectedException:
+        raise  # the engine went away in mid-attempt; it will come back and run the handler again
+    except Exception:
+        log.exception("turn %s of %s failed", running.turn, ctx.key())
+    return Answer(status="failed", error=BROKEN, at=running.started_at)
+
+
+async def answer(
+    ctx: ObjectContext,
+    runtime: Runtime,
+    conversation: Conversation,
+    history: list[Message],
+    question: list[Message],
+    effective: Effective,
+) -> Answer:
+    """Ask until there is an answer, a stop, or nothing left to try."""
+    meta, models = conversation.meta, runtime.models
+    stop = ctx.signal(STOP_SIGNAL, type_hint=str)
+    plan = _Plan()
+    first_start: float | None = None
+    while True:
+        model = models.fallback if plan.on_fallback and models.fallback else models.primary
+        prompt = _prompt(runtime, conversation, history, question, effective, plan)
+        spoken = await _step(ctx, runtime, meta.running, model, prompt, stop)
+        ended = spoken.at.timestamp()
+        first_start = first_start if first_start is not None else ended - spoken.seconds
+        if spoken.outcome in ("answered", "stopped", "failed"):
+            _learn(conversation, prompt, spoken)
+            return _answer(spoken, first_start)
+        if spoken.outcome == "too_long":
+            _shrink(conversation, prompt, spoken)
+            plan = replace(plan, trims=plan.trims + 1)
+            if plan.trims > TRIMS:
+                return _answer(spoken.model_copy(update={"outcome": "failed"}), first_start)
+            continue
+        plan = replace(plan, tries=plan.tries + 1)
+        plan, wait = _next_try(runtime, plan, spoken.retry_after)
+        if wait is None:
+            return _answer(spoken.model_copy(update={"outcome": "failed"}), first_start)
+        stopped = await _pause(ctx, runtime, meta.running, spoken, wait, stop)
+        if stopped is not None:
+            return _answer(spoken.model_copy(update={"outcome": "stopped", "error": None}), first_start, stopped)
+
+
+def _next_try(runtime: Runtime, plan: _Plan, retry_after: float | None) -> tuple[_Plan, float | None]:
+    """The plan for the next try and the pause before it in seconds; None when all tries are used up."""
+    away = retry_after is not None and retry_after > MAX_RETRY_AFTER_SECONDS
+    has_fallback = runtime.models.fallback is not None and not plan.on_fallback
+    limit = min(FALLBACK_AFTER, runtime.settings.model_max_attempts)
+    if has_fallback and (away or plan.tries >= limit):
+        return _Plan(trims=plan.trims, on_fallback=True), 0.0
+    if away or plan.tries >= runtime.settings.model_max_attempts:
+        return plan, None
+    return plan, pause_before(plan.tries, retry_after)
+
+
+def _prompt(
+    runtime: Runtime,
+    conversation: Conversation,
+    history: list[Message],
+    question: list[Message],
+    effective: Effective,
+    plan: _Plan,
+) -> Prompt:
+    meta, settings = conversation.meta, runtime.settings
+    tokens = min(meta.context_tokens or settings.model_context_tokens, settings.model_context_tokens)
+    output = min(settings.model_max_output_tokens, tokens // 2)
+    budget = context.Budget.of(tokens, output, meta.chars_per_token)
+    prompt = context.assemble(effective.prompt, history, question, budget)
+    return replace(
+        prompt,
+        temperature=effective.temperature,
+        max_output_tokens=output,
+        # A conversation's own model is a model of the first endpoint; the fallback answers with its own.
+        model=None if plan.on_fallback else effective.model,
+    )
+
+
+async def _step(
+    ctx: ObjectContext,
+    runtime: Runtime,
+    running: Running | None,
+    model: ChatModel,
+    prompt: Prompt,
+    stop: restate.RestateDurableFuture[str],
+) -> Spoken:
+    if running is None:
+        raise ValueError("no turn is running")
+    halt = Halt()
+    stage = Stage(ctx.key(), running, runtime.bus, runtime.halts)
+
+    async def call() -> Spoken:
+        return await speak(model, prompt, stage, halt)
+
+    step = ctx.run_typed("model", call, RunOptions(type_hint=Spoken, max_attempts=STEP_ATTEMPTS))
+    who, value = await restate.select(step=step, stop=stop)
+    if who == "stop":
+        # The step runs in this very process: it ends at once and gives back what was already said.
+        halt.set(value or None)
+        spoken: Spoken = await step
+        if spoken.outcome != "answered":
+            spoken = spoken.model_copy(update={"outcome": "stopped", "error": None, "drain": value or None})
+        else:
+            spoken = spoken.model_copy(update={"drain": value or None})
+        return spoken
+    return Spoken.model_validate(value)
+
+
+async def _pause(
+    ctx: ObjectContext,
+    runtime: Runtime,
+    running: Running | None,
+    spoken: Spoken,
+    seconds: float,
+    stop: restate.RestateDurableFuture[str],
+) -> str | None:
+    """Wait durably; gives the stop's mark (empty for a plain stop) when somebody stopped it, else None."""
+    if seconds <= 0:
+        return None
+    who, value = await restate.select(sleep=ctx.sleep(timedelta(seconds=seconds)), stop=stop)
+    return str(value or "") if who == "stop" else None
+
+
+def _answer(spoken: Spoken, started: float, drain: str | None = None) -> Answer:
+    status = spoken.outcome
+    return Answer(
+        status="failed" if status in ("retry", "too_long") else status,
+        text=spoken.text,
+        error=spoken.error,
+        model=spoken.model or None,
+        usage=spoken.usage,
+        seconds=round(spoken.at.timestamp() - started, 3),
+        at=spoken.at,
+        drain=drain or spoken.drain,
+    )
+
+
+def _learn(conversation: Conversation, prompt: Prompt, spoken: Spoken) -> None:
+    """Characters per token, from the provider's own count: slowly, so that one odd prompt does not sway it."""
+    if spoken.usage is None or spoken.usage.prompt < 50:
+        return
+    seen = context.size(prompt) / spoken.usage.prompt
+    meta = conversation.meta
+    meta.chars_per_token = round(min(max(0.8 * meta.chars_per_token + 0.2 * seen, 0.5), 8.0), 3)
+
+
+def _shrink(conversation: Conversation, prompt: Prompt, spoken: Spoken) -> None:
+    """Make the next prompt fit: by the provider's figures where it names them, else by a third."""
+    meta = conversation.meta
+    if spoken.context_tokens:
+        meta.context_tokens = spoken.context_tokens
+    if spoken.prompt_tokens:
+        ratio = context.size(prompt) / spoken.prompt_tokens * 0.95
+        meta.chars_per_token = round(min(max(ratio, 0.3), meta.chars_per_token * 0.95), 3)
+    elif not spoken.context_tokens or spoken.context_tokens >= (meta.context_tokens or 0):
+        meta.chars_per_token = round(max(meta.chars_per_token * 0.66, 0.3), 3)

@@ -1,0 +1,51 @@
+"""`Channel`: the settings of a workspace, a channel, or (on the web) a person; keyed by scope.
+
+Who may change them is checked by the adapter, at that moment, with the platform.
+"""
+
+from __future__ import annotations
+
+from restate import ObjectContext, ObjectSharedContext, VirtualObject
+
+from chat_service.contracts import ConfigureRequest, Overrides
+from chat_service.conversation import policy
+from chat_service.conversation.records import Stored, put
+
+channel = VirtualObject(
+    "Channel",
+    description="Settings of a workspace, a channel or a person.",
+    invocation_retry_policy=policy.PATIENT,
+    journal_retention=policy.BRIEF,
+    idempotency_retention=policy.BRIEF,
+)
+
+
+class Scope(Stored):
+    """What is set at this width."""
+
+    overrides: Overrides = Overrides()
+
+
+@channel.handler()
+async def configure(ctx: ObjectContext, request: ConfigureRequest) -> Overrides:
+    """Change the settings of this scope; every conversation below sees them from its next turn on."""
+    scope = await ctx.get("scope", type_hint=Scope) or Scope()
+    scope.overrides = changed(scope.overrides, request)
+    put(ctx, "scope", scope)
+    return scope.overrides
+
+
+@channel.handler(kind="shared")
+async def get_settings(ctx: ObjectSharedContext) -> Overrides:
+    """What is set at this width, and nothing of the wider ones."""
+    return (await ctx.get("scope", type_hint=Scope) or Scope()).overrides
+
+
+def changed(overrides: Overrides, request: ConfigureRequest) -> Overrides:
+    """`overrides` after a request: `unset` first, then `set`."""
+    return overrides.model_copy(
+        update={
+            **dict.fromkeys(request.unset),
+            **request.set.model_dump(exclude_none=True),
+        }
+    )

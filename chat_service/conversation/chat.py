@@ -1,0 +1,258 @@
+"""`Chat`: the conversation itself, one durable object per thread.
+
+Its exclusive handlers run one at a time per key, in the order in which Restate accepted them: that is the whole of
+the serialising. `message` and `get_history` keep the names and the simplest payloads of Restate's own chat example.
+
+Which handler waits for a running turn is said at each one. Those that do are sent, not called, by whoever must not
+hang (see `IngressClient.soon`).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+from restate import ObjectContext, ObjectSharedContext, TerminalError, VirtualObject
+
+from chat_service import keys, runtime
+from chat_service.contracts import (
+    ConfigureRequest,
+    Contract,
+    History,
+    HistoryRequest,
+    Inbound,
+    RenameRequest,
+    Reply,
+    SettingsView,
+    Stopped,
+    StopRequest,
+    TurnRequest,
+    WithdrawRequest,
+    utc,
+)
+from chat_service.conversation import directory, policy, titles, transcript, turns, views
+from chat_service.conversation import inbox as inboxes
+from chat_service.conversation.addresses import send_to_chat
+from chat_service.conversation.answering import STOP_SIGNAL
+from chat_service.conversation.channel import changed
+from chat_service.conversation.halts import stop_event
+from chat_service.conversation.records import put
+from chat_service.conversation.state import Meta, Outbox
+from chat_service.live import LiveEvent
+
+STOP_LOOKS = 100
+STOP_PAUSE = timedelta(milliseconds=100)
+
+chat = VirtualObject(
+    "Chat",
+    description="A conversation that remembers, survives every crash, and answers one message at a time.",
+    invocation_retry_policy=policy.PATIENT,
+    abort_timeout=timedelta(hours=1),
+    idempotency_retention=policy.DAY,
+    journal_retention=policy.DAY,
+)
+
+
+class Fence(Contract):
+    """Sent to oneself by a "stop all": whatever was accepted before it is withdrawn."""
+
+    mark: str
+
+
+@chat.handler()
+async def message(ctx: ObjectContext, inbound: Inbound) -> Reply:
+    """Say something. Waits for its turn, and answers with the reply.
+
+    A message with an `id` that was here before gets the reply it got then. Where quick lines become one question,
+    a plain call is handed to the Inbox and answered with `waiting`: the reply is found with `get_turn`.
+    """
+    conversation = await turns.load(ctx)
+    question, effective = await turns.take(ctx, conversation, inbound)
+    if question is None:
+        return Reply(reply="", status="waiting")
+    fresh = [one for one in question if not await turns.was_here(ctx, conversation, one)]
+    if not fresh:
+        return turns.standing_reply(conversation, inbound)
+    at = fresh[-1].at or utc(await ctx.time())
+    if conversation.meta.drain or not inbound.expects_reply:
+        status: Literal["noted", "withdrawn"] = "withdrawn" if conversation.meta.drain else "noted"
+        turn = conversation.note(fresh, at, status)
+        await turns.save(ctx, conversation)
+        return Reply(reply="", status=status, turn=turn)
+    conversation.open_turn(fresh, ctx.request().id, at)
+    return await turns.run(ctx, conversation, effective)
+
+
+@chat.handler()
+async def regenerate(ctx: ObjectContext, request: TurnRequest | None) -> Reply:
+    """Answer the last turn anew, also one that failed or was stopped. Waits for a running turn.
+
+    Raises:
+        TerminalError: 404 when there is nothing to answer; 409 when `turn` is no longer the last one.
+    """
+    conversation = await turns.load(ctx)
+    at = utc(await ctx.time())
+    running = conversation.reopen_turn(ctx.request().id, at)
+    if running is None:
+        raise TerminalError("there is no reply to answer anew", status_code=404)
+    if request and request.turn is not None and request.turn != running.turn:
+        raise TerminalError("only the last reply can be answered anew", status_code=409)
+    effective = await turns.effective(ctx, conversation)
+    return await turns.run(ctx, conversation, effective)
+
+
+@chat.handler(kind="shared", idempotency_retention=policy.BRIEF, journal_retention=policy.BRIEF)
+async def get_history(ctx: ObjectSharedContext, request: HistoryRequest | None) -> History:
+    """A page of the conversation with what is running and what waits. Never waits for a turn."""
+    return await views.history(ctx, request or HistoryRequest())
+
+
+@chat.handler(kind="shared", idempotency_retention=policy.BRIEF, journal_retention=policy.BRIEF)
+async def get_turn(ctx: ObjectSharedContext, request: TurnRequest) -> Reply:
+    """How a turn stands, by its number or by the id of a message in it. Never waits.
+
+    Raises:
+        TerminalError: 404 when there is no such turn.
+    """
+    return await views.turn(ctx, request)
+
+
+@chat.handler(kind="shared", state_preload=False, idempotency_retention=policy.BRIEF, journal_retention=policy.BRIEF)
+async def stop(ctx: ObjectSharedContext, request: StopRequest | None) -> Stopped:
+    """End the running turn and keep what was said; with `all`, take back what waits too. Never waits for a turn."""
+    request = request or StopRequest()
+    meta = await ctx.get("meta", type_hint=Meta) or Meta()
+    running = meta.running
+    if not request.all:
+        if running is None or request.turn not in (None, running.turn):
+            return Stopped(stopped=False)
+        await _halt(ctx, running.turn, running.invocation, None)
+        return Stopped(stopped=True, turn=running.turn)
+
+    mark = str(ctx.uuid())
+    ctx.object_send(inboxes.withdraw, ctx.key(), WithdrawRequest(all=True))
+    send_to_chat(ctx, ctx.key(), "fence", Fence(mark=mark))
+    # The turn that is told may end by itself in this very moment and the next one begin unaware: so look again
+    # until the fence, which queued up behind everything that is to be withdrawn, was reached.
+    told: set[int] = set()
+    for _ in range(STOP_LOOKS):
+        if meta.passed == mark:
+            break
+        if meta.running and meta.running.turn not in told:
+            told.add(meta.running.turn)
+            await _halt(ctx, meta.running.turn, meta.running.invocation, mark)
+        await ctx.sleep(STOP_PAUSE)
+        meta = await ctx.get("meta", type_hint=Meta) or Meta()
+    return Stopped(stopped=running is not None, turn=running.turn if running else None)
+
+
+@chat.handler()
+async def reset(ctx: ObjectContext) -> None:
+    """Start afresh: the history stays readable, the model no longer sees it. Waits for a running turn."""
+    conversation = await turns.load(ctx)
+    conversation.meta.context_from = conversation.meta.next_seq
+    await turns.changed(ctx, conversation)
+
+
+@chat.handler()
+async def configure(ctx: ObjectContext, request: ConfigureRequest | None) -> SettingsView:
+    """Change this conversation's settings and show what is in force. Waits for a running turn.
+
+    Raises:
+        TerminalError: 400 for a persona that does not exist.
+    """
+    conversation = await turns.load(ctx)
+    if request and (request.unset or request.set.model_dump(exclude_none=True)):
+        persona = request.set.persona
+        if persona is not None and persona not in (
+            *runtime.current().personas,
+            runtime.current().settings.persona,
+        ):
+            known = ", ".join(sorted(runtime.current().personas)) or "none are defined"
+            raise TerminalError(f"there is no persona {persona!r}: {known}", status_code=400)
+        conversation.meta.overrides = changed(conversation.meta.overrides, request)
+        await turns.changed(ctx, conversation)
+    return (await turns.effective(ctx, conversation)).view()
+
+
+@chat.handler(kind="shared", idempotency_retention=policy.BRIEF, journal_retention=policy.BRIEF)
+async def get_settings(ctx: ObjectSharedContext) -> SettingsView:
+    """The settings in force, and where each value came from. Never waits."""
+    meta = await ctx.get("meta", type_hint=Meta) or Meta()
+    return (await turns.resolved(ctx, meta.overrides)).view()
+
+
+@chat.handler()
+async def rename(ctx: ObjectContext, request: RenameRequest) -> None:
+    """Give the conversation a title that stays. Waits for a running turn."""
+    conversation = await turns.load(ctx)
+    conversation.meta.title, conversation.meta.renamed = request.title.strip(), True
+    await turns.changed(ctx, conversation)
+    turns.list_in_directories(ctx, conversation, utc(await ctx.time()))
+
+
+@chat.handler(kind="shared", state_preload=False)
+async def forget(ctx: ObjectSharedContext) -> None:
+    """Remove the conversation: ends the running turn, takes back what waits, then empties everything."""
+    meta = await ctx.get("meta", type_hint=Meta) or Meta()
+    ctx.object_send(stop, ctx.key(), StopRequest(all=True))
+    if (key := keys.parse(ctx.key())) is not None:
+        for owner in key.directories(tuple(meta.people)):
+            ctx.object_send(directory.remove, owner, directory.Removal(conversation=ctx.key()))
+    await ctx.object_call(erase, ctx.key(), arg=None)
+
+
+@chat.handler(ingress_private=True)
+async def erase(ctx: ObjectContext) -> None:
+    """The end of `forget`, when it is its turn: counters and textless marks stay, or catch-up would answer again."""
+    conversation = await turns.load(ctx)
+    outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
+    people = tuple(conversation.meta.people)
+    ids = [*conversation.forget(), *(m.id for m in outbox.messages if m.id)]
+    ctx.clear_all()
+    put(ctx, "meta", conversation.meta)
+    ctx.object_send(transcript.erase, ctx.key(), transcript.Erase(epoch=conversation.meta.epoch, ids=ids))
+    if (key := keys.parse(ctx.key())) is not None:
+        for owner in key.directories(people):
+            ctx.object_send(directory.remove, owner, directory.Removal(conversation=ctx.key()))
+    await turns.announce(ctx, LiveEvent(conversation=ctx.key(), kind="changed"))
+
+
+@chat.handler(ingress_private=True)
+async def fence(ctx: ObjectContext, request: Fence) -> None:
+    """The end of a "stop all": what comes after is answered again."""
+    conversation = await turns.load(ctx)
+    conversation.meta.drain, conversation.meta.passed = None, request.mark
+    put(ctx, "meta", conversation.meta)
+
+
+@chat.handler(ingress_private=True)
+async def page_stored(ctx: ObjectContext, stored: transcript.PageStored) -> None:
+    """The Transcript has it: the copy on its way may go."""
+    outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
+    outbox.messages = [m for m in outbox.messages if m.seq > stored.seq]
+    if outbox.messages:
+        put(ctx, "outbox", outbox)
+    else:
+        ctx.clear("outbox")
+
+
+@chat.handler(ingress_private=True)
+async def apply_title(ctx: ObjectContext, written: titles.Written) -> None:
+    """Take the title the bot wrote, unless a person has chosen one, or all was forgotten meanwhile."""
+    conversation = await turns.load(ctx)
+    meta = conversation.meta
+    if meta.renamed or written.epoch != meta.epoch:
+        return
+    meta.title = written.title
+    await turns.changed(ctx, conversation)
+    turns.list_in_directories(ctx, conversation, utc(await ctx.time()))
+
+
+async def _halt(ctx: ObjectSharedContext, turn: int, invocation: str, mark: str | None) -> None:
+    """Tell the running turn to end, both ways: the signal cannot be lost, the bus cannot be late."""
+    ctx.resolve_signal(invocation, STOP_SIGNAL, mark or "")
+    await turns.announce(ctx, stop_event(ctx.key(), turn, mark))
+
+
+__all__ = ["chat"]

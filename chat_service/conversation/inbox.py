@@ -1,0 +1,146 @@
+"""`Inbox`: the messages of a conversation that wait for their turn, where everyone can see them.
+
+Adapters hand a message in here. It is kept by its id, forwarded to `Chat/message` in the same order, and lies here
+until its turn takes it: so a reload still shows what waits, a waiting message can be taken back, and quick lines
+become one question. A caller at the bare ingress sends to `Chat/message` directly and needs none of this.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from restate import ObjectContext, ObjectSharedContext, TerminalError, VirtualObject
+
+from chat_service import keys, runtime
+from chat_service.contracts import Accepted, Contract, Inbound, WithdrawRequest, utc
+from chat_service.conversation import policy
+from chat_service.conversation.addresses import send_to_chat
+from chat_service.conversation.records import Stored, put
+
+MAX_WAITING = 100
+
+inbox = VirtualObject(
+    "Inbox",
+    description="Messages that wait for their turn.",
+    state_preload=False,
+    invocation_retry_policy=policy.PATIENT,
+    idempotency_retention=policy.DAY,
+    journal_retention=policy.BRIEF,
+)
+
+
+class Line(Stored):
+    """The ids of what waits, in order, and whether quick lines become one question (as Chat last said)."""
+
+    ids: list[str] = []
+    together: bool | None = None
+
+
+class Waiting(Stored):
+    """One waiting message."""
+
+    inbound: Inbound
+
+
+class TakeRequest(Contract):
+    """The message whose turn it is, and whether what waits behind it comes along."""
+
+    id: str
+    together: bool
+
+
+class Inbounds(Contract):
+    """Messages, in the order in which they were accepted."""
+
+    messages: list[Inbound] = []
+
+
+@inbox.handler()
+async def accept(ctx: ObjectContext, inbound: Inbound) -> Accepted:
+    """Take a message in and forward it. Never waits for a running turn.
+
+    Raises:
+        TerminalError: 400 without an id, which is what it is found by; 429 when too many wait already.
+    """
+    if inbound.id is None:
+        raise TerminalError("a message in the Inbox needs an id", status_code=400)
+    line = await ctx.get("line", type_hint=Line) or Line()
+    if inbound.at is None:
+        inbound.at = utc(await ctx.time())
+    duplicate = inbound.id in line.ids
+    if not duplicate:
+        if len(line.ids) >= MAX_WAITING:
+            raise TerminalError(
+                f"{MAX_WAITING} messages wait here already: let some be answered first", status_code=429
+            )
+        line.ids.append(inbound.id)
+        put(ctx, _slot(inbound.id), Waiting(inbound=inbound))
+        put(ctx, "line", line)
+    ticket = Inbound(
+        id=inbound.id, at=inbound.at, author=inbound.author, expects_reply=inbound.expects_reply, queued=True
+    )
+    pause = runtime.current().settings.burst_pause_seconds if _gathers(ctx, line) else 0
+    sent = send_to_chat(
+        ctx,
+        ctx.key(),
+        "message",
+        ticket,
+        timedelta(seconds=pause) if pause and inbound.expects_reply else None,
+    )
+    return Accepted(invocation=await sent.invocation_id(), place=line.ids.index(inbound.id), duplicate=duplicate)
+
+
+@inbox.handler(ingress_private=True)
+async def take(ctx: ObjectContext, request: TakeRequest) -> Inbounds:
+    """Hand over the message whose turn it is; nothing, when it was withdrawn or came along with an earlier one."""
+    line = await ctx.get("line", type_hint=Line) or Line()
+    if request.id not in line.ids:
+        return Inbounds()
+    taken: list[Inbound] = []
+    for message_id in list(line.ids):
+        waiting = await ctx.get(_slot(message_id), type_hint=Waiting)
+        if waiting is None:
+            line.ids.remove(message_id)
+            continue
+        # A note that waits behind a question keeps its own place: it is no part of it.
+        if message_id == request.id or (request.together and taken and waiting.inbound.expects_reply):
+            taken.append(waiting.inbound)
+            line.ids.remove(message_id)
+            ctx.clear(_slot(message_id))
+        elif taken:
+            break
+    line.together = request.together
+    put(ctx, "line", line)
+    return Inbounds(messages=taken)
+
+
+@inbox.handler(kind="shared", journal_retention=policy.BRIEF, idempotency_retention=policy.BRIEF)
+async def waiting(ctx: ObjectSharedContext) -> Inbounds:
+    """What waits, in order."""
+    line = await ctx.get("line", type_hint=Line) or Line()
+    found = [await ctx.get(_slot(message_id), type_hint=Waiting) for message_id in line.ids]
+    return Inbounds(messages=[one.inbound for one in found if one])
+
+
+@inbox.handler()
+async def withdraw(ctx: ObjectContext, request: WithdrawRequest) -> Inbounds:
+    """Take back what waits; what has become a turn already is left to `Chat/stop`."""
+    line = await ctx.get("line", type_hint=Line) or Line()
+    gone = [one for one in line.ids if request.all or one == request.id]
+    taken = [await ctx.get(_slot(message_id), type_hint=Waiting) for message_id in gone]
+    for message_id in gone:
+        line.ids.remove(message_id)
+        ctx.clear(_slot(message_id))
+    put(ctx, "line", line)
+    return Inbounds(messages=[one.inbound for one in taken if one])
+
+
+def _gathers(ctx: ObjectContext, line: Line) -> bool:
+    if line.together is not None:
+        return line.together
+    burst = runtime.current().settings.burst
+    return burst == "together" or (burst is None and keys.parse(ctx.key()) is not None)
+
+
+def _slot(message_id: str) -> str:
+    return f"waiting:{message_id}"

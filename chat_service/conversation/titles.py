@@ -1,0 +1,89 @@
+"""Titles write themselves: beside the conversation, after its first turns, and never over a rename."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from restate import Context, RunOptions, Service
+
+from chat_service import runtime
+from chat_service.contracts import Contract, Message
+from chat_service.conversation import context, policy
+from chat_service.conversation.addresses import send_to_chat
+from chat_service.models.protocol import ModelError, Prompt, PromptMessage, TextDelta
+
+log = logging.getLogger(__name__)
+
+MAX_CHARACTERS = 60
+MAX_TOKENS = 24
+EXCERPT = 600
+INSTRUCTION = (
+    "Write a title for this conversation: at most five words, in its language. "
+    "Answer with the title alone, without quotation marks."
+)
+
+service = Service(
+    "Titles",
+    description="Writes the titles of conversations.",
+    ingress_private=True,
+    invocation_retry_policy=policy.PATIENT,
+    journal_retention=policy.BRIEF,
+)
+
+
+class TitleRequest(Contract):
+    """The beginning of a conversation."""
+
+    conversation: str
+    epoch: int
+    messages: list[Message]
+
+
+class Written(Contract):
+    """A title, and the epoch it belongs to."""
+
+    epoch: int
+    title: str
+
+
+@service.handler()
+async def write(ctx: Context, request: TitleRequest) -> None:
+    """Ask the model for a title. A model that fails, or says nothing usable, costs nothing but the title."""
+
+    async def ask() -> str:
+        said = ""
+        try:
+            async for event in runtime.current().models.primary.stream(_prompt(request.messages)):
+                if isinstance(event, TextDelta):
+                    said += event.text
+        except ModelError as error:
+            log.info("no title for %s: %s", request.conversation, error.message)
+            return ""
+        return said
+
+    title = tidied(await ctx.run_typed("title", ask, RunOptions(max_attempts=2)))
+    if title:
+        send_to_chat(ctx, request.conversation, "apply_title", Written(epoch=request.epoch, title=title))
+
+
+def _prompt(messages: list[Message]) -> Prompt:
+    talk = "\n".join(
+        f"{'Person' if m.role == 'user' else 'Assistant'}: {' '.join(m.text.split())[:EXCERPT]}" for m in messages
+    )
+    return Prompt(
+        messages=(PromptMessage("user", f"{INSTRUCTION}\n\n{talk}"),),
+        temperature=0.2,
+        max_output_tokens=MAX_TOKENS,
+    )
+
+
+def tidied(said: str) -> str:
+    """One short line out of what a model calls a title; empty when there is none."""
+    line = next((line.strip() for line in said.splitlines() if line.strip()), "")
+    line = re.sub(r"^(?:#+\s*|title\s*:\s*)", "", line, flags=re.IGNORECASE)
+    line = line.strip(" \t\"'“”„«»*_`.")
+    line = context.safe_name(line) if line else ""
+    if len(line) <= MAX_CHARACTERS:
+        return line
+    return line[:MAX_CHARACTERS].rsplit(" ", 1)[0] + "…"

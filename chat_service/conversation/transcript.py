@@ -1,0 +1,153 @@
+"""`Transcript`: the pages that scrolled out of `Chat`, one object per conversation, read lazily.
+
+Message `seq` lies in page `seq // PAGE`, so any page is found without an index and reading costs the same in the
+tenth year as on the first day. Beside the pages stands one small record per platform message id, which recognises
+repeats for ever; `forget` empties the pages and leaves these textless marks.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from restate import ObjectContext, ObjectSharedContext, VirtualObject
+
+from chat_service.contracts import Contract, HistoryRequest, Message
+from chat_service.conversation import policy
+from chat_service.conversation.addresses import send_to_chat
+from chat_service.conversation.records import Stored, put
+from chat_service.conversation.state import PAGE
+
+READ_CHARACTERS = 2 * 1024 * 1024
+"""A read stops early when it holds this much; the reader goes on from there."""
+
+transcript = VirtualObject(
+    "Transcript",
+    description="Older messages of a conversation, in pages.",
+    ingress_private=True,
+    state_preload=False,
+    invocation_retry_policy=policy.PATIENT,
+    journal_retention=policy.BRIEF,
+)
+
+
+class Page(Stored):
+    """`PAGE` messages, oldest first; the last page may still grow."""
+
+    messages: list[Message] = []
+
+
+class Head(Stored):
+    """The newest sequence number kept, and the epoch: pages sent before a forget come too late."""
+
+    epoch: int = 0
+    last_seq: int = 0
+
+
+class Batch(Contract):
+    """Messages that scrolled out of `Chat`, in order."""
+
+    epoch: int
+    messages: list[Message]
+
+
+class PageStored(Contract):
+    """Confirms to `Chat` that everything up to `seq` is kept here."""
+
+    epoch: int
+    seq: int
+
+
+class Erase(Contract):
+    """Forget the texts; `ids` are those of messages that never came here, kept as marks."""
+
+    epoch: int
+    ids: list[str] = []
+
+
+class Mark(Contract):
+    """Whether, and where, a platform message stands."""
+
+    seq: int | None = None
+
+
+class FindRequest(Contract):
+    """Looks a platform message id up."""
+
+    id: str
+
+
+class Messages(Contract):
+    """Messages, oldest first; `more` when older ones exist."""
+
+    messages: list[Message] = []
+    more: bool = False
+
+
+@transcript.handler()
+async def append(ctx: ObjectContext, batch: Batch) -> None:
+    """Keep a batch. Run twice it writes the same pages; a batch of a forgotten epoch is dropped."""
+    head = await ctx.get("head", type_hint=Head) or Head()
+    if batch.epoch < head.epoch or not batch.messages:
+        return
+    for number, group in groupby(batch.messages, key=lambda m: m.seq // PAGE):
+        messages = list(group)
+        page = Page(messages=messages)
+        if messages[0].seq % PAGE and head.last_seq // PAGE == number:
+            begun = await ctx.get(_page(number), type_hint=Page) or Page()
+            fresh = {m.seq for m in messages}
+            page.messages = [m for m in begun.messages if m.seq not in fresh] + messages
+        put(ctx, _page(number), page)
+    for message in batch.messages:
+        if message.id:
+            ctx.set(_mark(message.id), message.seq)
+    head.last_seq = batch.messages[-1].seq
+    head.epoch = batch.epoch
+    put(ctx, "head", head)
+    send_to_chat(ctx, ctx.key(), "page_stored", PageStored(epoch=batch.epoch, seq=head.last_seq))
+
+
+@transcript.handler(kind="shared")
+async def read(ctx: ObjectSharedContext, request: HistoryRequest) -> Messages:
+    """The `limit` messages before `before`. Touches only the pages it needs."""
+    head = await ctx.get("head", type_hint=Head) or Head()
+    before = min(request.before or head.last_seq + 1, head.last_seq + 1)
+    found: list[Message] = []
+    number = (before - 1) // PAGE
+    size = 0
+    while number >= 0 and len(found) < request.limit and size < READ_CHARACTERS:
+        page = await ctx.get(_page(number), type_hint=Page)
+        if page is None:
+            break  # pages are contiguous: an absent one is the beginning, or what was forgotten
+        older = [m for m in page.messages if m.seq < before]
+        found = older + found
+        size += sum(len(m.text) for m in older)
+        number -= 1
+    kept = found[-request.limit :]
+    more = len(found) > len(kept) or (number >= 0 and bool(await ctx.get(_page(number), type_hint=Page)))
+    return Messages(messages=kept, more=more)
+
+
+@transcript.handler(kind="shared")
+async def find(ctx: ObjectSharedContext, request: FindRequest) -> Mark:
+    """Whether a platform message was ever here, forgotten or not."""
+    return Mark(seq=await ctx.get(_mark(request.id)))
+
+
+@transcript.handler()
+async def erase(ctx: ObjectContext, request: Erase) -> None:
+    """Empty all pages and remember the ids."""
+    head = await ctx.get("head", type_hint=Head) or Head()
+    for key in await ctx.state_keys():
+        if key.startswith("page:"):
+            ctx.clear(key)
+    for message_id in request.ids:
+        ctx.set(_mark(message_id), 0)
+    put(ctx, "head", Head(epoch=max(request.epoch, head.epoch), last_seq=head.last_seq))
+
+
+def _page(number: int) -> str:
+    return f"page:{number}"
+
+
+def _mark(message_id: str) -> str:
+    return f"id:{message_id}"

@@ -1,0 +1,183 @@
+"""A turn from its message to its reply, as the exclusive handlers of `Chat` run it.
+
+The journal of a turn at the bare ingress, entry by entry: read `meta`, read `recent` (both preloaded: no round
+trip), write `meta` (the question, before the model is called), the model step, write `recent`, write `meta`. Every
+tenth turn sends a page to the Transcript. A turn of one of the platforms also takes its message from the Inbox, asks
+the scopes for their settings, and sends its place to the directories.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import restate
+from restate import ObjectContext, ObjectSharedContext
+
+from chat_service import keys, runtime
+from chat_service.contracts import Entry, Inbound, Overrides, Reply
+from chat_service.conversation import directory, titles, transcript
+from chat_service.conversation import inbox as inboxes
+from chat_service.conversation.answering import answer_guarded
+from chat_service.conversation.channel import get_settings
+from chat_service.conversation.effective import Effective, resolve
+from chat_service.conversation.records import put
+from chat_service.conversation.state import Answer, Conversation, Meta, Outbox, Recent
+from chat_service.live import LiveEvent
+
+INTERRUPTED = "This turn was interrupted and could not be completed. Please try again."
+UNTITLED_TURNS = (1, 3)
+"""After which turns a title is written: a first one at once, a better one when the subject is clear."""
+TITLE_CHARACTERS = 60
+
+
+async def load(ctx: ObjectContext) -> Conversation:
+    """The conversation, with a turn that died (killed by an operator) told as failed rather than left open."""
+    meta = await ctx.get("meta", type_hint=Meta) or Meta()
+    recent = await ctx.get("recent", type_hint=Recent) or Recent()
+    conversation = Conversation(meta, recent)
+    running = meta.running
+    if running is not None and running.invocation != ctx.request().id:
+        conversation.close_turn(Answer(status="failed", error=INTERRUPTED, at=running.started_at))
+    return conversation
+
+
+async def take(
+    ctx: ObjectContext, conversation: Conversation, inbound: Inbound
+) -> tuple[list[Inbound] | None, Effective]:
+    """The question whose turn it is, and the settings that hold for it; None when it was sent on to the Inbox."""
+    settings = await effective(ctx, conversation)
+    if inbound.queued and inbound.id is not None:
+        together = settings.gathers and inbound.expects_reply and not conversation.meta.drain
+        request = inboxes.TakeRequest(id=inbound.id, together=together)
+        taken = await ctx.object_call(inboxes.take, ctx.key(), request)
+        return taken.messages, settings
+    if settings.gathers and inbound.expects_reply:
+        inbound.id = inbound.id or str(ctx.uuid())
+        ctx.object_send(inboxes.accept, ctx.key(), inbound)
+        return None, settings
+    return [inbound], settings
+
+
+async def was_here(ctx: ObjectContext, conversation: Conversation, inbound: Inbound) -> bool:
+    """Whether this message was accepted before, however long ago."""
+    if inbound.id is None:
+        return False
+    if conversation.find(inbound.id):
+        return True
+    if not conversation.may_be_old(inbound):
+        return False
+    outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
+    if any(m.id == inbound.id for m in outbox.messages):
+        return True
+    mark = await ctx.object_call(transcript.find, ctx.key(), transcript.FindRequest(id=inbound.id))
+    return mark.seq is not None
+
+
+def standing_reply(conversation: Conversation, inbound: Inbound) -> Reply:
+    """The reply that a repeated message got the first time, or word that it gets none."""
+    known = conversation.find(inbound.id) if inbound.id else None
+    reply = conversation.reply_of(known.turn) if known else None
+    if reply:
+        return conversation.reply(reply)
+    if known:
+        return Reply(reply="", status=known.status, turn=known.turn)
+    return Reply(reply="", status="withdrawn" if inbound.queued else "forgotten")
+
+
+async def run(ctx: ObjectContext, conversation: Conversation, settings: Effective) -> Reply:
+    """Answer the turn that was opened, and write down how it ended."""
+    running = conversation.meta.running
+    if running is None:
+        raise ValueError("no turn is running")
+    put(ctx, "meta", conversation.meta)
+    if conversation.meta.title == "" and keys.parse(ctx.key()):
+        list_in_directories(ctx, conversation, running.started_at)  # so that a new conversation shows at once
+    seen = [m for m in conversation.recent.messages if m.seq >= conversation.meta.context_from]
+    again = [m for m in seen if m.turn == running.turn and m.role == "user"]
+    history = [m for m in seen if m.turn != running.turn]
+    answer = await answer_guarded(ctx, runtime.current(), conversation, history, running.question or again, settings)
+    reply = conversation.close_turn(answer)
+    await save(ctx, conversation)
+    if keys.parse(ctx.key()):
+        _entitle(ctx, conversation, reply.turn)
+        list_in_directories(ctx, conversation, reply.at)
+    return conversation.reply(reply)
+
+
+async def save(ctx: ObjectContext, conversation: Conversation) -> None:
+    """Write the conversation back; what no longer fits sets out for the Transcript."""
+    out = conversation.scroll()
+    if out:
+        # The copy stays until `page_stored` confirms, so that no reader finds a gap while the page moves.
+        outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
+        outbox.messages += out
+        put(ctx, "outbox", outbox)
+        batch = transcript.Batch(epoch=conversation.meta.epoch, messages=out)
+        ctx.object_send(transcript.append, ctx.key(), batch)
+    put(ctx, "recent", conversation.recent)
+    put(ctx, "meta", conversation.meta)
+
+
+async def changed(ctx: ObjectContext, conversation: Conversation) -> None:
+    """Write `meta` back after a change that is no turn, and tell the windows."""
+    conversation.meta.version += 1
+    put(ctx, "meta", conversation.meta)
+    put(ctx, "recent", conversation.recent)
+    await announce(ctx, LiveEvent(conversation=ctx.key(), kind="changed"))
+
+
+async def announce(ctx: ObjectContext | ObjectSharedContext, event: LiveEvent) -> None:
+    """Publish from a handler, in a step of its own. Run twice, windows look twice."""
+
+    async def publish() -> None:
+        runtime.current().bus.publish(event)
+
+    await ctx.run_typed("announce", publish)
+
+
+async def effective(ctx: ObjectContext, conversation: Conversation) -> Effective:
+    """The settings in force for the conversation."""
+    return await resolved(ctx, conversation.meta.overrides)
+
+
+async def resolved(ctx: ObjectContext | ObjectSharedContext, overrides: Overrides) -> Effective:
+    """The settings in force, from the deployment down. The scopes are asked side by side."""
+    key = keys.parse(ctx.key())
+    scopes = key.scopes if key else ()
+    asked = [ctx.object_call(get_settings, scope, arg=None) for scope in scopes]
+    await restate.gather(*asked)
+    widths = ("workspace", "channel")[-len(scopes) :] if scopes else ()
+    layers = [(width, await answer) for width, answer in zip(widths, asked, strict=True)]
+    it = runtime.current()
+    return resolve(it.settings, it.personas, [*layers, ("conversation", overrides)], in_chat=key is not None)
+
+
+def list_in_directories(ctx: ObjectContext, conversation: Conversation, at: datetime) -> None:
+    """Send the conversation's place to the directories that list it; off the turn's path."""
+    key = keys.parse(ctx.key())
+    if key is None:
+        return
+    meta = conversation.meta
+    if meta.running:
+        authors = (m.author.id for m in meta.running.question if m.author and m.author.id)
+        meta.people = sorted({*meta.people, *authors})
+    asked = [*conversation.recent.messages, *(meta.running.question if meta.running else [])]
+    first = next((m.text for m in asked if m.role == "user"), "")
+    entry = Entry(conversation=ctx.key(), title=meta.title or _excerpt(first), at=at)
+    for owner in key.directories(tuple(meta.people)):
+        ctx.object_send(directory.touch, owner, entry)
+
+
+def _entitle(ctx: ObjectContext, conversation: Conversation, turn: int) -> None:
+    """Have a title written, beside the conversation."""
+    meta = conversation.meta
+    if meta.renamed or turn not in UNTITLED_TURNS:
+        return
+    said = [m for m in conversation.recent.messages if m.status in ("answered", "noted")][-6:]
+    if said:
+        ctx.service_send(titles.write, titles.TitleRequest(conversation=ctx.key(), epoch=meta.epoch, messages=said))
+
+
+def _excerpt(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= TITLE_CHARACTERS else line[: TITLE_CHARACTERS - 1].rstrip() + "…"

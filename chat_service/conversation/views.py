@@ -1,0 +1,107 @@
+"""What a reader sees of a conversation: `Chat` first, then what is on its way, then the Transcript, merged by
+sequence number, so that nothing is missing while a page moves."""
+
+from __future__ import annotations
+
+from restate import ObjectSharedContext, TerminalError
+
+from chat_service import keys
+from chat_service.contracts import History, HistoryRequest, Inbound, Message, Reply, TurnRequest
+from chat_service.conversation import inbox as inboxes
+from chat_service.conversation import transcript
+from chat_service.conversation.state import Conversation, Meta, Outbox, Recent
+
+
+async def history(ctx: ObjectSharedContext, request: HistoryRequest) -> History:
+    """A page, with what is running and what waits when it is the newest one."""
+    meta = await ctx.get("meta", type_hint=Meta) or Meta()
+    near = await _near(ctx)
+    before = request.before or meta.next_seq
+    by_seq = {m.seq: m for m in near if m.seq < before}
+    first_near = min((m.seq for m in near), default=meta.next_seq)
+    more = False
+    if len(by_seq) < request.limit and meta.horizon is not None:
+        older = await ctx.object_call(
+            transcript.read,
+            ctx.key(),
+            HistoryRequest(before=min(before, first_near), limit=request.limit - len(by_seq)),
+        )
+        by_seq = {m.seq: m for m in older.messages} | by_seq
+        more = older.more
+    ordered = sorted(by_seq.values(), key=lambda m: m.seq)
+    messages = ordered[-request.limit :]
+    if len(ordered) > len(messages) or (len(by_seq) >= request.limit and _older_exist(meta, messages, near)):
+        more = True
+    newest = request.before is None
+    page = History(
+        messages=messages,
+        next_before=messages[0].seq if messages and more else None,
+        title=meta.title,
+        version=meta.version,
+    )
+    if newest:
+        page.running = meta.running
+        if keys.parse(ctx.key()):
+            page.waiting = await _waiting(ctx, meta, near)
+    return page
+
+
+async def turn(ctx: ObjectSharedContext, request: TurnRequest) -> Reply:
+    """How a turn stands.
+
+    Raises:
+        TerminalError: 404 when there is no such turn.
+    """
+    meta = await ctx.get("meta", type_hint=Meta) or Meta()
+    near = await _near(ctx)
+    inflight = meta.running.question if meta.running else []
+    number = request.turn
+    if number is None:
+        named = next((m for m in (*near, *inflight) if m.id == request.id), None)
+        number = named.turn if named else None
+    if meta.running and meta.running.turn == number:
+        return Reply(reply="", status="running", turn=meta.running.turn)
+    conversation = Conversation(meta, Recent(messages=near))
+    if number is not None and (reply := conversation.reply_of(number)):
+        return conversation.reply(reply)
+    if asked := next((m for m in near if m.turn == number), None):
+        return Reply(reply="", status=asked.status, turn=asked.turn)
+    if request.id is not None:
+        for one in await _waiting(ctx, meta, near):
+            if one.id == request.id:
+                return Reply(reply="", status="waiting")
+        return await _old_turn(ctx, conversation, request.id)
+    raise TerminalError("there is no such turn", status_code=404)
+
+
+async def _old_turn(ctx: ObjectSharedContext, conversation: Conversation, message_id: str) -> Reply:
+    """A turn that scrolled out, found by the mark of its message."""
+    mark = await ctx.object_call(transcript.find, ctx.key(), transcript.FindRequest(id=message_id))
+    if mark.seq:
+        around = await ctx.object_call(transcript.read, ctx.key(), HistoryRequest(before=mark.seq + 40, limit=60))
+        asked = next((m for m in around.messages if m.seq == mark.seq), None)
+        old = Conversation(conversation.meta, Recent(messages=around.messages))
+        if asked and (reply := old.reply_of(asked.turn)):
+            return old.reply(reply)
+    raise TerminalError("there is no such turn", status_code=404)
+
+
+async def _near(ctx: ObjectSharedContext) -> list[Message]:
+    """What `Chat` itself holds: on its way out, and recent."""
+    recent = await ctx.get("recent", type_hint=Recent) or Recent()
+    outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
+    return [*outbox.messages, *recent.messages]
+
+
+async def _waiting(ctx: ObjectSharedContext, meta: Meta, near: list[Message]) -> list[Inbound]:
+    inflight = meta.running.question if meta.running else []
+    known = {m.id for m in (*near, *inflight)}
+    line = await ctx.object_call(inboxes.waiting, ctx.key(), arg=None)
+    return [one for one in line.messages if one.id not in known]
+
+
+def _older_exist(meta: Meta, messages: list[Message], near: list[Message]) -> bool:
+    """A full page was found near: whether anything lies before it, near or in the Transcript."""
+    if not messages:
+        return False
+    return messages[0].seq > min(m.seq for m in near) or meta.horizon is not None
