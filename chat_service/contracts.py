@@ -229,6 +229,12 @@ class WithdrawRequest(Contract):
     all: bool = False
 
 
+class Recover(Contract):
+    """Names the dead invocation whose turn is to be answered anew."""
+
+    invocation: str
+
+
 class Entry(Contract):
     """A conversation in a directory."""
 

@@ -21,6 +21,7 @@ from chat_service.contracts import (
     History,
     HistoryRequest,
     Inbound,
+    Recover,
     RenameRequest,
     Reply,
     SettingsView,
@@ -99,6 +100,20 @@ async def regenerate(ctx: ObjectContext, request: TurnRequest | None) -> Reply:
         raise TerminalError("only the last reply can be answered anew", status_code=409)
     effective = await turns.effective(ctx, conversation)
     return await turns.run(ctx, conversation, effective)
+
+
+@chat.handler()
+async def recover(ctx: ObjectContext, request: Recover) -> Reply:
+    """Answer the turn of an invocation that was killed because its code is gone (see `upgrade`).
+
+    A message that was next in line may have come first: it has told the turn as failed then, and nothing is done.
+    """
+    conversation = await turns.load(ctx, dead=request.invocation)
+    running = conversation.meta.running
+    if running is None or running.invocation != request.invocation:
+        return Reply(reply="", status="failed", error=turns.INTERRUPTED)
+    running.invocation = ctx.request().id
+    return await turns.run(ctx, conversation, await turns.effective(ctx, conversation))
 
 
 @chat.handler(kind="shared", idempotency_retention=policy.BRIEF, journal_retention=policy.BRIEF)

@@ -158,7 +158,8 @@ class Conversation:
 
         The old reply stays where it is, marked as replaced, when the new one comes.
         """
-        last = next((m for m in reversed(self.recent.messages) if m.role == "assistant"), None)
+        after = [m for m in self.recent.messages if m.seq >= self.meta.context_from]
+        last = next((m for m in reversed(after) if m.role == "assistant"), None)
         asked = last and any(m.turn == last.turn and m.role == "user" for m in self.recent.messages)
         if last is None or not asked:
             return None

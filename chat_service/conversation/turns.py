@@ -30,13 +30,16 @@ UNTITLED_TURNS = (1, 3)
 TITLE_CHARACTERS = 60
 
 
-async def load(ctx: ObjectContext) -> Conversation:
-    """The conversation, with a turn that died (killed by an operator) told as failed rather than left open."""
+async def load(ctx: ObjectContext, dead: str | None = None) -> Conversation:
+    """The conversation, with a turn that died (killed by an operator) told as failed rather than left open.
+
+    `dead` is the invocation whose open turn the caller wants to take over.
+    """
     meta = await ctx.get("meta", type_hint=Meta) or Meta()
     recent = await ctx.get("recent", type_hint=Recent) or Recent()
     conversation = Conversation(meta, recent)
     running = meta.running
-    if running is not None and running.invocation != ctx.request().id:
+    if running is not None and running.invocation not in (ctx.request().id, dead):
         conversation.close_turn(Answer(status="failed", error=INTERRUPTED, at=running.started_at))
     return conversation
 
@@ -93,7 +96,7 @@ async def run(ctx: ObjectContext, conversation: Conversation, settings: Effectiv
     if conversation.meta.title == "" and keys.parse(ctx.key()):
         list_in_directories(ctx, conversation, running.started_at)  # so that a new conversation shows at once
     seen = [m for m in conversation.recent.messages if m.seq >= conversation.meta.context_from]
-    again = [m for m in seen if m.turn == running.turn and m.role == "user"]
+    again = [m for m in conversation.recent.messages if m.turn == running.turn and m.role == "user"]
     history = [m for m in seen if m.turn != running.turn]
     answer = await answer_guarded(ctx, runtime.current(), conversation, history, running.question or again, settings)
     reply = conversation.close_turn(answer)
