@@ -82,9 +82,7 @@ async def serving(settings: Settings, *, model: Endpoint | None, bus: LiveBus) -
     config.bind = [f"fd://{socket.fileno()}" for socket in sockets.insecure_sockets]
 
     async with open_models(settings, model) as models:
-        it = runtime.Runtime(
-            settings=settings, models=models, bus=bus, personas=read_personas(settings.personas_file)
-        )
+        it = runtime.Runtime(settings=settings, models=models, bus=bus, personas=read_personas(settings.personas_file))
         runtime.install(it)
         chat.inactivity_timeout = timedelta(seconds=settings.turn_inactivity_seconds)
         app = _only_this_version(

@@ -22,6 +22,7 @@ class Image:
     media_type: str
     data: str = ""
     url: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +110,15 @@ class ModelError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a model is reached. A backend that is no HTTP endpoint may ignore `base_url` and `api_key`."""
+    """Where a model is reached. A backend that is no HTTP endpoint may ignore `base_url` and `api_key`.
+
+    `settings` is the prefix of the settings it came from, for messages that say what to check.
+    """
 
     base_url: str | None
     api_key: SecretStr | None
     model: str | None
+    settings: str = "OPENAI"
 
 
 class ChatModel(Protocol):

@@ -1,0 +1,131 @@
+"""`threadwell`: the command. Each subcommand imports what it needs when it runs, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Coroutine
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from chat_service.errors import UserError
+
+cli = typer.Typer(
+    help="A chat-bot backend for Slack, Discord and the browser that keeps every message through every crash.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@cli.command()
+def up() -> None:
+    """Run everything on this machine: Restate, the chat service, the web page, the bots whose tokens are set."""
+    from bots.cli.up import up as run
+
+    _run(run(_settings()))
+
+
+@cli.command()
+def serve() -> None:
+    """Serve the chat service alone, for a Restate server that runs elsewhere."""
+    from chat_service.serve import serve as run
+
+    _run(run(_settings()))
+
+
+@cli.command()
+def bot(names: Annotated[list[str], typer.Argument(help="web, slack, discord")]) -> None:
+    """Run one or more bots alone."""
+    from bots.cli.bots import run
+
+    _run(run(_settings(), names))
+
+
+@cli.command()
+def register() -> None:
+    """Tell Restate where the chat service is (CHAT_SERVICE_URL), and take up what an old version left behind."""
+    from bots.cli.register import register as run
+
+    _run(run(_settings()))
+
+
+@cli.command()
+def doctor() -> None:
+    """Check this machine and the settings; one line each, with what to do."""
+    from bots.cli.doctor import doctor as run
+
+    if not asyncio.run(run(_settings())):
+        raise typer.Exit(1)
+
+
+@cli.command()
+def history(key: str, as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False) -> None:
+    """Print a conversation."""
+    from bots.cli.history import run
+
+    run(key, as_json)
+
+
+@cli.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench(context: typer.Context) -> None:
+    """Measure this machine; see `threadwell bench --help`."""
+    from bench.run import main as run
+
+    run(context.args)
+
+
+def _settings() -> Any:
+    from chat_service.settings import Settings
+
+    settings = Settings()
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%H:%M:%S"
+    )
+    for noisy in ("httpx", "httpx2", "openai", "hypercorn.error", "aiohttp.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    # hypercorn says "ASGI Framework Lifespan error" because restate.app has no lifespan: harmless, and alarming.
+    logging.getLogger("hypercorn.error").addFilter(lambda record: "Lifespan" not in record.getMessage())
+    return settings
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        asyncio.run(work)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def main() -> None:
+    """The entry point: what a person can mend is one line on stderr and a non-zero status, never a traceback."""
+    try:
+        cli()
+    except UserError as error:
+        sys.exit(f"threadwell: {error}")
+    except ExceptionGroup as group:
+        known, rest = group.split(UserError)
+        if rest is not None or known is None:
+            raise
+        sys.exit(f"threadwell: {_first(known)}")
+    except ValidationError as error:
+        for mistake in error.errors():
+            name = ".".join(str(part) for part in mistake["loc"]).upper()
+            print(f"threadwell: {name}: {mistake['msg']} (got {mistake['input']!r})", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+    except OSError as error:
+        if error.errno == 28:
+            sys.exit("threadwell: the disk is full: free some space and start again")
+        raise
+
+
+def _first(group: BaseException) -> BaseException:
+    while isinstance(group, BaseExceptionGroup):
+        group = group.exceptions[0]
+    return group
+
+
+if __name__ == "__main__":
+    main()

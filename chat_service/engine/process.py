@@ -1,0 +1,130 @@
+"""The Restate server as a child process, bound to loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from chat_service.children import child
+from chat_service.errors import UserError
+
+READY_SECONDS = 60.0
+POLL_SECONDS = 0.05
+LOG_LINES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class EnginePorts:
+    """The engine's ports; 0 picks a free one."""
+
+    ingress: int = 8080
+    admin: int = 9070
+    node: int = 5122
+
+    def settled(self) -> EnginePorts:
+        """With free ports in place of zeros."""
+        return EnginePorts(self.ingress or free_port(), self.admin or free_port(), self.node or free_port())
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A running Restate server."""
+
+    ingress_url: str
+    admin_url: str
+    ports: EnginePorts
+    process: asyncio.subprocess.Process
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def running_engine(
+    binary: Path, data_dir: Path, ports: EnginePorts, extra_env: Mapping[str, str] | None = None
+) -> AsyncIterator[Engine]:
+    """Run the server on `data_dir` while the block runs. State survives there from run to run.
+
+    Raises:
+        UserError: when it does not come up; the message names the reason, or its log.
+    """
+    ports = ports.settled()
+    data_dir.mkdir(parents=True, exist_ok=True)
+    log = data_dir.parent / f"{data_dir.name}.log"
+    env = {
+        **os.environ,
+        "RESTATE_BASE_DIR": str(data_dir.resolve()),
+        "RESTATE_NODE_NAME": "threadwell",  # data lies under the node's name: it must not follow the host's
+        "RESTATE_CLUSTER_NAME": "threadwell",
+        # With no address it listens on every interface, and no port of it asks who is there.
+        "RESTATE_BIND_IP": "127.0.0.1",
+        "RESTATE_LISTEN_MODE": "tcp",
+        "RESTATE_BIND_PORT": str(ports.node),
+        "RESTATE_ADVERTISED_ADDRESS": f"http://127.0.0.1:{ports.node}",
+        "RESTATE_INGRESS__BIND_PORT": str(ports.ingress),
+        "RESTATE_ADMIN__BIND_PORT": str(ports.admin),
+        "RESTATE_DISABLE_TELEMETRY": "true",
+        "RESTATE_DEFAULT_NUM_PARTITIONS": "4",
+        "RESTATE_ROCKSDB_TOTAL_MEMORY_SIZE": "256 MB",
+        "RESTATE_LOG_DISABLE_ANSI_CODES": "true",
+        **(extra_env or {}),
+    }
+    with log.open("ab") as sink:
+        async with child([binary], env=env, stdout=sink, stderr=sink) as process:
+            engine = Engine(f"http://127.0.0.1:{ports.ingress}", f"http://127.0.0.1:{ports.admin}", ports, process, log)
+            await _ready(engine)
+            yield engine
+
+
+async def _ready(engine: Engine) -> None:
+    urls = [f"{engine.admin_url}/health", f"{engine.ingress_url}/restate/health"]
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                while not await _healthy(session, urls):
+                    if engine.process.returncode is not None:
+                        raise UserError(_death(engine))
+                    await asyncio.sleep(POLL_SECONDS)
+        except TimeoutError as error:
+            raise UserError(f"Restate was not ready after {READY_SECONDS:g} s: see {engine.log}") from error
+
+
+async def _healthy(session: aiohttp.ClientSession, urls: list[str]) -> bool:
+    try:
+        for url in urls:
+            async with session.get(url) as response:
+                if response.status != 200:
+                    return False
+    except (aiohttp.ClientError, TimeoutError):
+        return False
+    return True
+
+
+def _death(engine: Engine) -> str:
+    """Why the server went away, in one line."""
+    tail = engine.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+    said = " ".join(tail).lower()
+    if "no space left" in said:
+        return f"the disk is full: Restate cannot write to {engine.log.parent}; free some space and start again"
+    if "address already in use" in said or "addrinuse" in said:
+        return "one of Restate's ports is taken: see RESTATE_INGRESS_PORT, RESTATE_ADMIN_PORT, RESTATE_NODE_PORT"
+    if "lock" in said and "rocksdb" in said:
+        return f"another Restate server uses {engine.log.parent}: stop it, or set RESTATE_DATA_DIR"
+    return f"Restate stopped at once (status {engine.process.returncode}): see {engine.log}"

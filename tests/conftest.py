@@ -1,0 +1,79 @@
+"""Fixtures of the whole suite: real processes, started once, and a key of its own for every test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from chat_service.engine.binary import find_engine
+from chat_service.ingress import IngressClient
+from chat_service.settings import Settings
+from tests.fakes.model import ModelControl
+from tests.processes import Stack, running_model, running_stack, session_name
+
+
+@pytest.fixture(scope="session")
+async def engine_binary() -> Path:
+    """The Restate server, got by the code that `make run` gets it with."""
+    return await find_engine(Settings(_env_file=None))
+
+
+@pytest.fixture(scope="session")
+async def model() -> AsyncIterator[ModelControl]:
+    """A model that says what it is told."""
+    async with running_model("--api-key", "test-key") as control:
+        yield control
+
+
+@pytest.fixture(scope="session")
+async def stack(
+    engine_binary: Path, model: ModelControl, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stack]:
+    """The stack that tests share as long as they kill nothing."""
+    async with running_stack(engine_binary, tmp_path_factory.mktemp("stack"), model) as running:
+        yield running
+
+
+@pytest.fixture
+async def own_stack(engine_binary: Path, model: ModelControl, tmp_path: Path) -> AsyncIterator[Stack]:
+    """A stack to kill things in."""
+    await model.clear()
+    async with running_stack(engine_binary, tmp_path, model) as running:
+        yield running
+
+
+@pytest.fixture
+async def ingress(stack: Stack) -> AsyncIterator[IngressClient]:
+    """A client of the shared stack, and a model without leftovers of another test's script."""
+    await stack.model.clear()
+    async with stack.ingress() as client:
+        yield client
+
+
+@pytest.fixture
+def key() -> str:
+    """A conversation nobody has used."""
+    return session_name()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In CI nothing may be skipped for want of a program."""
+    if os.environ.get("CI") == "true":
+        for item in items:
+            item.add_marker(pytest.mark.must_run)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "must_run: a skip of this test is a failure (CI=true)")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]
+    report = yield
+    if report.skipped and item.get_closest_marker("must_run") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which CI does not allow: {report.longrepr}"
+    return report

@@ -1,0 +1,188 @@
+"""The server: Chat Completions on one side, a control API for tests in any process on the other."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections import deque
+from typing import Any
+
+from aiohttp import web
+
+from tests.fakes.model import protocol
+from tests.fakes.model.protocol import Behaviour, Refused, Seen
+
+INSTANT_TEXT = ("The quick brown fox jumps over the lazy dog while the band plays on. " * 3)[:200]
+
+
+class Gate:
+    """A reply that says only what it is told to."""
+
+    def __init__(self) -> None:
+        self.pieces: asyncio.Queue[str | None] = asyncio.Queue()
+
+
+class FakeModel:
+    """One endpoint. `instant` answers 200 characters at once and keeps no records: for the bench."""
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        instant: bool = False,
+        context_tokens: int | None = None,
+        sees_images: bool = True,
+        sends_usage: bool = True,
+    ) -> None:
+        self.api_key = api_key
+        self.instant = instant
+        self.context_tokens = context_tokens
+        self.sees_images = sees_images
+        self.sends_usage = sends_usage
+        self.script: deque[Behaviour] = deque()
+        self.seen: list[Seen] = []
+        self._gates: dict[int, Gate] = {}
+        self._changed = asyncio.Condition()
+
+    def app(self) -> web.Application:
+        """The aiohttp application."""
+        app = web.Application(client_max_size=64 * 1024**2)
+        app.router.add_post("/v1/chat/completions", self._complete)
+        app.router.add_get("/v1/models", self._models)
+        app.router.add_post("/control/script", self._control_script)
+        app.router.add_post("/control/release", self._control_release)
+        app.router.add_post("/control/clear", self._control_clear)
+        app.router.add_get("/control/seen", self._control_seen)
+        return app
+
+    async def _models(self, request: web.Request) -> web.Response:
+        if refusal := self._unauthorised(request):
+            return refusal
+        return web.json_response({"object": "list", "data": [{"id": m, "object": "model"} for m in protocol.MODELS]})
+
+    def _unauthorised(self, request: web.Request) -> web.Response | None:
+        if self.api_key and request.headers.get("Authorization") != f"Bearer {self.api_key}":
+            sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
+            message = f"Incorrect API key provided: {sent}."
+            return web.json_response({"error": {"message": message, "code": "invalid_api_key"}}, status=401)
+        return None
+
+    async def _complete(self, request: web.Request) -> web.StreamResponse:
+        if refusal := self._unauthorised(request):
+            return refusal
+        try:
+            body = json.loads(await request.read())
+            protocol.check(body, context_tokens=self.context_tokens, sees_images=self.sees_images)
+        except json.JSONDecodeError:
+            return web.json_response({"error": {"message": "could not parse the JSON body"}}, status=400)
+        except Refused as refused:
+            return web.json_response(refused.body, status=refused.status)
+        if self.instant:
+            return await self._stream(request, body, Behaviour(text=INSTANT_TEXT, chunk=50), None)
+        title = protocol.text_of(body["messages"][-1]).startswith(protocol.TITLE_PROMPT)
+        seen = Seen(number=len(self.seen), at=time.time(), body=body, title=title)
+        if title:
+            behaviour = Behaviour(text="A fine title")
+        elif self.script:
+            behaviour = self.script.popleft()
+        else:
+            behaviour = Behaviour(text=protocol.answer(body["messages"]))
+        if behaviour.kind == "gate":
+            self._gates[seen.number] = Gate()
+        self.seen.append(seen)
+        await self._tell()
+        try:
+            if behaviour.kind == "fail":
+                return web.json_response(behaviour.body, status=behaviour.status, headers=behaviour.headers)
+            response = await self._stream(request, body, behaviour, self._gates.get(seen.number))
+            seen.finished = True
+            return response
+        except (ConnectionResetError, asyncio.CancelledError):
+            seen.disconnected = True
+            raise
+        finally:
+            # The client may be gone: what the test waits for must be told all the same.
+            await asyncio.shield(self._tell())
+
+    async def _stream(
+        self, request: web.Request, body: dict[str, Any], behaviour: Behaviour, gate: Gate | None
+    ) -> web.StreamResponse:
+        model = body["model"]
+        if not body.get("stream"):
+            choice = {
+                "index": 0,
+                "message": {"role": "assistant", "content": behaviour.text},
+                "finish_reason": "stop",
+            }
+            counted = protocol.usage(body["messages"], behaviour.text)
+            whole = {"id": "x", "object": "chat.completion", "created": 0, "model": model}
+            return web.json_response({**whole, "choices": [choice], "usage": counted})
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        said = ""
+        async for piece in self._pieces(behaviour, gate):
+            said += piece
+            await _send(response, protocol.chunk(model, text=piece))
+        if behaviour.kind == "stall":
+            await asyncio.Event().wait()
+        if behaviour.kind == "drop":
+            assert request.transport is not None
+            request.transport.abort()
+            return response
+        await _send(response, protocol.chunk(model, finish=behaviour.finish))
+        if self.sends_usage and (body.get("stream_options") or {}).get("include_usage"):
+            last = {**protocol.chunk(model), "choices": [], "usage": protocol.usage(body["messages"], said)}
+            await _send(response, last)
+        await response.write(b"data: [DONE]\n\n")
+        return response
+
+    async def _pieces(self, behaviour: Behaviour, gate: Gate | None) -> Any:
+        if gate is not None:
+            while (piece := await gate.pieces.get()) is not None:
+                yield piece
+            return
+        for start in range(0, len(behaviour.text), behaviour.chunk):
+            if behaviour.delay:
+                await asyncio.sleep(behaviour.delay)
+            yield behaviour.text[start : start + behaviour.chunk]
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    # --- control ------------------------------------------------------------------------------------------
+    async def _control_script(self, request: web.Request) -> web.Response:
+        self.script.extend(Behaviour.model_validate(one) for one in await request.json())
+        return web.json_response({})
+
+    async def _control_clear(self, request: web.Request) -> web.Response:
+        self.script.clear()
+        return web.json_response({})
+
+    async def _control_release(self, request: web.Request) -> web.Response:
+        told = await request.json()
+        gate = self._gates[told["number"]]
+        gate.pieces.put_nowait(told["text"])
+        return web.json_response({})
+
+    async def _control_seen(self, request: web.Request) -> web.Response:
+        """All requests; with `?after=N`, waits until there is something new or `state` holds for request N."""
+        number, state = int(request.query.get("number", -1)), request.query.get("state", "arrived")
+
+        def holds() -> bool:
+            if number < 0:
+                return True
+            if number >= len(self.seen):
+                return False
+            return state == "arrived" or bool(getattr(self.seen[number], state))
+
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(float(request.query.get("timeout", 0)) or 0.001), self._changed:
+                await self._changed.wait_for(holds)
+        return web.json_response({"holds": holds(), "seen": [one.model_dump() for one in self.seen]})
+
+
+async def _send(response: web.StreamResponse, event: dict[str, Any]) -> None:
+    await response.write(b"data: " + json.dumps(event).encode() + b"\n\n")
