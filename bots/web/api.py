@@ -1,0 +1,200 @@
+"""The page's API. Every key is composed of the person behind the request, so no address can name another's."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from bots.web.hub import Hub
+from chat_service import keys
+from chat_service.contracts import (
+    MAX_ATTACHMENTS,
+    MAX_INLINE,
+    MAX_TEXT,
+    Accepted,
+    ConfigureRequest,
+    Contract,
+    DirectoryPage,
+    DirectoryRequest,
+    History,
+    HistoryRequest,
+    Inbound,
+    RenameRequest,
+    Reply,
+    SettingsView,
+    Stopped,
+    StopRequest,
+    TurnRequest,
+    WithdrawRequest,
+    utc,
+)
+from chat_service.ingress import IngressClient
+from chat_service.live import LiveBus, LiveEvent
+from chat_service.settings import Settings
+
+M = TypeVar("M", bound=BaseModel)
+_CONVERSATION = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class Api:
+    """The handlers, and what they share."""
+
+    def __init__(self, settings: Settings, ingress: IngressClient, bus: LiveBus, hub: Hub) -> None:
+        self._settings = settings
+        self._ingress = ingress
+        self._bus = bus
+        self._hub = hub
+
+    def routes(self) -> list[web.RouteDef]:
+        """All of them."""
+        one = "/api/conversations/{conversation}"
+        return [
+            web.get("/api/me", self.me),
+            web.get("/api/conversations", self.conversations),
+            web.get(one, self.history),
+            web.patch(one, self.rename),
+            web.delete(one, self.delete),
+            web.post(f"{one}/messages", self.send),
+            web.post(f"{one}/stop", self.stop),
+            web.post(f"{one}/withdraw", self.withdraw),
+            web.post(f"{one}/regenerate", self.regenerate),
+            web.post(f"{one}/reset", self.reset),
+            web.get(f"{one}/settings", self.settings),
+            web.patch(f"{one}/settings", self.configure),
+        ]
+
+    async def me(self, request: web.Request) -> web.Response:
+        """Who I am, which model answers, and what may be sent."""
+        settings = self._settings
+        demo = settings.embeds_model
+        return web.json_response(
+            {
+                "person": request["person"],
+                "model": "Qwen2.5 0.5B" if demo else settings.openai_model or "",
+                "demo": demo,
+                "images": settings.model_images,
+                "limits": {"text": MAX_TEXT, "attachments": MAX_ATTACHMENTS, "inline": MAX_INLINE},
+            }
+        )
+
+    async def conversations(self, request: web.Request) -> web.Response:
+        """A page of the person's conversations, newest first."""
+        owner = f"person:web:{request['person']}"
+        asked = DirectoryRequest.model_validate(dict(request.query))
+        page = await self._ingress.call("Directory", owner, "list", asked, DirectoryPage)
+        prefix = f"web:{request['person']}:"
+        entries = [
+            {**entry.model_dump(mode="json"), "conversation": entry.conversation.removeprefix(prefix)}
+            for entry in page.entries
+        ]
+        return web.json_response({"entries": entries, "cursor": page.cursor})
+
+    async def history(self, request: web.Request) -> web.Response:
+        """A page of a conversation; the newest one also says what the running turn has said so far."""
+        key = self._key(request)
+        page = await self._ingress.call(
+            "Chat", key, "get_history", HistoryRequest.model_validate(dict(request.query)), History
+        )
+        shown: dict[str, Any] = page.model_dump(mode="json", exclude_none=True)
+        if page.running:
+            feed = await self._hub.feed(request["person"])
+            feed.watch(key, page.running.invocation)
+            del shown["running"]["invocation"]
+            said = await self._bus.so_far(key)
+            if said and said.turn == page.running.turn:
+                shown["running"] |= {"attempt": said.attempt, "text": said.text}
+        return web.json_response(shown)
+
+    async def send(self, request: web.Request) -> web.Response:
+        """Take a message in. The browser names it, so that sending again is harmless."""
+        key = self._key(request)
+        inbound = await _body(request, Inbound)
+        if not inbound.id:
+            raise web.HTTPBadRequest(text="a message needs an id")
+        now = utc(time.time())
+        # What identifies a repeat in years is the time it was written: the browser's, but never a future one.
+        inbound.at = min(inbound.at or now, now)
+        inbound.author, inbound.queued, inbound.expects_reply = None, False, True
+        accepted = await self._ingress.call(
+            "Inbox", key, "accept", inbound, Accepted, timeout=20, idempotency_key=f"{key}/{inbound.id}"
+        )
+        feed = await self._hub.feed(request["person"])
+        feed.watch(key, accepted.invocation)
+        if not accepted.duplicate:
+            self._bus.publish(LiveEvent(conversation=key, kind="waiting", message=inbound))
+        return web.json_response({"place": accepted.place, "at": inbound.at.isoformat()}, status=202)
+
+    async def stop(self, request: web.Request) -> web.Response:
+        """End the running turn; with `all`, take back what waits."""
+        asked = await _body(request, StopRequest)
+        stopped = await self._ingress.call("Chat", self._key(request), "stop", asked, Stopped, timeout=30)
+        if asked.all:
+            self._changed(request)
+        return web.json_response(stopped.model_dump())
+
+    async def withdraw(self, request: web.Request) -> web.Response:
+        """Take a waiting message back; it is given to the window that asked, to be edited."""
+        taken = await self._ingress.call(
+            "Inbox", self._key(request), "withdraw", await _body(request, WithdrawRequest), _Taken
+        )
+        self._changed(request)
+        return web.json_response(taken.model_dump(mode="json"))
+
+    async def regenerate(self, request: web.Request) -> web.Response:
+        """Answer the last turn anew."""
+        key = self._key(request)
+        sent = await self._ingress.send("Chat", key, "regenerate", await _body(request, TurnRequest))
+        (await self._hub.feed(request["person"])).watch(key, sent.invocationId)
+        return web.json_response({}, status=202)
+
+    async def rename(self, request: web.Request) -> web.Response:
+        """Give a title."""
+        asked = await _body(request, RenameRequest)
+        done = await self._ingress.soon("Chat", self._key(request), "rename", asked, Contract)
+        return web.json_response({"queued": done is None})
+
+    async def reset(self, request: web.Request) -> web.Response:
+        """Start afresh."""
+        done = await self._ingress.soon("Chat", self._key(request), "reset", None, Contract)
+        return web.json_response({"queued": done is None})
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """Forget the conversation."""
+        done = await self._ingress.soon("Chat", self._key(request), "forget", None, Contract, timeout=5)
+        return web.json_response({"queued": done is None})
+
+    async def settings(self, request: web.Request) -> web.Response:
+        """The settings in force, and where each came from."""
+        view = await self._ingress.call("Chat", self._key(request), "get_settings", None, SettingsView)
+        return web.json_response(view.model_dump())
+
+    async def configure(self, request: web.Request) -> web.Response:
+        """Change settings; None while a turn runs, after which the change takes effect."""
+        asked = await _body(request, ConfigureRequest)
+        view = await self._ingress.soon("Chat", self._key(request), "configure", asked, SettingsView)
+        return web.json_response(view.model_dump() if view else {"queued": True})
+
+    def _changed(self, request: web.Request) -> None:
+        self._bus.publish(LiveEvent(conversation=self._key(request), kind="changed"))
+
+    def _key(self, request: web.Request) -> str:
+        conversation = request.match_info["conversation"]
+        if not _CONVERSATION.fullmatch(conversation):
+            raise web.HTTPNotFound(text="there is no such conversation")
+        return keys.web(request["person"], conversation)
+
+
+class _Taken(Contract):
+    messages: list[Inbound] = []
+
+
+async def _body(request: web.Request, model: type[M]) -> M:
+    """The request's JSON as a contract; pydantic's own refusal is told by the middleware."""
+    return model.model_validate_json(await request.read() or b"{}")
+
+
+__all__ = ["Api", "Reply"]

@@ -1,0 +1,123 @@
+"""Who is asking. Each browser carries an unguessable secret in a cookie; the public id is a hash of it.
+
+The secret never enters a key, a log or an address; the id may, since nobody can get from it to the secret. Behind a
+proxy that signs people in (`WEB_AUTH_HEADER`), the id comes from the proxy's header instead.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from ipaddress import ip_address
+
+from aiohttp import web
+
+from chat_service.errors import UserError
+from chat_service.settings import Settings
+
+COOKIE = "threadwell"
+ACCESS_COOKIE = "threadwell_access"
+YEAR = 365 * 24 * 3600
+_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
+_ATTEMPTS, _WINDOW_SECONDS = 10, 60.0
+
+
+def public_id(secret: str) -> str:
+    """26 characters of a-z2-7: 130 bits of a hash of the secret."""
+    digest = hashlib.sha256(b"threadwell person\0" + secret.encode()).digest()
+    return base64.b32encode(digest).decode().lower()[:26]
+
+
+def check_binding(settings: Settings) -> None:
+    """Refuse to show everybody's conversations to everybody.
+
+    Raises:
+        UserError: when the page would be open to other machines with nothing that asks who they are.
+    """
+    if settings.web_auth_header and not settings.web_trusted_proxies:
+        raise UserError(
+            "WEB_AUTH_HEADER is set but WEB_TRUSTED_PROXIES is not: anybody could send that header; "
+            "name the addresses of your proxy"
+        )
+    guarded = settings.web_access_token or settings.web_auth_header
+    if not (settings.web_is_loopback or guarded or settings.web_published_on_loopback):
+        raise UserError(
+            f"WEB_HOST={settings.web_host} would open the page to other machines: set WEB_ACCESS_TOKEN, "
+            "or WEB_AUTH_HEADER with WEB_TRUSTED_PROXIES behind a proxy that signs people in"
+        )
+
+
+class Gatekeeper:
+    """Finds the person behind a request, and lets nobody in who may not."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._attempts: dict[str, list[float]] = {}
+
+    def person(self, request: web.Request) -> str | None:
+        """The public id of whoever asks; None for a browser that has no secret yet.
+
+        Raises:
+            HTTPForbidden: a proxy's header from somewhere else, or none at all.
+            HTTPUnauthorized: the access token is missing.
+        """
+        if header := self._settings.web_auth_header:
+            return self._proxied(request, header)
+        if self._settings.web_access_token and not self._may_enter(request):
+            raise web.HTTPUnauthorized(text="sign in first")
+        secret = request.cookies.get(COOKIE, "")
+        return public_id(secret) if _SECRET.fullmatch(secret) else None
+
+    def introduce(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Give a browser its secret."""
+        if not self._settings.web_auth_header and not _SECRET.fullmatch(request.cookies.get(COOKIE, "")):
+            self._set(request, response, COOKIE, secrets.token_urlsafe(32))
+
+    def sign_in(self, request: web.Request, response: web.StreamResponse, given: str) -> None:
+        """Let a browser in that knows the access token.
+
+        Raises:
+            HTTPTooManyRequests: after ten attempts a minute from one address.
+            HTTPUnauthorized: for a wrong token.
+        """
+        token = self._settings.web_access_token
+        if token is None:
+            return
+        self._count(request.remote or "")
+        if not hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
+            raise web.HTTPUnauthorized(text="that is not the access token")
+        self._set(request, response, ACCESS_COOKIE, self._pass())
+
+    def _proxied(self, request: web.Request, header: str) -> str:
+        peer = ip_address((request.remote or "0.0.0.0").split("%")[0])  # noqa: S104  no peer is no proxy
+        if not any(peer in network for network in self._settings.web_trusted_proxies):
+            raise web.HTTPForbidden(text="this page is reached through its proxy")
+        values = request.headers.getall(header, [])
+        if len(values) != 1 or not values[0].strip():
+            raise web.HTTPForbidden(text=f"the proxy sent no {header}")
+        return public_id(f"proxy\0{values[0].strip()}")
+
+    def _may_enter(self, request: web.Request) -> bool:
+        return hmac.compare_digest(request.cookies.get(ACCESS_COOKIE, "").encode(), self._pass().encode())
+
+    def _pass(self) -> str:
+        """What a browser shows once it is in: follows from the token, so that a new token shuts all out."""
+        token = self._settings.web_access_token
+        key = token.get_secret_value().encode() if token else b""
+        return hmac.new(key, b"threadwell access", hashlib.sha256).hexdigest()
+
+    def _set(self, request: web.Request, response: web.StreamResponse, name: str, value: str) -> None:
+        response.set_cookie(
+            name, value, max_age=YEAR, httponly=True, samesite="Strict", secure=request.secure, path="/"
+        )
+
+    def _count(self, peer: str) -> None:
+        now = time.monotonic()
+        recent = [at for at in self._attempts.get(peer, []) if now - at < _WINDOW_SECONDS]
+        if len(recent) >= _ATTEMPTS:
+            raise web.HTTPTooManyRequests(text="too many attempts, wait a minute")
+        self._attempts[peer] = [*recent, now]
