@@ -108,7 +108,7 @@ class IngressClient:
         path = f"/restate/send/{service}/{keys.quote(key)}/{handler}"
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(lambda e: isinstance(e, IngressError) and e.may_retry),
-            wait=wait_exponential_jitter(0.1, 2),
+            wait=wait_exponential_jitter(multiplier=0.1, max=2),
             stop=stop_after_delay(30 if idempotency_key else 0),
             reraise=True,
         ):

@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     model_max_output_tokens: int = Field(default=1024, ge=16)
     model_temperature: float = Field(default=0.7, ge=0, le=2)
     model_stall_seconds: float = Field(default=60, gt=0)
+    model_max_seconds: float = Field(default=600, gt=0, le=3000)
     model_max_attempts: int = Field(default=5, ge=1)
     local_model: str = "on"
     system_prompt: str = (

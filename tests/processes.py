@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -102,6 +103,11 @@ class Stack:
         self.service.kill()
         await self.service.wait()
         await self._service_exit.aclose()
+
+    def freeze_service(self) -> None:
+        """SIGSTOP: whatever reaches the chat service from now on stays unread until it is killed."""
+        assert self.service is not None
+        self.service.send_signal(signal.SIGSTOP)
 
     async def kill_engine(self) -> None:
         """`kill -9` the Restate server."""

@@ -19,6 +19,7 @@ from chat_service.conversation.effective import Effective
 from chat_service.conversation.halts import Halt
 from chat_service.conversation.speech import Spoken, Stage, speak
 from chat_service.conversation.state import Answer, Conversation
+from chat_service.live import LiveEvent
 from chat_service.models.protocol import ChatModel, Prompt
 from chat_service.runtime import Runtime
 
@@ -169,7 +170,7 @@ async def _step(
     stage = Stage(ctx.key(), running, runtime.bus, runtime.halts)
 
     async def call() -> Spoken:
-        return await speak(model, prompt, stage, halt)
+        return await speak(model, prompt, stage, halt, runtime.settings.model_max_seconds)
 
     step = ctx.run_typed("model", call, RunOptions(type_hint=Spoken, max_attempts=STEP_ATTEMPTS))
     who, value = await restate.select(step=step, stop=stop)
@@ -194,8 +195,21 @@ async def _pause(
     stop: restate.RestateDurableFuture[str],
 ) -> str | None:
     """Wait durably; gives the stop's mark (empty for a plain stop) when somebody stopped it, else None."""
-    if seconds <= 0:
+    if seconds <= 0 or running is None:
         return None
+    event = LiveEvent(
+        conversation=ctx.key(),
+        kind="retry",
+        turn=running.turn,
+        seconds=seconds,
+        text=spoken.error or "the model failed",
+    )
+
+    async def announce() -> None:
+        """Run twice, the windows count down anew."""
+        runtime.bus.publish(event)
+
+    await ctx.run_typed("announce the pause", announce)
     who, value = await restate.select(sleep=ctx.sleep(timedelta(seconds=seconds)), stop=stop)
     return str(value or "") if who == "stop" else None
 

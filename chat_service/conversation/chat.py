@@ -73,6 +73,8 @@ async def message(ctx: ObjectContext, inbound: Inbound) -> Reply:
         return Reply(reply="", status="waiting")
     fresh = [one for one in question if not await turns.was_here(ctx, conversation, one)]
     if not fresh:
+        if not question:
+            await turns.mark_withdrawn(ctx, conversation, inbound)
         return turns.standing_reply(conversation, inbound)
     at = fresh[-1].at or utc(await ctx.time())
     if conversation.meta.drain or not inbound.expects_reply:
@@ -238,7 +240,7 @@ async def fence(ctx: ObjectContext, request: Fence) -> None:
     """The end of a "stop all": what comes after is answered again."""
     conversation = await turns.load(ctx)
     conversation.meta.drain, conversation.meta.passed = None, request.mark
-    put(ctx, "meta", conversation.meta)
+    await turns.save(ctx, conversation)
 
 
 @chat.handler(ingress_private=True)

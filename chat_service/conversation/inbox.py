@@ -79,14 +79,10 @@ async def accept(ctx: ObjectContext, inbound: Inbound) -> Accepted:
     ticket = Inbound(
         id=inbound.id, at=inbound.at, author=inbound.author, expects_reply=inbound.expects_reply, queued=True
     )
-    pause = runtime.current().settings.burst_pause_seconds if _gathers(ctx, line) else 0
-    sent = send_to_chat(
-        ctx,
-        ctx.key(),
-        "message",
-        ticket,
-        timedelta(seconds=pause) if pause and inbound.expects_reply else None,
-    )
+    # What comes behind a question that still waits for more lines waits as long, or it would overtake it.
+    pause = _gathers(ctx, line) and (inbound.expects_reply or line.ids[0] != inbound.id)
+    delay = timedelta(seconds=runtime.current().settings.burst_pause_seconds) if pause else None
+    sent = send_to_chat(ctx, ctx.key(), "message", ticket, delay)
     return Accepted(invocation=await sent.invocation_id(), place=line.ids.index(inbound.id), duplicate=duplicate)
 
 
@@ -102,8 +98,7 @@ async def take(ctx: ObjectContext, request: TakeRequest) -> Inbounds:
         if waiting is None:
             line.ids.remove(message_id)
             continue
-        # A note that waits behind a question keeps its own place: it is no part of it.
-        if message_id == request.id or (request.together and taken and waiting.inbound.expects_reply):
+        if message_id == request.id or (taken and request.together and _continues(taken[0], waiting.inbound)):
             taken.append(waiting.inbound)
             line.ids.remove(message_id)
             ctx.clear(_slot(message_id))
@@ -133,6 +128,12 @@ async def withdraw(ctx: ObjectContext, request: WithdrawRequest) -> Inbounds:
         ctx.clear(_slot(message_id))
     put(ctx, "line", line)
     return Inbounds(messages=[one.inbound for one in taken if one])
+
+
+def _continues(first: Inbound, later: Inbound) -> bool:
+    """Whether a later line belongs to the same question: its author asked it too. A note keeps its own place."""
+    same = (first.author and first.author.id) == (later.author and later.author.id)
+    return same and later.expects_reply
 
 
 def _gathers(ctx: ObjectContext, line: Line) -> bool:

@@ -53,8 +53,8 @@ class Stage:
     halts: Halts
 
 
-async def speak(model: ChatModel, prompt: Prompt, stage: Stage, halt: Halt) -> Spoken:
-    """Ask the model and publish what it says, until it ends, fails, or somebody stops it."""
+async def speak(model: ChatModel, prompt: Prompt, stage: Stage, halt: Halt, limit: float) -> Spoken:
+    """Ask the model and publish what it says, until it ends, fails, somebody stops it, or `limit` seconds are over."""
     clock = time.monotonic()
     voice = _Voice(stage)
     voice.publish("started")
@@ -75,10 +75,13 @@ async def speak(model: ChatModel, prompt: Prompt, stage: Stage, halt: Halt) -> S
         try:
             # A step that is repeated after a crash finds the stop already there: it must not ask the model at all.
             if not halt.is_set:
-                await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({listening, stopping}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
             if not listening.done():
                 listening.cancel()
                 await asyncio.wait({listening})
+                if not halt.is_set:
+                    voice.close()
+                    return spoken("failed", error=f"the model was cut off: it had talked for {limit:g} s")
                 if not voice.text and (said := await stage.bus.so_far(stage.conversation)):
                     voice.text = said.text if said.turn == stage.running.turn else ""
                 voice.close()

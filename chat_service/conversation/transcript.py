@@ -64,6 +64,12 @@ class Erase(Contract):
     ids: list[str] = []
 
 
+class Marks(Contract):
+    """Ids of messages that were taken back: nothing of them is kept but that they were here."""
+
+    ids: list[str]
+
+
 class Mark(Contract):
     """Whether, and where, a platform message stands."""
 
@@ -125,6 +131,13 @@ async def read(ctx: ObjectSharedContext, request: HistoryRequest) -> Messages:
     kept = found[-request.limit :]
     more = len(found) > len(kept) or (number >= 0 and bool(await ctx.get(_page(number), type_hint=Page)))
     return Messages(messages=kept, more=more)
+
+
+@transcript.handler()
+async def mark(ctx: ObjectContext, marks: Marks) -> None:
+    """Remember ids without texts."""
+    for message_id in marks.ids:
+        ctx.set(_mark(message_id), 0)
 
 
 @transcript.handler(kind="shared")

@@ -11,10 +11,10 @@ from __future__ import annotations
 from datetime import datetime
 
 import restate
-from restate import ObjectContext, ObjectSharedContext
+from restate import ObjectContext, ObjectSharedContext, TerminalError
 
 from chat_service import keys, runtime
-from chat_service.contracts import Entry, Inbound, Overrides, Reply
+from chat_service.contracts import Entry, Inbound, Overrides, Reply, utc
 from chat_service.conversation import directory, titles, transcript
 from chat_service.conversation import inbox as inboxes
 from chat_service.conversation.answering import answer_guarded
@@ -49,7 +49,9 @@ async def take(
 ) -> tuple[list[Inbound] | None, Effective]:
     """The question whose turn it is, and the settings that hold for it; None when it was sent on to the Inbox."""
     settings = await effective(ctx, conversation)
-    if inbound.queued and inbound.id is not None:
+    if inbound.queued:
+        if inbound.id is None:
+            raise TerminalError("what comes from the Inbox needs an id", status_code=400)
         together = settings.gathers and inbound.expects_reply and not conversation.meta.drain
         request = inboxes.TakeRequest(id=inbound.id, together=together)
         taken = await ctx.object_call(inboxes.take, ctx.key(), request)
@@ -74,6 +76,19 @@ async def was_here(ctx: ObjectContext, conversation: Conversation, inbound: Inbo
         return True
     mark = await ctx.object_call(transcript.find, ctx.key(), transcript.FindRequest(id=inbound.id))
     return mark.seq is not None
+
+
+async def mark_withdrawn(ctx: ObjectContext, conversation: Conversation, inbound: Inbound) -> None:
+    """Remember a message that was taken back before its turn came, or a late repeat of it would be answered.
+
+    What came along with an earlier message finds itself in the conversation, and needs no mark.
+    """
+    if inbound.id is None or await was_here(ctx, conversation, inbound):
+        return
+    at = inbound.at or utc(await ctx.time())
+    conversation.meta.horizon = max(conversation.meta.horizon or at, at)
+    ctx.object_send(transcript.mark, ctx.key(), transcript.Marks(ids=[inbound.id]))
+    await save(ctx, conversation)
 
 
 def standing_reply(conversation: Conversation, inbound: Inbound) -> Reply:

@@ -8,19 +8,11 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import pytest
 
-from chat_service.contracts import Attachment, Author, History, HistoryRequest, Inbound, Reply
+from chat_service.contracts import Attachment, Author, Reply, TurnRequest
 from chat_service.ingress import IngressClient, IngressError
+from tests.conversation.talk import read, say, whole
 from tests.fakes.model.protocol import Behaviour, text_of
 from tests.processes import Stack, eventually
-
-
-async def say(ingress: IngressClient, key: str, text: str, **more: object) -> Reply:
-    inbound = Inbound.model_validate({"message": text, **more})
-    return await ingress.call("Chat", key, "message", inbound, Reply)
-
-
-async def read(ingress: IngressClient, key: str, **more: int) -> History:
-    return await ingress.call("Chat", key, "get_history", HistoryRequest(**more), History)
 
 
 async def test_the_simplest_payloads_work_as_in_restates_own_example(stack: Stack, key: str) -> None:
@@ -93,18 +85,6 @@ async def test_history_comes_in_pages_of_any_depth(ingress: IngressClient, key: 
     assert [m.seq for m in last.messages] == list(range(84, 91))
     assert last.next_before == 84
     assert (await read(ingress, key, before=1)).messages == []
-
-
-async def whole(ingress: IngressClient, key: str) -> list[str]:
-    texts: list[str] = []
-    before: int | None = None
-    while True:
-        request = HistoryRequest(limit=11, before=before)
-        page = await ingress.call("Chat", key, "get_history", request, History)
-        texts = [m.text for m in page.messages] + texts
-        before = page.next_before
-        if before is None:
-            return texts
 
 
 async def test_large_messages_do_not_grow_the_state(stack: Stack, ingress: IngressClient, key: str) -> None:
@@ -189,8 +169,6 @@ async def test_any_name_is_a_session(ingress: IngressClient) -> None:
 
 
 async def test_an_unknown_turn_is_told(ingress: IngressClient, key: str) -> None:
-    from chat_service.contracts import TurnRequest
-
     await say(ingress, key, "hi", id="m1")
     found = await ingress.call("Chat", key, "get_turn", TurnRequest(id="m1"), Reply)
     assert (found.reply, found.status) == ("echo: hi", "answered")

@@ -34,10 +34,10 @@ class ModelControl:
         """How many requests there were, titles included: the number of the next one."""
         return len(await self._seen())
 
-    async def wait(self, number: int, state: str = "arrived") -> Seen:
-        """Wait until request `number` is `arrived`, `finished` or `disconnected`."""
+    async def wait(self, number: int, state: str = "arrived", least: int = 1) -> Seen:
+        """Wait until request `number` is `arrived`, `finished` or `disconnected`, or has `least` pieces `written`."""
         async with aiohttp.ClientSession() as session:
-            params = {"number": str(number), "state": state, "timeout": str(PATIENCE)}
+            params = {"number": str(number), "state": state, "least": str(least), "timeout": str(PATIENCE)}
             async with session.get(f"{self.url}/control/seen", params=params) as response:
                 body = await response.json()
         assert body["holds"], f"request {number} was never {state}"

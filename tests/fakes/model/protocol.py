@@ -46,6 +46,7 @@ class Seen(BaseModel):
     at: float
     body: dict[str, Any]
     title: bool = False
+    written: int = 0
     disconnected: bool = False
     finished: bool = False
 

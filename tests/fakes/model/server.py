@@ -95,8 +95,9 @@ class FakeModel:
         await self._tell()
         try:
             if behaviour.kind == "fail":
+                seen.finished = True
                 return web.json_response(behaviour.body, status=behaviour.status, headers=behaviour.headers)
-            response = await self._stream(request, body, behaviour, self._gates.get(seen.number))
+            response = await self._stream(request, body, behaviour, seen)
             seen.finished = True
             return response
         except (ConnectionResetError, asyncio.CancelledError):
@@ -107,7 +108,7 @@ class FakeModel:
             await asyncio.shield(self._tell())
 
     async def _stream(
-        self, request: web.Request, body: dict[str, Any], behaviour: Behaviour, gate: Gate | None
+        self, request: web.Request, body: dict[str, Any], behaviour: Behaviour, seen: Seen | None
     ) -> web.StreamResponse:
         model = body["model"]
         if not body.get("stream"):
@@ -122,9 +123,13 @@ class FakeModel:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         said = ""
+        gate = self._gates.get(seen.number) if seen else None
         async for piece in self._pieces(behaviour, gate):
             said += piece
             await _send(response, protocol.chunk(model, text=piece))
+            if seen:
+                seen.written += 1
+                await self._tell()
         if behaviour.kind == "stall":
             await asyncio.Event().wait()
         if behaviour.kind == "drop":
@@ -176,7 +181,8 @@ class FakeModel:
                 return True
             if number >= len(self.seen):
                 return False
-            return state == "arrived" or bool(getattr(self.seen[number], state))
+            least = int(request.query.get("least", 1))
+            return state == "arrived" or int(getattr(self.seen[number], state)) >= least
 
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(float(request.query.get("timeout", 0)) or 0.001), self._changed:

@@ -1,0 +1,179 @@
+"""Stop: within a second whatever the model does, and never undone by a crash."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable
+from datetime import UTC, datetime
+
+import pytest
+
+from chat_service.contracts import Inbound, Reply, StopRequest, TurnRequest
+from chat_service.ingress import IngressClient
+from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, saying, stop
+from tests.fakes.model.protocol import Behaviour, text_of
+from tests.processes import Stack, eventually
+
+SILENT = Behaviour(kind="gate")
+BUSY = Behaviour(kind="fail", status=429, headers={"Retry-After": "100"})
+
+
+async def stopped_within(ingress: IngressClient, key: str, reply: Awaitable[Reply]) -> float:
+    """Stop and wait for the reply; gives the seconds that took."""
+    began = time.monotonic()
+    assert (await stop(ingress, key)).stopped
+    await reply
+    return time.monotonic() - began
+
+
+async def test_a_silent_model_is_stopped(ingress: IngressClient, stack: Stack, key: str) -> None:
+    taken = []
+    for _ in range(3):
+        number = await stack.model.count()
+        await stack.model.script(SILENT)
+        reply = saying(ingress, key, "are you there?")
+        await stack.model.wait(number)
+        taken.append(await stopped_within(ingress, key, reply))
+        assert (reply.result().status, reply.result().reply) == ("stopped", "")
+        await stack.model.wait(number, "disconnected")
+    assert min(taken) < 1
+    assert (await say(ingress, key, "and now?")).status == "answered"
+
+
+async def test_a_streaming_model_is_stopped_and_what_it_said_is_kept(
+    ingress: IngressClient, stack: Stack, key: str
+) -> None:
+    number = await stack.model.count()
+    await stack.model.script(SILENT)
+    reply = saying(ingress, key, "tell me a story")
+    await stack.model.wait(number)
+    for piece in ("Once upon a time", " there was"):
+        await stack.model.release(number, piece)
+    await stack.model.wait(number, "written", least=2)
+    assert await stopped_within(ingress, key, reply) < 1
+    told = reply.result()
+    assert told.status == "stopped"
+    # The model cannot know what of it was read already, but it was something, from the beginning.
+    assert told.reply and "Once upon a time there was".startswith(told.reply)
+    kept = (await read(ingress, key)).messages[-1]
+    assert (kept.status, kept.text) == ("stopped", told.reply)
+
+
+async def test_a_model_that_is_being_retried_is_stopped(ingress: IngressClient, stack: Stack, key: str) -> None:
+    number = await stack.model.count()
+    await stack.model.script(BUSY)
+    reply = saying(ingress, key, "hello?")
+    await stack.model.wait(number, "finished")
+    taken = await stopped_within(ingress, key, reply)
+    assert reply.result().status == "stopped"
+    assert taken < 1
+    assert len(await stack.model.requests()) and (await say(ingress, key, "again")).status == "answered"
+
+
+async def test_a_stopped_turn_is_left_out_of_the_next_prompt(ingress: IngressClient, stack: Stack, key: str) -> None:
+    number = await stack.model.count()
+    await stack.model.script(SILENT)
+    reply = saying(ingress, key, "the secret is blue")
+    await stack.model.wait(number)
+    await stop(ingress, key)
+    await reply
+    number = await stack.model.count()
+    await say(ingress, key, "next question")
+    sent = [text_of(m) for m in (await stack.model.wait(number)).body["messages"]]
+    assert not any("blue" in text for text in sent)
+
+
+async def test_stop_without_a_running_turn_says_so(ingress: IngressClient, key: str) -> None:
+    assert not (await stop(ingress, key)).stopped
+    await say(ingress, key, "hi")
+    assert not (await stop(ingress, key)).stopped
+
+
+async def test_stop_of_a_turn_that_has_ended_does_not_stop_the_next(
+    ingress: IngressClient, stack: Stack, key: str
+) -> None:
+    """A button pressed a moment too late."""
+    first = await say(ingress, key, "one")
+    number = await stack.model.count()
+    await stack.model.script(SILENT)
+    reply = saying(ingress, key, "two")
+    await stack.model.wait(number)
+    assert not (await stop(ingress, key, turn=first.turn)).stopped
+    await stack.model.release(number, "still here")
+    await stack.model.finish(number)
+    assert (await reply).reply == "still here"
+
+
+async def test_stop_all_withdraws_what_waits_and_later_messages_are_answered(
+    ingress: IngressClient, stack: Stack
+) -> None:
+    """Through the Inbox, where what waits can be seen."""
+    key = chat_key()
+    number = await stack.model.count()
+    await stack.model.script(SILENT)
+    await hand_in(ingress, key, "first", "m1")
+    await stack.model.wait_for_question("first", number)
+    at = datetime.now(UTC)
+    for name in ("m2", "m3"):
+        await hand_in(ingress, key, name, name, at=at)
+    await eventually(lambda: read(ingress, key), lambda page: [w.id for w in page.waiting] == ["m2", "m3"])
+    assert (await stop(ingress, key, all=True)).stopped
+    assert (await read(ingress, key)).waiting == []
+    await hand_in(ingress, key, "later", "m4")
+    assert (await reply_to(ingress, key, "m4")).reply == "echo: later"
+    messages = (await read(ingress, key)).messages
+    assert [m.text for m in messages if m.status == "answered"] == ["first", "later", "echo: later"]
+    # A late repeat of what was taken back is not answered either.
+    before = len(await stack.model.requests())
+    again = await hand_in(ingress, key, "m2", "m2", at=at)
+    reply = await ingress.attach(again.invocation, Reply)
+    assert reply.status in ("withdrawn", "forgotten")
+    assert len(await stack.model.requests()) == before
+
+
+async def test_stop_all_at_the_bare_ingress_withdraws_what_queued_up(
+    ingress: IngressClient, stack: Stack, key: str
+) -> None:
+    number = await stack.model.count()
+    await stack.model.script(SILENT)
+    first = saying(ingress, key, "first")
+    await stack.model.wait(number)
+    rest = [saying(ingress, key, f"more {n}") for n in range(3)]
+
+    async def queued() -> int:
+        rows = await stack.admin(
+            "SELECT count(1) AS n FROM sys_invocation WHERE target_handler_name = 'message' "
+            f"AND target_service_key = '{key}' AND status != 'completed'"
+        )
+        return int(rows[0]["n"])
+
+    await eventually(queued, lambda n: n == 4)
+    await stop(ingress, key, all=True)
+    assert (await first).status == "stopped"
+    assert {(await one).status for one in rest} == {"withdrawn"}
+    assert (await say(ingress, key, "later")).status == "answered"
+
+
+@pytest.mark.parametrize("stop_sent", ["before the kill", "while it is down"])
+async def test_a_stop_survives_kill_9(own_stack: Stack, stop_sent: str) -> None:
+    """The service dies between the request and its effect; the model is not asked to the end again."""
+    async with own_stack.ingress() as ingress:
+        number = await own_stack.model.count()
+        await own_stack.model.script(SILENT, SILENT, SILENT)
+        sent = await ingress.send("Chat", "k", "message", Inbound(message="hello", id="m1"))
+        await own_stack.model.wait(number)
+        if stop_sent == "before the kill":
+            # Frozen, the service can neither see the stop nor act on it: it dies with the stop on its way.
+            own_stack.freeze_service()
+            await ingress.send("Chat", "k", "stop", StopRequest())
+            await own_stack.kill_service()
+        else:
+            await own_stack.kill_service()
+            await ingress.send("Chat", "k", "stop", StopRequest())
+        await own_stack.start_service()
+        reply = await ingress.attach(sent.invocationId, Reply, timeout=30)
+        assert reply.status == "stopped"
+        found = await ingress.call("Chat", "k", "get_turn", TurnRequest(id="m1"), Reply)
+        assert found.status == "stopped"
+        await own_stack.model.clear()
+        assert (await say(ingress, "k", "and now?")).status == "answered"

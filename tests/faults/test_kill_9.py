@@ -1,0 +1,121 @@
+"""Whatever dies in mid-reply, the reply is there once, and the conversation goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from chat_service.contracts import Inbound, Reply
+from chat_service.ingress import IngressClient
+from tests.conversation.talk import read, say, whole
+from tests.fakes.model.protocol import Behaviour
+from tests.processes import Stack, eventually
+
+GATE = Behaviour(kind="gate")
+
+
+async def in_mid_reply(stack: Stack, ingress: IngressClient) -> str:
+    """A conversation whose third message is being answered; gives that turn's invocation."""
+    await say(ingress, "k", "my name is Ada", id="m1")
+    await say(ingress, "k", "how are you?", id="m2")
+    number = await stack.model.count()
+    await stack.model.script(GATE)
+    sent = await ingress.send("Chat", "k", "message", Inbound(message="what is my name?", id="m3"))
+    await stack.model.wait(number)
+    await stack.model.release(number, "Your na")
+    await stack.model.wait(number, "written")
+    return sent.invocationId
+
+
+async def goes_on(ingress: IngressClient, invocation: str) -> None:
+    """The reply is there, whole and once; the next message is answered with all that was said in mind."""
+    reply = await ingress.attach(invocation, Reply, timeout=60)
+    assert (reply.status, reply.reply, reply.turn) == ("answered", "Your name is Ada.", 3)
+    before = await whole(ingress, "k")
+    assert before == ["my name is Ada", "echo: my name is Ada", "how are you?", "echo: how are you?",
+                      "what is my name?", "Your name is Ada."]  # fmt: skip
+    assert (await say(ingress, "k", "what is my name?", id="m4")).reply == "Your name is Ada."
+    assert (await say(ingress, "k", "what is my name?", id="m3")).turn == 3, "a repeat is still known"
+    assert await whole(ingress, "k") == [*before, "what is my name?", "Your name is Ada."]
+
+
+@pytest.mark.parametrize("dies", ["service", "engine", "both"])
+async def test_a_reply_survives_the_death_of(dies: str, own_stack: Stack, engine_binary: Path) -> None:
+    async with own_stack.ingress() as ingress:
+        invocation = await in_mid_reply(own_stack, ingress)
+        ports = own_stack.engine.ports
+        if dies in ("service", "both"):
+            await own_stack.kill_service()
+        if dies in ("engine", "both"):
+            await own_stack.kill_engine()
+            await own_stack.start_engine(engine_binary, ports)
+        if dies in ("service", "both"):
+            await own_stack.start_service()
+        await goes_on(ingress, invocation)
+
+
+async def test_what_was_sent_while_the_service_was_away_is_answered_in_order(own_stack: Stack) -> None:
+    async with own_stack.ingress() as ingress:
+        await own_stack.kill_service()
+        sent = [
+            await ingress.send("Chat", "k", "message", Inbound(message=f"line {n}", id=f"m{n}"), idempotency_key=f"m{n}")
+            for n in range(5)
+        ]
+        await own_stack.start_service()
+        for number, one in enumerate(sent):
+            reply = await ingress.attach(one.invocationId, Reply, timeout=60)
+            assert (reply.turn, reply.reply) == (number + 1, f"echo: line {number}")
+
+
+async def test_what_counts_lies_in_state(own_stack: Stack, engine_binary: Path) -> None:
+    """All finished invocations purged and the engine started anew: nothing is missing."""
+    async with own_stack.ingress() as ingress:
+        for number in range(30):
+            await say(ingress, "k", f"m{number}", id=f"m{number}")
+        await say(ingress, "k", "my name is Ada", id="name")
+        before = await whole(ingress, "k")
+
+        async def settled() -> int:
+            rows = await own_stack.admin("SELECT count(1) AS n FROM sys_invocation WHERE status != 'completed'")
+            return int(rows[0]["n"])
+
+        await eventually(settled, lambda n: n == 0)
+        rows = await own_stack.admin("SELECT id FROM sys_invocation WHERE status = 'completed'")
+        assert len(rows) >= 31
+        async with aiohttp.ClientSession() as session:
+            for row in rows:
+                url = f"{own_stack.engine.admin_url}/invocations/{row['id']}/purge"
+                async with session.patch(url) as response:
+                    assert response.status in (200, 202, 404), await response.text()
+        ports = own_stack.engine.ports
+        await own_stack.kill_engine()
+        await own_stack.start_engine(engine_binary, ports)
+        assert await whole(ingress, "k") == before
+        assert (await say(ingress, "k", "what is my name?", id="q")).reply == "Your name is Ada."
+        assert (await say(ingress, "k", "my name is Ada", id="name")).turn == 31, "a repeat is known without its journal"
+
+
+async def test_an_operator_can_kill_a_turn_and_the_thread_goes_on(own_stack: Stack) -> None:
+    """A killed invocation leaves its turn open; the next message tells it as failed and is answered."""
+    async with own_stack.ingress() as ingress:
+        invocation = await in_mid_reply(own_stack, ingress)
+        async with aiohttp.ClientSession() as session:
+            async with session.patch(f"{own_stack.engine.admin_url}/invocations/{invocation}/kill") as response:
+                assert response.status < 300
+        assert (await say(ingress, "k", "and now?")).status == "answered"
+        messages = (await read(ingress, "k")).messages
+        failed = next(m for m in messages if m.turn == 3 and m.role == "assistant")
+        assert failed.status == "failed" and "try again" in (failed.error or "")
+
+
+async def test_an_operator_can_cancel_a_turn_and_the_thread_goes_on(own_stack: Stack) -> None:
+    async with own_stack.ingress() as ingress:
+        invocation = await in_mid_reply(own_stack, ingress)
+        async with aiohttp.ClientSession() as session:
+            async with session.patch(f"{own_stack.engine.admin_url}/invocations/{invocation}/cancel") as response:
+                assert response.status < 300
+        reply = await ingress.attach(invocation, Reply, timeout=30)
+        assert reply.status == "stopped"
+        assert (await say(ingress, "k", "and now?")).status == "answered"
