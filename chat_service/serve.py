@@ -123,7 +123,14 @@ def _only_this_version(app: ASGIFramework) -> ASGIFramework:
     async def guarded(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] == "http" and scope["path"].split("/")[1] not in (version, "health"):
             await send({"type": "http.response.start", "status": 404, "headers": [], "trailers": False})
-            await send({"type": "http.response.body", "body": b"another version of the code", "more_body": False})
+            await send({"type": "http.response.body", "body": b"another version of the code", "more_body": True})
+            # The engine streams its request. What arrives of it after the answer has ended breaks hypercorn's whole
+            # connection (a KeyError in its reader), and with it every other call on it: so wait for the engine to end.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GRACE_SECONDS):
+                    while (message := await receive())["type"] == "http.request" and message["more_body"]:
+                        pass
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
         await app(scope, receive, send)
 

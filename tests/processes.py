@@ -78,10 +78,17 @@ class Stack:
             "turn_inactivity_seconds": "0" if self.replay else "3600",
         }
 
+    def environment(self, **env: str) -> dict[str, str]:
+        """The same as environment variables."""
+        return {name.upper(): value for name, value in {**self._named(), **self.env, **env}.items()}
+
+    def beside(self, source: Path) -> Stack:
+        """A second chat service for the same engine, of another version of the code, on a port of its own."""
+        return Stack(self.data, self.model, self.engine, self.replay, source=source, env=self.env)
+
     async def start_service(self, **env: str) -> str:
         """Start the chat service and register it; gives the deployment's URL."""
-        settings = {name.upper(): value for name, value in {**self._named(), **self.env, **env}.items()}
-        whole = {**os.environ, **settings, "PYTHONPATH": str(self.source)}
+        whole = {**os.environ, **self.environment(**env), "PYTHONPATH": str(self.source)}
         command = [sys.executable, "-m", "bots", "serve"]
         log = self.data / "service.log"
         with contextlib.ExitStack() as files:
@@ -122,9 +129,13 @@ class Stack:
             running_engine(binary, self.data / "restate", ports, extra)
         )
 
+    async def close_service(self) -> None:
+        """End the chat service, kindly."""
+        await self._service_exit.aclose()
+
     async def close(self) -> None:
         """End what still runs."""
-        await self._service_exit.aclose()
+        await self.close_service()
         await self._engine_exit.aclose()
 
     async def admin(self, query: str) -> list[dict[str, Any]]:
@@ -136,6 +147,12 @@ class Stack:
                 assert response.status == 200, await response.text()
                 rows: list[dict[str, Any]] = (await response.json())["rows"]
                 return rows
+
+    async def operator(self, invocation: str, verb: str) -> None:
+        """What an operator may do to an invocation: cancel, kill, pause, resume, purge."""
+        url = f"{self.engine.admin_url}/invocations/{invocation}/{verb}"
+        async with aiohttp.ClientSession() as session, session.patch(url) as response:
+            assert response.status < 300, await response.text()
 
     @asynccontextmanager
     async def ingress(self) -> AsyncIterator[IngressClient]:

@@ -75,6 +75,8 @@ async def message(ctx: ObjectContext, inbound: Inbound) -> Reply:
     if not fresh:
         if not question:
             await turns.mark_withdrawn(ctx, conversation, inbound)
+        elif inbound.queued:
+            ctx.object_send(inboxes.let_go, ctx.key(), arg=None)  # nothing of it will show, so it must not seem to wait
         return turns.standing_reply(conversation, inbound)
     at = fresh[-1].at or utc(await ctx.time())
     if conversation.meta.drain or not inbound.expects_reply:

@@ -30,9 +30,14 @@ inbox = VirtualObject(
 
 
 class Line(Stored):
-    """The ids of what waits, in order, and whether quick lines become one question (as Chat last said)."""
+    """The ids of what waits, in order, and whether quick lines become one question (as Chat last said).
+
+    `taken` was handed to Chat last. It lies here until the next is taken: between our answer and the moment when
+    Chat has written it down, it would be nowhere to be seen.
+    """
 
     ids: list[str] = []
+    taken: list[str] = []
     together: bool | None = None
 
 
@@ -92,6 +97,7 @@ async def take(ctx: ObjectContext, request: TakeRequest) -> Inbounds:
     line = await ctx.get("line", type_hint=Line) or Line()
     if request.id not in line.ids:
         return Inbounds()
+    _let_go(ctx, line)
     taken: list[Inbound] = []
     for message_id in list(line.ids):
         waiting = await ctx.get(_slot(message_id), type_hint=Waiting)
@@ -101,7 +107,7 @@ async def take(ctx: ObjectContext, request: TakeRequest) -> Inbounds:
         if message_id == request.id or (taken and request.together and _continues(taken[0], waiting.inbound)):
             taken.append(waiting.inbound)
             line.ids.remove(message_id)
-            ctx.clear(_slot(message_id))
+            line.taken.append(message_id)
         elif taken:
             break
     line.together = request.together
@@ -109,11 +115,19 @@ async def take(ctx: ObjectContext, request: TakeRequest) -> Inbounds:
     return Inbounds(messages=taken)
 
 
+@inbox.handler(ingress_private=True)
+async def let_go(ctx: ObjectContext) -> None:
+    """Chat needs no more of what it has taken."""
+    line = await ctx.get("line", type_hint=Line) or Line()
+    _let_go(ctx, line)
+    put(ctx, "line", line)
+
+
 @inbox.handler(kind="shared", journal_retention=policy.BRIEF, idempotency_retention=policy.BRIEF)
 async def waiting(ctx: ObjectSharedContext) -> Inbounds:
-    """What waits, in order."""
+    """What waits, in order; first what was taken last, which the reader drops once Chat shows it."""
     line = await ctx.get("line", type_hint=Line) or Line()
-    found = [await ctx.get(_slot(message_id), type_hint=Waiting) for message_id in line.ids]
+    found = [await ctx.get(_slot(message_id), type_hint=Waiting) for message_id in (*line.taken, *line.ids)]
     return Inbounds(messages=[one.inbound for one in found if one])
 
 
@@ -126,8 +140,17 @@ async def withdraw(ctx: ObjectContext, request: WithdrawRequest) -> Inbounds:
     for message_id in gone:
         line.ids.remove(message_id)
         ctx.clear(_slot(message_id))
+    if request.all:
+        _let_go(ctx, line)  # a forget withdraws everything: no text may stay behind
     put(ctx, "line", line)
     return Inbounds(messages=[one.inbound for one in taken if one])
+
+
+def _let_go(ctx: ObjectContext, line: Line) -> None:
+    for message_id in line.taken:
+        if message_id not in line.ids:  # a repeat of it may wait again
+            ctx.clear(_slot(message_id))
+    line.taken = []
 
 
 def _continues(first: Inbound, later: Inbound) -> bool:

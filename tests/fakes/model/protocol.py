@@ -25,6 +25,7 @@ class Behaviour(BaseModel):
 
     reply: `text`, in pieces of `chunk` characters, `delay` seconds apart. fail: `status`, `headers`, `body`.
     stall: `text`, then silence until the client goes away. drop: `text`, then the connection is cut.
+    cut: `text`, then the stream ends politely, in the middle.
     gate: only what the test releases.
     """
 
@@ -46,6 +47,7 @@ class Seen(BaseModel):
     at: float
     body: dict[str, Any]
     title: bool = False
+    refused: bool = False
     written: int = 0
     disconnected: bool = False
     finished: bool = False

@@ -78,6 +78,8 @@ class FakeModel:
         except json.JSONDecodeError:
             return web.json_response({"error": {"message": "could not parse the JSON body"}}, status=400)
         except Refused as refused:
+            self.seen.append(Seen(number=len(self.seen), at=time.time(), body={}, refused=True, finished=True))
+            await self._tell()
             return web.json_response(refused.body, status=refused.status)
         if self.instant:
             return await self._stream(request, body, Behaviour(text=INSTANT_TEXT, chunk=50), None)
@@ -135,6 +137,9 @@ class FakeModel:
         if behaviour.kind == "drop":
             assert request.transport is not None
             request.transport.abort()
+            return response
+        if behaviour.kind == "cut":
+            await response.write_eof()
             return response
         await _send(response, protocol.chunk(model, finish=behaviour.finish))
         if self.sends_usage and (body.get("stream_options") or {}).get("include_usage"):

@@ -1,0 +1,108 @@
+"""Which conversations there are, newest first; their titles."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from chat_service import keys
+from chat_service.contracts import Author, DirectoryPage, DirectoryRequest, Entry, RenameRequest
+from chat_service.conversation.directory import HEAD, SPILL
+from chat_service.ingress import IngressClient
+from tests.conversation.talk import hand_in, read, reply_to
+from tests.fakes.model.protocol import Behaviour
+from tests.processes import Stack, eventually
+
+
+def somebody() -> str:
+    """A person nobody has been yet."""
+    return "".join(c if c in "abcdef" else "abcdefghij"[int(c)] for c in uuid4().hex[:26])
+
+
+async def listed(ingress: IngressClient, owner: str, **more: object) -> DirectoryPage:
+    return await ingress.call("Directory", owner, "list", DirectoryRequest.model_validate(more), DirectoryPage)
+
+
+async def names(ingress: IngressClient, owner: str) -> list[str]:
+    return [entry.conversation for entry in (await listed(ingress, owner)).entries]
+
+
+async def test_a_persons_conversations_newest_first(ingress: IngressClient) -> None:
+    person = somebody()
+    keys_ = [keys.web(person, f"c{number}") for number in range(3)]
+    for key in (*keys_, keys_[0]):
+        await hand_in(ingress, key, "hi", uuid4().hex)
+        await eventually(lambda key=key: read(ingress, key), lambda page: page.messages and not page.running)  # type: ignore[misc]
+    owner = f"person:web:{person}"
+    expected = [keys_[0], keys_[2], keys_[1]]
+    await eventually(lambda: names(ingress, owner), lambda seen: seen == expected)
+    assert await names(ingress, f"person:web:{somebody()}") == []
+
+
+async def test_a_new_conversation_is_listed_while_its_first_reply_is_still_being_made(
+    ingress: IngressClient, stack: Stack
+) -> None:
+    person = somebody()
+    key = keys.web(person, "c")
+    await stack.model.script(Behaviour(kind="gate"))
+    await hand_in(ingress, key, "How do I make tea?", "m0")
+    page = await eventually(lambda: listed(ingress, f"person:web:{person}"), lambda page: page.entries)
+    assert page.entries[0].title == "How do I make tea?"
+
+
+async def test_a_channels_and_a_workspaces_conversations(ingress: IngressClient) -> None:
+    team = f"T{uuid4().hex[:8].upper()}"
+    key = keys.slack(team, "C1", "1700000000.000100")
+    await hand_in(ingress, key, "hi", "m0", author=Author(id="U7", name="Ada"))
+    await reply_to(ingress, key, "m0")
+    for owner in (f"workspace:slack:{team}", f"channel:slack:{team}:C1", f"person:slack:{team}:U7"):
+        assert await eventually(lambda owner=owner: names(ingress, owner)) == [key]  # type: ignore[misc]
+
+
+async def test_titles_write_themselves_and_never_over_a_rename(ingress: IngressClient) -> None:
+    person = somebody()
+    key = keys.web(person, "c")
+    await hand_in(ingress, key, "hi", "m0")
+    await eventually(lambda: read(ingress, key), lambda page: page.title == "A fine title")
+    page = await eventually(
+        lambda: listed(ingress, f"person:web:{person}"), lambda page: page.entries[0].title == "A fine title"
+    )
+    await ingress.send("Chat", key, "rename", RenameRequest(title="Mine"))
+    for number in (1, 2, 3):  # the third turn would write a better title
+        await hand_in(ingress, key, "hi again", f"m{number}")
+        await reply_to(ingress, key, f"m{number}")
+    page = await eventually(
+        lambda: listed(ingress, f"person:web:{person}"), lambda page: page.entries[0].title == "Mine"
+    )
+    assert len(page.entries) == 1
+    assert (await read(ingress, key)).title == "Mine"
+
+
+async def test_a_directory_is_paged_and_a_touched_conversation_moves_up(ingress: IngressClient) -> None:
+    """More than its head holds: entries sink into pages, and are pulled out of them again."""
+    team = f"T{uuid4().hex[:8].upper()}"
+    owner = f"workspace:slack:{team}"
+    made = [keys.slack(team, "C1", f"17000{number:05}.000100") for number in range(HEAD + SPILL)]
+    for key in made:
+        await hand_in(ingress, key, "hi", "m0")
+    entries = await eventually(lambda: all_entries(ingress, owner), lambda seen: len(seen) == len(made))
+    assert {e.conversation for e in entries} == set(made)
+    assert [e.at for e in entries] == sorted((e.at for e in entries), reverse=True)
+    for key in made:
+        await reply_to(ingress, key, "m0")
+    oldest = (await all_entries(ingress, owner))[-1].conversation
+    await hand_in(ingress, oldest, "hi again", "m1")
+    await eventually(lambda: names(ingress, owner), lambda seen: seen[0] == oldest)
+    entries = await all_entries(ingress, owner)
+    assert sorted(e.conversation for e in entries) == sorted(made)
+    assert (await listed(ingress, owner, cursor="nonsense", limit=1)).entries == entries[:1]
+
+
+async def all_entries(ingress: IngressClient, owner: str) -> list[Entry]:
+    found: list[Entry] = []
+    cursor: str | None = None
+    while True:
+        page = await listed(ingress, owner, limit=40, cursor=cursor)
+        found += page.entries
+        cursor = page.cursor
+        if cursor is None:
+            return found

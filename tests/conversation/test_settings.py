@@ -1,0 +1,100 @@
+"""Settings resolve from the deployment to the conversation, and each value says where it came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from chat_service import keys
+from chat_service.contracts import ConfigureRequest, Overrides, SettingsView
+from chat_service.ingress import IngressClient, IngressError
+from tests.conversation.talk import hand_in, reply_to, say, saying
+from tests.fakes.model import ModelControl
+from tests.fakes.model.protocol import Behaviour
+from tests.processes import Stack, running_stack
+
+PERSONAS = """
+[pirate]
+prompt = "Speak like a pirate."
+model = "scripted-large"
+temperature = 0.2
+
+[poet]
+prompt = "Answer in verse."
+"""
+
+
+async def configure(ingress: IngressClient, key: str, *unset: str, **set_: object) -> dict[str, tuple[object, str]]:
+    request = ConfigureRequest.model_validate({"set": set_, "unset": unset})
+    view = await ingress.call("Chat", key, "configure", request, SettingsView)
+    return {setting.name: (setting.value, setting.source) for setting in view.settings}
+
+
+async def widen(ingress: IngressClient, scope: str, *unset: str, **set_: object) -> None:
+    request = ConfigureRequest.model_validate({"set": set_, "unset": unset})
+    await ingress.call("Channel", scope, "configure", request, Overrides)
+
+
+async def test_each_value_says_where_it_came_from(ingress: IngressClient) -> None:
+    team = f"T{uuid4().hex[:8].upper()}"
+    key = keys.slack(team, "C1", "1700000000.000100")
+    shown = await configure(ingress, key)
+    assert shown["temperature"] == (0.7, "deployment") and shown["burst"] == ("together", "deployment")
+    await widen(ingress, f"slack:{team}", temperature=0.1, prompt="of the workspace", model="scripted-large")
+    await widen(ingress, f"slack:{team}:C1", temperature=0.2, prompt="of the channel")
+    shown = await configure(ingress, key, temperature=0.3)
+    assert shown["temperature"] == (0.3, "conversation")
+    assert shown["prompt"] == ("of the channel", "channel")
+    assert shown["model"] == ("scripted-large", "workspace")
+    shown = await configure(ingress, key, "temperature")
+    assert shown["temperature"] == (0.2, "channel"), "given back to the wider scope"
+    await widen(ingress, f"slack:{team}:C1", "temperature", "prompt")
+    shown = await configure(ingress, key)
+    assert shown["temperature"] == (0.1, "workspace") and shown["prompt"] == ("of the workspace", "workspace")
+
+
+async def test_settings_can_be_read_while_a_turn_runs(ingress: IngressClient, stack: Stack, key: str) -> None:
+    number = await stack.model.count()
+    await stack.model.script(Behaviour(kind="gate"))
+    reply = saying(ingress, key, "hold on")
+    await stack.model.wait(number)
+    view = await ingress.call("Chat", key, "get_settings", None, SettingsView)
+    assert {setting.name for setting in view.settings} == {"persona", "prompt", "model", "temperature", "burst"}
+    assert not reply.done()
+    await stack.model.finish(number)
+    await reply
+
+
+async def test_a_channels_prompt_reaches_the_model(ingress: IngressClient, stack: Stack) -> None:
+    team = f"T{uuid4().hex[:8].upper()}"
+    await widen(ingress, f"slack:{team}:C1", prompt="You are the channel's own.")
+    key = keys.slack(team, "C1", "1700000000.000100")
+    number = await stack.model.count()
+    await hand_in(ingress, key, "hi", "m0")
+    await reply_to(ingress, key, "m0")
+    sent = (await stack.model.wait_for_question("hi", number)).body["messages"]
+    assert sent[0]["content"] == "You are the channel's own."
+
+
+async def test_a_persona_is_a_named_record(engine_binary: Path, model: ModelControl, tmp_path: Path) -> None:
+    await model.clear()
+    personas = tmp_path / "personas.toml"
+    personas.write_text(PERSONAS)
+    async with (
+        running_stack(engine_binary, tmp_path, model, personas_file=str(personas), persona="poet") as stack,
+        stack.ingress() as ingress,
+    ):
+        shown = await configure(ingress, "k")
+        assert shown["prompt"] == ("Answer in verse.", "persona poet (deployment)")
+        shown = await configure(ingress, "k", persona="pirate")
+        assert shown["prompt"] == ("Speak like a pirate.", "persona pirate (conversation)")
+        number = await model.count()
+        assert (await say(ingress, "k", "ahoy there")).model == "scripted-large"
+        sent = (await model.wait_for_question("ahoy there", number)).body
+        assert (sent["temperature"], sent["messages"][0]["content"]) == (0.2, "Speak like a pirate.")
+        with pytest.raises(IngressError) as caught:
+            await configure(ingress, "k", persona="nobody")
+        assert caught.value.status == 400 and "pirate, poet" in caught.value.message
+        assert (await configure(ingress, "k"))["persona"][0] == "pirate"

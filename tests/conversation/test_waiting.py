@@ -1,0 +1,136 @@
+"""What waits: visible, in order, withdrawable; and quick lines that become one question."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from chat_service.contracts import (
+    Author,
+    ConfigureRequest,
+    Inbound,
+    Overrides,
+    Reply,
+    SettingsView,
+    WithdrawRequest,
+)
+from chat_service.conversation.inbox import MAX_WAITING, Inbounds
+from chat_service.ingress import IngressClient, IngressError
+from tests.conversation.talk import chat_key, hand_in, read, reply_to, stop, whole
+from tests.fakes.model.protocol import Behaviour
+from tests.processes import Stack, eventually
+
+GATE = Behaviour(kind="gate")
+
+
+async def busy(ingress: IngressClient, stack: Stack, key: str) -> int:
+    """A conversation in mid-reply; gives the number of the model's request."""
+    number = await stack.model.count()
+    await stack.model.script(GATE)
+    await hand_in(ingress, key, "first", "m0")
+    return (await stack.model.wait_for_question("first", number)).number
+
+
+async def test_three_quick_lines_are_one_question(ingress: IngressClient) -> None:
+    key = chat_key()
+    for number, line in enumerate(["I have a question", "it is about tea", "is it hot?"]):
+        await hand_in(ingress, key, line, f"m{number}")
+    reply = await reply_to(ingress, key, "m2")
+    assert (await reply_to(ingress, key, "m0")).turn == reply.turn == 1
+    messages = (await read(ingress, key)).messages
+    assert [m.role for m in messages] == ["user", "user", "user", "assistant"]
+    assert messages[-1].text == "echo: I have a question\n\nit is about tea\n\nis it hot?"
+
+
+async def test_lines_of_different_people_are_questions_of_their_own(ingress: IngressClient) -> None:
+    key = chat_key()
+    await hand_in(ingress, key, "mine", "m0", author=Author(id="1", name="Ada"))
+    await hand_in(ingress, key, "yours", "m1", author=Author(id="2", name="Bob"))
+    assert {(await reply_to(ingress, key, name)).turn for name in ("m0", "m1")} == {1, 2}
+
+
+async def test_each_line_is_a_question_where_the_conversation_says_so(ingress: IngressClient) -> None:
+    key = chat_key()
+    await ingress.call("Chat", key, "configure", ConfigureRequest(set=Overrides(burst="each")), SettingsView)
+    for number in range(3):
+        await hand_in(ingress, key, f"line {number}", f"m{number}")
+    assert [(await reply_to(ingress, key, f"m{number}")).turn for number in range(3)] == [1, 2, 3]
+
+
+async def test_a_bare_session_can_gather_too(ingress: IngressClient, key: str) -> None:
+    await ingress.call("Chat", key, "configure", ConfigureRequest(set=Overrides(burst="together")), SettingsView)
+    for number in range(3):
+        sent = Inbound(message=f"line {number}", id=f"m{number}")
+        reply = await ingress.call("Chat", key, "message", sent, Reply)
+        assert reply.status == "waiting"
+    assert {(await reply_to(ingress, key, f"m{number}")).turn for number in range(3)} == {1}
+
+
+async def test_everyone_sees_what_waits_in_order(ingress: IngressClient, stack: Stack) -> None:
+    key = chat_key()
+    number = await busy(ingress, stack, key)
+    places = [(await hand_in(ingress, key, f"line {n}", f"m{n}")).place for n in (1, 2)]
+    assert places == [0, 1]
+    page = await read(ingress, key)
+    assert page.running and [m.text for m in page.running.question] == ["first"]
+    assert [w.message for w in page.waiting] == ["line 1", "line 2"]
+    await stack.model.finish(number)
+    await reply_to(ingress, key, "m2")
+    page = await read(ingress, key)
+    assert page.waiting == [] and page.running is None
+
+
+async def test_a_waiting_message_can_be_withdrawn(ingress: IngressClient, stack: Stack) -> None:
+    key = chat_key()
+    number = await busy(ingress, stack, key)
+    for n in (1, 2):
+        await hand_in(ingress, key, f"line {n}", f"m{n}")
+    taken = await ingress.call("Inbox", key, "withdraw", WithdrawRequest(id="m1"), Inbounds)
+    assert [one.message for one in taken.messages] == ["line 1"], "given back, to be edited"
+    await stack.model.finish(number)
+    assert (await reply_to(ingress, key, "m2")).reply == "echo: line 2"
+    assert await whole(ingress, key) == ["first", "", "line 2", "echo: line 2"]
+
+
+async def test_a_note_behind_a_question_keeps_its_place(ingress: IngressClient) -> None:
+    """A message to somebody else is context: it neither joins the question nor overtakes it."""
+    key = chat_key()
+    await hand_in(ingress, key, "a question", "m0")
+    await hand_in(ingress, key, "by the way, Bob", "m1", expects_reply=False)
+    await reply_to(ingress, key, "m0")
+
+    async def texts() -> list[str]:
+        return await whole(ingress, key)
+
+    assert await eventually(texts, lambda seen: len(seen) == 3) == [
+        "a question",
+        "echo: a question",
+        "by the way, Bob",
+    ]
+
+
+async def test_a_repeat_at_the_inbox_is_answered_once(ingress: IngressClient, stack: Stack) -> None:
+    key = chat_key()
+    before = len(await stack.model.requests())
+    for _ in range(4):
+        await hand_in(ingress, key, "hello", "m0")
+    await reply_to(ingress, key, "m0")
+    await hand_in(ingress, key, "hello", "m0")
+    await hand_in(ingress, key, "goodbye", "m1")
+    await reply_to(ingress, key, "m1")
+    assert await whole(ingress, key) == ["hello", "echo: hello", "goodbye", "echo: goodbye"]
+    assert len(await stack.model.requests()) == before + 2
+
+
+async def test_the_line_has_an_end(ingress: IngressClient, stack: Stack) -> None:
+    key = chat_key()
+    await busy(ingress, stack, key)
+    for n in range(1, MAX_WAITING + 1):
+        await hand_in(ingress, key, f"line {n}", f"m{n}")
+    with pytest.raises(IngressError) as caught:
+        await hand_in(ingress, key, "one too many", "m-last", at=datetime.now(UTC))
+    assert caught.value.status == 429 and "wait here already" in caught.value.message
+    await stop(ingress, key, all=True)
+    await hand_in(ingress, key, "later", "m-later")
+    assert (await reply_to(ingress, key, "m-later")).status == "answered"
