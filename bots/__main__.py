@@ -22,11 +22,13 @@ cli = typer.Typer(
 
 
 @cli.command()
-def up() -> None:
+def up(
+    with_parent: Annotated[bool, typer.Option("--with-parent", help="stop when the starting process is gone")] = False,
+) -> None:
     """Run everything on this machine: Restate, the chat service, the web page, the bots whose tokens are set."""
     from bots.cli.up import up as run
 
-    _run(run(_settings()))
+    _run(run(_settings(), with_parent=with_parent))
 
 
 @cli.command()

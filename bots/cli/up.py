@@ -29,10 +29,11 @@ from chat_service.models.protocol import Endpoint
 from chat_service.settings import Settings
 
 TOKENS = {"slack": ("SLACK_BOT_TOKEN",), "discord": ("DISCORD_TOKEN",)}
+PARENT_POLL_SECONDS = 0.5
 
 
-async def up(settings: Settings) -> None:
-    """Run until SIGTERM or Ctrl-C, which end it with status 0.
+async def up(settings: Settings, *, with_parent: bool = False) -> None:
+    """Run until SIGTERM, SIGHUP or Ctrl-C, which end it with status 0; `with_parent`: or until the parent is gone.
 
     Raises:
         UserError: when something does not come up; what came up before it is stopped again.
@@ -40,16 +41,27 @@ async def up(settings: Settings) -> None:
     stopping = _stopping()
     is_up = asyncio.Event()
     working = asyncio.create_task(_work(settings, stopping, is_up))
+    watching = asyncio.create_task(_stop_without_parent(stopping)) if with_parent else None
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
     if not working.done() and not is_up.is_set():
         working.cancel()  # stopped in the middle of coming up, perhaps of a download
-    waiting.cancel()
+    for task in (waiting, watching):
+        if task is not None:
+            task.cancel()
     try:
         await working
     except asyncio.CancelledError:
         if not stopping.is_set():
             raise
+
+
+async def _stop_without_parent(stopping: asyncio.Event) -> None:
+    """`make`, when killed, hands its children no signal: they notice that another process has adopted them."""
+    parent = os.getppid()
+    while os.getppid() == parent:  # noqa: ASYNC110  no event tells of it
+        await asyncio.sleep(PARENT_POLL_SECONDS)
+    stopping.set()
 
 
 async def _work(settings: Settings, stopping: asyncio.Event, is_up: asyncio.Event) -> None:
@@ -103,7 +115,7 @@ def _bots() -> list[str]:
 
 
 def _stopping() -> asyncio.Event:
-    """Set at the first SIGTERM or Ctrl-C; a second Ctrl-C ends everything at once."""
+    """Set at the first SIGTERM, closed terminal or Ctrl-C; a second Ctrl-C ends everything at once."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -114,5 +126,6 @@ def _stopping() -> asyncio.Event:
 
     # restate.app takes SIGTERM over when it serves its first request; hooks of its own kind are still called.
     install_shutdown_hook(loop, stopping.set, signal.SIGTERM)
+    install_shutdown_hook(loop, stopping.set, signal.SIGHUP)
     install_shutdown_hook(loop, interrupted, signal.SIGINT)
     return stopping
