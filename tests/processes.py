@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -148,11 +149,14 @@ class Stack:
                 rows: list[dict[str, Any]] = (await response.json())["rows"]
                 return rows
 
-    async def operator(self, invocation: str, verb: str) -> None:
-        """What an operator may do to an invocation: cancel, kill, pause, resume, purge."""
+    async def operator(self, invocation: str, verb: str) -> dict[str, Any]:
+        """What an operator may do to an invocation: cancel, kill, pause, resume, purge, restart-as-new."""
         url = f"{self.engine.admin_url}/invocations/{invocation}/{verb}"
         async with aiohttp.ClientSession() as session, session.patch(url) as response:
-            assert response.status < 300, await response.text()
+            body = await response.text()
+            assert response.status < 300, body
+            told: dict[str, Any] = json.loads(body) if body else {}
+            return told
 
     @asynccontextmanager
     async def ingress(self) -> AsyncIterator[IngressClient]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 from chat_service import keys
-from chat_service.contracts import Author, DirectoryPage, DirectoryRequest, Entry, RenameRequest
+from chat_service.contracts import Author, Contract, DirectoryPage, DirectoryRequest, Entry, RenameRequest
 from chat_service.conversation.directory import HEAD, SPILL
 from chat_service.ingress import IngressClient
 from tests.conversation.talk import hand_in, read, reply_to
@@ -74,6 +74,27 @@ async def test_titles_write_themselves_and_never_over_a_rename(ingress: IngressC
         lambda: listed(ingress, f"person:web:{person}"), lambda page: page.entries[0].title == "Mine"
     )
     assert len(page.entries) == 1
+    assert (await read(ingress, key)).title == "Mine"
+
+
+async def test_a_title_that_comes_late_does_not_undo_a_rename(ingress: IngressClient, stack: Stack) -> None:
+    key = keys.web(somebody(), "c")
+    number = await stack.model.count()
+    await stack.model.script_titles(Behaviour(kind="gate"))
+    await hand_in(ingress, key, "hi", "m0")
+    asked = (await stack.model.wait_for_title(number)).number
+    await ingress.call("Chat", key, "rename", RenameRequest(title="Mine"), Contract)
+    await stack.model.release(asked, "Not mine")
+    await stack.model.finish(asked)
+
+    async def unfinished() -> int:
+        rows = await stack.admin(
+            "SELECT count(1) AS n FROM sys_invocation WHERE target_service_name = 'Titles' "
+            f"AND status != 'completed' OR (target_service_key = '{key}' AND status != 'completed')"
+        )
+        return int(rows[0]["n"])
+
+    await eventually(unfinished, lambda n: n == 0)
     assert (await read(ingress, key)).title == "Mine"
 
 

@@ -57,6 +57,30 @@ async def test_a_repeat_of_what_was_forgotten_is_not_answered_again(
     assert (await read(ingress, key)).messages == []
 
 
+async def test_a_late_page_does_not_bring_it_back(ingress: IngressClient, stack: Stack, key: str) -> None:
+    """A page that is written again after the forget, as when an interrupted send is taken up by a new version."""
+    for number in range(21):
+        await say(ingress, key, f"wombat {number}", id=f"m{number}")
+
+    async def written() -> list[dict[str, object]]:
+        return await stack.admin(
+            "SELECT id FROM sys_invocation WHERE target_service_name = 'Transcript' AND target_handler_name = 'append' "
+            f"AND target_service_key = '{key}' AND status = 'completed'"
+        )
+
+    late = str((await eventually(written))[0]["id"])
+    await forget(ingress, key)
+    await eventually(lambda: kept_state(stack, key, "wombat"), lambda n: n == 0)
+    again = await stack.operator(late, "restart-as-new")
+
+    async def ended() -> bool:
+        rows = await stack.admin(f"SELECT status FROM sys_invocation WHERE id = '{again['new_invocation_id']}'")
+        return [row["status"] for row in rows] == ["completed"]
+
+    await eventually(ended)
+    assert await kept_state(stack, key, "wombat") == 0
+
+
 async def test_a_running_turn_is_ended_and_what_waits_taken_back(ingress: IngressClient, stack: Stack) -> None:
     key = chat_key()
     number = await stack.model.count()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from chat_service.contracts import Inbound, Reply, StopRequest, TurnRequest
 from chat_service.ingress import IngressClient
 from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, saying, stop
+from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import Behaviour, text_of
-from tests.processes import Stack, eventually
+from tests.processes import Stack, eventually, running_stack
 
 SILENT = Behaviour(kind="gate")
 BUSY = Behaviour(kind="fail", status=429, headers={"Retry-After": "100"})
@@ -68,6 +71,25 @@ async def test_a_model_that_is_being_retried_is_stopped(ingress: IngressClient, 
     assert reply.result().status == "stopped"
     assert taken < 1
     assert len(await stack.model.requests()) and (await say(ingress, key, "again")).status == "answered"
+
+
+async def test_a_stop_needs_no_live_bus(engine_binary: Path, model: ModelControl, tmp_path: Path) -> None:
+    """The bus is lossy by contract: here it is away, and the durable signal does it alone."""
+    await model.clear()
+    async with (
+        running_stack(
+            engine_binary, tmp_path, model, live_bus_url="redis://127.0.0.1:9", model_stall_seconds="600"
+        ) as stack,
+        stack.ingress() as ingress,
+        asyncio.timeout(30),
+    ):
+        number = await model.count()
+        await model.script(SILENT)
+        reply = saying(ingress, "k", "are you there?")
+        await model.wait(number)
+        await stop(ingress, "k")
+        assert (await reply).status == "stopped"
+        await model.wait(number, "disconnected")
 
 
 async def test_a_stopped_turn_is_left_out_of_the_next_prompt(ingress: IngressClient, stack: Stack, key: str) -> None:

@@ -22,6 +22,10 @@ class ModelControl:
         """Queue behaviours, one per request; afterwards it answers by default."""
         await self._post("script", [one.model_dump() for one in behaviours])
 
+    async def script_titles(self, *behaviours: Behaviour) -> None:
+        """The same for requests that want a title."""
+        await self._post("titles", [one.model_dump() for one in behaviours])
+
     async def clear(self) -> None:
         """Drop what is left of the script."""
         await self._post("clear", {})
@@ -51,6 +55,13 @@ class ModelControl:
             if not seen.title and text in str(seen.body["messages"][-1]["content"]):
                 return seen
             number += 1
+
+    async def wait_for_title(self, after: int = 0) -> Seen:
+        """Wait for a request that wants a title."""
+        number = after
+        while not (seen := await self.wait(number)).title:
+            number += 1
+        return seen
 
     async def release(self, number: int, text: str) -> None:
         """Let a gated reply say more."""

@@ -42,6 +42,7 @@ class FakeModel:
         self.sees_images = sees_images
         self.sends_usage = sends_usage
         self.script: deque[Behaviour] = deque()
+        self.titles: deque[Behaviour] = deque()
         self.seen: list[Seen] = []
         self._gates: dict[int, Gate] = {}
         self._changed = asyncio.Condition()
@@ -52,6 +53,7 @@ class FakeModel:
         app.router.add_post("/v1/chat/completions", self._complete)
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/control/script", self._control_script)
+        app.router.add_post("/control/titles", self._control_titles)
         app.router.add_post("/control/release", self._control_release)
         app.router.add_post("/control/clear", self._control_clear)
         app.router.add_get("/control/seen", self._control_seen)
@@ -86,7 +88,7 @@ class FakeModel:
         title = protocol.text_of(body["messages"][-1]).startswith(protocol.TITLE_PROMPT)
         seen = Seen(number=len(self.seen), at=time.time(), body=body, title=title)
         if title:
-            behaviour = Behaviour(text="A fine title")
+            behaviour = self.titles.popleft() if self.titles else Behaviour(text="A fine title")
         elif self.script:
             behaviour = self.script.popleft()
         else:
@@ -167,8 +169,13 @@ class FakeModel:
         self.script.extend(Behaviour.model_validate(one) for one in await request.json())
         return web.json_response({})
 
+    async def _control_titles(self, request: web.Request) -> web.Response:
+        self.titles.extend(Behaviour.model_validate(one) for one in await request.json())
+        return web.json_response({})
+
     async def _control_clear(self, request: web.Request) -> web.Response:
         self.script.clear()
+        self.titles.clear()
         return web.json_response({})
 
     async def _control_release(self, request: web.Request) -> web.Response:

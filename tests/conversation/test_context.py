@@ -1,0 +1,153 @@
+"""What the model sees, as properties that hold for every conversation."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_service.contracts import Attachment, Author, Message, Status
+from chat_service.conversation.context import MESSAGE_CHARACTERS, Budget, assemble, safe_name, size
+from chat_service.models.protocol import PromptMessage
+
+START = datetime(2026, 1, 1, 12, tzinfo=UTC)
+SYSTEM = "You are a test."
+
+texts = st.text(min_size=1, max_size=60).filter(lambda text: text.strip() != "")
+outcomes: st.SearchStrategy[Status] = st.sampled_from(("answered", "answered", "stopped", "failed", "noted"))
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> list[Message]:
+    """Turns of all outcomes, some of several lines, some answered more than once."""
+    messages: list[Message] = []
+    at = START
+    for turn in range(1, draw(st.integers(0, 8)) + 1):
+        outcome = draw(outcomes)
+        for line in range(draw(st.integers(1, 3))):
+            at += timedelta(minutes=draw(st.integers(0, 300)))
+            status: Status = "noted" if outcome == "noted" else "answered"
+            text = f"q{turn}.{line} {draw(texts)}"
+            author = draw(st.sampled_from([None, Author(id="1", name="Ada"), Author(id="2", name="Bob")]))
+            messages.append(
+                Message(seq=len(messages) + 1, turn=turn, role="user", text=text, at=at, status=status, author=author)
+            )
+        if outcome == "noted":
+            continue
+        if draw(st.booleans()):
+            messages.append(_reply(messages, turn, f"old{turn}", at, "answered", replaced=True))
+        messages.append(_reply(messages, turn, f"a{turn} {draw(texts)}", at, outcome))
+    return messages
+
+
+def _reply(
+    messages: list[Message], turn: int, text: str, at: datetime, status: Status, *, replaced: bool = False
+) -> Message:
+    return Message(
+        seq=len(messages) + 1, turn=turn, role="assistant", text=text, at=at, status=status, replaced=replaced
+    )
+
+
+def asked(history: list[Message], text: str = "the last question") -> list[Message]:
+    at = history[-1].at if history else START
+    return [Message(seq=len(history) + 1, turn=99, role="user", text=text, at=at)]
+
+
+def said(messages: tuple[PromptMessage, ...]) -> str:
+    return "\n".join(m.text for m in messages)
+
+
+@given(conversations(), st.integers(300, 3_000))
+def test_never_over_the_budget_and_the_last_question_always_in(history: list[Message], characters: int) -> None:
+    prompt = assemble(SYSTEM, history, asked(history), Budget(characters))
+    assert size(prompt) <= characters
+    assert "the last question" in prompt.messages[-1].text and prompt.messages[-1].role == "user"
+    assert prompt.messages[0] == PromptMessage("system", SYSTEM)
+
+
+@given(conversations(), st.integers(300, 3_000))
+def test_never_half_a_turn(history: list[Message], characters: int) -> None:
+    """Every answered turn is there with all its lines and its reply, or not at all; what is there is the newest."""
+    text = said(assemble(SYSTEM, history, asked(history), Budget(characters)).messages)
+    whole: list[bool] = []
+    for turn in sorted({m.turn for m in history}):
+        standing = [m for m in history if m.turn == turn and not m.replaced]
+        reply = next((m for m in standing if m.role == "assistant"), None)
+        if reply is not None and reply.status != "answered":
+            continue
+        marks = [m.text.split(" ")[0] + " " for m in standing]
+        seen = [mark in text for mark in marks]
+        assert all(seen) or not any(seen)
+        whole.append(all(seen))
+    assert all(later or not earlier for earlier, later in pairwise(whole)), "an older turn is in, a newer one is not"
+
+
+@given(conversations())
+def test_stopped_failed_and_replaced_replies_are_left_out(history: list[Message]) -> None:
+    text = said(assemble(SYSTEM, history, asked(history), Budget(100_000)).messages)
+    for message in history:
+        if message.replaced:
+            assert f"old{message.turn}" not in text
+        elif message.role == "assistant":
+            assert (f"a{message.turn} " in text) == (message.status == "answered")
+
+
+@given(conversations())
+def test_roles_alternate(history: list[Message]) -> None:
+    roles = [m.role for m in assemble(SYSTEM, history, asked(history), Budget(100_000)).messages]
+    assert all(one != other for one, other in pairwise(roles))
+
+
+@given(conversations(), texts)
+def test_the_prompt_is_append_only(history: list[Message], text: str) -> None:
+    """What was sent for a turn is the beginning of what is sent for the next one: prefix caches hold."""
+    question = asked(history, text)
+    first = assemble(SYSTEM, history, question, Budget(1_000_000)).messages
+    answer = Message(seq=len(history) + 2, turn=99, role="assistant", text="well", at=question[0].at)
+    later = [
+        Message(seq=len(history) + 3, turn=100, role="user", text="and?", at=question[0].at + timedelta(minutes=1))
+    ]
+    second = assemble(SYSTEM, [*history, *question, answer], later, Budget(1_000_000)).messages
+    assert second[: len(first)] == first
+
+
+def test_a_person_who_comes_back_after_days_is_recognised_as_such() -> None:
+    history = [
+        Message(seq=1, turn=1, role="user", text="see you", at=START),
+        Message(seq=2, turn=1, role="assistant", text="bye", at=START),
+    ]
+    back = [Message(seq=3, turn=2, role="user", text="I am back", at=START + timedelta(days=9))]
+    prompt = assemble(SYSTEM, history, back, Budget(10_000))
+    assert "Saturday 10 January 2026 12:00 UTC" in prompt.messages[-1].text
+    soon = [back[0].model_copy(update={"at": START + timedelta(minutes=5)})]
+    assert assemble(SYSTEM, history, soon, Budget(10_000)).messages[-1].text == "I am back"
+
+
+def test_a_question_larger_than_everything_keeps_its_two_ends() -> None:
+    question = asked([], "BEGIN " + "x" * 50_000 + " END")
+    text = assemble(SYSTEM, [], question, Budget(2_000)).messages[-1].text
+    assert text.startswith("BEGIN") and text.endswith("END") and len(text) < 2_000
+
+
+def test_a_file_is_named_and_its_text_included() -> None:
+    question = asked([])
+    question[0].attachments = [
+        Attachment(name="a.txt", text="hello"),
+        Attachment(name="b.pdf", media_type="application/pdf", url="https://example.org/b.pdf"),
+    ]
+    text = assemble(SYSTEM, [], question, Budget(10_000)).messages[-1].text
+    assert "(attached file a.txt)" in text and "hello" in text
+    assert "b.pdf" in text and "cannot be read" in text
+
+
+@given(st.text(max_size=300))
+def test_a_display_name_is_one_safe_line(name: str) -> None:
+    safe = safe_name(name)
+    assert len(safe) <= 80 and not set(safe) & set("[]<>:\n\r\x00")
+
+
+def test_what_framing_counts_is_counted() -> None:
+    prompt = assemble("", [], asked([], "hi"), Budget(10_000))
+    assert size(prompt) == len("hi") + MESSAGE_CHARACTERS
