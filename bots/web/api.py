@@ -24,7 +24,6 @@ from chat_service.contracts import (
     HistoryRequest,
     Inbound,
     RenameRequest,
-    Reply,
     SettingsView,
     Stopped,
     StopRequest,
@@ -145,9 +144,12 @@ class Api:
         return web.json_response(taken.model_dump(mode="json"))
 
     async def regenerate(self, request: web.Request) -> web.Response:
-        """Answer the last turn anew."""
+        """Answer the last turn anew. Asked twice for the same reply, by two windows say, it is done once."""
         key = self._key(request)
-        sent = await self._ingress.send("Chat", key, "regenerate", await _body(request, TurnRequest))
+        asked = await _body(request, _Again)
+        again = f"{key}/again/{asked.reply}" if asked.reply else None
+        body = TurnRequest(turn=asked.turn, id=asked.id)
+        sent = await self._ingress.send("Chat", key, "regenerate", body, idempotency_key=again)
         (await self._hub.feed(request["person"])).watch(key, sent.invocationId)
         return web.json_response({}, status=202)
 
@@ -188,6 +190,12 @@ class Api:
         return keys.web(request["person"], conversation)
 
 
+class _Again(TurnRequest):
+    """`reply` is the sequence number of the reply that the person wants answered anew."""
+
+    reply: int | None = None
+
+
 class _Taken(Contract):
     messages: list[Inbound] = []
 
@@ -195,6 +203,3 @@ class _Taken(Contract):
 async def _body(request: web.Request, model: type[M]) -> M:
     """The request's JSON as a contract; pydantic's own refusal is told by the middleware."""
     return model.model_validate_json(await request.read() or b"{}")
-
-
-__all__ = ["Api", "Reply"]

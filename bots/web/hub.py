@@ -23,7 +23,8 @@ from chat_service.live import LiveBus, LiveEvent
 log = logging.getLogger(__name__)
 
 REMEMBERED = 2000
-"""Events a window may have missed and still gets; beyond that it is told to look at everything anew."""
+REMEMBERED_CHARACTERS = 2_000_000
+"""Events a window may have missed and still gets; beyond either it is told to look at everything anew."""
 WINDOW_BACKLOG = 5000
 LINGER_SECONDS = 120.0
 """How long a feed waits for its last window to come back."""
@@ -42,8 +43,9 @@ class Feed:
         self._bus = bus
         self._boot = uuid4().hex[:8]
         self._count = 0
-        self._past: deque[Event] = deque(maxlen=REMEMBERED)
-        self._windows: set[asyncio.Queue[Event]] = set()
+        self._past: deque[tuple[Event, int]] = deque()
+        self._past_size = 0
+        self._windows: set[asyncio.Queue[Event | None]] = set()
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._listening: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
@@ -64,7 +66,10 @@ class Feed:
         await self._ready.wait()
 
     async def close(self) -> None:
-        """Let everything go."""
+        """Let everything go; open streams come to their end."""
+        for queue in self._windows:
+            if not queue.full():
+                queue.put_nowait(None)
         tasks = [*self._watches.values(), *([self._listening] if self._listening else [])]
         for task in tasks:
             task.cancel()
@@ -73,9 +78,12 @@ class Feed:
                 await task
 
     @asynccontextmanager
-    async def window(self, last_id: str | None) -> AsyncIterator[asyncio.Queue[Event]]:
-        """A window's queue: what it missed since `last_id` first, or word that it must look at everything."""
-        queue: asyncio.Queue[Event] = asyncio.Queue(WINDOW_BACKLOG)
+    async def window(self, last_id: str | None) -> AsyncIterator[asyncio.Queue[Event | None]]:
+        """A window's queue: what it missed since `last_id` first, or word that it must look at everything.
+
+        None in it is the end.
+        """
+        queue: asyncio.Queue[Event | None] = asyncio.Queue(WINDOW_BACKLOG)
         for event in self._missed(last_id):
             queue.put_nowait(event)
         self._windows.add(queue)
@@ -87,17 +95,19 @@ class Feed:
     def _missed(self, last_id: str | None) -> list[Event]:
         if last_id == self.last_id:
             return []
-        known = [number for number, (one, _) in enumerate(self._past) if one == last_id]
-        past = list(self._past)
-        if known and len(past) - known[0] < WINDOW_BACKLOG:
-            return past[known[0] + 1 :]
-        return [(self.last_id, {"kind": "resync"})]
+        past = [event for event, _ in self._past]
+        known = [place for place, (number, _) in enumerate(past) if number == last_id]
+        return past[known[0] + 1 :] if known else [(self.last_id, {"kind": "resync"})]
 
     def publish(self, event: dict[str, Any]) -> None:
         """Pass an event on to every window."""
         self._count += 1
         numbered = (self.last_id, event)
-        self._past.append(numbered)
+        size = len(str(event))
+        self._past.append((numbered, size))
+        self._past_size += size
+        while len(self._past) > REMEMBERED or self._past_size > REMEMBERED_CHARACTERS:
+            self._past_size -= self._past.popleft()[1]
         for queue in self._windows:
             if queue.full():  # a window that stopped reading: it starts over when it comes back
                 while not queue.empty():
@@ -150,7 +160,16 @@ class Feed:
                 self.publish(self._shown(event))
 
     def _shown(self, event: LiveEvent) -> dict[str, Any]:
-        shown = event.model_dump(mode="json", exclude_defaults=True, exclude={"invocation"})
+        """The event without what lies in its files, which would fill the memory of a feed; windows fetch that."""
+        files = [file for message in event.question for file in message.attachments]
+        files += event.message.attachments if event.message else []
+        shown = event.model_dump(
+            mode="json",
+            exclude_defaults=True,
+            exclude={"invocation": True, "message": {"attachments"}, "question": {"__all__": {"attachments"}}},
+        )
+        if files:
+            shown["trimmed"] = True
         return {**shown, "kind": event.kind, "conversation": event.conversation.removeprefix(self.prefix)}
 
 
@@ -164,7 +183,6 @@ class Hub:
         self._starting: dict[str, asyncio.Task[Feed]] = {}
         self._lingering: dict[str, asyncio.TimerHandle] = {}
         self._closing: set[asyncio.Task[None]] = set()
-        self.stopping = asyncio.Event()
 
     async def feed(self, person: str) -> Feed:
         """The person's feed, listening."""
@@ -196,15 +214,16 @@ class Hub:
         task.add_done_callback(self._closing.discard)
 
     async def _start(self, person: str) -> Feed:
-        feed = Feed(person, self._ingress, self._bus)
-        await feed.start()
-        self._feeds[person] = feed
-        del self._starting[person]
-        return feed
+        try:
+            feed = Feed(person, self._ingress, self._bus)
+            await feed.start()
+            self._feeds[person] = feed
+            return feed
+        finally:
+            del self._starting[person]
 
     async def close(self) -> None:
-        """End all feeds; open streams see `stopping` and end by themselves."""
-        self.stopping.set()
+        """End all feeds, and the open streams with them."""
         for timer in self._lingering.values():
             timer.cancel()
         for feed in self._feeds.values():

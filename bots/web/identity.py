@@ -111,12 +111,13 @@ class Gatekeeper:
         return hmac.new(key, b"threadwell access", hashlib.sha256).hexdigest()
 
     def _set(self, request: web.Request, response: web.StreamResponse, name: str, value: str) -> None:
-        response.set_cookie(
-            name, value, max_age=YEAR, httponly=True, samesite="Strict", secure=request.secure, path="/"
-        )
+        # Lax, not Strict: a link on another site opens the page without a Strict cookie, so the page would take its
+        # owner for a stranger and write a new identity over the old one. Changes are guarded by their origin.
+        response.set_cookie(name, value, max_age=YEAR, httponly=True, samesite="Lax", secure=request.secure, path="/")
 
     def _count(self, peer: str) -> None:
         now = time.monotonic()
+        self._attempts = {one: tries for one, tries in self._attempts.items() if now - tries[-1] < _WINDOW_SECONDS}
         recent = [at for at in self._attempts.get(peer, []) if now - at < _WINDOW_SECONDS]
         if len(recent) >= _ATTEMPTS:
             raise web.HTTPTooManyRequests(text="too many attempts, wait a minute")

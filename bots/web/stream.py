@@ -1,18 +1,21 @@
-"""Server-sent events: one stream per window, for all of a person's conversations."""
+"""Server-sent events: one stream per browser or window, for all of a person's conversations."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 
 from aiohttp import web
 
-from bots.web.hub import Hub
+from bots.web.hub import Event, Hub
 
 HEARTBEAT_SECONDS = 15.0
 RETRY_MILLISECONDS = 1000
 HELLO: dict[str, object] = {"kind": "hello"}
+BEAT = b"event: beat\ndata: 1\n\n"
+"""An event and no comment: a script never sees comments, and could not tell a quiet stream from a dead one."""
 _ID = re.compile(r"[0-9a-f]{8}-\d+")
 
 
@@ -27,32 +30,31 @@ def events_route(hub: Hub) -> web.RouteDef:
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         )
-        async with feed.window(last) as queue:
-            await response.prepare(request)
-            await response.write(f"retry: {RETRY_MILLISECONDS}\n".encode() + _frame(last or feed.last_id, HELLO))
-            stopping = asyncio.create_task(hub.stopping.wait())
-            try:
-                while not stopping.done():
-                    getting = asyncio.create_task(queue.get())
-                    await asyncio.wait(
-                        {getting, stopping}, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED
-                    )
-                    if getting.done():
-                        frames = [_frame(*getting.result())]
-                        while not queue.empty():
-                            frames.append(_frame(*queue.get_nowait()))
-                        await response.write(b"".join(frames))
-                    else:
-                        getting.cancel()
-                        await response.write(b": still here\n\n")
-            except ConnectionResetError:
-                pass  # the window is gone
-            finally:
-                stopping.cancel()
-                hub.release(request["person"])
+        try:
+            async with feed.window(last) as queue:
+                await response.prepare(request)
+                await response.write(f"retry: {RETRY_MILLISECONDS}\n".encode() + _frame(last or feed.last_id, HELLO))
+                with contextlib.suppress(ConnectionResetError):  # the window is gone
+                    while (events := await _next(queue)) is not None:
+                        await response.write(b"".join(_frame(*event) for event in events) or BEAT)
+        finally:
+            hub.release(request["person"])
         return response
 
     return web.get("/api/events", events)
+
+
+async def _next(queue: asyncio.Queue[Event | None]) -> list[Event] | None:
+    """All events that are there; an empty list when there was none for a while; None at the end of the stream."""
+    try:
+        async with asyncio.timeout(HEARTBEAT_SECONDS):
+            found = [await queue.get()]
+    except TimeoutError:
+        return []
+    while not queue.empty():
+        found.append(queue.get_nowait())
+    events = [event for event in found if event is not None]
+    return events if len(events) == len(found) else None
 
 
 def _frame(number: str, event: dict[str, object]) -> bytes:

@@ -1,4 +1,8 @@
-// The HTTP side of the page. Every failure is an Error whose message is a line for the person.
+// The HTTP side of the page. Every failure is an Error whose message is a line for the person; `final` says that
+// trying again as it is will not help.
+
+const PATIENCE_MS = 40_000;
+const MAY_PASS = new Set([408, 429, 500, 502, 503, 504]);
 
 async function ask(method, path, body) {
   let answer;
@@ -7,26 +11,34 @@ async function ask(method, path, body) {
       method,
       headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
       body: body === undefined ? undefined : JSON.stringify(body),
+      keepalive: method === 'DELETE', // asked for by a window that may be closing
+      signal: AbortSignal.timeout?.(PATIENCE_MS),
     });
   } catch {
-    throw Object.assign(new Error('You are offline, or the page’s server is away.'), { offline: true });
+    const line = navigator.onLine ? 'The page’s server does not answer.' : 'You are offline.';
+    throw Object.assign(new Error(line), { status: 0, final: false });
   }
   const told = await answer.json().catch(() => ({}));
-  if (answer.status === 401) location.reload();
-  if (!answer.ok) throw Object.assign(new Error(told.error || `HTTP ${answer.status}`), { status: answer.status });
-  return told;
+  if (answer.status === 401) location.reload(); // the sign-in page, or a new identity
+  if (answer.ok) return told;
+  const error = new Error(told.error || `The page’s server answers with HTTP ${answer.status}.`);
+  throw Object.assign(error, { status: answer.status, final: !MAY_PASS.has(answer.status) });
 }
 
 const at = (conversation, rest = '') => `/api/conversations/${conversation}${rest}`;
+const query = (given) => {
+  const kept = Object.entries(given).filter(([, value]) => value);
+  return kept.length ? `?${new URLSearchParams(kept)}` : '';
+};
 
 export const api = {
   me: () => ask('GET', '/api/me'),
-  list: (cursor) => ask('GET', '/api/conversations' + (cursor ? `?cursor=${encodeURIComponent(cursor)}` : '')),
-  history: (c, before, limit = 40) => ask('GET', at(c, `?limit=${limit}` + (before ? `&before=${before}` : ''))),
+  list: (cursor) => ask('GET', '/api/conversations' + query({ cursor })),
+  history: (c, before, limit = 40) => ask('GET', at(c, query({ limit, before }))),
   send: (c, message) => ask('POST', at(c, '/messages'), message),
   stop: (c, turn) => ask('POST', at(c, '/stop'), { turn }),
   withdraw: (c, id) => ask('POST', at(c, '/withdraw'), { id }),
-  regenerate: (c, turn) => ask('POST', at(c, '/regenerate'), { turn }),
+  regenerate: (c, turn, reply) => ask('POST', at(c, '/regenerate'), { turn, reply }),
   rename: (c, title) => ask('PATCH', at(c), { title }),
   remove: (c) => ask('DELETE', at(c)),
 };

@@ -7,37 +7,39 @@ export class Conversation {
     this.messages = new Map(); // by seq
     this.running = null; // { turn, question, attempt, text, retry }
     this.waiting = [];
-    this.outgoing = []; // { id, text, at, attachments, failed }
+    this.outgoing = []; // { id, message, at, attachments, error, held }
     this.nextBefore = null;
     this.title = '';
     this.loaded = false;
+    this.heard = 0; // events that a page asked for before them cannot know
+    this.stopping = null; // the turn a stop was asked for
   }
 
-  // The newest page. What was loaded of older pages stays.
+  // The newest page. What was loaded of older pages stays, as long as the two join up.
   take(page) {
-    const first = page.messages.length ? page.messages[0].seq : Infinity;
-    const linked = this.messages.size === 0 || this.messages.has(first) || page.next_before == null
-      || this.messages.has(first - 1);
-    if (!linked) this.messages.clear(); // more happened than one page holds: older ones are fetched when asked for
-    if (!this.loaded || !linked) this.nextBefore = page.next_before ?? null;
+    const first = page.messages[0]?.seq ?? Infinity;
+    const whole = page.next_before == null;
+    const joined = this.loaded && (this.messages.has(first) || this.messages.has(first - 1));
+    for (const seq of this.messages.keys()) {
+      if (seq >= first || whole || !joined) this.messages.delete(seq);
+    }
+    if (whole || !joined) this.nextBefore = page.next_before ?? null;
     for (const message of page.messages) this.messages.set(message.seq, message);
-    for (const message of page.messages) {
-      if (message.role !== 'assistant') continue;
-      for (const other of this.messages.values()) {
-        if (other.turn === message.turn && other.role === 'assistant' && other.seq < message.seq) other.replaced = true;
-      }
-    }
-    if (!page.messages.length && page.next_before == null) this.messages.clear();
-    const said = this.running;
-    this.running = page.running ? { attempt: '', text: '', ...page.running } : null;
-    // A preview that came over the stream may be ahead of the page that was asked for before it.
-    if (said && this.running && said.turn === this.running.turn && said.text.length > this.running.text.length) {
-      Object.assign(this.running, { attempt: said.attempt, text: said.text, retry: said.retry });
-    }
+    this.takeRunning(page.running);
     this.waiting = page.waiting || [];
     this.title = page.title || '';
     this.loaded = true;
     this.settle();
+  }
+
+  takeRunning(running) {
+    const said = this.running;
+    this.running = running ? { attempt: '', text: '', question: [], ...running } : null;
+    if (!said || !this.running || said.turn !== this.running.turn) return;
+    // A preview that came over the stream may be ahead of the page that was asked for before it.
+    const ahead = said.attempt === this.running.attempt && said.text.length > this.running.text.length;
+    if (ahead || !this.running.attempt) Object.assign(this.running, { attempt: said.attempt, text: said.text });
+    this.running.retry = said.retry;
   }
 
   takeOlder(page) {
@@ -46,79 +48,111 @@ export class Conversation {
   }
 
   settle() {
-    const known = new Set([...this.messages.values(), ...(this.running?.question || []), ...this.waiting].map((m) => m.id));
+    const known = this.ids();
     this.outgoing = this.outgoing.filter((one) => !known.has(one.id));
+    if (this.stopping !== this.running?.turn) this.stopping = null;
   }
 
   // A live event; says whether the page must be fetched to know the truth.
   hear(event) {
+    if (event.kind !== 'delta') this.heard += 1;
     switch (event.kind) {
       case 'waiting':
-        if (!this.has(event.message.id)) this.waiting.push(event.message);
+        if (!this.ids().has(event.message.id)) this.waiting.push(event.message);
         this.settle();
-        return false;
+        return Boolean(event.trimmed);
       case 'started':
-        if (!this.running || this.running.turn !== event.turn || event.attempt !== this.running.attempt) {
-          const kept = this.running?.turn === event.turn ? this.running.question : [];
-          this.running = { turn: event.turn, question: event.question || kept, attempt: event.attempt, text: '' };
-        }
-        this.waiting = this.waiting.filter((one) => !this.running.question.some((q) => q.id === one.id));
-        this.settle();
-        return !this.running.question.length && ![...this.messages.values()].some((m) => m.turn === event.turn);
-      case 'delta': {
-        const offset = event.offset || 0;
-        if (this.running?.turn !== event.turn) return true;
-        if (this.running.attempt !== event.attempt) {
-          if (offset) return true;
-          Object.assign(this.running, { attempt: event.attempt, text: '' });
-        }
-        if (offset > this.running.text.length) return true; // something was lost on the way
-        this.running.text = this.running.text.slice(0, offset) + event.text;
-        this.running.retry = null;
-        return false;
-      }
+        return this.begin(event);
+      case 'delta':
+        return this.extend(event);
       case 'retry':
-        if (this.running?.turn === event.turn) this.running.retry = { until: Date.now() + event.seconds * 1000 };
+        if (this.running?.turn !== event.turn) return true;
+        this.running.retry = { until: Date.now() + event.seconds * 1000, why: event.text };
         return false;
       case 'ended':
-        return false;
+        return false; // `done` follows when the history has it
       default:
         return true;
     }
   }
 
-  has(id) {
-    const all = [...this.messages.values(), ...(this.running?.question || []), ...this.waiting];
-    return all.some((one) => one.id === id);
+  begin(event) {
+    if (this.running?.turn !== event.turn || this.running.attempt !== event.attempt) {
+      const question = event.question || (this.running?.turn === event.turn ? this.running.question : []);
+      this.running = { turn: event.turn, question, attempt: event.attempt, text: '' };
+    }
+    const asked = new Set(this.running.question.map((one) => one.id));
+    this.waiting = this.waiting.filter((one) => !asked.has(one.id));
+    this.settle();
+    return Boolean(event.trimmed) || (!asked.size && ![...this.messages.values()].some((m) => m.turn === event.turn));
+  }
+
+  extend(event) {
+    const offset = event.offset || 0;
+    if (this.running?.turn !== event.turn) return true;
+    if (this.running.attempt !== event.attempt) {
+      if (offset) return true;
+      Object.assign(this.running, { attempt: event.attempt, text: '' });
+    }
+    if (offset > this.running.text.length) return true; // something was lost on the way
+    this.running.text = this.running.text.slice(0, offset) + event.text;
+    this.running.retry = null;
+    return false;
+  }
+
+  // The server has taken a message that was on its way.
+  accepted(one) {
+    const at = this.outgoing.findIndex((other) => other.id === one.id);
+    if (at < 0) return;
+    this.outgoing.splice(at, 1);
+    if (!this.ids().has(one.id)) this.waiting.push(one);
+  }
+
+  ids() {
+    return new Set([...this.messages.values(), ...(this.running?.question || []), ...this.waiting].map((m) => m.id));
+  }
+
+  get empty() {
+    return !this.messages.size && !this.running && !this.waiting.length && !this.outgoing.length;
   }
 
   // What is shown, in order. Keys are stable from "sending" to "answered", so that nodes are kept.
   items() {
     const items = [];
     const kept = [...this.messages.values()].sort((a, b) => a.turn - b.turn || a.seq - b.seq);
-    const last = kept.filter((m) => m.role === 'assistant' && !m.replaced).at(-1);
-    for (const message of kept) {
-      if (message.replaced) continue;
-      const again = this.running && message.role === 'assistant' && message.turn === this.running.turn;
-      if (again) continue; // answered anew: the running reply stands in its place
-      items.push(message.role === 'user'
-        ? { key: `m${message.id || message.seq}`, kind: 'person', ...message }
-        : { key: `t${message.turn}`, kind: 'reply', last: message === last && !this.running, ...message });
-    }
-    if (this.running) {
-      for (const message of this.running.question || []) {
-        if (!this.messages.has(message.seq)) items.push({ key: `m${message.id || message.seq}`, kind: 'person', ...message });
+    const standing = new Map(); // the newest reply of each turn; the others it replaced
+    for (const one of kept) if (one.role === 'assistant') standing.set(one.turn, one);
+    const last = kept.findLast((one) => one.role === 'assistant');
+    for (const one of kept) {
+      if (one.role === 'user') {
+        items.push({ key: `m${one.id || one.seq}`, kind: 'person', data: one, status: one.status });
+      } else if (standing.get(one.turn) === one && one.turn !== this.running?.turn) {
+        items.push({ key: `t${one.turn}`, kind: 'reply', data: one, status: one.status, last: one === last && !this.running });
       }
-      items.push({ key: `t${this.running.turn}`, kind: 'reply', status: 'running', text: this.running.text,
-        turn: this.running.turn, retry: this.running.retry });
     }
+    if (this.running) this.pushRunning(items);
     this.waiting.forEach((one, place) => {
-      items.push({ key: `m${one.id}`, kind: 'person', ...one, text: one.message, status: 'waiting',
-        place: place + (this.running ? 1 : 0) });
+      const status = 'waiting';
+      items.push({ key: `m${one.id}`, kind: 'person', data: one, status, place, behind: Boolean(this.running) });
     });
     for (const one of this.outgoing) {
-      items.push({ key: `m${one.id}`, kind: 'person', ...one, status: one.failed ? 'unsent' : 'sending' });
+      items.push({ key: `m${one.id}`, kind: 'person', data: one, status: one.error ? 'unsent' : 'sending' });
     }
     return items;
+  }
+
+  pushRunning(items) {
+    const { turn, text, question, retry } = this.running;
+    for (const one of question) {
+      if (!this.messages.has(one.seq)) {
+        items.push({ key: `m${one.id || one.seq}`, kind: 'person', data: one, status: 'running' });
+      }
+    }
+    const reply = { key: `t${turn}`, kind: 'reply', data: { turn, text }, status: 'running', retry };
+    reply.stopping = this.stopping === turn;
+    // Answered anew in the middle of a conversation, the reply stands where the old one stood.
+    const after = items.findIndex((one) => one.data.turn > turn);
+    if (after < 0) items.push(reply);
+    else items.splice(after, 0, reply);
   }
 }

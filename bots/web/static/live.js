@@ -1,33 +1,57 @@
-// One stream of events for everything. The browser reconnects by itself and names the last event it saw; a stream
-// that the server refused (it restarts, say) is opened again by hand, from the same place.
+// Live events for this window: from the shared worker where there is one, else from a stream of its own that is
+// held only while the window is seen.
+
+import { Stream } from './stream.js';
+
+const ANSWER_MS = 5_000;
 
 export function listen(onEvent, onState) {
-  let last = null;
-  let source = null;
-  let timer = null;
+  let nudge = () => {};
+  let port = null;
 
-  function open() {
-    source = new EventSource('/api/events' + (last ? `?last=${encodeURIComponent(last)}` : ''));
-    source.onopen = () => onState(true);
-    source.onmessage = (message) => {
-      last = message.lastEventId;
-      onEvent(JSON.parse(message.data));
-    };
-    source.onerror = () => {
-      onState(false);
-      if (source.readyState === EventSource.CLOSED) again(1000);
-    };
+  function own() {
+    port = null;
+    let stream = new Stream(onEvent, onState);
+    nudge = (state) => stream?.nudge(state);
+    document.addEventListener('visibilitychange', () => {
+      if (document.hidden) {
+        stream?.close();
+        stream = null;
+      } else if (!stream) {
+        stream = new Stream(onEvent, onState);
+      }
+    });
   }
 
-  function again(delay) {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      source.close();
-      open();
-    }, delay);
+  function shared() {
+    const worker = new SharedWorker('/static/shared-stream.js', { type: 'module', name: 'threadwell' });
+    const unanswered = setTimeout(own, ANSWER_MS);
+    worker.onerror = () => {
+      clearTimeout(unanswered);
+      if (port) own();
+    };
+    port = worker.port;
+    port.onmessage = ({ data }) => {
+      clearTimeout(unanswered);
+      if (!port) return;
+      if (data.joined) onEvent({ kind: 'resync' }); // what happened before this window listened
+      if (data.event) onEvent(data.event);
+      else if ('online' in data && data.online !== null) onState(data.online);
+    };
+    port.postMessage('ping');
+    nudge = (state) => port?.postMessage(state ? 'online' : 'offline');
+    // A page that is kept for Back must not be counted as a reader; coming back, it joins again and looks anew.
+    window.addEventListener('pagehide', () => port?.postMessage('bye'));
+    window.addEventListener('pageshow', (event) => {
+      if (event.persisted) location.reload();
+    });
   }
 
-  window.addEventListener('online', () => again(0));
-  window.addEventListener('offline', () => onState(false));
-  open();
+  window.addEventListener('online', () => nudge(true));
+  window.addEventListener('offline', () => nudge(false));
+  document.addEventListener('visibilitychange', () => {
+    if (!document.hidden && navigator.onLine) nudge(true);
+  });
+  if (window.SharedWorker) shared();
+  else own();
 }

@@ -1,5 +1,8 @@
 // Markdown made safe: a real renderer that takes no HTML, then a real sanitiser that trusts no renderer.
 
+import { copyText, el } from './dom.js';
+import { morph } from './morph.js';
+
 const renderer = window.markdownit({ html: false, linkify: true, breaks: true });
 renderer.renderer.rules.image = (tokens, index) => {
   // A picture in a reply would fetch from anywhere, and tell that anywhere that it was read: show it as a link.
@@ -8,7 +11,6 @@ renderer.renderer.rules.image = (tokens, index) => {
   return `<a href="${renderer.utils.escapeHtml(token.attrGet('src') || '')}">${label}</a>`;
 };
 
-const purifier = window.DOMPurify;
 const OPTIONS = {
   ALLOWED_TAGS: ['p', 'br', 'hr', 'em', 'strong', 's', 'code', 'pre', 'blockquote', 'ul', 'ol', 'li', 'a', 'h1', 'h2',
     'h3', 'h4', 'h5', 'h6', 'table', 'thead', 'tbody', 'tr', 'th', 'td'],
@@ -18,15 +20,13 @@ const OPTIONS = {
 };
 
 export function rendered(text) {
-  const fragment = purifier.sanitize(renderer.render(text), OPTIONS);
+  const fragment = window.DOMPurify.sanitize(renderer.render(text), OPTIONS);
   for (const link of fragment.querySelectorAll('a')) {
     link.target = '_blank';
     link.rel = 'noopener noreferrer nofollow';
   }
   for (const table of fragment.querySelectorAll('table')) {
-    const box = document.createElement('div');
-    box.className = 'wide';
-    box.tabIndex = 0;
+    const box = el('div', { class: 'wide', tabindex: 0, role: 'region', 'aria-label': 'Table' });
     table.replaceWith(box);
     box.append(table);
   }
@@ -35,36 +35,26 @@ export function rendered(text) {
 }
 
 function framed(code) {
-  const frame = document.createElement('div');
-  frame.className = 'code';
-  const bar = document.createElement('div');
-  const language = document.createElement('span');
-  language.textContent = (code.className.match(/language-([\w+#.-]+)/) || ['', ''])[1];
-  const copy = document.createElement('button');
-  copy.type = 'button';
-  copy.className = 'copy';
-  copy.textContent = 'Copy';
-  bar.append(language, copy);
+  const [, language] = code.className.match(/language-([\w+#.-]+)/) || ['', ''];
   const pre = code.parentElement;
-  pre.tabIndex = 0;
+  const frame = el('div', { class: 'code' });
   pre.replaceWith(frame);
-  frame.append(bar, pre);
+  pre.tabIndex = 0;
+  frame.append(
+    el('div', { class: 'bar' }, el('span', { text: language }), el('button', { type: 'button', class: 'copy', text: 'Copy' })),
+    pre,
+  );
 }
 
-// Blocks that did not change keep their nodes: no flicker, and a selection in them survives.
+// Shows `text` in `element`.
 export function update(element, text) {
-  const fresh = [...rendered(text).childNodes];
-  const old = [...element.childNodes];
-  let same = 0;
-  while (same < old.length && same < fresh.length && old[same].isEqualNode(fresh[same])) same += 1;
-  for (const node of old.slice(same)) node.remove();
-  element.append(...fresh.slice(same));
+  morph(element, rendered(text));
 }
 
 document.addEventListener('click', async (event) => {
   const button = event.target.closest?.('.code .copy');
   if (!button) return;
-  await navigator.clipboard.writeText(button.closest('.code').querySelector('pre').textContent);
+  await copyText(button.closest('.code').querySelector('pre').textContent);
   button.textContent = 'Copied';
   setTimeout(() => { button.textContent = 'Copy'; }, 1500);
 });

@@ -1,0 +1,151 @@
+// The message box: text with a draft per conversation, files, sending and stopping.
+
+import { find, say, show } from './dom.js';
+import { isPicture, readFile, showFiles, sizeOf } from './files.js';
+import { stored } from './stored.js';
+
+const touch = matchMedia('(hover: none) and (pointer: coarse)');
+
+export class Composer {
+  // `acts`: { send(text, files), stop() }
+  constructor(acts) {
+    this.acts = acts;
+    this.form = find('composer');
+    this.text = find('composer-text');
+    this.list = find('files');
+    this.hint = find('hint');
+    this.files = [];
+    this.key = null;
+    this.limits = { text: 100_000, attachments: 10, inline: 256 * 1024 };
+    this.images = true;
+    this.form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.submit();
+    });
+    this.text.addEventListener('input', () => this.typed());
+    this.text.addEventListener('keydown', (event) => this.pressed(event));
+    this.text.addEventListener('paste', (event) => this.pasted(event));
+    find('stop').addEventListener('click', () => acts.stop());
+    find('attach').addEventListener('click', () => find('picker').click());
+    find('picker').addEventListener('change', ({ target }) => {
+      this.add([...target.files]);
+      target.value = '';
+    });
+    this.takeDrops();
+  }
+
+  // Shows the draft of a conversation. A new one has no address yet: its drafts share one place.
+  enter(key) {
+    if (this.key === key) return;
+    this.key = key;
+    this.text.value = stored.read('draft', key) || '';
+    this.files = [];
+    this.hint.textContent = '';
+    this.typed();
+  }
+
+  typed() {
+    stored.write('draft', this.key, this.text.value);
+    this.fit();
+    this.review();
+  }
+
+  fit() {
+    this.text.style.height = 'auto';
+    this.text.style.height = `${this.text.scrollHeight}px`;
+  }
+
+  review() {
+    showFiles(this.list, this.files, (place) => {
+      this.files.splice(place, 1);
+      this.review();
+      this.text.focus();
+    });
+    const over = this.text.value.length - this.limits.text;
+    if (over > 0) this.tell(`The message is ${over.toLocaleString()} characters too long.`);
+    else if (this.files.some(isPicture) && !this.images) this.tell('This model cannot see pictures; it will only know that there is one.');
+    else if (!this.failed) this.tell('');
+    find('send').disabled = over > 0 || !(this.text.value.trim() || this.files.length);
+  }
+
+  tell(line) {
+    say(this.hint, line);
+  }
+
+  pressed(event) {
+    // While an input method composes, Enter chooses a word (keyCode 229: Safari ends composition before keydown).
+    if (event.isComposing || event.keyCode === 229) return;
+    if (event.key === 'Enter' && !event.shiftKey && !event.altKey && !touch.matches) {
+      event.preventDefault();
+      this.submit();
+    }
+  }
+
+  submit() {
+    if (find('send').disabled) return;
+    const { files } = this;
+    const text = this.text.value.trim();
+    this.failed = false;
+    this.files = [];
+    this.text.value = '';
+    this.typed();
+    this.acts.send(text, files);
+    this.text.focus();
+  }
+
+  // Puts a message back to be edited; what is being written meanwhile is not lost.
+  restore(text, files) {
+    this.text.value = [text, this.text.value].filter((part) => part.trim()).join('\n\n');
+    this.files = [...files, ...this.files].slice(0, this.limits.attachments);
+    this.typed();
+    this.text.focus();
+  }
+
+  async add(given) {
+    this.failed = false;
+    this.tell('');
+    for (const file of given) {
+      try {
+        if (this.files.length >= this.limits.attachments) {
+          throw new Error(`A message takes ${this.limits.attachments} files at most.`);
+        }
+        const room = this.limits.inline - this.files.reduce((sum, one) => sum + sizeOf(one), 0);
+        this.files.push(await readFile(file, room));
+      } catch (error) {
+        this.failed = true;
+        this.tell(error.message);
+      }
+    }
+    this.review();
+    this.text.focus();
+  }
+
+  pasted(event) {
+    const files = [...event.clipboardData.files];
+    if (!files.length) return;
+    event.preventDefault();
+    this.add(files);
+  }
+
+  takeDrops() {
+    const has = (event) => [...event.dataTransfer.types].includes('Files');
+    let depth = 0;
+    const mark = (change) => {
+      depth = Math.max(0, depth + change);
+      document.body.classList.toggle('dropping', depth > 0);
+    };
+    document.addEventListener('dragenter', (event) => has(event) && mark(1));
+    document.addEventListener('dragleave', (event) => has(event) && mark(-1));
+    document.addEventListener('dragover', (event) => has(event) && event.preventDefault());
+    document.addEventListener('drop', (event) => {
+      if (!has(event)) return;
+      event.preventDefault();
+      mark(-depth);
+      this.add([...event.dataTransfer.files]);
+    });
+  }
+
+  running(isRunning) {
+    show(find('stop'), isRunning);
+  }
+}

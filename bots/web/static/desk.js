@@ -1,0 +1,194 @@
+// All conversations that this window knows, kept true: what the server said last, what was heard since, and what is
+// to be asked again.
+
+import { api } from './api.js';
+import { Conversation } from './conversation.js';
+import { newId } from './dom.js';
+import { Outbox } from './outbox.js';
+import { stored } from './stored.js';
+
+const PAGE = 40;
+const KEPT = 12;
+const AGAIN_MS = [500, 1000, 2000, 4000, 8000];
+
+export class Desk {
+  // `told`: { changed(conversation), listed(), finished(conversation, event), online(state) }
+  constructor(told) {
+    this.told = told;
+    this.known = new Map();
+    this.outboxes = new Map();
+    this.refreshing = new Map();
+    this.current = null;
+    this.online = null;
+    for (const id of stored.names('outbox')) this.conversation(id);
+  }
+
+  conversation(id) {
+    let found = this.known.get(id);
+    if (!found) {
+      found = new Conversation(id);
+      this.known.set(id, found);
+      const changed = () => this.told.changed(found);
+      this.outboxes.set(id, new Outbox(found, changed, () => !this.online && this.refresh(found)));
+    }
+    return found;
+  }
+
+  // A conversation that does not exist before its first message.
+  fresh() {
+    this.current = this.conversation(newId());
+    this.current.loaded = true;
+    this.current.fresh = true;
+    this.tidy();
+    return this.current;
+  }
+
+  open(id) {
+    this.current = this.conversation(id);
+    this.known.delete(id);
+    this.known.set(id, this.current); // the most recently opened stands last
+    this.tidy();
+    this.refresh(this.current);
+    return this.current;
+  }
+
+  tidy() {
+    for (const [id, one] of this.known) {
+      if (this.known.size <= KEPT) return;
+      if (one === this.current || one.outgoing.length) continue;
+      this.known.delete(id);
+      this.outboxes.delete(id);
+    }
+  }
+
+  // Fetches the newest page. One fetch at a time; what was heard meanwhile makes it look once more.
+  refresh(conversation) {
+    const { id } = conversation;
+    if (conversation.fresh) return Promise.resolve();
+    if (!this.refreshing.has(id)) {
+      this.refreshing.set(id, this.fetch(conversation).finally(() => this.refreshing.delete(id)));
+    }
+    return this.refreshing.get(id);
+  }
+
+  async fetch(conversation) {
+    clearTimeout(conversation.timer);
+    for (let look = 0; look < 4; look += 1) {
+      const { heard } = conversation;
+      let page;
+      try {
+        page = await api.history(conversation.id, null, PAGE);
+      } catch (error) {
+        this.failed(conversation, error);
+        return;
+      }
+      conversation.trouble = null;
+      conversation.tries = 0;
+      if (conversation.heard !== heard && look < 3 && conversation.loaded) continue;
+      conversation.take(page);
+      if (conversation.heard === heard) break;
+    }
+    this.told.changed(conversation);
+  }
+
+  failed(conversation, error) {
+    conversation.trouble = error.message;
+    conversation.stale = true;
+    if (conversation === this.current && !error.final) {
+      const tries = conversation.tries || 0;
+      conversation.tries = tries + 1;
+      conversation.timer = setTimeout(() => this.refresh(conversation), AGAIN_MS[Math.min(tries, AGAIN_MS.length - 1)]);
+    }
+    this.told.changed(conversation);
+  }
+
+  async older(conversation) {
+    if (!conversation.loaded || !conversation.nextBefore || conversation.fetchingOlder) return false;
+    conversation.fetchingOlder = true;
+    try {
+      return await api.history(conversation.id, conversation.nextBefore, PAGE);
+    } catch {
+      return false; // scrolling asks again
+    } finally {
+      conversation.fetchingOlder = false;
+    }
+  }
+
+  hear(event) {
+    if (event.kind === 'hello') return;
+    if (event.kind === 'resync') {
+      for (const one of this.known.values()) one.heard += 1;
+      this.lookAgain();
+      return;
+    }
+    const one = this.known.get(event.conversation);
+    if (event.kind === 'done') this.told.finished(event.conversation, event);
+    if (event.kind !== 'delta' && event.kind !== 'ended') this.told.listed();
+    if (!one || one.fresh) return;
+    const unsure = one.hear(event);
+    if (one === this.current) {
+      if (unsure) this.refresh(one);
+      this.told.changed(one);
+    }
+  }
+
+  lookAgain() {
+    if (this.current) this.refresh(this.current);
+    this.told.listed();
+  }
+
+  heardFrom(online) {
+    if (this.online === online) return;
+    const back = online && this.online === false;
+    this.online = online;
+    if (back) {
+      this.lookAgain();
+      for (const outbox of this.outboxes.values()) outbox.again();
+    }
+    this.told.online(online);
+  }
+
+  // --- what the person does -------------------------------------------------------------------------------
+  send(conversation, message, attachments) {
+    conversation.fresh = false;
+    const one = { id: newId(), message, at: new Date().toISOString(), attachments, error: null };
+    this.outboxes.get(conversation.id).add(one);
+  }
+
+  async stop(conversation) {
+    const turn = conversation.running?.turn;
+    if (turn === undefined) return;
+    conversation.stopping = turn;
+    this.told.changed(conversation);
+    try {
+      await api.stop(conversation.id, turn);
+    } catch (error) {
+      conversation.stopping = null;
+      throw error;
+    } finally {
+      this.told.changed(conversation);
+    }
+  }
+
+  async withdraw(conversation, id) {
+    await api.withdraw(conversation.id, id);
+    await this.refresh(conversation);
+  }
+
+  async regenerate(conversation, item) {
+    await api.regenerate(conversation.id, item.data.turn, item.data.seq);
+  }
+
+  resend(conversation) {
+    this.outboxes.get(conversation.id).again();
+  }
+
+  discard(conversation, id) {
+    return this.outboxes.get(conversation.id).drop(id);
+  }
+
+  forget(id) {
+    this.known.delete(id);
+    this.outboxes.delete(id);
+  }
+}

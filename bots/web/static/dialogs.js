@@ -1,0 +1,44 @@
+// A question with one line of text, and a word that passes, with a way back.
+
+import { find, show } from './dom.js';
+
+// Gives the line, or null when it was cancelled.
+export function askLine(question, value) {
+  const dialog = find('ask');
+  const input = find('ask-input');
+  find('ask-text').textContent = question;
+  input.value = value;
+  dialog.returnValue = 'no';
+  dialog.showModal();
+  input.select();
+  find('ask-no').onclick = () => dialog.close('no');
+  return new Promise((resolve) => {
+    dialog.addEventListener('close', () => {
+      resolve(dialog.returnValue === 'yes' && input.value.trim() ? input.value.trim() : null);
+    }, { once: true });
+  });
+}
+
+const TOAST_MS = 7000;
+let ending = null;
+
+// Shows a line for a while. With `undo`, calls it when pressed and `done` otherwise, exactly one of the two.
+export function toast(line, { undo, done } = {}) {
+  ending?.();
+  const box = find('toast');
+  find('toast-text').textContent = line;
+  show(find('toast-undo'), Boolean(undo));
+  show(box, true);
+  const timer = setTimeout(() => ending?.(), TOAST_MS);
+  const end = (act) => {
+    clearTimeout(timer);
+    show(box, false);
+    ending = null;
+    act?.();
+  };
+  ending = () => end(done);
+  find('toast-undo').onclick = () => end(undo);
+}
+
+// A window that closes decides what is still open.
+window.addEventListener('pagehide', () => ending?.());

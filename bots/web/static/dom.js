@@ -1,0 +1,71 @@
+// Small helpers for making and finding elements, and for saying times.
+
+export const find = (id) => document.getElementById(id);
+
+// el('button', { class: 'quiet', type: 'button', onclick }, 'Copy', icon('copy'))
+export function el(tag, given = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith('on')) node.addEventListener(name.slice(2), value);
+    else if (name === 'text') node.textContent = value;
+    else node.setAttribute(name, value === true ? '' : value);
+  }
+  node.append(...children);
+  return node;
+}
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+export function icon(name) {
+  const svg = document.createElementNS(SVG, 'svg');
+  svg.setAttribute('class', 'icon');
+  svg.setAttribute('aria-hidden', 'true');
+  const use = document.createElementNS(SVG, 'use');
+  use.setAttribute('href', `#i-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+// Touches the document only where something changed, so that nothing flickers and no selection is lost.
+export function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+export function show(node, visible) {
+  if (node.hidden === visible) node.hidden = !visible;
+}
+
+const DAY = 24 * 3600 * 1000;
+const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
+
+export function dayOf(when) {
+  const days = Math.round((midnight(new Date()) - midnight(when)) / DAY);
+  if (days <= 0) return 'Today';
+  if (days === 1) return 'Yesterday';
+  if (days < 7) return when.toLocaleDateString(undefined, { weekday: 'long' });
+  const year = when.getFullYear() === new Date().getFullYear() ? undefined : 'numeric';
+  return when.toLocaleDateString(undefined, { day: 'numeric', month: 'long', year });
+}
+
+export const clock = (when) => when.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' });
+
+// 96 random bits that survive an address. `crypto.randomUUID` exists on secure origins only; a page in a home
+// network, reached by http, is none.
+export function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(12));
+  return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_');
+}
+
+export async function copyText(text) {
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
+  const area = el('textarea', { class: 'unseen', 'aria-hidden': 'true' }); // for origins that are not secure
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  document.execCommand('copy');
+  area.remove();
+}

@@ -1,0 +1,111 @@
+// Where the reader is in a conversation. The view follows a reply only while the reader is at the bottom; older
+// messages come in above without moving what is being read; the place survives a reload.
+
+import { show } from './dom.js';
+import { remembered } from './stored.js';
+
+const NEAR_BOTTOM = 40;
+const NEAR_TOP = 800;
+
+export class Scroller {
+  constructor(box, content, latest, loadOlder) {
+    this.box = box;
+    this.content = content;
+    this.latest = latest;
+    this.loadOlder = loadOlder;
+    this.follows = true;
+    this.key = null;
+    this.top = 0;
+    box.addEventListener('scroll', () => this.scrolled(), { passive: true });
+    latest.addEventListener('click', () => this.toEnd());
+    new ResizeObserver(() => this.settle()).observe(content);
+    new ResizeObserver(() => this.settle()).observe(box);
+  }
+
+  get distance() {
+    return this.box.scrollHeight - this.box.clientHeight - this.box.scrollTop;
+  }
+
+  scrolled() {
+    const up = this.box.scrollTop < this.top - 1;
+    this.top = this.box.scrollTop;
+    if (this.distance <= NEAR_BOTTOM) this.follows = true;
+    else if (up) this.follows = false;
+    this.after();
+  }
+
+  // Content or window changed its size.
+  settle() {
+    if (this.follows) this.box.scrollTop = this.box.scrollHeight;
+    this.top = this.box.scrollTop;
+    this.after();
+  }
+
+  after() {
+    show(this.latest, !this.follows && this.distance > NEAR_BOTTOM);
+    this.remember();
+    if (this.box.scrollTop < NEAR_TOP) this.loadOlder();
+  }
+
+  toEnd() {
+    this.follows = true;
+    this.settle();
+  }
+
+  // Runs `change`, which puts messages in above, and keeps what is being read where it is.
+  hold(change) {
+    const anchor = this.firstSeen();
+    const before = anchor?.getBoundingClientRect().top;
+    change();
+    if (anchor?.isConnected) this.box.scrollTop += anchor.getBoundingClientRect().top - before;
+    this.top = this.box.scrollTop;
+  }
+
+  firstSeen() {
+    const edge = this.box.getBoundingClientRect().top;
+    const nodes = this.content.querySelectorAll('.message');
+    let low = 0;
+    let high = nodes.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (nodes[middle].getBoundingClientRect().bottom > edge) high = middle;
+      else low = middle + 1;
+    }
+    return nodes[low];
+  }
+
+  // --- the place, for a reload and for Back ---------------------------------------------------------------
+  remember() {
+    if (!this.key) return;
+    const seen = this.follows ? null : this.firstSeen();
+    const offset = seen ? Math.round(seen.getBoundingClientRect().top - this.box.getBoundingClientRect().top) : 0;
+    const place = seen?.id ? { seq: Number(seen.id.slice('message-'.length)), offset } : null;
+    clearTimeout(this.saving);
+    const { key } = this;
+    this.saving = setTimeout(() => remembered.write('place', key, place), 100);
+  }
+
+  enter(key) {
+    this.key = null;
+    this.follows = true;
+    this.place = remembered.read('place', key);
+    this.entering = key;
+  }
+
+  // The message the reader was at, if it has to be loaded first.
+  get wanted() {
+    return this.place?.seq ?? null;
+  }
+
+  arrive() {
+    const node = this.place && document.getElementById(`message-${this.place.seq}`);
+    if (node) {
+      this.follows = false;
+      const edge = this.box.getBoundingClientRect().top;
+      this.box.scrollTop += node.getBoundingClientRect().top - edge - this.place.offset;
+    }
+    this.place = null;
+    this.key = this.entering;
+    this.settle();
+  }
+}

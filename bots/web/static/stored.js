@@ -1,0 +1,34 @@
+// What this browser keeps for itself: drafts, what is on its way out, places, the theme. Losing it loses no message.
+
+const name = (kind, id) => `threadwell:${kind}:${id}`;
+
+function readFrom(storage, kind, id) {
+  try {
+    return JSON.parse(storage.getItem(name(kind, id)));
+  } catch {
+    return null; // storage may be switched off or hold something else
+  }
+}
+
+function writeTo(storage, kind, id, value) {
+  try {
+    if (value === null || value === '' || value?.length === 0) storage.removeItem(name(kind, id));
+    else storage.setItem(name(kind, id), JSON.stringify(value));
+    return true;
+  } catch {
+    return false; // full, or switched off
+  }
+}
+
+export const stored = {
+  read: (kind, id) => readFrom(localStorage, kind, id),
+  write: (kind, id, value) => writeTo(localStorage, kind, id, value),
+  names: (kind) => Object.keys(localStorage).filter((key) => key.startsWith(name(kind, '')))
+    .map((key) => key.slice(name(kind, '').length)),
+};
+
+// Of this window alone.
+export const remembered = {
+  read: (kind, id) => readFrom(sessionStorage, kind, id),
+  write: (kind, id, value) => writeTo(sessionStorage, kind, id, value),
+};

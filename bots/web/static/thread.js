@@ -1,0 +1,173 @@
+// The messages of a conversation as elements. Each item keeps its element from "sending" to "answered".
+
+import { clock, copyText, dayOf, el, icon, say, show } from './dom.js';
+import { showFiles } from './files.js';
+import { update } from './markdown.js';
+
+const ORDINALS = ['', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth', 'tenth'];
+
+export class Thread {
+  // `acts`: { retry(item), withdraw(item), edit(item), resend(), discard(item) }
+  constructor(list, acts) {
+    this.list = list;
+    this.acts = acts;
+    this.views = new Map(); // by key
+    this.owner = null;
+  }
+
+  render(conversation) {
+    if (this.owner !== conversation.id) {
+      this.list.replaceChildren();
+      this.views.clear();
+      this.owner = conversation.id;
+    }
+    const seen = new Set();
+    let next = this.list.firstChild;
+    let day = '';
+    for (const item of conversation.items()) {
+      seen.add(item.key);
+      let view = this.views.get(item.key);
+      if (!view) {
+        view = item.kind === 'person' ? new PersonView(item, this.acts) : new ReplyView(item, this.acts);
+        this.views.set(item.key, view);
+      }
+      view.update(item);
+      if (item.kind === 'person' && item.data.at) {
+        const its = dayOf(new Date(item.data.at));
+        view.startsDay(its === day ? '' : its);
+        day = its;
+      }
+      if (view.node === next) next = next.nextSibling;
+      else this.list.insertBefore(view.node, next);
+    }
+    for (const [key, view] of this.views) {
+      if (seen.has(key)) continue;
+      view.node.remove();
+      this.views.delete(key);
+    }
+  }
+
+  // Words that change by themselves, like the seconds until the next try.
+  tick() {
+    for (const view of this.views.values()) view.tick?.();
+  }
+}
+
+class View {
+  startsDay(label) {
+    if (this.day === label) return;
+    this.day = label;
+    if (label) this.node.dataset.day = label;
+    else delete this.node.dataset.day;
+  }
+
+  button(label, symbol, act) {
+    return el('button', { type: 'button', class: 'act', onclick: act }, icon(symbol), el('span', { text: label }));
+  }
+}
+
+class PersonView extends View {
+  constructor(item, acts) {
+    super();
+    this.text = el('div', { class: 'text' });
+    this.files = el('ul', { class: 'files' });
+    this.note = el('span', { class: 'note' });
+    this.withdraw = this.button('Take back', 'undo', () => acts.withdraw(this.item));
+    this.resend = this.button('Try again', 'again', () => acts.resend());
+    this.edit = this.button('Edit', 'edit', () => acts.discard(this.item));
+    this.foot = el('div', { class: 'foot' }, this.note, this.withdraw, this.resend, this.edit);
+    this.bubble = el('div', { class: 'bubble' }, this.text, this.files);
+    this.node = el('li', { class: 'message person' }, el('span', { class: 'unseen', text: 'You said:' }), this.bubble, this.foot);
+  }
+
+  update(item) {
+    const { data } = item;
+    if (this.item?.data !== data) {
+      say(this.text, data.text ?? data.message ?? '');
+      show(this.text, Boolean(this.text.textContent));
+      showFiles(this.files, data.attachments || []);
+      if (data.at) this.bubble.title = `${dayOf(new Date(data.at))}, ${clock(new Date(data.at))}`;
+      if (data.seq) this.node.id = `message-${data.seq}`;
+    }
+    this.item = item;
+    this.node.dataset.status = item.status;
+    this.node.dataset.key = item.key;
+    const words = this.words(item);
+    say(this.note, words);
+    show(this.withdraw, item.status === 'waiting');
+    show(this.resend, item.status === 'unsent');
+    show(this.edit, item.status === 'unsent');
+    show(this.foot, Boolean(words));
+  }
+
+  words({ status, place, behind, data }) {
+    switch (status) {
+      case 'sending': return 'Sending…';
+      case 'unsent': return data.refused ? `Not sent. ${data.error}` : `Not sent yet. ${data.error} Trying again…`;
+      case 'withdrawn': return 'Taken back';
+      case 'waiting': {
+        if (!behind && !place) return 'Received';
+        return place ? `Waiting, ${ORDINALS[place] || `${place + 1}th`} in line` : 'Waiting, next in line';
+      }
+      default: return '';
+    }
+  }
+}
+
+class ReplyView extends View {
+  constructor(item, acts) {
+    super();
+    this.body = el('div', { class: 'body' });
+    this.error = el('p', { class: 'error' });
+    this.note = el('span', { class: 'note' });
+    this.copy = this.button('Copy', 'copy', async () => {
+      await copyText(this.item.data.text);
+      say(this.copy.lastChild, 'Copied');
+      setTimeout(() => say(this.copy.lastChild, 'Copy'), 1500);
+    });
+    this.again = this.button('Try again', 'again', () => {
+      this.again.disabled = true; // until the page says how it stands
+      acts.retry(this.item);
+    });
+    this.foot = el('div', { class: 'foot' }, this.note, this.copy, this.again);
+    this.node = el('li', { class: 'message reply' }, el('span', { class: 'unseen', text: 'The reply:' }), this.body, this.error, this.foot);
+  }
+
+  update(item) {
+    const before = this.item;
+    this.item = item;
+    const { data, status } = item;
+    if (before?.data.text !== data.text) update(this.body, data.text);
+    show(this.body, Boolean(data.text));
+    say(this.error, data.error || '');
+    show(this.error, Boolean(data.error));
+    if (data.seq) this.node.id = `message-${data.seq}`;
+    this.node.dataset.status = status;
+    this.node.dataset.key = item.key;
+    this.node.classList.toggle('last', Boolean(item.last));
+    this.node.setAttribute('aria-busy', String(status === 'running'));
+    show(this.copy, status !== 'running' && Boolean(data.text));
+    show(this.again, Boolean(item.last));
+    if (!before || before.data !== data) this.again.disabled = false;
+    say(this.again.lastChild, status === 'answered' ? 'Answer anew' : 'Try again');
+    this.tick();
+  }
+
+  tick() {
+    say(this.note, this.words(this.item));
+  }
+
+  words({ status, retry, stopping, data }) {
+    if (status === 'running') {
+      if (stopping) return 'Stopping…';
+      if (retry) {
+        const seconds = Math.ceil((retry.until - Date.now()) / 1000);
+        return seconds > 0 ? `${retry.why || 'The model is busy.'} Trying again in ${seconds} s` : 'Trying again…';
+      }
+      return data.text ? 'Writing…' : 'Waiting for the model…';
+    }
+    if (status === 'stopped') return data.text ? 'Stopped here' : 'Stopped before it began';
+    if (status === 'failed' && !data.error) return 'This did not work';
+    return data.seconds && data.model ? `${data.model} · ${data.seconds.toFixed(1)} s` : '';
+  }
+}

@@ -1,0 +1,60 @@
+"""A page on the shared stack, and a browser."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from playwright.async_api import Browser, BrowserContext
+
+from tests.fakes.model import ModelControl
+from tests.processes import Stack
+from tests.web.browser import browsing, running_browser
+from tests.web.site import Site, Visitor, running_engine_alone, running_up, visiting
+
+
+@pytest.fixture(scope="session")
+async def stack(
+    engine_binary: Path, model: ModelControl, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stack]:
+    """An engine and a model; the chat service comes with the page."""
+    async with running_engine_alone(engine_binary, tmp_path_factory.mktemp("web"), model) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def site(stack: Stack) -> AsyncIterator[Site]:
+    """The page that tests share as long as they kill nothing."""
+    async with running_up(stack) as running:
+        yield running
+
+
+@pytest.fixture
+async def visitor(site: Site, stack: Stack) -> AsyncIterator[Visitor]:
+    """A browser without a screen, with an identity nobody else has."""
+    await stack.model.clear()
+    async with visiting(site.url) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """One Chromium for all tests; each has a context of its own."""
+    async with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+async def person(chromium: Browser, site: Site, stack: Stack) -> AsyncIterator[BrowserContext]:
+    """A browser of somebody new."""
+    await stack.model.clear()
+    async with browsing(chromium, site.url) as context:
+        yield context
+
+
+@pytest.fixture
+def conversation() -> str:
+    """An id as the page makes them."""
+    return uuid4().hex[:16]

@@ -1,0 +1,137 @@
+"""`python -m tests.web.screenshots DIR`: pictures of the page, made on a real stack, to judge its look by.
+
+Each scene in wide and phone, light and dark: empty, long, streaming, failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.async_api import Browser, BrowserContext, expect
+
+from chat_service.engine.binary import find_engine
+from chat_service.settings import Settings
+from tests.fakes.model.protocol import Behaviour
+from tests.processes import Stack, running_model
+from tests.web.browser import Window, browsing, running_browser, window
+from tests.web.site import running_engine_alone, running_up
+
+SIZES = {"wide": (1280, 800), "phone": (390, 844)}
+SCHEMES = ("light", "dark")
+
+TALK = [
+    (
+        "I have a sourdough starter that smells like nail polish remover. Is it dead?",
+        "No, it is hungry. That sharp smell is **acetone**, which the yeast makes when it has run out of food.\n\n"
+        "1. Throw away all but a tablespoon.\n"
+        "2. Feed it with equal weights of flour and water, twice a day.\n"
+        "3. After three days it should smell of yoghurt and double in size within six hours.\n\n"
+        "A little whole-grain rye in the first feeds helps it along.",
+    ),
+    ("And if I only bake on weekends?", "Keep it in the fridge and feed it **once a week**. Take it out on Friday evening."),
+    (
+        "Compare the two ways in a table, and give me a small script that works out the feed for a given weight.",
+        "| | On the counter | In the fridge |\n|---|---|---|\n| Feeding | twice a day | once a week |\n"
+        "| Ready to bake | any time | after two feeds |\n| Taste | milder | more sour |\n\n"
+        "The script keeps a quarter of the old starter:\n\n"
+        "```python\ndef feed(grams: float) -> dict[str, float]:\n"
+        '    """How much of each to mix for a starter of this weight."""\n'
+        "    old = grams / 4\n    fresh = (grams - old) / 2\n"
+        '    return {"starter": old, "flour": fresh, "water": fresh}\n```\n\n'
+        "> A starter is forgiving: ten per cent more or less will not matter.",
+    ),
+]
+SHORT = [
+    ("What should I pack for three days in Lisbon in March?", "Layers: a light jacket, a jumper, and shoes that like hills."),
+    ("Write a limerick about a lighthouse keeper", "A keeper who lived by the sea\nwould light up at quarter past three."),
+]
+STREAMING = (
+    "Start on Friday evening:\n\n- **18:00** Take the starter out and feed it.\n- **22:00** Mix flour, water and salt, "
+    "then fold it twice.\n- **Saturday, 8:00** Shape the loaf and let it rest in a basket"
+)
+
+
+async def make(folder: Path) -> None:
+    """All pictures, into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    binary = await find_engine(Settings(_env_file=None))
+    with tempfile.TemporaryDirectory() as data:
+        async with (
+            running_model("--api-key", "test-key") as model,
+            running_engine_alone(binary, Path(data), model) as stack,
+            running_up(stack, MODEL_MAX_ATTEMPTS="1") as site,
+            running_browser() as browser,
+        ):
+            for scheme in SCHEMES:
+                for size in SIZES:
+                    await _scenes(browser, site.url, stack, folder, size, scheme)
+
+
+async def _scenes(browser: Browser, url: str, stack: Stack, folder: Path, size: str, scheme: str) -> None:
+    width, height = SIZES[size]
+    phone = size == "phone"
+    options = {"viewport": {"width": width, "height": height}, "color_scheme": scheme, "has_touch": phone}
+    async with browsing(browser, url, device_scale_factor=2 if phone else 1, **options) as context:
+
+        async def shot(name: str, seen: Window) -> None:
+            await seen.page.evaluate("document.fonts.ready")
+            await seen.page.mouse.move(0, 0)
+            await seen.page.screenshot(path=folder / f"{name}-{size}-{scheme}.png", animations="disabled")
+
+        await shot("empty", await window(context))
+        for asked, said in SHORT:
+            await _talk(stack, await window(context), [(asked, said)])
+        long = await window(context)
+        await _talk(stack, long, TALK)
+        await expect(long.page.locator("#list a")).to_have_count(3)
+        await shot("long", long)
+        await _streaming(stack, long, shot)
+        await _failed(stack, context, shot)
+        if phone:
+            await long.page.get_by_role("button", name="Show conversations").click()
+            await long.page.wait_for_timeout(300)  # a picture of the end of a movement, not a test
+            await shot("list", long)
+
+
+async def _talk(stack: Stack, one: Window, talk: list[tuple[str, str]]) -> None:
+    for number, (asked, said) in enumerate(talk, 1):
+        await stack.model.script(Behaviour(text=said))
+        await one.box.fill(asked)
+        await one.page.get_by_role("button", name="Send").click()
+        await expect(one.replies).to_have_count(number)
+        await one.stands("answered")
+
+
+async def _streaming(stack: Stack, one: Window, shot) -> None:  # type: ignore[no-untyped-def]
+    await stack.model.script(Behaviour(kind="gate"))
+    number = await stack.model.count()
+    await one.box.fill("Great. Plan this weekend for me, hour by hour.")
+    await one.page.get_by_role("button", name="Send").click()
+    asked = await stack.model.wait_for_question("Plan this weekend", number)
+    await stack.model.release(asked.number, STREAMING)
+    await expect(one.last).to_contain_text("rest in a basket")
+    await one.box.fill("Can I bake it on Sunday instead?")
+    await one.page.get_by_role("button", name="Send").click()
+    await expect(one.questions.last).to_contain_text("next in line")
+    await shot("streaming", one)
+    await stack.model.finish(asked.number)
+    await one.stands("answered")
+
+
+async def _failed(stack: Stack, context: BrowserContext, shot) -> None:  # type: ignore[no-untyped-def]
+    one = await window(context)
+    await _talk(stack, one, [("Which flour is best for a first loaf?", "A strong white bread flour, about 12 % protein.")])
+    refusal = {"error": {"message": "Incorrect API key provided.", "code": "invalid_api_key"}}
+    await stack.model.script(Behaviour(kind="fail", status=401, body=refusal))
+    await one.box.fill("And for rye bread?")
+    await one.page.get_by_role("button", name="Send").click()
+    await expect(one.replies).to_have_count(2)
+    await one.stands("failed")
+    await shot("failed", one)
+
+
+if __name__ == "__main__":
+    asyncio.run(make(Path(sys.argv[1] if len(sys.argv) > 1 else "screenshots")))
