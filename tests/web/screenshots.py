@@ -31,7 +31,10 @@ TALK = [
         "3. After three days it should smell of yoghurt and double in size within six hours.\n\n"
         "A little whole-grain rye in the first feeds helps it along.",
     ),
-    ("And if I only bake on weekends?", "Keep it in the fridge and feed it **once a week**. Take it out on Friday evening."),
+    (
+        "And if I only bake on weekends?",
+        "Keep it in the fridge and feed it **once a week**. Take it out on Friday evening.",
+    ),
     (
         "Compare the two ways in a table, and give me a small script that works out the feed for a given weight.",
         "| | On the counter | In the fridge |\n|---|---|---|\n| Feeding | twice a day | once a week |\n"
@@ -45,8 +48,16 @@ TALK = [
     ),
 ]
 SHORT = [
-    ("What should I pack for three days in Lisbon in March?", "Layers: a light jacket, a jumper, and shoes that like hills."),
-    ("Write a limerick about a lighthouse keeper", "A keeper who lived by the sea\nwould light up at quarter past three."),
+    (
+        "Three days in Lisbon",
+        "What should I pack for three days in Lisbon in March?",
+        "Layers: a light jacket, a jumper, and shoes that like hills.",
+    ),
+    (
+        "Lighthouse limerick",
+        "Write a limerick about a lighthouse keeper",
+        "A keeper who lived by the sea\nwould light up at quarter past three.",
+    ),
 ]
 STREAMING = (
     "Start on Friday evening:\n\n- **18:00** Take the starter out and feed it.\n- **22:00** Mix flour, water and salt, "
@@ -82,10 +93,13 @@ async def _scenes(browser: Browser, url: str, stack: Stack, folder: Path, size: 
             await seen.page.screenshot(path=folder / f"{name}-{size}-{scheme}.png", animations="disabled")
 
         await shot("empty", await window(context))
-        for asked, said in SHORT:
-            await _talk(stack, await window(context), [(asked, said)])
+        for title, asked, said in SHORT:
+            short = await window(context)
+            await _talk(stack, short, [(asked, said)])
+            await _rename(short, title)
         long = await window(context)
         await _talk(stack, long, TALK)
+        await _rename(long, "Reviving a sourdough starter")
         await expect(long.page.locator("#list a")).to_have_count(3)
         await shot("long", long)
         await _streaming(stack, long, shot)
@@ -103,6 +117,14 @@ async def _talk(stack: Stack, one: Window, talk: list[tuple[str, str]]) -> None:
         await one.page.get_by_role("button", name="Send").click()
         await expect(one.replies).to_have_count(number)
         await one.stands("answered")
+
+
+async def _rename(one: Window, title: str) -> None:
+    await one.page.get_by_role("button", name="Rename").click()
+    await one.page.get_by_role("textbox", name="A name for this conversation").fill(title)
+    await one.page.get_by_role("button", name="Save").click()
+    await expect(one.page.locator("h1")).to_have_text(title)
+    await expect(one.page.locator("#list a").first).to_have_text(title)
 
 
 async def _streaming(stack: Stack, one: Window, shot) -> None:  # type: ignore[no-untyped-def]
@@ -123,7 +145,9 @@ async def _streaming(stack: Stack, one: Window, shot) -> None:  # type: ignore[n
 
 async def _failed(stack: Stack, context: BrowserContext, shot) -> None:  # type: ignore[no-untyped-def]
     one = await window(context)
-    await _talk(stack, one, [("Which flour is best for a first loaf?", "A strong white bread flour, about 12 % protein.")])
+    said = "A strong white bread flour, about 12 % protein."
+    await _talk(stack, one, [("Which flour is best for a first loaf?", said)])
+    await _rename(one, "Flour for a first loaf")
     refusal = {"error": {"message": "Incorrect API key provided.", "code": "invalid_api_key"}}
     await stack.model.script(Behaviour(kind="fail", status=401, body=refusal))
     await one.box.fill("And for rye bread?")
