@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import sys
 from collections.abc import Coroutine
@@ -117,9 +118,13 @@ def main() -> None:
             name = ".".join(str(part) for part in mistake["loc"]).upper()
             print(f"threadwell: {name}: {mistake['msg']} (got {mistake['input']!r})", file=sys.stderr)  # noqa: T201
         sys.exit(1)
+    except UnicodeDecodeError:
+        sys.exit("threadwell: .env is not UTF-8 text: write it anew")
     except OSError as error:
-        if error.errno == 28:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             sys.exit("threadwell: the disk is full: free some space and start again")
+        if isinstance(error, PermissionError) and error.filename:
+            sys.exit(f"threadwell: {error.filename} may not be read or written by this user: mend its permissions")
         raise
 
 

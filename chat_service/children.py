@@ -34,6 +34,7 @@ async def child(
     command: Sequence[str | Path],
     *,
     env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
     stdout: int | IO[bytes] | None = None,
     stderr: int | IO[bytes] | None = None,
     stdin: int | None = asyncio.subprocess.DEVNULL,
@@ -54,6 +55,7 @@ async def child(
     process = await asyncio.create_subprocess_exec(
         *argv,
         env=env,
+        cwd=cwd,
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,

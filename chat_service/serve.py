@@ -25,6 +25,7 @@ from chat_service.conversation.titles import service as titles
 from chat_service.conversation.transcript import transcript
 from chat_service.errors import UserError
 from chat_service.live import LiveBus, open_bus
+from chat_service.models.configured import check_model
 from chat_service.models.protocol import Endpoint
 from chat_service.models.registry import open_models
 from chat_service.settings import Settings
@@ -69,6 +70,8 @@ async def serving(settings: Settings, *, model: Endpoint | None, bus: LiveBus) -
     Raises:
         UserError: when the port is taken, or a setting cannot be used.
     """
+    if model is None:
+        check_model(settings)
     config = hypercorn_config(settings.chat_service_host, settings.chat_service_port)
     try:
         sockets = config.create_sockets()

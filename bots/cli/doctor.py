@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
 from rich.console import Console
 
-from bots.cli.ports import is_free, needed, owner
-from chat_service.engine.binary import VERSION, cache_dir
+from bots.cli import tokens
+from bots.cli.ports import needed, owner, trouble
+from chat_service.engine.binary import present_engine
+from chat_service.engine.npm import PACKED, supported_platform
 from chat_service.errors import UserError
-from chat_service.local_model.weights import FILE
+from chat_service.fetching import MEGABYTE
+from chat_service.local_model.weights import SIZE, cached_weights
+from chat_service.models.configured import check_model
 from chat_service.models.protocol import ModelError
 from chat_service.models.registry import open_models
 from chat_service.settings import Settings
+
+PATIENCE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,8 @@ async def doctor(settings: Settings) -> bool:
     well = True
     async for finding in findings(settings):
         mark = {True: "[green]ok[/green]  ", False: "[red]no[/red]  ", None: "--  "}[finding.good]
-        console.print(f"{mark}[bold]{finding.what}[/bold]: {finding.line}", soft_wrap=True)
+        console.print(f"{mark}[bold]{finding.what}[/bold]: ", end="")
+        console.print(finding.line, soft_wrap=True, markup=False)
         well = well and finding.good is not False
     return well
 
@@ -45,52 +51,54 @@ async def findings(settings: Settings) -> AsyncIterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("Python", sys.version_info >= (3, 11), f"{version} (3.11 or newer is needed)")
     running = await _answers(f"{settings.ingress_url}/restate/health")
-    async for finding in _restate(settings, running):
-        yield finding
-    yield await _model(settings)
-    for name, tokens in {"Slack": ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"), "Discord": ("DISCORD_TOKEN",)}.items():
-        present = [token for token in tokens if os.environ.get(token)]
-        yield Finding(name, None, f"{', '.join(present)} set" if present else f"no token ({tokens[0]}); not needed")
-    for variable, (host, port) in needed(settings).items():
-        free = is_free(host, port)
-        if free or running:
-            state = "free" if free else f"used by {owner(port)}"
-            yield Finding(variable, True, f"{port}, {state}")
-        else:
-            yield Finding(variable, False, f"{port} is taken by {owner(port)}: stop that, or set {variable}")
-
-
-async def _restate(settings: Settings, running: bool) -> AsyncIterator[Finding]:
     if running:
-        yield Finding("Restate", True, f"answers at {settings.ingress_url}")
-        admin = await _answers(f"{settings.admin_url}/health")
-        yield Finding(
-            "Restate admin",
-            admin,
-            f"{settings.admin_url} {'answers' if admin else 'is silent: check RESTATE_ADMIN_URL'}",
-        )
+        async for finding in _running_restate(settings):
+            yield finding
+    else:
+        yield _absent_restate(settings)
+    yield await _model(settings)
+    for bot in tokens.NEEDED:
+        yield _tokens(bot)
+    for variable, (host, port) in needed(settings).items():
+        yield await _port(variable, host, port, running)
+
+
+async def _running_restate(settings: Settings) -> AsyncIterator[Finding]:
+    yield Finding("Restate", True, f"answers at {settings.ingress_url}")
+    if not await _answers(f"{settings.admin_url}/health"):
+        yield Finding("Restate admin", False, f"{settings.admin_url} is silent: correct RESTATE_ADMIN_URL")
         return
+    yield Finding("Restate admin", True, f"answers at {settings.admin_url}")
+    if await _answers(f"{settings.admin_url}/services/Chat"):
+        yield Finding("chat service", True, "registered")
+    else:
+        yield Finding("chat service", False, "not registered: start it, then run `threadwell register`")
+
+
+def _absent_restate(settings: Settings) -> Finding:
     if not settings.embeds_engine:
-        yield Finding("Restate", False, f"{settings.ingress_url} is silent: start it, or unset RESTATE_INGRESS_URL")
-        return
-    named = settings.restate_server_binary
-    if named and not os.access(named, os.X_OK):
-        yield Finding("Restate", False, f"RESTATE_SERVER_BINARY={named} cannot be run: correct it or unset it")
-        return
-    cached = cache_dir(settings) / f"restate-server-{VERSION}" / "restate-server"
-    found = named or shutil.which("restate-server") or (cached if cached.exists() else None)
-    yield Finding("Restate", True, f"not running; {found or 'will be fetched from npm at the first start'}")
+        line = f"{settings.ingress_url} is silent: start it, or unset RESTATE_INGRESS_URL and RESTATE_ADMIN_URL"
+        return Finding("Restate", False, line)
+    try:
+        found = present_engine(settings)
+        if found is None:
+            supported_platform()
+    except UserError as error:
+        return Finding("Restate", False, str(error))
+    later = f"fetched from npm at the first start ({PACKED // MEGABYTE} MB)"
+    return Finding("Restate", True, f"not running, {f'starts from {found}' if found else later}")
 
 
 async def _model(settings: Settings) -> Finding:
     if settings.embeds_model:
         if settings.local_model.lower() != "on":
-            there = os.path.isfile(settings.local_model)  # noqa: PTH113
+            there = Path(settings.local_model).expanduser().is_file()
             line = settings.local_model if there else f"LOCAL_MODEL={settings.local_model}: there is no such file"
             return Finding("model", there, line)
-        there = (cache_dir(settings) / "models" / FILE).exists()
-        return Finding("model", True, f"the embedded one, {'here' if there else 'fetched at the first start (491 MB)'}")
+        here = "here" if cached_weights(settings).exists() else f"fetched at the first start ({SIZE // MEGABYTE} MB)"
+        return Finding("model", True, f"the embedded one, {here}")
     try:
+        check_model(settings)
         async with open_models(settings) as models:
             line = await models.primary.check()
             if models.fallback:
@@ -100,10 +108,29 @@ async def _model(settings: Settings) -> Finding:
         return Finding("model", False, str(error))
 
 
+def _tokens(bot: str) -> Finding:
+    present = tokens.present(bot)
+    if tokens.is_complete(bot):
+        return Finding(bot, None, f"{', '.join(present)} set")
+    if present:
+        return Finding(bot, False, f"{', '.join(present)} set, but not {tokens.missing(bot)}: set that too")
+    return Finding(bot, None, f"no tokens, so no bot; to have one, set {tokens.missing(bot)}")
+
+
+async def _port(variable: str, host: str, port: int, running: bool) -> Finding:
+    line = trouble(variable, host, port)
+    if line is None:
+        return Finding(variable, True, f"{port}, free")
+    # With Restate up, its ports are its own, and ours are recognised by their answer.
+    if running and (variable.startswith("RESTATE_") or await _answers(f"http://{host}:{port}/health")):
+        return Finding(variable, True, f"{port}, in use by {owner(port)}")
+    return Finding(variable, False, line)
+
+
 async def _answers(url: str) -> bool:
     try:
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session,
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE_SECONDS)) as session,
             session.get(url) as response,
         ):
             return response.status == 200

@@ -1,13 +1,23 @@
-"""Ports that are taken: told before anything starts, with who has them."""
+"""Ports that cannot be had: told before anything starts, with who has them and which setting moves them."""
 
 from __future__ import annotations
 
+import errno
 import socket
 
 import psutil
 
+from chat_service.engine.process import free_port
 from chat_service.errors import UserError
 from chat_service.settings import Settings
+
+ENGINE_PORTS = ("restate_ingress_port", "restate_admin_port", "restate_node_port")
+
+
+def settled(settings: Settings) -> Settings:
+    """The same settings with a free port in place of every 0: each part has to know where the others are."""
+    zeros = [name for name in ("web_port", "chat_service_port", *ENGINE_PORTS) if getattr(settings, name) == 0]
+    return settings.model_copy(update={name: free_port() for name in zeros})
 
 
 def needed(settings: Settings) -> dict[str, tuple[str, int]]:
@@ -17,24 +27,25 @@ def needed(settings: Settings) -> dict[str, tuple[str, int]]:
         "CHAT_SERVICE_PORT": (settings.chat_service_host, settings.chat_service_port),
     }
     if settings.embeds_engine:
-        ports |= {
-            "RESTATE_INGRESS_PORT": ("127.0.0.1", settings.restate_ingress_port),
-            "RESTATE_ADMIN_PORT": ("127.0.0.1", settings.restate_admin_port),
-            "RESTATE_NODE_PORT": ("127.0.0.1", settings.restate_node_port),
-        }
+        ports |= {name.upper(): ("127.0.0.1", getattr(settings, name)) for name in ENGINE_PORTS}
     return ports
 
 
-def is_free(host: str, port: int) -> bool:
-    """Whether one could listen there now."""
+def trouble(variable: str, host: str, port: int) -> str | None:
+    """Why one cannot listen there now, and what to do; None when one can."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what a closed server left lingering is no owner
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return f"port {port} is taken by {owner(port)}: stop that, or set {variable} to a free port"
+            if error.errno == errno.EACCES:
+                return f"port {port} is not for ordinary programs: set {variable} to one above 1023"
+            # A name that cannot be looked up, or an address of another machine.
+            return f"{host} is no address of this machine ({error.strerror}): correct {variable[:-5]}_HOST"
+    return None
 
 
 def owner(port: int) -> str:
@@ -49,7 +60,11 @@ def owner(port: int) -> str:
 
 
 def check_ports(settings: Settings) -> None:
-    """Raises a UserError for the first port that is taken."""
+    """Raises a UserError for the first port that cannot be had."""
+    seen: dict[int, str] = {}
     for variable, (host, port) in needed(settings).items():
-        if port and not is_free(host, port):
-            raise UserError(f"port {port} is taken by {owner(port)}: stop that, or set {variable} to a free port")
+        if port in seen:
+            raise UserError(f"{seen[port]} and {variable} are both {port}: set one of them to another port")
+        seen[port] = variable
+        if line := trouble(variable, host, port):
+            raise UserError(line)

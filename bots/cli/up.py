@@ -7,28 +7,30 @@ get time to finish), then the model, then Restate, which keeps what is left for 
 from __future__ import annotations
 
 import asyncio
-import importlib.util
+import importlib
 import os
 import signal
 import time
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from restate.server import install_shutdown_hook
 from rich.console import Console
 from rich.table import Table
 
-from bots.cli.ports import check_ports
+from bots.cli import tokens
+from bots.cli.bots import check_exists
+from bots.cli.ports import check_ports, settled
 from chat_service.engine.binary import find_engine
-from chat_service.engine.process import EnginePorts, running_engine
+from chat_service.engine.process import Engine, EnginePorts, running_engine
 from chat_service.engine.registration import register
 from chat_service.errors import UserError
 from chat_service.live import open_bus
-from chat_service.local_model.process import running_model
+from chat_service.local_model.process import LocalModel, running_model
 from chat_service.local_model.weights import NAME, find_weights
-from chat_service.models.protocol import Endpoint
+from chat_service.models.configured import check_model
 from chat_service.settings import Settings
 
-TOKENS = {"slack": ("SLACK_BOT_TOKEN",), "discord": ("DISCORD_TOKEN",)}
 PARENT_POLL_SECONDS = 0.5
 
 
@@ -36,11 +38,12 @@ async def up(settings: Settings, *, with_parent: bool = False) -> None:
     """Run until SIGTERM, SIGHUP or Ctrl-C, which end it with status 0; `with_parent`: or until the parent is gone.
 
     Raises:
-        UserError: when something does not come up; what came up before it is stopped again.
+        UserError: when something does not come up, or a child goes away; what is up then is stopped again.
     """
+    _keep_loopback_off_proxies()
     stopping = _stopping()
     is_up = asyncio.Event()
-    working = asyncio.create_task(_work(settings, stopping, is_up))
+    working = asyncio.create_task(_work(settled(settings), stopping, is_up))
     watching = asyncio.create_task(_stop_without_parent(stopping)) if with_parent else None
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -56,6 +59,85 @@ async def up(settings: Settings, *, with_parent: bool = False) -> None:
             raise
 
 
+async def _work(settings: Settings, stopping: asyncio.Event, is_up: asyncio.Event) -> None:
+    console = Console(highlight=False)
+    check_ports(settings)
+    if not settings.embeds_model:
+        check_model(settings)
+    bots = [name for name in tokens.NEEDED if tokens.is_complete(name)]
+    for name in bots:
+        check_exists(name)
+    binary = await find_engine(settings) if settings.embeds_engine else None
+    weights = await find_weights(settings) if settings.embeds_model else None
+    started = time.monotonic()  # what is downloaded once does not count as start
+    async with AsyncExitStack() as stack:
+        engine, model = await _children(stack, settings, binary, weights)
+        bus = await stack.enter_async_context(open_bus(settings))
+        from chat_service.serve import serving  # here, since it takes half a second that a busy port need not
+
+        endpoint = model.endpoint if model else None
+        url = await stack.enter_async_context(serving(settings, model=endpoint, bus=bus))
+        await register(settings.admin_url, url)
+        from chat_service.upgrade import rescue
+
+        await rescue(settings)
+        rows = {}
+        for name in ("web", *bots):
+            app = importlib.import_module(f"bots.{name}.app")
+            rows["page" if name == "web" else name] = await stack.enter_async_context(app.serving(settings, bus=bus))
+        rows |= {
+            "playground": f"{settings.admin_url}/ui",
+            "ingress": f"{settings.ingress_url}/Chat/session123/message",
+            "model": f"{NAME}, a small demo model" if model else settings.openai_model or settings.model_backend,
+            "data": str(settings.restate_data_dir.resolve()) if engine else settings.ingress_url,
+        }
+        table = Table.grid(padding=(0, 2))
+        for name, value in rows.items():
+            table.add_row(f"[bold]{name}[/bold]", value)
+        console.print(table)
+        console.print(f"ready in {time.monotonic() - started:.1f} s; Ctrl-C stops it, and nothing is lost")
+        is_up.set()
+        await _until_stopped(stopping, engine, model)
+        console.print("stopping …")
+
+
+async def _children(
+    stack: AsyncExitStack, settings: Settings, binary: Path | None, weights: Path | None
+) -> tuple[Engine | None, LocalModel | None]:
+    """The engine and the embedded model, started side by side."""
+
+    async def engine(binary: Path) -> Engine:
+        ports = EnginePorts(settings.restate_ingress_port, settings.restate_admin_port, settings.restate_node_port)
+        return await stack.enter_async_context(running_engine(binary, settings.restate_data_dir, ports))
+
+    async def model(weights: Path) -> LocalModel:
+        log = settings.restate_data_dir.parent / "local-model.log"
+        return await stack.enter_async_context(running_model(weights, log))
+
+    async with asyncio.TaskGroup() as group:
+        starting_engine = group.create_task(engine(binary)) if binary else None
+        starting_model = group.create_task(model(weights)) if weights else None
+    return (
+        starting_engine.result() if starting_engine else None,
+        starting_model.result() if starting_model else None,
+    )
+
+
+async def _until_stopped(stopping: asyncio.Event, engine: Engine | None, model: LocalModel | None) -> None:
+    """Wait for the end; a child that goes away by itself is one, and told."""
+    children = {asyncio.create_task(one.process.wait()): one for one in (engine, model) if one}
+    waiting = asyncio.create_task(stopping.wait())
+    done, left = await asyncio.wait({waiting, *children}, return_when=asyncio.FIRST_COMPLETED)
+    for task in left:
+        task.cancel()
+    for task in done & children.keys():
+        one = children[task]
+        what = "Restate" if one is engine else "the embedded model"
+        raise UserError(
+            f"{what} stopped by itself (status {task.result()}): see {one.log}; start again, nothing is lost"
+        )
+
+
 async def _stop_without_parent(stopping: asyncio.Event) -> None:
     """`make`, when killed, hands its children no signal: they notice that another process has adopted them."""
     parent = os.getppid()
@@ -64,54 +146,12 @@ async def _stop_without_parent(stopping: asyncio.Event) -> None:
     stopping.set()
 
 
-async def _work(settings: Settings, stopping: asyncio.Event, is_up: asyncio.Event) -> None:
-    console = Console(highlight=False)
-    check_ports(settings)
-    binary = await find_engine(settings) if settings.embeds_engine else None
-    weights = await find_weights(settings) if settings.embeds_model else None
-    started = time.monotonic()  # what is downloaded once does not count as start
-    async with AsyncExitStack() as stack:
-        if binary is not None:
-            ports = EnginePorts(settings.restate_ingress_port, settings.restate_admin_port, settings.restate_node_port)
-            engine = running_engine(binary, settings.restate_data_dir, ports)
-            await stack.enter_async_context(engine)
-        endpoint: Endpoint | None = None
-        if weights is not None:
-            log = settings.restate_data_dir.parent / "local-model.log"
-            endpoint = await stack.enter_async_context(running_model(weights, log))
-        bus = await stack.enter_async_context(open_bus(settings))
-        from chat_service.serve import serving  # here, since it takes half a second that a busy port need not
-
-        url = await stack.enter_async_context(serving(settings, model=endpoint, bus=bus))
-        await register(settings.admin_url, url)
-        from chat_service.upgrade import rescue
-
-        await rescue(settings)
-        from bots.web.app import serving as serving_web
-
-        page = await stack.enter_async_context(serving_web(settings, bus=bus))
-        for name in _bots():
-            if importlib.util.find_spec(f"bots.{name}") is None:
-                raise UserError(f"a {name} token is set, but this version has no {name} bot: remove the token")
-        rows = [
-            ("page", page),
-            ("playground", f"{settings.admin_url}/ui"),
-            ("ingress", f"{settings.ingress_url}/Chat/session123/message"),
-            ("model", f"{NAME}, a small demo model" if endpoint else settings.openai_model or settings.model_backend),
-            ("data", str(settings.restate_data_dir.resolve()) if binary else settings.ingress_url),
-        ]
-        table = Table.grid(padding=(0, 2))
-        for name, value in rows:
-            table.add_row(f"[bold]{name}[/bold]", value)
-        console.print(table)
-        console.print(f"ready in {time.monotonic() - started:.1f} s; Ctrl-C stops it, and nothing is lost")
-        is_up.set()
-        await stopping.wait()
-        console.print("stopping …")
-
-
-def _bots() -> list[str]:
-    return [name for name, tokens in TOKENS.items() if all(os.environ.get(token) for token in tokens)]
+def _keep_loopback_off_proxies() -> None:
+    """Where the way out leads through a proxy (`https_proxy`), the parts of one machine must not look for each other
+    there; this process and its children take the exception from the environment."""
+    own = "127.0.0.1,localhost,::1"
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = f"{os.environ[name]},{own}" if os.environ.get(name) else own
 
 
 def _stopping() -> asyncio.Event:

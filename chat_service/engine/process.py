@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from chat_service.errors import UserError
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.05
 LOG_LINES = 15
+LOG_BYTES = 10_000_000
+"""A longer log is put aside at a start, and takes the place of the one put aside before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +88,28 @@ async def running_engine(
         "RESTATE_LOG_DISABLE_ANSI_CODES": "true",
         **(extra_env or {}),
     }
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        log.replace(log.with_suffix(".log.1"))
     with log.open("ab") as sink:
-        async with child([binary], env=env, stdout=sink, stderr=sink) as process:
+        begins = sink.tell()
+        async with AsyncExitStack() as stack:
+            try:
+                process = await stack.enter_async_context(child([binary], env=env, stdout=sink, stderr=sink))
+            except OSError as error:
+                raise UserError(f"the Restate server {binary} cannot be run here ({error.strerror})") from error
             engine = Engine(f"http://127.0.0.1:{ports.ingress}", f"http://127.0.0.1:{ports.admin}", ports, process, log)
-            await _ready(engine)
+            await _ready(engine, begins)
             yield engine
 
 
-async def _ready(engine: Engine) -> None:
+async def _ready(engine: Engine, log_begins: int) -> None:
     urls = [f"{engine.admin_url}/health", f"{engine.ingress_url}/restate/health"]
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
         try:
             async with asyncio.timeout(READY_SECONDS):
                 while not await _healthy(session, urls):
                     if engine.process.returncode is not None:
-                        raise UserError(_death(engine))
+                        raise UserError(_death(engine, log_begins))
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError as error:
             raise UserError(f"Restate was not ready after {READY_SECONDS:g} s: see {engine.log}") from error
@@ -117,9 +126,9 @@ async def _healthy(session: aiohttp.ClientSession, urls: list[str]) -> bool:
     return True
 
 
-def _death(engine: Engine) -> str:
-    """Why the server went away, in one line."""
-    tail = engine.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+def _death(engine: Engine, log_begins: int) -> str:
+    """Why the server went away, in one line; its log also holds earlier runs, which are not asked."""
+    tail = engine.log.read_bytes()[log_begins:].decode(errors="replace").splitlines()[-LOG_LINES:]
     said = " ".join(tail).lower()
     if "no space left" in said:
         return f"the disk is full: Restate cannot write to {engine.log.parent}; free some space and start again"

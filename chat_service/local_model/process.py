@@ -8,6 +8,7 @@ import secrets
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -20,9 +21,18 @@ READY_SECONDS = 120.0
 LABEL = "local"
 
 
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """A running model; its endpoint wants a key that only the process which started it knows."""
+
+    endpoint: Endpoint
+    process: asyncio.subprocess.Process
+    log: Path
+
+
 @asynccontextmanager
-async def running_model(weights: Path, log: Path) -> AsyncIterator[Endpoint]:
-    """Run the model while the block runs; its endpoint wants a key that only this process knows.
+async def running_model(weights: Path, log: Path) -> AsyncIterator[LocalModel]:
+    """Run the model while the block runs.
 
     Raises:
         UserError: when it does not load; the message names its log.
@@ -41,7 +51,7 @@ async def running_model(weights: Path, log: Path) -> AsyncIterator[Endpoint]:
                 raise UserError(f"the embedded model did not load within {READY_SECONDS:g} s: see {log}") from error
             if line is None:
                 raise UserError(f"the embedded model {weights} cannot be loaded: see {log}, or set LOCAL_MODEL=off")
-            yield Endpoint(f"{line.rstrip('/')}/v1", SecretStr(key), LABEL, "LOCAL")
+            yield LocalModel(Endpoint(f"{line.rstrip('/')}/v1", SecretStr(key), LABEL, "LOCAL"), process, log)
 
 
 async def _address(stdout: asyncio.StreamReader | None) -> str | None:

@@ -1,0 +1,31 @@
+"""Which bots have tokens, in the environment or in `.env`."""
+
+from __future__ import annotations
+
+import os
+
+from dotenv import dotenv_values
+
+NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
+    "slack": (("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"), ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET")),
+    "discord": (("DISCORD_TOKEN",),),
+}
+"""By bot, the sets of which one is enough: Slack is reached by Socket Mode, or by HTTP events."""
+
+
+def present(bot: str) -> list[str]:
+    """The tokens of a bot that are set."""
+    values = {**dotenv_values(".env"), **os.environ}
+    return [name for name in dict.fromkeys(sum(NEEDED[bot], ())) if values.get(name)]
+
+
+def is_complete(bot: str) -> bool:
+    """Whether enough is set for the bot to run."""
+    there = set(present(bot))
+    return any(there.issuperset(names) for names in NEEDED[bot])
+
+
+def missing(bot: str) -> str:
+    """What is wanted beside the tokens that are there."""
+    there = set(present(bot))
+    return " or ".join(dict.fromkeys(name for names in NEEDED[bot] for name in names if name not in there))
