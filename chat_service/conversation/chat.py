@@ -29,13 +29,13 @@ from chat_service.contracts import (
     StopRequest,
     TurnRequest,
     WithdrawRequest,
-    utc,
 )
 from chat_service.conversation import directory, policy, titles, transcript, turns, views
 from chat_service.conversation import inbox as inboxes
 from chat_service.conversation.addresses import send_to_chat
 from chat_service.conversation.answering import STOP_SIGNAL
 from chat_service.conversation.channel import changed
+from chat_service.conversation.clock import now
 from chat_service.conversation.halts import stop_event
 from chat_service.conversation.records import put
 from chat_service.conversation.state import Meta, Outbox
@@ -78,7 +78,7 @@ async def message(ctx: ObjectContext, inbound: Inbound) -> Reply:
         elif inbound.queued:
             ctx.object_send(inboxes.let_go, ctx.key(), arg=None)  # nothing of it will show, so it must not seem to wait
         return turns.standing_reply(conversation, inbound)
-    at = fresh[-1].at or utc(await ctx.time())
+    at = fresh[-1].at or await now(ctx)
     if conversation.meta.drain or not inbound.expects_reply:
         status: Literal["noted", "withdrawn"] = "withdrawn" if conversation.meta.drain else "noted"
         turn = conversation.note(fresh, at, status)
@@ -96,7 +96,7 @@ async def regenerate(ctx: ObjectContext, request: TurnRequest | None) -> Reply:
         TerminalError: 404 when there is nothing to answer; 409 when `turn` is no longer the last one.
     """
     conversation = await turns.load(ctx)
-    at = utc(await ctx.time())
+    at = await now(ctx)
     running = conversation.reopen_turn(ctx.request().id, at)
     if running is None:
         raise TerminalError("there is no reply to answer anew", status_code=404)
@@ -207,7 +207,7 @@ async def rename(ctx: ObjectContext, request: RenameRequest) -> None:
     conversation = await turns.load(ctx)
     conversation.meta.title, conversation.meta.renamed = request.title.strip(), True
     await turns.changed(ctx, conversation)
-    turns.list_in_directories(ctx, conversation, utc(await ctx.time()))
+    turns.list_in_directories(ctx, conversation, await now(ctx))
 
 
 @chat.handler(kind="shared", state_preload=False)
@@ -265,7 +265,7 @@ async def apply_title(ctx: ObjectContext, written: titles.Written) -> None:
         return
     meta.title = written.title
     await turns.changed(ctx, conversation)
-    turns.list_in_directories(ctx, conversation, utc(await ctx.time()))
+    turns.list_in_directories(ctx, conversation, await now(ctx))
 
 
 async def _halt(ctx: ObjectSharedContext, turn: int, invocation: str, mark: str | None) -> None:

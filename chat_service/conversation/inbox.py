@@ -12,9 +12,10 @@ from datetime import timedelta
 from restate import ObjectContext, ObjectSharedContext, TerminalError, VirtualObject
 
 from chat_service import keys, runtime
-from chat_service.contracts import Accepted, Contract, Inbound, WithdrawRequest, utc
+from chat_service.contracts import Accepted, Contract, Inbound, WithdrawRequest
 from chat_service.conversation import policy
 from chat_service.conversation.addresses import send_to_chat
+from chat_service.conversation.clock import now
 from chat_service.conversation.records import Stored, put
 
 MAX_WAITING = 100
@@ -71,7 +72,7 @@ async def accept(ctx: ObjectContext, inbound: Inbound) -> Accepted:
         raise TerminalError("a message in the Inbox needs an id", status_code=400)
     line = await ctx.get("line", type_hint=Line) or Line()
     if inbound.at is None:
-        inbound.at = utc(await ctx.time())
+        inbound.at = await now(ctx)
     duplicate = inbound.id in line.ids
     if not duplicate:
         if len(line.ids) >= MAX_WAITING:

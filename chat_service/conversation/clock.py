@@ -1,0 +1,23 @@
+"""The time, durably."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+from restate import ObjectContext
+
+from chat_service.contracts import utc
+
+
+async def now(ctx: ObjectContext) -> datetime:
+    """The time at which the handler first came here; a replay gets the same.
+
+    Trap: the SDK's own `ctx.time()` reads its clock in a thread. The way there and back is a tenth of the CPU time
+    of a whole turn (0.4 of 3.9 ms, measured with 32 conversations at once).
+    """
+
+    async def clock() -> float:
+        return time.time()
+
+    return utc(await ctx.run_typed("now", clock))
