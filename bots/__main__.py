@@ -73,7 +73,10 @@ def history(key: str, as_json: Annotated[bool, typer.Option("--json", help="for 
     run(key, as_json)
 
 
-@cli.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@cli.command(
+    # Its options are its own, `--help` too.
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)
 def bench(context: typer.Context) -> None:
     """Measure this machine; see `threadwell bench --help`."""
     from bench.run import main as run
