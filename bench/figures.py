@@ -6,7 +6,7 @@ import math
 import os
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import psutil
@@ -81,6 +81,22 @@ class Findings:
     goals: list[Goal] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     """Rows that could not be measured, with the reason and what to do."""
+
+    def add(
+        self, row: str, measure: str, at: int | None, value: float, unit: str, load: Load | None = None, note: str = ""
+    ) -> None:
+        """One more round of a figure; of the loads, the busiest stands beside it."""
+        for number, known in enumerate(self.figures):
+            if (known.row, known.measure, known.at, known.note) == (row, measure, at, note):
+                busiest = max(filter(None, (known.load, load)), key=lambda one: one.others, default=None)
+                self.figures[number] = replace(known, values=[*known.values, value], load=busiest)
+                return
+        self.figures.append(Figure(row, measure, at, [value], unit, load, note))
+
+    def ratio(self, measure: str, at: int | None, row: str, other: str) -> float | None:
+        """Median to median, if both were measured."""
+        one, two = self.find(row, measure, at), self.find(other, measure, at)
+        return one.median / two.median if one and two and two.median else None
 
     def find(self, row: str, measure: str, at: int | None = None) -> Figure | None:
         """A figure, if it was measured."""

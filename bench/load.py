@@ -11,11 +11,14 @@ from itertools import count
 
 import aiohttp
 
+from chat_service.contracts import utc
 from chat_service.errors import UserError
 
 Turn = Callable[[str, str], Awaitable[None]]
 """Says something in a conversation and waits for the whole answer: (conversation, text)."""
 
+PERSON = "benchbenchbenchbenchbench2"
+"""A web person's public id; nobody's."""
 _numbers = count(1)
 
 
@@ -82,5 +85,20 @@ def posting(session: aiohttp.ClientSession, url: str) -> Turn:
             said = await response.read()
             if response.status != 200 or b"quick brown fox" not in said:
                 raise UserError(f"{url} answered {response.status}: {said[:300].decode(errors='replace')}")
+
+    return turn
+
+
+def inbox_turn(session: aiohttp.ClientSession, ingress: str) -> Turn:
+    """A turn as the adapters send it, with an id and a time, and waited for by its invocation."""
+
+    async def turn(conversation: str, text: str) -> None:
+        body = {"message": text, "id": fresh("m"), "at": utc(time.time()).isoformat()}
+        async with session.post(f"{ingress}/restate/call/Inbox/{conversation}/accept", json=body) as response:
+            accepted = await response.json()
+        async with session.get(f"{ingress}/restate/invocation/{accepted['invocation']}/attach") as response:
+            reply = await response.json()
+        if reply.get("status") != "answered":
+            raise UserError(f"{conversation} got no answer: {reply}")
 
     return turn

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -27,13 +28,21 @@ KEPT = ("restate_server_binary", "threadwell_cache_dir")
 
 @dataclass(frozen=True)
 class World:
-    """What all rows share: a folder, the engine's program, the model."""
+    """What all rows share: a folder, the engine's program, the model.
+
+    `only` names the contenders that are wanted, all if it is empty; `say` tells whoever waits how far it is.
+    """
 
     folder: Path
     engine_binary: Path
     model_url: str
     model_pid: int
-    sizes_of_rocksdb: Mapping[str, str] = field(default_factory=dict)
+    only: frozenset[str]
+    say: Callable[[str], None]
+
+    def new_folder(self, name: str) -> Path:
+        """An empty folder, gone with the run."""
+        return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))
 
     def settings(self, **more: str) -> dict[str, str]:
         """The settings by which a process finds the model, as the environment has them."""
@@ -65,15 +74,13 @@ def clean_environment() -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running(
-    world_folder: Path, name: str, command: list[str], settings: Mapping[str, str], *, uid: int | None = None
-) -> AsyncIterator[Running]:
+async def running(folder: Path, name: str, command: list[str], settings: Mapping[str, str]) -> AsyncIterator[Running]:
     """A child with a log of its own, once it has printed its first line.
 
     Raises:
         UserError: when it ends or stays silent; with the end of what it said.
     """
-    log = world_folder / f"{name.replace(' ', '-')}.log"
+    log = folder / f"{name}.log"
     env = {**clean_environment(), **settings}
     with log.open("ab") as sink:
         started = child(command, env=env, stdout=asyncio.subprocess.PIPE, stderr=sink, stop_seconds=15)
@@ -153,7 +160,7 @@ async def running_backend(
     world: World, name: str, command: list[str], settings: Mapping[str, str]
 ) -> AsyncIterator[Backend]:
     """An engine on a data folder of its own, and a process of handlers, registered. The process prints its URL last."""
-    data = world.folder / f"{name}-restate"
+    data = world.new_folder(name) / "restate"
     async with running_engine(world.engine_binary, data, EnginePorts(0, 0, 0)) as engine:
         named = {
             **world.settings(),
@@ -167,7 +174,7 @@ async def running_backend(
 
 
 @asynccontextmanager
-async def running_chat_service(world: World, name: str = "chat service", **settings: str) -> AsyncIterator[Backend]:
+async def running_chat_service(world: World, name: str = "threadwell", **settings: str) -> AsyncIterator[Backend]:
     """This project, as it is served in production: `threadwell serve` beside an engine."""
     command = [sys.executable, "-m", "bots", "serve"]
     named = {"CHAT_SERVICE_PORT": str(free_port()), "MODEL_STALL_SECONDS": "60", **settings}

@@ -55,8 +55,8 @@ def show(findings: Findings, about: dict[str, Any], console: Console) -> None:
         f"Restate {this['restate']}; load at the start {load}",
         soft_wrap=True,
     )
-    table = Table(title="median of the rounds (lowest to highest); beside it the load, and the cores others kept busy")
-    for heading in ("", "at", "median", "lowest", "highest", "unit", "rounds", "load", "others"):
+    table = Table(title="load: the average of a minute; others: cores that were busy with anything but this run")
+    for heading in ("", "at", "median", "lowest", "highest", "unit", "samples", "load", "others"):
         table.add_column(heading, justify="left" if heading in ("", "unit") else "right", no_wrap=True)
     for measure, group in groupby(sorted(findings.figures, key=lambda f: f.measure), key=lambda f: f.measure):
         table.add_section()

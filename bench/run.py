@@ -15,9 +15,10 @@ from typing import Any
 from rich.console import Console
 
 from bench import report
+from bench.contenders import CONTENDERS
 from bench.figures import Findings
 from bench.processes import World, running_model
-from bench.rows import PROBES
+from bench.rows import PROBES, TABLES, Probe
 from bench.sizes import DEEP, QUICK, WHOLE, Sizes
 from chat_service.contracts import utc
 from chat_service.engine.binary import find_engine
@@ -47,7 +48,7 @@ def main(args: list[str]) -> None:
     console = Console(stderr=given.json == "-", highlight=False)
     if not console.is_terminal:
         console = Console(stderr=given.json == "-", highlight=False, width=PRINTED_WIDTH)
-    findings, about = asyncio.run(_run(set(given.rows) or set(names()), sizes, console))
+    findings, about = asyncio.run(run(set(given.rows), sizes, console))
     text = report.as_json(findings, about)
     report.show(findings, about, console)
     if given.json == "-":
@@ -59,8 +60,8 @@ def main(args: list[str]) -> None:
 
 
 def names() -> dict[str, str]:
-    """The rows by name, with what each is."""
-    return {probe.NAME: probe.TITLE for probe in PROBES}
+    """The rows by name, with what each is: what is measured, and who takes part in the tables."""
+    return {probe.NAME: probe.TITLE for probe in PROBES} | {one.name: one.title for one in CONTENDERS}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,7 +78,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _run(wanted: set[str], sizes: Sizes, console: Console) -> tuple[Findings, dict[str, Any]]:
+async def run(wanted: set[str], sizes: Sizes, console: Console) -> tuple[Findings, dict[str, Any]]:
+    """Measure the rows named, all if none is; gives the findings, and what a reader must know about the run.
+
+    Raises:
+        UserError: when a part of the project does not come up.
+    """
     about = {"started_at": utc(time.time()).isoformat(), "machine": report.machine(), "sizes": vars(sizes)}
     findings = Findings()
     binary = await find_engine(Settings(_env_file=None))
@@ -87,9 +93,16 @@ async def _run(wanted: set[str], sizes: Sizes, console: Console) -> tuple[Findin
         stack.callback(os.chdir, Path.cwd())
         os.chdir(folder)
         url, pid = await stack.enter_async_context(running_model(folder))
-        world = World(folder, binary, url, pid)
-        for probe in PROBES:
-            if probe.NAME in wanted:
-                console.print(f"[dim]{probe.NAME}: {probe.TITLE} …[/dim]")
-                await probe.measure(world, sizes, findings)
+        only = frozenset(one.name for one in CONTENDERS if one.name in wanted)
+        world = World(folder, binary, url, pid, only, lambda line: console.print(f"[dim]{line} …[/dim]"))
+        for probe in _probes(wanted):
+            await probe.measure(world, sizes, findings)
     return findings, about
+
+
+def _probes(wanted: set[str]) -> list[Probe]:
+    """Those named. All if none is; and if only contenders are, the tables in which they stand."""
+    named = [probe for probe in PROBES if probe.NAME in wanted]
+    if named or not wanted:
+        return named or list(PROBES)
+    return [probe for probe in PROBES if probe in TABLES]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+CROWD = 1280
+"""Turns of all conversations of one cell, at most."""
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -17,7 +20,9 @@ class Sizes:
     flat_depth: turns of the conversation that is compared with a young one.
     flat_rounds: interleaved rounds of that comparison.
     window_turns: replies whose first text is timed in a browser window.
-    idle: conversations that lie idle; 0 leaves that out.
+    idle: conversations that lie idle.
+    warm: conversations before that: a process has its full size only when it has worked for a while.
+    rest_seconds: how long idle processes are watched, and what a disk gets to settle.
     """
 
     rounds: int = 3
@@ -29,7 +34,13 @@ class Sizes:
     flat_depth: int = 2000
     flat_rounds: int = 15
     window_turns: int = 20
-    idle: int = 0
+    idle: int = 5000
+    warm: int = 1000
+    rest_seconds: float = 5.0
+
+    def turns_of(self, at_once: int) -> int:
+        """Of each conversation: fewer where there are many, so that no row takes minutes."""
+        return max(min(self.turns, CROWD // at_once), 1)
 
 
 WHOLE = Sizes()
@@ -44,4 +55,7 @@ QUICK = Sizes(
     flat_depth=60,
     flat_rounds=3,
     window_turns=3,
+    idle=300,
+    warm=100,
+    rest_seconds=1.0,
 )

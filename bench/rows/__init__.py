@@ -7,7 +7,7 @@ from typing import Protocol
 
 from bench.figures import Findings
 from bench.processes import World
-from bench.rows import flat
+from bench.rows import depth, flat, idle, throughput, window
 from bench.sizes import Sizes
 
 
@@ -22,4 +22,6 @@ class Probe(Protocol):
         ...
 
 
-PROBES: tuple[Probe, ...] = (flat,)
+PROBES: tuple[Probe, ...] = (throughput, depth, flat, window, idle)
+TABLES: tuple[Probe, ...] = (throughput, depth)
+"""Those in which every contender stands, see `bench.contenders`."""

@@ -10,21 +10,19 @@ from turn 30 on for one. So "turn 10" is the strictest comparison there is.
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-import aiohttp
-
 from bench.figures import Figure, Findings, Goal, Meter
-from bench.load import Turn, drive, fresh, http_client, message, posting
+from bench.load import PERSON, Turn, drive, fresh, http_client, inbox_turn, message, posting
 from bench.processes import World, running_chat_service
 from bench.sizes import Sizes
 from bench.tables import Tables, Written
 from bench.wire import Wire, counting_wire
-from chat_service.contracts import utc
 from chat_service.engine.process import free_port
 from chat_service.errors import UserError
 
@@ -32,14 +30,16 @@ NAME = "flat"
 TITLE = "a turn early and late in a conversation: time, journal entries, bytes"
 CYCLE = 10
 YOUNG = (10, 30)
-PERSON = "benchbenchbenchbenchbench2"
 SLOWER, MORE = 1.25, 1.10
 """The goals: time and amount of a late turn, as a ratio to an early one."""
 
 
 @dataclass
 class Cost:
-    """Rounds of ten turns at one depth, each value per turn."""
+    """Rounds of ten turns at one depth, each value per turn.
+
+    `own` is the median of the turns' own invocations; the rest is the mean over everything the round set going.
+    """
 
     milliseconds: list[float] = field(default_factory=list)
     entries: list[float] = field(default_factory=list)
@@ -73,30 +73,16 @@ async def measure(world: World, sizes: Sizes, findings: Findings) -> None:
         async with running_chat_service(world, "flat", **named) as backend:
             ingress, tables = backend.engine.ingress_url, Tables(session, backend.engine.admin_url)
             bare = posting(session, f"{ingress}/restate/call/Chat/{{}}/message")
-            await _compare("threadwell", bare, "flat", sizes, tables, wire, findings)
+            await _compare(world, "threadwell", bare, "flat", sizes, tables, wire, findings)
             chats = inbox_turn(session, ingress)
-            await _compare("threadwell, by Inbox", chats, f"web:{PERSON}:flat", sizes, tables, wire, findings)
-
-
-def inbox_turn(session: aiohttp.ClientSession, ingress: str) -> Turn:
-    """A turn as the adapters send it, with an id and a time, and waited for by its invocation."""
-
-    async def turn(conversation: str, text: str) -> None:
-        body = {"message": text, "id": fresh("m"), "at": utc(time.time()).isoformat()}
-        async with session.post(f"{ingress}/restate/call/Inbox/{conversation}/accept", json=body) as response:
-            accepted = await response.json()
-        async with session.get(f"{ingress}/restate/invocation/{accepted['invocation']}/attach") as response:
-            reply = await response.json()
-        if reply.get("status") != "answered":
-            raise UserError(f"{conversation} got no answer: {reply}")
-
-    return turn
+            await _compare(world, "threadwell-inbox", chats, f"web:{PERSON}:flat", sizes, tables, wire, findings)
 
 
 async def _compare(
-    row: str, turn: Turn, name: str, sizes: Sizes, tables: Tables, wire: Wire, findings: Findings
+    world: World, row: str, turn: Turn, name: str, sizes: Sizes, tables: Tables, wire: Wire, findings: Findings
 ) -> None:
     meter = Meter()
+    world.say(f"{NAME}: {row}, to turn {sizes.flat_depth:,}")
     old = fresh(name)
     await drive(turn, [old], at_once=1, turns=sizes.flat_depth)
     costs = {depth: Cost() for depth in (*YOUNG, sizes.flat_depth)}
@@ -137,8 +123,8 @@ async def _counted(cost: Cost, tables: Tables, wire: Wire) -> AsyncIterator[None
     cost.wire_written.append(written / CYCLE)
     cost.entries.append(sum(one.entries for one in journals) / CYCLE)
     cost.journal_bytes.append(sum(one.bytes for one in journals) / CYCLE)
-    cost.own_entries.append(sum(one.entries for one in own) / CYCLE)
-    cost.own_bytes.append(sum(one.bytes for one in own) / CYCLE)
+    cost.own_entries.append(statistics.median(one.entries for one in own))
+    cost.own_bytes.append(statistics.median(one.bytes for one in own))
 
 
 def _incomplete(journals: list[Written]) -> bool:
