@@ -1,0 +1,124 @@
+"""`python -m tests.fakes.slack --port 4020`: a Slack to try the bot with, by hand.
+
+A line on stdin is posted as a person in a channel the bot is in. `@bot` mentions the bot; `> text` goes into the thread
+of the last message; `/command text` is a command; `dm text` writes to the bot directly; `stop` is Slack's stop button.
+What the bot writes, changes and shows is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+
+from aiohttp import web
+
+from tests.fakes.slack.control import SlackControl
+from tests.fakes.slack.errors import Impossible
+from tests.fakes.slack.models import Message
+from tests.fakes.slack.server import Server
+from tests.fakes.slack.slack import FakeSlack
+
+
+def say(*words: str) -> None:
+    """A line for the person at the keyboard."""
+    print(*words, flush=True)  # noqa: T201
+
+
+class Keyboard:
+    """A person at a terminal in this Slack."""
+
+    def __init__(self, control: SlackControl) -> None:
+        self._control = control
+        self._user = self._channel = self._direct = ""
+        self._last: Message | None = None
+        self._shown: dict[str, str] = {}
+
+    async def run(self, http_url: str | None) -> None:
+        """Read lines and print what the bot does, until stdin ends."""
+        await self._control.connect()
+        person = await self._control.add_user("you", display_name="You", is_admin=True)
+        channel = await self._control.add_channel("general", [person.id])
+        self._user, self._channel = person.id, channel.id
+        self._direct = (await self._control.direct(person.id)).id
+        for name, value in self._control.env(http=http_url is not None).items():
+            say(f"export {name}={value}")
+        if http_url is not None:
+            await self._control.until(lambda: self._meets(http_url), patience=600)
+        watching = asyncio.create_task(self._watch())
+        reader = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        while line := (await reader.readline()).decode():
+            try:
+                await self._typed(line.strip())
+            except Impossible as no:
+                say(f"  ! {no}")
+        watching.cancel()
+
+    async def _meets(self, url: str) -> bool:
+        try:
+            await self._control.request_url(url)
+        except Impossible:
+            return False
+        return True
+
+    async def _typed(self, line: str) -> None:
+        text = line.replace("@bot", f"<@{self._control.bot}>")
+        if not line:
+            return
+        if line.startswith("/"):
+            name, _, rest = text.partition(" ")
+            answer = await self._control.command(self._user, self._channel, name, rest)
+            say(f"  {name}: {answer.state}")
+        elif line == "stop" and self._last is not None:
+            await self._control.stop(self._user, self._last.channel, self._last.root)
+        elif line.startswith("> ") and self._last is not None:
+            where = self._last
+            await self._control.post(self._user, where.channel, text[2:], thread_ts=where.root)
+        else:
+            direct = line.startswith("dm ")
+            where_to = self._direct if direct else self._channel
+            self._last = await self._control.post(self._user, where_to, text[3:] if direct else text)
+
+    async def _watch(self) -> None:
+        while True:
+            await self._control.until(self._news)
+
+    async def _news(self) -> bool:
+        found = [
+            *await self._control.replies(self._channel),
+            *await self._control.replies(self._direct),
+            *await self._control.ephemerals(user=self._user),
+        ]
+        for message in found:
+            if self._shown.get(message.ts) != message.text:
+                mark = "only you" if message.ephemeral_to else "changed" if message.ts in self._shown else "bot"
+                self._shown[message.ts] = message.text
+                say(f"  [{mark} {message.ts}] {message.text}")
+        return False
+
+
+async def serve(port: int, quiet: bool, http_url: str | None) -> None:
+    """The server, and the keyboard beside it unless told to be quiet."""
+    slack = FakeSlack()
+    if http_url is not None:
+        slack.app.socket_mode = False
+    runner = web.AppRunner(Server(slack).app(), access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        if quiet:
+            await asyncio.Event().wait()
+        await Keyboard(SlackControl(f"http://127.0.0.1:{port}")).run(http_url)
+    finally:
+        await runner.cleanup()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=4020)
+    parser.add_argument("--quiet", action="store_true", help="only serve: a test drives it by the control API")
+    parser.add_argument("--http-url", help="deliver events over HTTP to this address instead of Socket Mode")
+    given = parser.parse_args()
+    asyncio.run(serve(given.port, given.quiet, given.http_url))

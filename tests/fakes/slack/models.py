@@ -1,0 +1,266 @@
+"""What the fake keeps and tells: people, channels, messages, and the records of what was asked of it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Json = dict[str, Any]
+ChannelKind = Literal["channel", "group", "im", "mpim"]
+StreamState = Literal["open", "completed", "stopped_by_user", "expired"]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Team(Model):
+    """A workspace; `token_error` is what its bot token gets instead of an answer."""
+
+    id: str
+    name: str
+    domain: str
+    bot_token: str
+    bot_user_id: str
+    bot_id: str
+    enterprise_id: str | None = None
+    token_error: str | None = None
+
+
+class User(Model):
+    """A person or a bot."""
+
+    id: str
+    team_id: str
+    name: str
+    real_name: str
+    display_name: str = ""
+    is_bot: bool = False
+    bot_id: str | None = None
+    app_id: str | None = None
+    is_admin: bool = False
+    is_owner: bool = False
+    deleted: bool = False
+
+
+class Channel(Model):
+    """Public (`channel`), private (`group`), direct (`im`) or group direct (`mpim`)."""
+
+    id: str
+    team_id: str
+    name: str
+    kind: ChannelKind
+    members: list[str] = []
+    creator: str = ""
+    is_archived: bool = False
+    shared_team_ids: list[str] = []
+
+    @property
+    def is_private(self) -> bool:
+        return self.kind != "channel"
+
+
+class Stream(Model):
+    """The native stream that made a message. `mode` is fixed by the first text or chunk it gets."""
+
+    state: StreamState = "open"
+    mode: Literal["text", "chunks"] | None = None
+    started: float
+
+
+class Revision(Model):
+    """What a message said at one time, and the method that made it say so."""
+
+    at: float
+    text: str
+    via: str
+
+
+class Message(Model):
+    """A message and everything that ever happened to it."""
+
+    channel: str
+    ts: str
+    user: str
+    team: str
+    text: str = ""
+    thread_ts: str | None = None
+    subtype: str | None = None
+    bot_id: str | None = None
+    app_id: str | None = None
+    username: str | None = None
+    blocks: list[Json] = []
+    attachments: list[Json] = []
+    files: list[str] = []
+    metadata: Json | None = None
+    edited: Json | None = None
+    reactions: dict[str, list[str]] = {}
+    broadcast: bool = False
+    client_msg_id: str | None = None
+    ephemeral_to: str | None = None
+    stream: Stream | None = None
+    pings: list[str] = []
+    unfurls: bool = False
+    revisions: list[Revision] = []
+
+    @property
+    def root(self) -> str:
+        """The ts of the thread this message is in, or would open."""
+        return self.thread_ts or self.ts
+
+    @property
+    def is_reply(self) -> bool:
+        return self.thread_ts is not None and self.thread_ts != self.ts
+
+
+class File(Model):
+    """A file; `content` is base64. Not `complete` until it was shared."""
+
+    id: str
+    name: str
+    title: str
+    mimetype: str
+    size: int
+    user: str
+    team_id: str
+    content: str = ""
+    created: int
+    complete: bool = True
+    uploaded: bool = True
+    channels: list[str] = []
+
+
+class View(Model):
+    """A modal or a home tab, as one person sees it. `open` is False once it was closed."""
+
+    id: str
+    user: str
+    team_id: str
+    hash: str
+    view: Json
+    open: bool = True
+    root_id: str = ""
+    previous_id: str | None = None
+
+
+class Session(Model):
+    """An agent session: one thread."""
+
+    channel: str
+    thread_ts: str
+    status: str
+    title: str = ""
+    initiator: str | None = None
+
+
+class Call(Model):
+    """One request to the Web API (or a `response_url`), what was answered, and what was done to it."""
+
+    number: int
+    method: str
+    verb: str
+    args: Json
+    token: str | None
+    at: float
+    answered_at: float | None = None
+    status: int | None = None
+    ok: bool = False
+    error: str | None = None
+    committed: bool = False
+    fault: str | None = None
+    result: Json = {}
+
+
+class Attempt(Model):
+    """One try to hand something to the app."""
+
+    at: float
+    transport: Literal["socket", "http"]
+    retry_num: int = 0
+    retry_reason: str = ""
+    acked_at: float | None = None
+    late_ack_at: float | None = None
+    status: int | None = None
+    failure: str | None = None
+
+
+class Delivery(Model):
+    """An event, a command or an interaction on its way to the app."""
+
+    number: int
+    kind: Literal["events_api", "slash_commands", "interactive"]
+    payload: Json
+    state: Literal["waiting", "acked", "failed"] = "waiting"
+    attempts: list[Attempt] = []
+    response: Any = None
+
+    @property
+    def event_type(self) -> str | None:
+        event: Json = self.payload.get("event") or {}
+        kind: str | None = event.get("type")
+        return kind
+
+
+FaultKind = Literal[
+    "refuse",  # ok: false with `error`, nothing done
+    "fail",  # `status`, nothing done
+    "cut",  # the connection is cut, nothing done
+    "ratelimited",  # 429 with Retry-After: `retry_after`
+    "delay",  # `delay` seconds, then done as usual
+    "hold",  # nothing done until released
+    "commit_cut",  # done, then the connection is cut
+    "commit_fail",  # done, then `status`
+    "commit_hold",  # done, answered only when released
+    "late_commit",  # the connection is cut; done `delay` seconds later
+]
+
+
+class Fault(Model):
+    """What goes wrong with the next `times` calls of `method` (`*`: any) whose arguments contain `contains`.
+
+    The first `skip` of them go through.
+    """
+
+    method: str
+    kind: FaultKind
+    times: int = 1
+    skip: int = 0
+    contains: str = ""
+    error: str = "internal_error"
+    status: int = 500
+    retry_after: int = 1
+    delay: float = 0.0
+
+
+class AppConfig(Model):
+    """The app as its manifest describes it. `None` for commands and shortcuts: any."""
+
+    app_id: str = "A0FAKEAPP"
+    app_token: str = "xapp-1-A0FAKEAPP-fake"
+    signing_secret: str = "fake-signing-secret"
+    scopes: list[str] = []
+    events: list[str] = []
+    commands: list[str] | None = None
+    shortcuts: list[str] | None = None
+    interactivity: bool = True
+    socket_mode: bool = True
+    request_url: str | None = None
+    agent: bool = True
+    native_streaming: bool = True
+
+
+class Rules(Model):
+    """How patient and how strict Slack is. Seconds, characters, and requests a minute."""
+
+    ack_seconds: float = 3.0
+    retry_delays: list[float] = [0.0, 60.0, 300.0]
+    trigger_seconds: float = 3.0
+    response_url_seconds: float = 1800.0
+    response_url_uses: int = 5
+    stream_seconds: float = 300.0
+    stream_characters: int = 12_000
+    posts_per_second: float | None = None
+    post_burst: int = 1
+    per_minute: dict[str, int] = {}
+    history_page: int = 999
