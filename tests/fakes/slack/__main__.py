@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import sys
 
 from aiohttp import web
@@ -83,7 +84,7 @@ class Keyboard:
 
     async def _watch(self) -> None:
         while True:
-            await self._control.until(self._news)
+            await self._control.until(self._news, patience=math.inf)
 
     async def _news(self) -> bool:
         found = [

@@ -259,7 +259,7 @@ class SlackControl:
         await self._ask("again", number=number, times=times, retry_num=retry_num, reason=reason)
 
     async def clear(self) -> None:
-        """Forget faults, limits and the outage."""
+        """Forget faults, limits, the outage, and what still waits for delivery."""
         await self._ask("clear")
 
     # --- what happened ------------------------------------------------------------------------------------

@@ -18,18 +18,8 @@ from tests.fakes.slack.slack import FakeSlack
 
 LOOKS = frozenset(
     [
-        "app",
-        "changed",
-        "sockets",
-        "calls",
-        "deliveries",
-        "messages",
-        "ephemerals",
-        "files",
-        "views",
-        "home",
-        "thread",
-        "prompts",
+        *("app", "changed", "sockets", "calls", "deliveries", "messages"),
+        *("ephemerals", "files", "views", "home", "thread", "prompts"),
     ]
 )
 
@@ -171,7 +161,8 @@ class ControlApi:
         return self._slack.dispatcher.deliveries[number]
 
     def do_clear(self) -> None:
-        """Forget faults, limits and the outage; the world and the records stay."""
+        """Forget faults, limits, the outage and what waits for delivery; the world and the records stay."""
+        self._slack.dispatcher.give_up()
         self._slack.faults.script.clear()
         self._slack.faults.release()
         self._slack.faults.down = None

@@ -55,6 +55,13 @@ class Dispatcher:
         """Wait until the last thing done about a delivery is done."""
         await asyncio.shield(self._tasks[delivery.number])
 
+    def give_up(self) -> None:
+        """Let go of what was not taken yet."""
+        for number, task in self._tasks.items():
+            if not task.done():
+                task.cancel()
+                self.deliveries[number].state = "failed"
+
     async def close(self) -> None:
         """Stop trying."""
         for task in [*self._tasks.values(), *self._late]:
