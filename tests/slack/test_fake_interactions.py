@@ -347,9 +347,9 @@ async def test_by_hand(slack: SlackControl) -> None:
     """`python -m tests.fakes.slack`: the settings are printed, lines are posted, and the bot's words come back."""
     port = free_port()
     command = [sys.executable, "-m", "tests.fakes.slack", "--port", str(port)]
-    pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
+    pipe = asyncio.subprocess.PIPE
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    async with child(command, env=env, stop_seconds=2, **pipes) as process:
+    async with child(command, env=env, stop_seconds=2, stdin=pipe, stdout=pipe) as process:
         assert process.stdin is not None and process.stdout is not None
 
         async def line(start: str) -> str:
