@@ -21,6 +21,7 @@ from chat_service.conversation.chat import chat
 from chat_service.conversation.directory import directory
 from chat_service.conversation.effective import read_personas
 from chat_service.conversation.inbox import inbox
+from chat_service.conversation.summaries import service as summaries
 from chat_service.conversation.titles import service as titles
 from chat_service.conversation.transcript import transcript
 from chat_service.errors import UserError
@@ -34,7 +35,7 @@ from chat_service.version import code_version
 UNLIMITED = 2**31 - 1
 GRACE_SECONDS = 10.0
 """How long turns in flight get to finish at a SIGTERM; what does not is taken up again by the next process."""
-SERVICES = (chat, inbox, transcript, directory, channel, titles)
+SERVICES = (chat, inbox, transcript, directory, channel, titles, summaries)
 
 
 def hypercorn_config(host: str, port: int) -> Config:

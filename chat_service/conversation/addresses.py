@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TypeVar
 
 from pydantic import BaseModel
 from restate import Context
 from restate.context import SendHandle
 
 CHAT = "Chat"
+M = TypeVar("M", bound=BaseModel)
 
 
 def send_to_chat(
@@ -19,3 +21,9 @@ def send_to_chat(
 ) -> SendHandle:
     """Send to a handler of the conversation `key`, durably, once."""
     return ctx.generic_send(CHAT, handler, payload.model_dump_json().encode(), key=key, send_delay=delay)
+
+
+async def ask_chat(ctx: Context, key: str, handler: str, payload: BaseModel, answer: type[M]) -> M:
+    """Call a handler of the conversation `key`, and wait for its answer."""
+    body = await ctx.generic_call(CHAT, handler, payload.model_dump_json().encode(), key=key)
+    return answer.model_validate_json(body)

@@ -14,14 +14,15 @@ from restate import ObjectContext, RunOptions, TerminalError
 from restate.server_context import DisconnectedException
 
 from chat_service.contracts import Message, Running
-from chat_service.conversation import context
+from chat_service.conversation import context, memory
 from chat_service.conversation.effective import Effective
 from chat_service.conversation.halts import Halt
 from chat_service.conversation.speech import Spoken, Stage, speak
-from chat_service.conversation.state import Answer, Conversation
+from chat_service.conversation.state import Answer, Conversation, Meta
 from chat_service.live import LiveEvent
 from chat_service.models.protocol import ChatModel, Prompt
 from chat_service.runtime import Runtime
+from chat_service.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -134,6 +135,16 @@ def _next_try(runtime: Runtime, plan: _Plan, retry_after: float | None) -> tuple
     return plan, pause_before(plan.tries, retry_after)
 
 
+def budget_of(settings: Settings, meta: Meta) -> context.Budget:
+    """How much fits into a prompt of this conversation, by what was learned of its model."""
+    tokens = _tokens(settings, meta)
+    return context.Budget.of(tokens, settings.model_max_output_tokens, meta.chars_per_token)
+
+
+def _tokens(settings: Settings, meta: Meta) -> int:
+    return min(meta.context_tokens or settings.model_context_tokens, settings.model_context_tokens)
+
+
 def _prompt(
     runtime: Runtime,
     conversation: Conversation,
@@ -143,14 +154,12 @@ def _prompt(
     plan: _Plan,
 ) -> Prompt:
     meta, settings = conversation.meta, runtime.settings
-    tokens = min(meta.context_tokens or settings.model_context_tokens, settings.model_context_tokens)
-    output = min(settings.model_max_output_tokens, tokens // 2)
-    budget = context.Budget.of(tokens, output, meta.chars_per_token)
-    prompt = context.assemble(effective.prompt, history, question, budget)
+    budget = budget_of(settings, meta)
+    prompt = context.assemble(memory.told(effective.prompt, meta.summary, budget), history, question, budget)
     return replace(
         prompt,
         temperature=effective.temperature,
-        max_output_tokens=output,
+        max_output_tokens=min(settings.model_max_output_tokens, _tokens(settings, meta) // 2),
         # A conversation's own model is a model of the first endpoint; the fallback answers with its own.
         model=None if plan.on_fallback else effective.model,
     )

@@ -30,7 +30,7 @@ from chat_service.contracts import (
     TurnRequest,
     WithdrawRequest,
 )
-from chat_service.conversation import directory, policy, titles, transcript, turns, views
+from chat_service.conversation import directory, policy, summaries, titles, transcript, turns, views
 from chat_service.conversation import inbox as inboxes
 from chat_service.conversation.addresses import send_to_chat
 from chat_service.conversation.answering import STOP_SIGNAL
@@ -169,7 +169,7 @@ async def stop(ctx: ObjectSharedContext, request: StopRequest | None) -> Stopped
 async def reset(ctx: ObjectContext) -> None:
     """Start afresh: the history stays readable, the model no longer sees it. Waits for a running turn."""
     conversation = await turns.load(ctx)
-    conversation.meta.context_from = conversation.meta.next_seq
+    conversation.start_afresh()
     await turns.changed(ctx, conversation)
 
 
@@ -266,6 +266,14 @@ async def apply_title(ctx: ObjectContext, written: titles.Written) -> None:
     meta.title = written.title
     await turns.changed(ctx, conversation)
     turns.list_in_directories(ctx, conversation, await now(ctx))
+
+
+@chat.handler(ingress_private=True)
+async def apply_summary(ctx: ObjectContext, summarised: summaries.Summarised) -> None:
+    """Take the summary, unless all was forgotten or reset meanwhile, or a longer one came first."""
+    conversation = await turns.load(ctx)
+    if summarised.epoch == conversation.meta.epoch and conversation.apply_summary(summarised.text, summarised.upto):
+        await turns.save(ctx, conversation)
 
 
 async def _halt(ctx: ObjectSharedContext, turn: int, invocation: str, mark: str | None) -> None:

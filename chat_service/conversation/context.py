@@ -68,16 +68,20 @@ def size(prompt: Prompt) -> int:
 
 
 def _turns(history: Sequence[Message]) -> tuple[list[list[PromptMessage]], Message | None]:
-    """The turns that count (questions with their standing answer, and notes), and the last message of them."""
-    ordered = sorted((m for m in history if not m.replaced), key=lambda m: (m.turn, m.seq))
+    """The turns that count, rendered, and the last message of them."""
     previous: Message | None = None
     turns: list[list[PromptMessage]] = []
-    for _, group in groupby(ordered, key=lambda m: m.turn):
-        messages = list(group)
-        if _counts(messages):
-            turns.append(_render_all(messages, previous))
-            previous = messages[-1]
+    for messages in standing_turns(history):
+        turns.append(_render_all(messages, previous))
+        previous = messages[-1]
     return turns, previous
+
+
+def standing_turns(history: Sequence[Message]) -> list[list[Message]]:
+    """The turns that count, oldest first: questions with their standing answer, and notes."""
+    ordered = sorted((m for m in history if not m.replaced), key=lambda m: (m.turn, m.seq))
+    turns = [list(group) for _, group in groupby(ordered, key=lambda m: m.turn)]
+    return [messages for messages in turns if _counts(messages)]
 
 
 def _counts(messages: list[Message]) -> bool:

@@ -26,11 +26,15 @@ from chat_service.contracts import (
 from chat_service.conversation.records import Stored
 
 WINDOW = 40
-"""Messages kept in `recent` at most, between turns."""
+"""Messages kept in `recent` between turns; `PAGE` more when the summary that covers them is late."""
 PAGE = 20
 """Messages that scroll out together, and the size of a Transcript page."""
 WINDOW_BYTES = 128 * 1024
 """Characters kept in `recent` at most; the last turn stays whatever its size (contracts bound a message)."""
+
+
+PEOPLE = 500
+"""Authors whose directories list a conversation; later ones find it in the channel's."""
 
 
 class Answer(Stored):
@@ -55,6 +59,8 @@ class Meta(Stored):
         horizon: the latest time of any message that scrolled out or was forgotten. A message that is newer cannot
             be a repeat of one of those, so only older ones are looked up in the Transcript.
         context_from: the model sees nothing before this sequence number (a reset).
+        summary: stands in the prompt for everything up to `summary_upto`; `summary_asked` is how far the last request
+            for one went.
         people: the ids of those who wrote here; their directories list the conversation.
         drain: the mark of a "stop all": whatever comes before its fence is withdrawn.
         passed: the mark of the last fence that was reached.
@@ -69,6 +75,9 @@ class Meta(Stored):
     running: Running | None = None
     horizon: Time | None = None
     context_from: int = 1
+    summary: str = ""
+    summary_upto: int = 0
+    summary_asked: int = 0
     drain: str | None = None
     passed: str | None = None
     title: str = ""
@@ -97,6 +106,27 @@ class Conversation:
     def __init__(self, meta: Meta, recent: Recent) -> None:
         self.meta = meta
         self.recent = recent
+
+    @property
+    def summarised(self) -> int:
+        """The sequence number up to which the model sees nothing word for word."""
+        return max(self.meta.summary_upto, self.meta.context_from - 1)
+
+    def visible(self) -> list[Message]:
+        """The recent messages that the model may see word for word."""
+        return [m for m in self.recent.messages if m.seq > self.summarised]
+
+    def start_afresh(self) -> None:
+        """From here on the model sees nothing of what was said before."""
+        self.meta.context_from = self.meta.next_seq
+        self.meta.summary, self.meta.summary_upto = "", 0
+
+    def apply_summary(self, text: str, upto: int) -> bool:
+        """Let a summary stand for everything up to `upto`; whether it was of use (it may come too late)."""
+        if upto <= self.summarised or upto >= self.meta.next_seq:
+            return False
+        self.meta.summary, self.meta.summary_upto = text, upto
+        return True
 
     # --- messages ------------------------------------------------------------------------------------------
     def find(self, message_id: str) -> Message | None:
@@ -127,6 +157,8 @@ class Conversation:
             status=status,
         )
         self.meta.next_seq += 1
+        if inbound.author and inbound.author.id and len(self.meta.people) < PEOPLE:
+            self.meta.people = sorted({*self.meta.people, inbound.author.id})
         return message
 
     def _new_turn(self) -> int:
@@ -213,7 +245,8 @@ class Conversation:
         """Take out what no longer fits: whole pages by count, single messages where they are large."""
         kept = self.recent.messages
         out: list[Message] = []
-        while len(kept) > WINDOW:
+        # A page that no summary covers yet stays in sight of the model a while longer, but not for ever.
+        while len(kept) > WINDOW + PAGE or (len(kept) > WINDOW and kept[PAGE - 1].seq <= self.summarised):
             out += kept[:PAGE]
             del kept[:PAGE]
         last_turn = kept[-1].turn if kept else 0

@@ -11,7 +11,8 @@ from chat_service import runtime
 from chat_service.contracts import Contract, Message
 from chat_service.conversation import context, policy
 from chat_service.conversation.addresses import send_to_chat
-from chat_service.models.protocol import ModelError, Prompt, PromptMessage, TextDelta
+from chat_service.models.asking import ask
+from chat_service.models.protocol import ModelError, Prompt, PromptMessage
 
 log = logging.getLogger(__name__)
 
@@ -51,18 +52,14 @@ class Written(Contract):
 async def write(ctx: Context, request: TitleRequest) -> None:
     """Ask the model for a title. A model that fails, or says nothing usable, costs nothing but the title."""
 
-    async def ask() -> str:
-        said = ""
+    async def write_title() -> str:
         try:
-            async for event in runtime.current().models.primary.stream(_prompt(request.messages)):
-                if isinstance(event, TextDelta):
-                    said += event.text
+            return await ask(runtime.current().models, _prompt(request.messages))
         except ModelError as error:
             log.info("no title for %s: %s", request.conversation, error.message)
             return ""
-        return said
 
-    title = tidied(await ctx.run_typed("title", ask, RunOptions(max_attempts=2)))
+    title = tidied(await ctx.run_typed("title", write_title, RunOptions(max_attempts=2)))
     if title:
         send_to_chat(ctx, request.conversation, "apply_title", Written(epoch=request.epoch, title=title))
 

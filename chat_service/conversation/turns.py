@@ -15,9 +15,9 @@ from restate import ObjectContext, ObjectSharedContext, TerminalError
 
 from chat_service import keys, runtime
 from chat_service.contracts import Entry, Inbound, Overrides, Reply, utc
-from chat_service.conversation import directory, titles, transcript
+from chat_service.conversation import directory, memory, summaries, titles, transcript
 from chat_service.conversation import inbox as inboxes
-from chat_service.conversation.answering import answer_guarded
+from chat_service.conversation.answering import answer_guarded, budget_of
 from chat_service.conversation.channel import get_settings
 from chat_service.conversation.effective import Effective, resolve
 from chat_service.conversation.records import put
@@ -110,16 +110,35 @@ async def run(ctx: ObjectContext, conversation: Conversation, settings: Effectiv
     put(ctx, "meta", conversation.meta)
     if conversation.meta.title == "" and keys.parse(ctx.key()):
         list_in_directories(ctx, conversation, running.started_at)  # so that a new conversation shows at once
-    seen = [m for m in conversation.recent.messages if m.seq >= conversation.meta.context_from]
     again = [m for m in conversation.recent.messages if m.turn == running.turn and m.role == "user"]
-    history = [m for m in seen if m.turn != running.turn]
+    history = [m for m in conversation.visible() if m.turn != running.turn]
     answer = await answer_guarded(ctx, runtime.current(), conversation, history, running.question or again, settings)
     reply = conversation.close_turn(answer)
+    summarise(ctx, conversation)
     await save(ctx, conversation)
     if keys.parse(ctx.key()):
         _entitle(ctx, conversation, reply.turn)
         list_in_directories(ctx, conversation, reply.at)
     return conversation.reply(reply)
+
+
+def summarise(ctx: ObjectContext, conversation: Conversation) -> None:
+    """Have a summary written, beside the conversation, when one is wanted. To be called before the state is saved."""
+    meta = conversation.meta
+    budget = budget_of(runtime.current().settings, meta)
+    upto = memory.wanted(conversation, budget)
+    if upto is None:
+        return
+    meta.summary_asked = upto
+    request = summaries.SummaryRequest(
+        conversation=ctx.key(),
+        epoch=meta.epoch,
+        after=conversation.summarised,
+        upto=upto,
+        summary=meta.summary,
+        characters=budget.characters,
+    )
+    ctx.service_send(summaries.write, request)
 
 
 async def save(ctx: ObjectContext, conversation: Conversation) -> None:
@@ -176,9 +195,6 @@ def list_in_directories(ctx: ObjectContext, conversation: Conversation, at: date
     if key is None:
         return
     meta = conversation.meta
-    if meta.running:
-        authors = (m.author.id for m in meta.running.question if m.author and m.author.id)
-        meta.people = sorted({*meta.people, *authors})
     asked = [*conversation.recent.messages, *(meta.running.question if meta.running else [])]
     first = next((m.text for m in asked if m.role == "user"), "")
     entry = Entry(conversation=ctx.key(), title=meta.title or _excerpt(first), at=at)

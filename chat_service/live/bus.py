@@ -7,12 +7,10 @@ everything works but previews, and a stop goes by its durable signal alone.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 
 from chat_service.contracts import Contract, Inbound, Message
-from chat_service.errors import UserError
-from chat_service.settings import Settings
 
 Kind = Literal["waiting", "started", "delta", "retry", "ended", "changed", "stop"]
 
@@ -68,24 +66,3 @@ class LiveBus(Protocol):
     async def so_far(self, conversation: str) -> Preview | None:
         """What a window that opens in mid-reply shows first."""
         ...
-
-
-@asynccontextmanager
-async def open_bus(settings: Settings) -> AsyncIterator[LiveBus]:
-    """The bus that `LIVE_BUS_URL` names: `memory` (one process) or `redis://…` (several).
-
-    Raises:
-        UserError: when the URL is of no known kind.
-    """
-    url = settings.live_bus_url
-    if url == "memory":
-        from chat_service.live.memory import MemoryBus
-
-        yield MemoryBus()
-    elif url.startswith(("redis://", "rediss://", "unix://")):
-        from chat_service.live.redis import RedisBus
-
-        async with RedisBus.connected(url) as bus:
-            yield bus
-    else:
-        raise UserError(f"LIVE_BUS_URL={url!r} is neither 'memory' nor a redis:// address")

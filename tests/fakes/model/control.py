@@ -26,16 +26,24 @@ class ModelControl:
         """The same for requests that want a title."""
         await self._post("titles", [one.model_dump() for one in behaviours])
 
+    async def script_summaries(self, *behaviours: Behaviour) -> None:
+        """The same for requests that want a summary."""
+        await self._post("summaries", [one.model_dump() for one in behaviours])
+
     async def clear(self) -> None:
         """Drop what is left of the script."""
         await self._post("clear", {})
 
     async def requests(self) -> list[Seen]:
-        """Everything it was asked but titles."""
-        return [one for one in await self._seen() if not one.title]
+        """Everything it was asked in turns: no titles, no summaries."""
+        return [one for one in await self._seen() if not (one.title or one.summary)]
+
+    async def everything(self) -> list[Seen]:
+        """Titles and summaries too."""
+        return await self._seen()
 
     async def count(self) -> int:
-        """How many requests there were, titles included: the number of the next one."""
+        """How many requests there were, of all kinds: the number of the next one."""
         return len(await self._seen())
 
     async def wait(self, number: int, state: str = "arrived", least: int = 1) -> Seen:
@@ -48,11 +56,11 @@ class ModelControl:
         return Seen.model_validate(body["seen"][number])
 
     async def wait_for_question(self, text: str, after: int = 0) -> Seen:
-        """Wait for a request whose last message contains `text`; titles do not count."""
+        """Wait for a request whose last message contains `text`; titles and summaries do not count."""
         number = after
         while True:
             seen = await self.wait(number)
-            if not seen.title and text in str(seen.body["messages"][-1]["content"]):
+            if not (seen.title or seen.summary) and text in str(seen.body["messages"][-1]["content"]):
                 return seen
             number += 1
 
@@ -60,6 +68,13 @@ class ModelControl:
         """Wait for a request that wants a title."""
         number = after
         while not (seen := await self.wait(number)).title:
+            number += 1
+        return seen
+
+    async def wait_for_summary(self, after: int = 0) -> Seen:
+        """Wait for a request that wants a summary."""
+        number = after
+        while not (seen := await self.wait(number)).summary:
             number += 1
         return seen
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 MODELS = ("scripted", "scripted-large")
 TITLE_PROMPT = "Write a title for this conversation"
+SUMMARY_PROMPT = "Summarise this conversation"
 
 
 class Refused(Exception):
@@ -47,6 +48,7 @@ class Seen(BaseModel):
     at: float
     body: dict[str, Any]
     title: bool = False
+    summary: bool = False
     refused: bool = False
     written: int = 0
     disconnected: bool = False
@@ -98,10 +100,16 @@ def answer(messages: list[dict[str, Any]]) -> str:
     if "what is my name" in asked.lower():
         for message in reversed(messages):
             told = re.search(r"my name is (\w+)", text_of(message), re.IGNORECASE)
-            if message["role"] == "user" and told:
+            if message["role"] != "assistant" and told:
                 return f"Your name is {told.group(1)}."
         return "I do not know your name."
     return f"echo: {asked}"
+
+
+def summarise(prompt: str) -> str:
+    """A summary as a scripted model writes it: the lines that tell a name, from the earlier one and from the talk."""
+    told = re.findall(r"^.*my name is \w+.*$", prompt, re.IGNORECASE | re.MULTILINE)
+    return "\n".join(dict.fromkeys(line for line in told if not line.startswith("Assistant"))) or "Nothing of note."
 
 
 def chunk(model: str, *, text: str | None = None, finish: str | None = None) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class FakeModel:
         self.sends_usage = sends_usage
         self.script: deque[Behaviour] = deque()
         self.titles: deque[Behaviour] = deque()
+        self.summaries: deque[Behaviour] = deque()
         self.seen: list[Seen] = []
         self._gates: dict[int, Gate] = {}
         self._changed = asyncio.Condition()
@@ -54,6 +55,7 @@ class FakeModel:
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/control/script", self._control_script)
         app.router.add_post("/control/titles", self._control_titles)
+        app.router.add_post("/control/summaries", self._control_summaries)
         app.router.add_post("/control/release", self._control_release)
         app.router.add_post("/control/clear", self._control_clear)
         app.router.add_get("/control/seen", self._control_seen)
@@ -86,9 +88,13 @@ class FakeModel:
         if self.instant:
             return await self._stream(request, body, Behaviour(text=INSTANT_TEXT, chunk=50), None)
         title = protocol.text_of(body["messages"][-1]).startswith(protocol.TITLE_PROMPT)
-        seen = Seen(number=len(self.seen), at=time.time(), body=body, title=title)
+        summary = protocol.text_of(body["messages"][-1]).startswith(protocol.SUMMARY_PROMPT)
+        seen = Seen(number=len(self.seen), at=time.time(), body=body, title=title, summary=summary)
         if title:
             behaviour = self.titles.popleft() if self.titles else Behaviour(text="A fine title")
+        elif summary:
+            text = protocol.summarise(protocol.text_of(body["messages"][-1]))
+            behaviour = self.summaries.popleft() if self.summaries else Behaviour(text=text)
         elif self.script:
             behaviour = self.script.popleft()
         else:
@@ -173,9 +179,14 @@ class FakeModel:
         self.titles.extend(Behaviour.model_validate(one) for one in await request.json())
         return web.json_response({})
 
+    async def _control_summaries(self, request: web.Request) -> web.Response:
+        self.summaries.extend(Behaviour.model_validate(one) for one in await request.json())
+        return web.json_response({})
+
     async def _control_clear(self, request: web.Request) -> web.Response:
         self.script.clear()
         self.titles.clear()
+        self.summaries.clear()
         return web.json_response({})
 
     async def _control_release(self, request: web.Request) -> web.Response:

@@ -1,0 +1,102 @@
+"""`Summaries`: writes a conversation's rolling summary, beside it and never in front of a waiting person.
+
+A summary that fails, or comes late, delays nobody and loses nothing: the next one starts from where the last
+summary that was applied ended, and reads what lies between from the history itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from restate import Context, RunOptions, Service
+
+from chat_service import runtime
+from chat_service.contracts import Contract, History, HistoryRequest, Message
+from chat_service.conversation import context, memory, policy
+from chat_service.conversation.addresses import ask_chat, send_to_chat
+from chat_service.models.asking import ask
+from chat_service.models.protocol import Failure, ModelError, Prompt
+
+log = logging.getLogger(__name__)
+
+PAGE = 100
+MOST = 800
+"""Messages that one summary reads at most; of a longer gap, the newest."""
+TRIES = 4
+
+service = Service(
+    "Summaries",
+    description="Writes the rolling summaries of conversations.",
+    ingress_private=True,
+    invocation_retry_policy=policy.PATIENT,
+    inactivity_timeout=timedelta(hours=1),
+    abort_timeout=timedelta(hours=1),
+    journal_retention=policy.BRIEF,
+)
+
+
+class SummaryRequest(Contract):
+    """Fold the messages after `after`, up to `upto`, into `summary`."""
+
+    conversation: str
+    epoch: int
+    after: int
+    upto: int
+    summary: str = ""
+    characters: int
+
+
+class Summarised(Contract):
+    """A summary of everything up to `upto`."""
+
+    epoch: int
+    upto: int
+    text: str
+
+
+@service.handler()
+async def write(ctx: Context, request: SummaryRequest) -> None:
+    """Read, fold, hand over. Every piece is a step of its own, so that a crash repeats one piece, not all."""
+    budget = context.Budget(request.characters)
+    messages = await _messages(ctx, request)
+    summary = request.summary
+    for lines in memory.chunks(messages, budget):
+        prompt = memory.prompt(summary, lines, budget)
+
+        async def fold(prompt: Prompt = prompt) -> str:
+            """Run twice, the model is asked twice. An empty text means that it has no summary to give."""
+            try:
+                return (await ask(runtime.current().models, prompt)).strip()
+            except ModelError as error:
+                if error.failure is Failure.RETRY:
+                    raise
+                log.warning("no summary for %s: %s", request.conversation, error.message)
+                return ""
+
+        options: RunOptions[str] = RunOptions(
+            max_attempts=TRIES,
+            initial_retry_interval=timedelta(seconds=1),
+            retry_interval_factor=4,
+            max_retry_interval=timedelta(seconds=30),
+        )
+        summary = memory.clipped(await ctx.run_typed("summary", fold, options), budget)
+        if not summary:
+            return  # the next request will cover this part too
+    send_to_chat(
+        ctx,
+        request.conversation,
+        "apply_summary",
+        Summarised(epoch=request.epoch, upto=request.upto, text=summary),
+    )
+
+
+async def _messages(ctx: Context, request: SummaryRequest) -> list[Message]:
+    found: list[Message] = []
+    before: int | None = request.upto + 1
+    while before is not None and before - 1 > request.after and len(found) < MOST:
+        asked = HistoryRequest(before=before, limit=min(PAGE, before - 1 - request.after))
+        page = await ask_chat(ctx, request.conversation, "get_history", asked, History)
+        found = page.messages + found
+        before = page.next_before
+    return [m for m in found if m.seq > request.after]

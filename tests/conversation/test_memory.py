@@ -1,0 +1,165 @@
+"""The rolling summary: made beside the conversation, delaying nobody, losing nothing."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_service.contracts import Author, Contract, Message
+from chat_service.conversation import context, memory
+from chat_service.conversation.state import WINDOW, Conversation, Meta, Recent
+from chat_service.ingress import IngressClient
+from tests.conversation.talk import say
+from tests.conversation.test_context import START
+from tests.fakes.model.protocol import Behaviour, Seen, text_of
+from tests.processes import Stack, eventually
+
+TURNS_TO_A_SUMMARY = memory.SUMMARISE_AT // 2 + 1
+
+
+async def talk(ingress: IngressClient, key: str, turns: int) -> None:
+    for number in range(turns):
+        assert (await say(ingress, key, f"line {number}")).status == "answered"
+
+
+async def last_prompt(stack: Stack, text: str, after: int) -> list[str]:
+    return [text_of(m) for m in (await stack.model.wait_for_question(text, after)).body["messages"]]
+
+
+async def summary_of(stack: Stack, key: str) -> dict[str, object]:
+    rows = await stack.admin(
+        f"SELECT value_utf8 FROM state WHERE service_name = 'Chat' AND service_key = '{key}' AND key = 'meta'"
+    )
+    meta = Meta.model_validate_json(rows[0]["value_utf8"])
+    return {"text": meta.summary, "upto": meta.summary_upto}
+
+
+async def test_a_fact_from_turn_3_is_answered_at_turn_300(ingress: IngressClient, key: str) -> None:
+    await talk(ingress, key, 2)
+    await say(ingress, key, "by the way, my name is Ada, and I like tea")
+    await talk(ingress, key, 296)
+    reply = await say(ingress, key, "what is my name?")
+    assert (reply.turn, reply.reply) == (300, "Your name is Ada.")
+
+
+async def test_the_summary_stands_for_what_it_covers_and_the_rest_stays_word_for_word(
+    ingress: IngressClient, stack: Stack, key: str
+) -> None:
+    await say(ingress, key, "my name is Ada", author=Author(id="1", name="A. L."))
+    await talk(ingress, key, TURNS_TO_A_SUMMARY - 1)
+    summary = await eventually(lambda: summary_of(stack, key), lambda seen: seen["upto"])
+    assert summary["text"] == "A. L.: my name is Ada"
+    number = await stack.model.count()
+    await say(ingress, key, "yes")
+    system, *rest = await last_prompt(stack, "yes", number)
+    assert f"{memory.HEADING}\nA. L.: my name is Ada" in system
+    upto = int(str(summary["upto"]))
+    assert rest[0] == f"line {upto // 2 - 1}", "what is in the summary is not sent twice, and nothing is left out"
+    assert rest[-1] == "yes" and len(rest) == 2 * (TURNS_TO_A_SUMMARY - upto // 2) + 1
+
+
+async def test_while_a_summary_is_being_made_messages_are_answered_as_ever(
+    ingress: IngressClient, stack: Stack, key: str
+) -> None:
+    number = await stack.model.count()
+    await stack.model.script_summaries(Behaviour(kind="gate"))
+    await talk(ingress, key, TURNS_TO_A_SUMMARY)
+    asked = (await stack.model.wait_for_summary(number)).number
+    await talk(ingress, key, 3)
+    await stack.model.release(asked, "They counted lines.")
+    await stack.model.finish(asked)
+    summary = await eventually(lambda: summary_of(stack, key), lambda seen: seen["upto"])
+    assert summary["text"] == "They counted lines."
+
+
+async def test_a_summary_that_fails_loses_nothing(ingress: IngressClient, stack: Stack, key: str) -> None:
+    """What scrolled out meanwhile is read from the history by the next one."""
+    refused = Behaviour(kind="fail", status=400, body={"error": {"message": "no"}})
+    await stack.model.script_summaries(*[refused] * 50)
+    await say(ingress, key, "my name is Ada")
+    await talk(ingress, key, WINDOW)  # twice as many messages
+    assert (await summary_of(stack, key))["upto"] == 0
+    await stack.model.clear()
+    await talk(ingress, key, memory.PATIENCE)
+    await eventually(lambda: summary_of(stack, key), lambda seen: seen["upto"])
+    assert (await say(ingress, key, "what is my name?")).reply == "Your name is Ada."
+
+
+async def test_a_reset_is_not_undone_by_a_summary_that_comes_late(
+    ingress: IngressClient, stack: Stack, key: str
+) -> None:
+    number = await stack.model.count()
+    await stack.model.script_summaries(Behaviour(kind="gate"))
+    await say(ingress, key, "my name is Ada")
+    await talk(ingress, key, TURNS_TO_A_SUMMARY)
+    asked = (await stack.model.wait_for_summary(number)).number
+    await ingress.call("Chat", key, "reset", None, Contract)
+    await stack.model.release(asked, "my name is Ada")
+    await stack.model.finish(asked)
+
+    async def unfinished() -> int:
+        rows = await stack.admin("SELECT count(1) AS n FROM sys_invocation WHERE status != 'completed'")
+        return int(rows[0]["n"])
+
+    await eventually(unfinished, lambda n: n == 0)
+    assert (await say(ingress, key, "what is my name?")).reply == "I do not know your name."
+
+
+async def test_the_prompt_is_append_only_between_two_summaries(ingress: IngressClient, stack: Stack, key: str) -> None:
+    first = await stack.model.count()
+    await talk(ingress, key, 60)
+    prompts = [s.body["messages"] for s in (await stack.model.requests()) if s.number >= first and _of(s, "line")]
+    kept = sum(later[: len(earlier)] == earlier for earlier, later in pairwise(prompts))
+    broken = len(prompts) - 1 - kept
+    summaries = await eventually(lambda: summaries_since(stack, first))
+    assert 0 < broken <= summaries
+
+
+async def summaries_since(stack: Stack, first: int) -> int:
+    return sum(one.summary for one in await stack.model.everything() if one.number >= first)
+
+
+def _of(seen: Seen, text: str) -> bool:
+    return text in text_of(seen.body["messages"][-1])
+
+
+# --- the pure part -----------------------------------------------------------------------------------------------
+
+
+def conversation(sizes: list[int]) -> Conversation:
+    messages = [
+        Message(seq=seq, turn=(seq + 1) // 2, role="user" if seq % 2 else "assistant", text="x" * size, at=START)
+        for seq, size in enumerate(sizes, 1)
+    ]
+    return Conversation(Meta(next_seq=len(sizes) + 1), Recent(messages=messages))
+
+
+@given(st.lists(st.integers(1, 4_000), max_size=2 * WINDOW), st.integers(500, 50_000))
+def test_what_is_summarised_ends_with_a_turn_and_leaves_the_newest(sizes: list[int], characters: int) -> None:
+    even = sizes[: len(sizes) // 2 * 2]
+    it = conversation(even)
+    upto = memory.wanted(it, context.Budget(characters))
+    if upto is not None:
+        assert upto % 2 == 0 and upto < len(even)
+        it.meta.summary_asked = upto
+        assert memory.wanted(it, context.Budget(characters)) is None, "not asked for twice"
+        assert it.apply_summary("s", upto) and not it.apply_summary("s", upto)
+        assert it.visible()[0].seq == upto + 1
+    elif len(even) > memory.SUMMARISE_AT:
+        pytest.fail("a long conversation wants a summary")
+
+
+@given(st.lists(st.integers(1, 9_000), max_size=60), st.integers(1_500, 50_000))
+def test_every_piece_fits_beside_the_summary(sizes: list[int], characters: int) -> None:
+    budget = context.Budget(characters)
+    for lines in memory.chunks(conversation(sizes).recent.messages, budget):
+        assert context.size(memory.prompt("s" * characters, lines, budget)) <= characters + 200
+
+
+def test_a_summary_is_clipped_to_its_share() -> None:
+    budget = context.Budget(5_000)
+    assert len(memory.told("system", "long\n" * 5_000, budget)) < 1_500
+    assert memory.told("system", "", budget) == "system"
