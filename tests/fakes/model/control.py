@@ -34,26 +34,23 @@ class ModelControl:
         """Drop what is left of the script."""
         await self._post("clear", {})
 
-    async def requests(self) -> list[Seen]:
-        """Everything it was asked in turns: no titles, no summaries."""
-        return [one for one in await self._seen() if not (one.title or one.summary)]
+    async def requests(self, after: int = 0) -> list[Seen]:
+        """What it was asked in turns, from request number `after` on: no titles, no summaries."""
+        return [one for one in await self.everything(after) if not (one.title or one.summary)]
 
-    async def everything(self) -> list[Seen]:
+    async def everything(self, after: int = 0) -> list[Seen]:
         """Titles and summaries too."""
-        return await self._seen()
+        return [Seen.model_validate(one) for one in (await self._get("seen", after=after))["seen"]]
 
     async def count(self) -> int:
         """How many requests there were, of all kinds: the number of the next one."""
-        return len(await self._seen())
+        return int((await self._get("seen"))["count"])
 
     async def wait(self, number: int, state: str = "arrived", least: int = 1) -> Seen:
         """Wait until request `number` is `arrived`, `finished` or `disconnected`, or has `least` pieces `written`."""
-        async with aiohttp.ClientSession() as session:
-            params = {"number": str(number), "state": state, "least": str(least), "timeout": str(PATIENCE)}
-            async with session.get(f"{self.url}/control/seen", params=params) as response:
-                body = await response.json()
-        assert body["holds"], f"request {number} was never {state}"
-        return Seen.model_validate(body["seen"][number])
+        found = await self._get("wait", number=number, state=state, least=least, timeout=PATIENCE)
+        assert found, f"request {number} was never {state}"
+        return Seen.model_validate(found)
 
     async def wait_for_question(self, text: str, after: int = 0) -> Seen:
         """Wait for a request whose last message contains `text`; titles and summaries do not count."""
@@ -86,9 +83,11 @@ class ModelControl:
         """Let a gated reply end."""
         await self._post("release", {"number": number, "text": None})
 
-    async def _seen(self) -> list[Seen]:
-        async with aiohttp.ClientSession() as session, session.get(f"{self.url}/control/seen") as response:
-            return [Seen.model_validate(one) for one in (await response.json())["seen"]]
+    async def _get(self, verb: str, **params: str | float) -> Any:
+        url = f"{self.url}/control/{verb}"
+        async with aiohttp.ClientSession() as session, session.get(url, params=params) as response:
+            response.raise_for_status()
+            return await response.json()
 
     async def _post(self, verb: str, body: Any) -> None:
         url = f"{self.url}/control/{verb}"

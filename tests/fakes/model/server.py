@@ -59,6 +59,7 @@ class FakeModel:
         app.router.add_post("/control/release", self._control_release)
         app.router.add_post("/control/clear", self._control_clear)
         app.router.add_get("/control/seen", self._control_seen)
+        app.router.add_get("/control/wait", self._control_wait)
         return app
 
     async def _models(self, request: web.Request) -> web.Response:
@@ -196,21 +197,24 @@ class FakeModel:
         return web.json_response({})
 
     async def _control_seen(self, request: web.Request) -> web.Response:
-        """All requests; with `?after=N`, waits until there is something new or `state` holds for request N."""
-        number, state = int(request.query.get("number", -1)), request.query.get("state", "arrived")
+        """How many requests there were, and those from number `after` on."""
+        seen = [one.model_dump() for one in self.seen[int(request.query.get("after", len(self.seen))) :]]
+        return web.json_response({"count": len(self.seen), "seen": seen})
+
+    async def _control_wait(self, request: web.Request) -> web.Response:
+        """Wait until `state` holds for request `number`; that request, or nothing when it never did."""
+        number, state = int(request.query["number"]), request.query["state"]
 
         def holds() -> bool:
-            if number < 0:
-                return True
             if number >= len(self.seen):
                 return False
             least = int(request.query.get("least", 1))
             return state == "arrived" or int(getattr(self.seen[number], state)) >= least
 
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(float(request.query.get("timeout", 0)) or 0.001), self._changed:
+            async with asyncio.timeout(float(request.query["timeout"])), self._changed:
                 await self._changed.wait_for(holds)
-        return web.json_response({"holds": holds(), "seen": [one.model_dump() for one in self.seen]})
+        return web.json_response(self.seen[number].model_dump() if holds() else None)
 
 
 async def _send(response: web.StreamResponse, event: dict[str, Any]) -> None:
