@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 from pydantic import BaseModel
 
+from bots.web.guards import PERSON
 from bots.web.hub import Hub
 from chat_service import keys
 from chat_service.contracts import (
@@ -72,7 +73,7 @@ class Api:
         demo = settings.embeds_model
         return web.json_response(
             {
-                "person": request["person"],
+                "person": request[PERSON],
                 "model": "Qwen2.5 0.5B" if demo else settings.openai_model or "",
                 "demo": demo,
                 "images": settings.model_images,
@@ -82,10 +83,10 @@ class Api:
 
     async def conversations(self, request: web.Request) -> web.Response:
         """A page of the person's conversations, newest first."""
-        owner = f"person:web:{request['person']}"
+        owner = f"person:web:{request[PERSON]}"
         asked = DirectoryRequest.model_validate(dict(request.query))
         page = await self._ingress.call("Directory", owner, "list", asked, DirectoryPage)
-        prefix = f"web:{request['person']}:"
+        prefix = f"web:{request[PERSON]}:"
         entries = [
             {**entry.model_dump(mode="json"), "conversation": entry.conversation.removeprefix(prefix)}
             for entry in page.entries
@@ -100,7 +101,7 @@ class Api:
         )
         shown: dict[str, Any] = page.model_dump(mode="json", exclude_none=True)
         if page.running:
-            feed = await self._hub.feed(request["person"])
+            feed = await self._hub.feed(request[PERSON])
             feed.watch(key, page.running.invocation)
             del shown["running"]["invocation"]
             said = await self._bus.so_far(key)
@@ -121,7 +122,7 @@ class Api:
         accepted = await self._ingress.call(
             "Inbox", key, "accept", inbound, Accepted, timeout=20, idempotency_key=f"{key}/{inbound.id}"
         )
-        feed = await self._hub.feed(request["person"])
+        feed = await self._hub.feed(request[PERSON])
         feed.watch(key, accepted.invocation)
         if not accepted.duplicate:
             self._bus.publish(LiveEvent(conversation=key, kind="waiting", message=inbound))
@@ -150,7 +151,7 @@ class Api:
         again = f"{key}/again/{asked.reply}" if asked.reply else None
         body = TurnRequest(turn=asked.turn, id=asked.id)
         sent = await self._ingress.send("Chat", key, "regenerate", body, idempotency_key=again)
-        (await self._hub.feed(request["person"])).watch(key, sent.invocationId)
+        (await self._hub.feed(request[PERSON])).watch(key, sent.invocationId)
         return web.json_response({}, status=202)
 
     async def rename(self, request: web.Request) -> web.Response:
@@ -187,7 +188,7 @@ class Api:
         conversation = request.match_info["conversation"]
         if not _CONVERSATION.fullmatch(conversation):
             raise web.HTTPNotFound(text="there is no such conversation")
-        return keys.web(request["person"], conversation)
+        return keys.web(request[PERSON], conversation)
 
 
 class _Again(TurnRequest):

@@ -16,6 +16,8 @@ from chat_service.settings import Settings
 log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+PERSON = web.RequestKey("person", str)
+"""The public id of whoever asks, on every request to the API but those in `OPEN`."""
 SAFE = ("GET", "HEAD")
 OPEN = ("/health", "/api/signin")
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
@@ -69,7 +71,7 @@ def middlewares(settings: Settings, gate: Gatekeeper) -> list[Callable[..., Awai
             person = gate.person(request)
             if person is None:
                 raise web.HTTPUnauthorized(text="open the page first: it gives this browser its identity")
-            request["person"] = person
+            request[PERSON] = person
         return await handler(request)
 
     return [told, guarded]

@@ -9,6 +9,7 @@ import re
 
 from aiohttp import web
 
+from bots.web.guards import PERSON
 from bots.web.hub import Event, Hub
 
 HEARTBEAT_SECONDS = 15.0
@@ -23,7 +24,7 @@ def events_route(hub: Hub) -> web.RouteDef:
     """`GET /api/events`, which goes on from `Last-Event-ID` (or `?last=`, where a script opens the stream itself)."""
 
     async def events(request: web.Request) -> web.StreamResponse:
-        feed = await hub.feed(request["person"])
+        feed = await hub.feed(request[PERSON])
         last = request.headers.get("Last-Event-ID") or request.query.get("last")
         if last and not _ID.fullmatch(last):
             last = None
@@ -38,7 +39,7 @@ def events_route(hub: Hub) -> web.RouteDef:
                     while (events := await _next(queue)) is not None:
                         await response.write(b"".join(_frame(*event) for event in events) or BEAT)
         finally:
-            hub.release(request["person"])
+            hub.release(request[PERSON])
         return response
 
     return web.get("/api/events", events)

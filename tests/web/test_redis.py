@@ -1,0 +1,102 @@
+"""The live bus over Redis: previews pass between a chat service and a page in processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from chat_service.children import child
+from chat_service.engine.process import free_port
+from tests.fakes.model import ModelControl
+from tests.fakes.model.protocol import Behaviour
+from tests.processes import Stack, eventually, running_stack
+from tests.web.site import Visitor, running_site, visiting
+
+
+@asynccontextmanager
+async def running_redis(port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A Redis server on loopback that keeps nothing on disk."""
+    binary = shutil.which("redis-server")
+    if binary is None:
+        pytest.skip("no redis-server on this machine: install Debian's redis-server")
+    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    async with child(command, stdout=asyncio.subprocess.DEVNULL) as process:
+        client = Redis.from_url(f"redis://127.0.0.1:{port}")
+
+        async def answers() -> bool:
+            try:
+                return bool(await client.ping())
+            except (OSError, RedisError):
+                return False
+
+        await eventually(answers)
+        await client.aclose()
+        yield process
+
+
+@pytest.fixture
+async def redis_port() -> AsyncIterator[int]:
+    """A Redis of the test's own."""
+    port = free_port()
+    async with running_redis(port):
+        yield port
+
+
+@pytest.fixture
+async def apart(
+    redis_port: int, engine_binary: Path, model: ModelControl, tmp_path: Path
+) -> AsyncIterator[tuple[Stack, Visitor]]:
+    """Chat service and page in two processes, with Redis between them."""
+    await model.clear()
+    url = f"redis://127.0.0.1:{redis_port}/0"
+    async with (
+        running_stack(engine_binary, tmp_path, model, live_bus_url=url) as stack,
+        running_site(stack, LIVE_BUS_URL=url) as site,
+        visiting(site.url) as one,
+    ):
+        yield stack, one
+
+
+async def test_previews_pass_between_processes(apart: tuple[Stack, Visitor], conversation: str) -> None:
+    stack, one = apart
+    await stack.model.script(Behaviour(kind="gate"))
+    number = await stack.model.count()
+    async with one.events() as events:
+        await events.until("resync")
+        await one.send(conversation, "tell me")
+        asked = await stack.model.wait_for_question("tell me", number)
+        await stack.model.release(asked.number, "Once upon")
+        await events.until("delta", text="Once upon")
+        page = await one.history(conversation)
+        assert page["running"]["text"] == "Once upon", "a window that opens now is told what was said so far"
+        await stack.model.release(asked.number, " a time")
+        await events.until("delta", text=" a time")
+        stopped = await one.ask("POST", f"/api/conversations/{conversation}/stop", {"turn": 1})
+        assert stopped.body["stopped"] is True
+        assert (await events.until("done", conversation=conversation))[-1]["status"] == "stopped"
+    page = await one.history(conversation)
+    assert page["messages"][1]["text"] == "Once upon a time"
+
+
+async def test_without_redis_only_previews_are_missing(
+    engine_binary: Path, model: ModelControl, tmp_path: Path, conversation: str
+) -> None:
+    await model.clear()
+    url = f"redis://127.0.0.1:{free_port()}/0"  # nobody listens there
+    async with (
+        running_stack(engine_binary, tmp_path, model, live_bus_url=url) as stack,
+        running_site(stack, LIVE_BUS_URL=url) as site,
+        visiting(site.url) as one,
+        one.events() as events,
+    ):
+        await events.until("resync")
+        await one.send(conversation, "hello")
+        await events.until("done", conversation=conversation)
+        assert (await one.history(conversation))["messages"][1]["text"] == "echo: hello"
