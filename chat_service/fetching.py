@@ -137,13 +137,13 @@ def _bytes_in(folder: Path) -> int:
     return total
 
 
-def need_space(folder: Path, megabytes: int, what: str) -> None:
-    """Raises a UserError when there is less room than a download needs."""
+def need_space(folder: Path, megabytes: int, what: str, setting: str = "THREADWELL_CACHE_DIR") -> None:
+    """Raises a UserError when there is less room than is needed; `setting` moves it elsewhere."""
     free = shutil.disk_usage(folder).free // MEGABYTE
     if free < megabytes:
         raise UserError(
             f"the disk is full: {what} needs {megabytes} MB in {folder}, {free} MB are free; "
-            "free some space or set THREADWELL_CACHE_DIR"
+            f"free some space or set {setting}"
         )
 
 

@@ -22,7 +22,7 @@ from bots.cli import tokens
 from bots.cli.bots import check_exists
 from bots.cli.ports import check_ports, settled
 from chat_service.engine.binary import find_engine
-from chat_service.engine.process import Engine, EnginePorts, running_engine
+from chat_service.engine.process import Engine, EnginePorts, cause_of_death, running_engine
 from chat_service.engine.registration import register
 from chat_service.errors import UserError
 from chat_service.live import open_bus
@@ -88,7 +88,9 @@ async def _work(settings: Settings, stopping: asyncio.Event, is_up: asyncio.Even
         rows |= {
             "playground": f"{settings.admin_url}/ui",
             "ingress": f"{settings.ingress_url}/Chat/session123/message",
-            "model": f"{NAME}, a small demo model" if model else settings.openai_model or settings.model_backend,
+            "model": f"{NAME}, a small demo model"
+            if model
+            else settings.openai_model or "whatever the endpoint takes by default",
             "data": str(settings.restate_data_dir.resolve()) if engine else settings.ingress_url,
         }
         table = Table.grid(padding=(0, 2))
@@ -125,17 +127,18 @@ async def _children(
 
 async def _until_stopped(stopping: asyncio.Event, engine: Engine | None, model: LocalModel | None) -> None:
     """Wait for the end; a child that goes away by itself is one, and told."""
-    children = {asyncio.create_task(one.process.wait()): one for one in (engine, model) if one}
     waiting = asyncio.create_task(stopping.wait())
-    done, left = await asyncio.wait({waiting, *children}, return_when=asyncio.FIRST_COMPLETED)
+    engine_gone = engine and asyncio.create_task(engine.process.wait())
+    model_gone = model and asyncio.create_task(model.process.wait())
+    tasks = {task for task in (waiting, engine_gone, model_gone) if task}
+    done, left = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in left:
         task.cancel()
-    for task in done & children.keys():
-        one = children[task]
-        what = "Restate" if one is engine else "the embedded model"
-        raise UserError(
-            f"{what} stopped by itself (status {task.result()}): see {one.log}; start again, nothing is lost"
-        )
+    if engine and engine_gone in done:
+        raise UserError(f"{cause_of_death(engine)}; start again, nothing is lost")
+    if model and model_gone in done:
+        status = model.process.returncode
+        raise UserError(f"the embedded model stopped by itself (status {status}): see {model.log}; start again")
 
 
 async def _stop_without_parent(stopping: asyncio.Event) -> None:

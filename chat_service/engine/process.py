@@ -14,10 +14,13 @@ import aiohttp
 
 from chat_service.children import child
 from chat_service.errors import UserError
+from chat_service.fetching import need_space
 
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.05
 LOG_LINES = 15
+DATA_MB = 64
+"""With less room than this Restate still starts, and fails at somebody's message."""
 LOG_BYTES = 10_000_000
 """A longer log is put aside at a start, and takes the place of the one put aside before."""
 
@@ -44,6 +47,7 @@ class Engine:
     ports: EnginePorts
     process: asyncio.subprocess.Process
     log: Path
+    log_begins: int
 
     @property
     def pid(self) -> int:
@@ -69,6 +73,7 @@ async def running_engine(
     """
     ports = ports.settled()
     data_dir.mkdir(parents=True, exist_ok=True)
+    need_space(data_dir, DATA_MB, "Restate", "RESTATE_DATA_DIR")
     log = data_dir.parent / f"{data_dir.name}.log"
     env = {
         **os.environ,
@@ -97,19 +102,20 @@ async def running_engine(
                 process = await stack.enter_async_context(child([binary], env=env, stdout=sink, stderr=sink))
             except OSError as error:
                 raise UserError(f"the Restate server {binary} cannot be run here ({error.strerror})") from error
-            engine = Engine(f"http://127.0.0.1:{ports.ingress}", f"http://127.0.0.1:{ports.admin}", ports, process, log)
-            await _ready(engine, begins)
+            base = "http://127.0.0.1:"
+            engine = Engine(f"{base}{ports.ingress}", f"{base}{ports.admin}", ports, process, log, begins)
+            await _ready(engine)
             yield engine
 
 
-async def _ready(engine: Engine, log_begins: int) -> None:
+async def _ready(engine: Engine) -> None:
     urls = [f"{engine.admin_url}/health", f"{engine.ingress_url}/restate/health"]
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
         try:
             async with asyncio.timeout(READY_SECONDS):
                 while not await _healthy(session, urls):
                     if engine.process.returncode is not None:
-                        raise UserError(_death(engine, log_begins))
+                        raise UserError(cause_of_death(engine))
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError as error:
             raise UserError(f"Restate was not ready after {READY_SECONDS:g} s: see {engine.log}") from error
@@ -126,9 +132,9 @@ async def _healthy(session: aiohttp.ClientSession, urls: list[str]) -> bool:
     return True
 
 
-def _death(engine: Engine, log_begins: int) -> str:
-    """Why the server went away, in one line; its log also holds earlier runs, which are not asked."""
-    tail = engine.log.read_bytes()[log_begins:].decode(errors="replace").splitlines()[-LOG_LINES:]
+def cause_of_death(engine: Engine) -> str:
+    """Why a server went away by itself, in one line; its log also holds earlier runs, which are not asked."""
+    tail = engine.log.read_bytes()[engine.log_begins :].decode(errors="replace").splitlines()[-LOG_LINES:]
     said = " ".join(tail).lower()
     if "no space left" in said:
         return f"the disk is full: Restate cannot write to {engine.log.parent}; free some space and start again"
@@ -136,4 +142,4 @@ def _death(engine: Engine, log_begins: int) -> str:
         return "one of Restate's ports is taken: see RESTATE_INGRESS_PORT, RESTATE_ADMIN_PORT, RESTATE_NODE_PORT"
     if "lock" in said and "rocksdb" in said:
         return f"another Restate server uses {engine.log.parent}: stop it, or set RESTATE_DATA_DIR"
-    return f"Restate stopped at once (status {engine.process.returncode}): see {engine.log}"
+    return f"Restate stopped by itself (status {engine.process.returncode}): see {engine.log}"
