@@ -73,7 +73,10 @@ async def _work(settings: Settings, stopping: asyncio.Event, is_up: asyncio.Even
     async with AsyncExitStack() as stack:
         engine, model = await _children(stack, settings, binary, weights)
         bus = await stack.enter_async_context(open_bus(settings))
-        from chat_service.serve import serving  # here, since it takes half a second that a busy port need not
+        from chat_service.serve import (
+            GRACE_SECONDS,
+            serving,
+        )  # here, since it takes half a second that a busy port need not
 
         endpoint = model.endpoint if model else None
         url = await stack.enter_async_context(serving(settings, model=endpoint, bus=bus))
@@ -100,7 +103,7 @@ async def _work(settings: Settings, stopping: asyncio.Event, is_up: asyncio.Even
         console.print(f"ready in {time.monotonic() - started:.1f} s; Ctrl-C stops it, and nothing is lost")
         is_up.set()
         await _until_stopped(stopping, engine, model)
-        console.print("stopping …")
+        console.print(f"stopping … (replies under way get {GRACE_SECONDS:g} s; Ctrl-C again ends it at once)")
 
 
 async def _children(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -122,8 +123,6 @@ async def test_without_a_network_a_start_says_so_and_what_to_do(tmp_path: Path, 
 
 
 def _without_restate() -> str:
-    import os
-
     folders = os.environ["PATH"].split(os.pathsep)
     return os.pathsep.join(folder for folder in folders if not (Path(folder) / "restate-server").exists())
 
@@ -194,14 +193,14 @@ async def test_leftovers_of_a_killed_download_go_at_the_next_start(tmp_path: Pat
         assert not box.exists()
 
 
-def _children(parent: psutil.Process):  # type: ignore[no-untyped-def]
+def _children(parent: psutil.Process) -> Callable[[], Awaitable[list[psutil.Process]]]:
     async def look() -> list[psutil.Process]:
         return parent.children(recursive=True)
 
     return look
 
 
-def _none_of(up: Up):  # type: ignore[no-untyped-def]
+def _none_of(up: Up) -> Callable[[], Awaitable[bool]]:
     async def look() -> bool:
         return not up.survivors()
 
@@ -209,8 +208,6 @@ def _none_of(up: Up):  # type: ignore[no-untyped-def]
 
 
 def _without_node() -> str:
-    import os
-
     return os.pathsep.join(f for f in _without_restate().split(os.pathsep) if not (Path(f) / "npm").exists())
 
 
