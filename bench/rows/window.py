@@ -40,7 +40,7 @@ _STAMP = re.compile(r"(\d{6,}) ")
 
 async def measure(world: World, sizes: Sizes, findings: Findings) -> None:
     """Both ways to run; one reply at a time, then several side by side."""
-    for row, opened in (("in one process (up)", _together), ("apart, over Redis", _apart)):
+    for row, opened in (("in one process (up)", running_up), ("apart, over Redis", _apart)):
         world.say(f"{NAME}: {row}")
         name = f"threadwell {row}"
         try:
@@ -59,7 +59,7 @@ async def measure(world: World, sizes: Sizes, findings: Findings) -> None:
 
 
 @asynccontextmanager
-async def _together(world: World, findings: Findings) -> AsyncIterator[str]:
+async def running_up(world: World, findings: Findings) -> AsyncIterator[str]:
     """`threadwell up` on free ports."""
     port = free_port()
     data = world.new_folder("up") / "restate"
