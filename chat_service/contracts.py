@@ -152,6 +152,33 @@ class History(Contract):
     """Grows with every change; equal versions mean nothing happened."""
 
 
+class SearchRequest(Contract):
+    """Looks for a text, in any case, from `before` back (the newest message, if left out)."""
+
+    text: str = Field(min_length=1, max_length=200)
+    before: int | None = Field(default=None, ge=1)
+    limit: int = Field(default=20, ge=1, le=100)
+
+
+class Found(Contract):
+    """Messages that contain the text, newest first; `next_before` goes on looking, None when all was looked at."""
+
+    messages: list[Message] = Field(default_factory=list)
+    next_before: int | None = None
+
+
+class ExportRequest(Contract):
+    """As what a conversation is wanted."""
+
+    format: Literal["markdown", "json"] = "markdown"
+
+
+class Export(Contract):
+    """A whole conversation as a document."""
+
+    text: str
+
+
 class TurnRequest(Contract):
     """Names a turn, by its number or by the id of a message in it."""
 

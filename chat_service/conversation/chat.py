@@ -18,12 +18,16 @@ from chat_service import keys, runtime
 from chat_service.contracts import (
     ConfigureRequest,
     Contract,
+    Export,
+    ExportRequest,
+    Found,
     History,
     HistoryRequest,
     Inbound,
     Recover,
     RenameRequest,
     Reply,
+    SearchRequest,
     SettingsView,
     Stopped,
     StopRequest,
@@ -134,6 +138,18 @@ async def get_turn(ctx: ObjectSharedContext, request: TurnRequest) -> Reply:
         TerminalError: 404 when there is no such turn.
     """
     return await views.turn(ctx, request)
+
+
+@chat.handler(kind="shared", idempotency_retention=policy.BRIEF, journal_retention=policy.BRIEF)
+async def search(ctx: ObjectSharedContext, request: SearchRequest) -> Found:
+    """Messages of this conversation that contain a text, newest first. Never waits for a turn."""
+    return await views.search(ctx, request)
+
+
+@chat.handler(kind="shared", idempotency_retention=policy.BRIEF, journal_retention=policy.BRIEF)
+async def export(ctx: ObjectSharedContext, request: ExportRequest | None) -> Export:
+    """The whole conversation as Markdown or JSON. Never waits for a turn."""
+    return await views.export(ctx, request or ExportRequest())
 
 
 @chat.handler(kind="shared", state_preload=False, idempotency_retention=policy.BRIEF, journal_retention=policy.BRIEF)

@@ -11,12 +11,14 @@ from itertools import groupby
 
 from restate import ObjectContext, ObjectSharedContext, VirtualObject
 
-from chat_service.contracts import Contract, HistoryRequest, Message
+from chat_service.contracts import Contract, Found, HistoryRequest, Message, SearchRequest
 from chat_service.conversation import policy
 from chat_service.conversation.addresses import send_to_chat
 from chat_service.conversation.records import Stored, put
 from chat_service.conversation.state import PAGE
 
+SEARCH_PAGES = 200
+"""Pages that one search looks through: 4,000 messages."""
 READ_CHARACTERS = 2 * 1024 * 1024
 """A read stops early when it holds this much; the reader goes on from there."""
 
@@ -138,6 +140,30 @@ async def mark(ctx: ObjectContext, marks: Marks) -> None:
     """Remember ids without texts."""
     for message_id in marks.ids:
         ctx.set(_mark(message_id), 0)
+
+
+@transcript.handler(kind="shared")
+async def search(ctx: ObjectSharedContext, request: SearchRequest) -> Found:
+    """Messages that contain a text, newest first. Looks at `SEARCH_PAGES` pages at most; the reader goes on."""
+    head = await ctx.get("head", type_hint=Head) or Head()
+    before = min(request.before or head.last_seq + 1, head.last_seq + 1)
+    found: list[Message] = []
+    first = (before - 1) // PAGE
+    for number in range(first, max(first - SEARCH_PAGES, -1), -1):
+        page = await ctx.get(_page(number), type_hint=Page)
+        if page is None:
+            return Found(messages=found)
+        found += [m for m in reversed(page.messages) if m.seq < before and contains(m, request.text)]
+        if len(found) >= request.limit:
+            found = found[: request.limit]
+            return Found(messages=found, next_before=found[-1].seq)
+    more = first - SEARCH_PAGES >= 0
+    return Found(messages=found, next_before=(first - SEARCH_PAGES + 1) * PAGE if more else None)
+
+
+def contains(message: Message, text: str) -> bool:
+    """Whether a message that stands contains a text, in any case."""
+    return not message.replaced and text.casefold() in message.text.casefold()
 
 
 @transcript.handler(kind="shared")

@@ -6,10 +6,25 @@ from __future__ import annotations
 from restate import ObjectSharedContext, TerminalError
 
 from chat_service import keys
-from chat_service.contracts import History, HistoryRequest, Inbound, Message, Reply, TurnRequest
+from chat_service.contracts import (
+    Export,
+    ExportRequest,
+    Found,
+    History,
+    HistoryRequest,
+    Inbound,
+    Message,
+    Reply,
+    SearchRequest,
+    TurnRequest,
+)
 from chat_service.conversation import inbox as inboxes
 from chat_service.conversation import transcript
+from chat_service.conversation.export import as_json, as_markdown
 from chat_service.conversation.state import Conversation, Meta, Outbox, Recent
+
+EXPORT_CHARACTERS = 8 * 1024 * 1024
+"""Of a document: well below the engine's 32 MiB for one answer, also in JSON."""
 
 
 async def history(ctx: ObjectSharedContext, request: HistoryRequest) -> History:
@@ -72,6 +87,41 @@ async def turn(ctx: ObjectSharedContext, request: TurnRequest) -> Reply:
                 return Reply(reply="", status="waiting")
         return await _old_turn(ctx, conversation, request.id)
     raise TerminalError("there is no such turn", status_code=404)
+
+
+async def search(ctx: ObjectSharedContext, request: SearchRequest) -> Found:
+    """Messages that contain a text, newest first: what is near, then the Transcript."""
+    near = await _near(ctx)
+    before = request.before or (near[-1].seq + 1 if near else 1)
+    hits = [m for m in reversed(near) if m.seq < before and transcript.contains(m, request.text)][: request.limit]
+    if len(hits) == request.limit:
+        return Found(messages=hits, next_before=hits[-1].seq)
+    rest = SearchRequest(
+        text=request.text,
+        before=max(min(before, near[0].seq if near else before), 1),
+        limit=request.limit - len(hits),
+    )
+    older = await ctx.object_call(transcript.search, ctx.key(), rest)
+    return Found(messages=hits + older.messages, next_before=older.next_before)
+
+
+async def export(ctx: ObjectSharedContext, request: ExportRequest) -> Export:
+    """The whole conversation as a document.
+
+    Raises:
+        TerminalError: 413 when it is larger than one answer may be; `threadwell history` prints it all the same.
+    """
+    page = await history(ctx, HistoryRequest(limit=200))
+    messages, title, before = page.messages, page.title, page.next_before
+    size = sum(len(m.text) for m in messages)
+    while before is not None:
+        page = await history(ctx, HistoryRequest(limit=200, before=before))
+        messages, before = page.messages + messages, page.next_before
+        size += sum(len(m.text) for m in page.messages)
+        if size > EXPORT_CHARACTERS:
+            raise TerminalError("this conversation is too long for one document", status_code=413)
+    write = as_markdown if request.format == "markdown" else as_json
+    return Export(text=write(ctx.key(), title, messages))
 
 
 async def _old_turn(ctx: ObjectSharedContext, conversation: Conversation, message_id: str) -> Reply:

@@ -1,0 +1,61 @@
+"""Finding things again: search in history of any length, and a conversation as a document."""
+
+from __future__ import annotations
+
+import json
+
+from chat_service.contracts import Attachment, Author, Export, ExportRequest, Found, SearchRequest
+from chat_service.ingress import IngressClient
+from tests.conversation.talk import say
+
+
+async def found(ingress: IngressClient, key: str, text: str, **more: int) -> Found:
+    return await ingress.call("Chat", key, "search", SearchRequest(text=text, **more), Found)
+
+
+async def export(ingress: IngressClient, key: str, wanted: str) -> str:
+    request = ExportRequest.model_validate({"format": wanted})
+    return (await ingress.call("Chat", key, "export", request, Export)).text
+
+
+async def test_search_finds_texts_wherever_they_lie(ingress: IngressClient, key: str) -> None:
+    """Long enough that the first has scrolled out of Chat."""
+    for number in range(48):
+        word = "Wombat" if number in (0, 24, 47) else "something"
+        await say(ingress, key, f"{word} {number}")
+    hits = await found(ingress, key, "wombat")
+    said = [text for number in (47, 24, 0) for text in (f"echo: Wombat {number}", f"Wombat {number}")]
+    assert [m.text for m in hits.messages] == said and hits.next_before is None
+    paged: list[str] = []
+    page = await found(ingress, key, "wombat", limit=1)
+    while page.messages:
+        paged += [m.text for m in page.messages]
+        if page.next_before is None:
+            break
+        page = await found(ingress, key, "wombat", limit=1, before=page.next_before)
+    assert paged == said
+    assert (await found(ingress, key, "kangaroo")).messages == []
+
+
+async def test_search_in_a_conversation_that_never_was(ingress: IngressClient, key: str) -> None:
+    assert await found(ingress, key, "x") == Found()
+
+
+async def test_a_conversation_as_a_document(ingress: IngressClient, key: str) -> None:
+    notes = Attachment(name="notes.txt", text="buy milk")
+    await say(ingress, key, "hello\n\n```py\n1\n```", author=Author(id="1", name="Ada\n# Eve"), attachments=[notes])
+    for number in range(110):
+        await say(ingress, key, f"line {number}")
+    text = await export(ingress, key, "markdown")
+    assert text.startswith(f"# {key}\n\n### Ada # Eve · ")
+    assert "\n\nhello\n\n```py\n1\n```\n\n*Attached: notes.txt*\n\n### Assistant · " in text
+    lines = [line for line in text.splitlines() if line.startswith("line ")]
+    assert lines == [f"line {number}" for number in range(110)], "all of it, in order"
+    kept = json.loads(await export(ingress, key, "json"))["messages"]
+    assert [m["seq"] for m in kept] == list(range(1, 223))
+    assert kept[0]["attachments"] == [{"name": "notes.txt", "text": "buy milk"}]
+
+
+async def test_an_empty_conversation_is_an_empty_document(ingress: IngressClient, key: str) -> None:
+    assert await export(ingress, key, "markdown") == f"# {key}\n"
+    assert json.loads(await export(ingress, key, "json")) == {"messages": []}
