@@ -250,9 +250,10 @@ class Accepted(Contract):
 
 
 class WithdrawRequest(Contract):
-    """Take back a waiting message, or `all` of them."""
+    """Take back a waiting message, all of one `author` (by id), or `all` of them."""
 
     id: str | None = None
+    author: str | None = None
     all: bool = False
 
 

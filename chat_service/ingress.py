@@ -73,7 +73,7 @@ class IngressClient:
     async def call(
         self,
         service: str,
-        key: str,
+        key: str | None,
         handler: str,
         payload: BaseModel | None,
         reply: type[M],
@@ -81,19 +81,19 @@ class IngressClient:
         timeout: float = 60,
         idempotency_key: str | None = None,
     ) -> M:
-        """Call a handler and wait for its answer, `timeout` seconds at most.
+        """Call a handler and wait for its answer, `timeout` seconds at most. A service without keys has none (None).
 
         Raises:
             IngressError: the handler's error, or the engine's absence.
         """
-        path = f"/restate/call/{service}/{keys.quote(key)}/{handler}"
+        path = f"/restate/call/{_target(service, key)}/{handler}"
         body = await self._request("POST", path, payload, timeout, idempotency_key)
         return reply.model_validate_json(body or b"{}")
 
     async def send(
         self,
         service: str,
-        key: str,
+        key: str | None,
         handler: str,
         payload: BaseModel | None,
         *,
@@ -105,7 +105,7 @@ class IngressClient:
         Raises:
             IngressError: when the engine did not take it.
         """
-        path = f"/restate/send/{service}/{keys.quote(key)}/{handler}"
+        path = f"/restate/send/{_target(service, key)}/{handler}"
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(lambda e: isinstance(e, IngressError) and e.may_retry),
             wait=wait_exponential_jitter(multiplier=0.1, max=2),
@@ -129,7 +129,7 @@ class IngressClient:
     async def soon(
         self,
         service: str,
-        key: str,
+        key: str | None,
         handler: str,
         payload: BaseModel | None,
         reply: type[M],
@@ -167,6 +167,10 @@ class IngressClient:
         if response.status < 400:
             return body
         raise _error(response.status, body)
+
+
+def _target(service: str, key: str | None) -> str:
+    return service if key is None else f"{service}/{keys.quote(key)}"
 
 
 class _Refusal(Contract):

@@ -9,6 +9,7 @@ a URL; `quote` covers the sessions that people name themselves.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote as _quote
@@ -50,11 +51,13 @@ class ConversationKey:
         if self.platform == "web":
             return (f"person:web:{self.channel}",)
         place = f"{self.platform}:{self.space}"
-        return (
-            f"workspace:{place}",
-            f"channel:{place}:{self.channel}",
-            *(f"person:{place}:{person}" for person in people),
-        )
+        return (f"workspace:{place}", f"channel:{place}:{self.channel}", *self.people_directories(people))
+
+    def people_directories(self, people: Iterable[str]) -> tuple[str, ...]:
+        """The keys of the directories of these people; on the web there is one person, who has it anyway."""
+        if self.platform == "web":
+            return ()
+        return tuple(f"person:{self.platform}:{self.space}:{person}" for person in people)
 
 
 def parse(key: str) -> ConversationKey | None:

@@ -20,6 +20,7 @@ from chat_service.conversation.channel import channel
 from chat_service.conversation.chat import chat
 from chat_service.conversation.directory import directory
 from chat_service.conversation.effective import read_personas
+from chat_service.conversation.housekeeping import service as housekeeping
 from chat_service.conversation.inbox import inbox
 from chat_service.conversation.summaries import service as summaries
 from chat_service.conversation.titles import service as titles
@@ -35,7 +36,7 @@ from chat_service.version import code_version
 UNLIMITED = 2**31 - 1
 GRACE_SECONDS = 10.0
 """How long turns in flight get to finish at a SIGTERM; what does not is taken up again by the next process."""
-SERVICES = (chat, inbox, transcript, directory, channel, titles, summaries)
+SERVICES = (chat, inbox, transcript, directory, channel, titles, summaries, housekeeping)
 
 
 def hypercorn_config(host: str, port: int) -> Config:

@@ -15,7 +15,7 @@ channel = VirtualObject(
     "Channel",
     description="Settings of a workspace, a channel or a person.",
     invocation_retry_policy=policy.PATIENT,
-    journal_retention=policy.BRIEF,
+    journal_retention=policy.NONE,
     idempotency_retention=policy.BRIEF,
 )
 
@@ -33,6 +33,12 @@ async def configure(ctx: ObjectContext, request: ConfigureRequest) -> Overrides:
     scope.overrides = changed(scope.overrides, request)
     put(ctx, "scope", scope)
     return scope.overrides
+
+
+@channel.handler(name="forget", ingress_private=True)
+async def channel_forget(ctx: ObjectContext) -> None:
+    """Forget what was set at this width."""
+    ctx.clear_all()
 
 
 @channel.handler(kind="shared")

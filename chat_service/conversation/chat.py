@@ -34,7 +34,7 @@ from chat_service.contracts import (
     TurnRequest,
     WithdrawRequest,
 )
-from chat_service.conversation import directory, policy, summaries, titles, transcript, turns, views
+from chat_service.conversation import directory, policy, retention, summaries, titles, transcript, turns, views
 from chat_service.conversation import inbox as inboxes
 from chat_service.conversation.addresses import send_to_chat
 from chat_service.conversation.answering import STOP_SIGNAL
@@ -42,6 +42,7 @@ from chat_service.conversation.channel import changed
 from chat_service.conversation.clock import now
 from chat_service.conversation.halts import stop_event
 from chat_service.conversation.records import put
+from chat_service.conversation.removal import Cut
 from chat_service.conversation.state import Meta, Outbox
 from chat_service.live import LiveEvent
 
@@ -83,7 +84,7 @@ async def message(ctx: ObjectContext, inbound: Inbound) -> Reply:
             ctx.object_send(inboxes.let_go, ctx.key(), arg=None)  # nothing of it will show, so it must not seem to wait
         return turns.standing_reply(conversation, inbound)
     at = fresh[-1].at or await now(ctx)
-    if conversation.meta.drain or not inbound.expects_reply:
+    if conversation.meta.drain or not fresh[-1].expects_reply:
         status: Literal["noted", "withdrawn"] = "withdrawn" if conversation.meta.drain else "noted"
         turn = conversation.note(fresh, at, status)
         await turns.save(ctx, conversation)
@@ -247,10 +248,25 @@ async def erase(ctx: ObjectContext) -> None:
     ctx.clear_all()
     put(ctx, "meta", conversation.meta)
     ctx.object_send(transcript.erase, ctx.key(), transcript.Erase(epoch=conversation.meta.epoch, ids=ids))
+    await turns.purge_journal(ctx, people)
     if (key := keys.parse(ctx.key())) is not None:
         for owner in key.directories(people):
             ctx.object_send(directory.remove, owner, directory.Removal(conversation=ctx.key()))
     await turns.announce(ctx, LiveEvent(conversation=ctx.key(), kind="changed"))
+
+
+@chat.handler(ingress_private=True)
+async def prune(ctx: ObjectContext, cut: Cut) -> None:
+    """Remove one person's messages, or what has reached an age. Waits for a running turn."""
+    conversation = await turns.load(ctx)
+    await retention.prune(ctx, conversation, cut)
+
+
+@chat.handler(ingress_private=True)
+async def expire(ctx: ObjectContext) -> None:
+    """The durable timer of `RETENTION_DAYS` has rung."""
+    conversation = await turns.load(ctx)
+    await retention.expire(ctx, conversation)
 
 
 @chat.handler(ingress_private=True)
@@ -288,7 +304,7 @@ async def apply_title(ctx: ObjectContext, written: titles.Written) -> None:
 async def apply_summary(ctx: ObjectContext, summarised: summaries.Summarised) -> None:
     """Take the summary, unless all was forgotten or reset meanwhile, or a longer one came first."""
     conversation = await turns.load(ctx)
-    if summarised.epoch == conversation.meta.epoch and conversation.apply_summary(summarised.text, summarised.upto):
+    if conversation.apply_summary(summarised.text, summarised.upto, summarised.epoch):
         await turns.save(ctx, conversation)
 
 

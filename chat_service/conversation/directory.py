@@ -21,7 +21,7 @@ directory = VirtualObject(
     description="The conversations of a person, a channel or a workspace, newest first.",
     state_preload=False,
     invocation_retry_policy=policy.PATIENT,
-    journal_retention=policy.BRIEF,
+    journal_retention=policy.NONE,
     idempotency_retention=policy.BRIEF,
 )
 
@@ -79,6 +79,12 @@ async def remove(ctx: ObjectContext, removal: Removal) -> None:
         return
     head.entries = kept
     put(ctx, "head", head)
+
+
+@directory.handler(ingress_private=True)
+async def erase(ctx: ObjectContext) -> None:
+    """Forget that there was anything."""
+    ctx.clear_all()
 
 
 @directory.handler(kind="shared", name="list")

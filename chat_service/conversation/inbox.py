@@ -34,11 +34,13 @@ class Line(Stored):
     """The ids of what waits, in order, and whether quick lines become one question (as Chat last said).
 
     `taken` was handed to Chat last. It lies here until the next is taken: between our answer and the moment when
-    Chat has written it down, it would be nowhere to be seen.
+    Chat has written it down, it would be nowhere to be seen. `swaps`: a ticket that overtook (quick lines are held
+    back a moment, what follows may not be) took the head of the line; the head's own ticket stands for it then.
     """
 
     ids: list[str] = []
     taken: list[str] = []
+    swaps: dict[str, str] = {}
     together: bool | None = None
 
 
@@ -49,7 +51,7 @@ class Waiting(Stored):
 
 
 class TakeRequest(Contract):
-    """The message whose turn it is, and whether what waits behind it comes along."""
+    """The ticket whose turn it is, and whether lines of the same question come along."""
 
     id: str
     together: bool
@@ -94,10 +96,14 @@ async def accept(ctx: ObjectContext, inbound: Inbound) -> Accepted:
 
 @inbox.handler(ingress_private=True)
 async def take(ctx: ObjectContext, request: TakeRequest) -> Inbounds:
-    """Hand over the message whose turn it is; nothing, when it was withdrawn or came along with an earlier one."""
+    """Hand over the head of the line; nothing, when the ticket's message was withdrawn or came along earlier."""
     line = await ctx.get("line", type_hint=Line) or Line()
-    if request.id not in line.ids:
+    named = line.swaps.pop(request.id, request.id)
+    if named not in line.ids:
         return Inbounds()
+    head = line.ids[0]
+    if head != named:
+        line.swaps[head] = named
     _let_go(ctx, line)
     taken: list[Inbound] = []
     for message_id in list(line.ids):
@@ -105,7 +111,7 @@ async def take(ctx: ObjectContext, request: TakeRequest) -> Inbounds:
         if waiting is None:
             line.ids.remove(message_id)
             continue
-        if message_id == request.id or (taken and request.together and _continues(taken[0], waiting.inbound)):
+        if message_id == head or (taken and request.together and _continues(taken[0], waiting.inbound)):
             taken.append(waiting.inbound)
             line.ids.remove(message_id)
             line.taken.append(message_id)
@@ -136,15 +142,23 @@ async def waiting(ctx: ObjectSharedContext) -> Inbounds:
 async def withdraw(ctx: ObjectContext, request: WithdrawRequest) -> Inbounds:
     """Take back what waits; what has become a turn already is left to `Chat/stop`."""
     line = await ctx.get("line", type_hint=Line) or Line()
-    gone = [one for one in line.ids if request.all or one == request.id]
-    taken = [await ctx.get(_slot(message_id), type_hint=Waiting) for message_id in gone]
-    for message_id in gone:
+    taken: list[Inbound] = []
+    for message_id in list(line.ids):
+        waiting = await ctx.get(_slot(message_id), type_hint=Waiting)
+        if waiting is None or not _named(waiting.inbound, request):
+            continue
+        taken.append(waiting.inbound)
         line.ids.remove(message_id)
         ctx.clear(_slot(message_id))
-    if request.all:
+    if request.id is None:
         _let_go(ctx, line)  # a forget withdraws everything: no text may stay behind
     put(ctx, "line", line)
-    return Inbounds(messages=[one.inbound for one in taken if one])
+    return Inbounds(messages=taken)
+
+
+def _named(inbound: Inbound, request: WithdrawRequest) -> bool:
+    author = inbound.author.id if inbound.author else None
+    return request.all or inbound.id == request.id or (request.author is not None and request.author == author)
 
 
 def _let_go(ctx: ObjectContext, line: Line) -> None:
@@ -157,7 +171,7 @@ def _let_go(ctx: ObjectContext, line: Line) -> None:
 def _continues(first: Inbound, later: Inbound) -> bool:
     """Whether a later line belongs to the same question: its author asked it too. A note keeps its own place."""
     same = (first.author and first.author.id) == (later.author and later.author.id)
-    return same and later.expects_reply
+    return same and first.expects_reply and later.expects_reply
 
 
 def _gathers(ctx: ObjectContext, line: Line) -> bool:

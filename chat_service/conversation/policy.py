@@ -17,7 +17,11 @@ PATIENT = InvocationRetryPolicy(
 """An absent process is no failure: without limit, with pauses of at most 10 s."""
 
 BRIEF = timedelta(seconds=5)
-"""Retention of what nobody attaches to: reads, and the answers of quick handlers."""
+"""Retention of what nobody attaches to: reads, and the answers of quick handlers. The engine takes away what is over
+only at its next round (`RESTATE_WORKER__CLEANUP_INTERVAL`, an hour by default)."""
+
+NONE = timedelta(0)
+"""For journals that hold texts under other keys than the conversation's, where a forget would not find them."""
 
 DAY = timedelta(hours=24)
 """Retention of results, and the window in which Restate itself recognises a repeat."""

@@ -24,6 +24,7 @@ from chat_service.contracts import (
     Usage,
 )
 from chat_service.conversation.records import Stored
+from chat_service.conversation.removal import Cut, going
 
 WINDOW = 40
 """Messages kept in `recent` between turns; `PAGE` more when the summary that covers them is late."""
@@ -58,9 +59,10 @@ class Meta(Stored):
         version: grows with every change of what a person sees.
         horizon: the latest time of any message that scrolled out or was forgotten. A message that is newer cannot
             be a repeat of one of those, so only older ones are looked up in the Transcript.
+        expiry: whether a durable timer is set that will remove what has reached the age of `RETENTION_DAYS`.
         context_from: the model sees nothing before this sequence number (a reset).
         summary: stands in the prompt for everything up to `summary_upto`; `summary_asked` is how far the last request
-            for one went.
+            for one went, and `summary_epoch` grows with everything that makes a summary on its way worthless.
         people: the ids of those who wrote here; their directories list the conversation.
         drain: the mark of a "stop all": whatever comes before its fence is withdrawn.
         passed: the mark of the last fence that was reached.
@@ -74,10 +76,12 @@ class Meta(Stored):
     next_turn: int = 1
     running: Running | None = None
     horizon: Time | None = None
+    expiry: bool = False
     context_from: int = 1
     summary: str = ""
     summary_upto: int = 0
     summary_asked: int = 0
+    summary_epoch: int = 0
     drain: str | None = None
     passed: str | None = None
     title: str = ""
@@ -119,11 +123,17 @@ class Conversation:
     def start_afresh(self) -> None:
         """From here on the model sees nothing of what was said before."""
         self.meta.context_from = self.meta.next_seq
-        self.meta.summary, self.meta.summary_upto = "", 0
+        self.drop_summary()
 
-    def apply_summary(self, text: str, upto: int) -> bool:
+    def drop_summary(self) -> int:
+        """Take the summary back, also one that is being written; gives how far it went."""
+        upto, self.meta.summary, self.meta.summary_upto = self.meta.summary_upto, "", 0
+        self.meta.summary_epoch += 1
+        return upto
+
+    def apply_summary(self, text: str, upto: int, epoch: int) -> bool:
         """Let a summary stand for everything up to `upto`; whether it was of use (it may come too late)."""
-        if upto <= self.summarised or upto >= self.meta.next_seq:
+        if epoch != self.meta.summary_epoch or upto <= self.summarised or upto >= self.meta.next_seq:
             return False
         self.meta.summary, self.meta.summary_upto = text, upto
         return True
@@ -261,6 +271,16 @@ class Conversation:
         self.meta.horizon = latest(self.meta.horizon, out)
         return out
 
+    def prune(self, cut: Cut, outbox: list[Message]) -> tuple[list[Message], list[Message]]:
+        """Take messages out; gives those that went, and what remains of `outbox`."""
+        held = [*outbox, *self.recent.messages]
+        goes = going(held, cut)
+        gone = [m for m in held if goes(m)]
+        self.recent.messages = [m for m in self.recent.messages if not goes(m)]
+        self.meta.horizon = latest(self.meta.horizon, gone)
+        self.meta.version += 1
+        return gone, [m for m in outbox if not goes(m)]
+
     def forget(self) -> list[str]:
         """Empty everything but the counters; returns the ids whose textless marks must remain."""
         ids = [m.id for m in self.recent.messages if m.id]
@@ -271,6 +291,7 @@ class Conversation:
             next_seq=old.next_seq,
             next_turn=old.next_turn,
             context_from=old.next_seq,
+            summary_epoch=old.summary_epoch + 1,
             horizon=latest(old.horizon, self.recent.messages),
             passed=old.passed,
         )

@@ -32,7 +32,7 @@ service = Service(
     invocation_retry_policy=policy.PATIENT,
     inactivity_timeout=timedelta(hours=1),
     abort_timeout=timedelta(hours=1),
-    journal_retention=policy.BRIEF,
+    journal_retention=policy.NONE,
 )
 
 

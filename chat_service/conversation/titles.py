@@ -29,7 +29,7 @@ service = Service(
     description="Writes the titles of conversations.",
     ingress_private=True,
     invocation_retry_policy=policy.PATIENT,
-    journal_retention=policy.BRIEF,
+    journal_retention=policy.NONE,
 )
 
 

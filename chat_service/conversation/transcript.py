@@ -11,10 +11,11 @@ from itertools import groupby
 
 from restate import ObjectContext, ObjectSharedContext, VirtualObject
 
-from chat_service.contracts import Contract, Found, HistoryRequest, Message, SearchRequest
+from chat_service.contracts import Contract, Found, HistoryRequest, Message, SearchRequest, Time
 from chat_service.conversation import policy
 from chat_service.conversation.addresses import send_to_chat
 from chat_service.conversation.records import Stored, put
+from chat_service.conversation.removal import Cut, going, oldest_end
 from chat_service.conversation.state import PAGE
 
 SEARCH_PAGES = 200
@@ -70,6 +71,20 @@ class Marks(Contract):
     """Ids of messages that were taken back: nothing of them is kept but that they were here."""
 
     ids: list[str]
+
+
+class PruneRequest(Contract):
+    """What is to go; `beside` are the messages that Chat holds, which may complete a turn that lies here in part."""
+
+    cut: Cut
+    beside: list[Message] = []
+
+
+class Pruned(Contract):
+    """When the oldest turn that is left has ended (None when nothing is left), and how many messages went."""
+
+    oldest: Time | None = None
+    gone: int = 0
 
 
 class Mark(Contract):
@@ -170,6 +185,27 @@ def contains(message: Message, text: str) -> bool:
 async def find(ctx: ObjectSharedContext, request: FindRequest) -> Mark:
     """Whether a platform message was ever here, forgotten or not."""
     return Mark(seq=await ctx.get(_mark(request.id)))
+
+
+@transcript.handler()
+async def prune(ctx: ObjectContext, request: PruneRequest) -> Pruned:
+    """Take messages out of the pages; their marks stay. The texts go for good. Run twice, it finds less to do."""
+    numbers = sorted(int(key.removeprefix("page:")) for key in await ctx.state_keys() if key.startswith("page:"))
+    pages = {number: await ctx.get(_page(number), type_hint=Page) or Page() for number in numbers}
+    held = [*(m for page in pages.values() for m in page.messages), *request.beside]
+    goes = going(held, request.cut)
+    oldest = oldest_end([m for m in held if not goes(m)])
+    begun = False
+    gone = 0
+    for number in numbers:
+        kept = [m for m in pages[number].messages if not goes(m)]
+        gone += len(pages[number].messages) - len(kept)
+        begun = begun or bool(kept)
+        if not begun:
+            ctx.clear(_page(number))  # pages stay contiguous: only from the beginning may one be absent
+        elif len(kept) < len(pages[number].messages):
+            put(ctx, _page(number), Page(messages=kept))
+    return Pruned(oldest=oldest, gone=gone)
 
 
 @transcript.handler()

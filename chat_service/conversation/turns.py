@@ -8,19 +8,22 @@ the scopes for their settings, and sends its place to the directories.
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 import restate
 from restate import ObjectContext, ObjectSharedContext, TerminalError
 
 from chat_service import keys, runtime
-from chat_service.contracts import Entry, Inbound, Overrides, Reply, utc
-from chat_service.conversation import directory, memory, summaries, titles, transcript
+from chat_service.contracts import Entry, Inbound, Overrides, Reply
+from chat_service.conversation import directory, housekeeping, memory, summaries, titles, transcript
 from chat_service.conversation import inbox as inboxes
 from chat_service.conversation.answering import answer_guarded, budget_of
 from chat_service.conversation.channel import get_settings
+from chat_service.conversation.clock import now
 from chat_service.conversation.effective import Effective, resolve
 from chat_service.conversation.records import put
+from chat_service.conversation.removal import oldest_end
 from chat_service.conversation.state import Answer, Conversation, Meta, Outbox, Recent
 from chat_service.live import LiveEvent
 
@@ -28,6 +31,7 @@ INTERRUPTED = "This turn was interrupted and could not be completed. Please try 
 UNTITLED_TURNS = (1, 3)
 """After which turns a title is written: a first one at once, a better one when the subject is clear."""
 TITLE_CHARACTERS = 60
+RING_AFTER = timedelta(seconds=1)
 
 
 async def load(ctx: ObjectContext, dead: str | None = None) -> Conversation:
@@ -52,7 +56,7 @@ async def take(
     if inbound.queued:
         if inbound.id is None:
             raise TerminalError("what comes from the Inbox needs an id", status_code=400)
-        together = settings.gathers and inbound.expects_reply and not conversation.meta.drain
+        together = settings.gathers and not conversation.meta.drain
         request = inboxes.TakeRequest(id=inbound.id, together=together)
         taken = await ctx.object_call(inboxes.take, ctx.key(), request)
         return taken.messages, settings
@@ -85,7 +89,7 @@ async def mark_withdrawn(ctx: ObjectContext, conversation: Conversation, inbound
     """
     if inbound.id is None or await was_here(ctx, conversation, inbound):
         return
-    at = inbound.at or utc(await ctx.time())
+    at = inbound.at or await now(ctx)
     conversation.meta.horizon = max(conversation.meta.horizon or at, at)
     ctx.object_send(transcript.mark, ctx.key(), transcript.Marks(ids=[inbound.id]))
     await save(ctx, conversation)
@@ -117,7 +121,8 @@ async def run(ctx: ObjectContext, conversation: Conversation, settings: Effectiv
     summarise(ctx, conversation)
     await save(ctx, conversation)
     if keys.parse(ctx.key()):
-        _entitle(ctx, conversation, reply.turn)
+        if reply.turn in UNTITLED_TURNS:
+            entitle(ctx, conversation)
         list_in_directories(ctx, conversation, reply.at)
     return conversation.reply(reply)
 
@@ -125,24 +130,29 @@ async def run(ctx: ObjectContext, conversation: Conversation, settings: Effectiv
 def summarise(ctx: ObjectContext, conversation: Conversation) -> None:
     """Have a summary written, beside the conversation, when one is wanted. To be called before the state is saved."""
     meta = conversation.meta
-    budget = budget_of(runtime.current().settings, meta)
-    upto = memory.wanted(conversation, budget)
-    if upto is None:
-        return
-    meta.summary_asked = upto
+    upto = memory.wanted(conversation, budget_of(runtime.current().settings, meta))
+    if upto is not None:
+        meta.summary_asked = upto
+        send_for_summary(ctx, conversation, upto)
+
+
+def send_for_summary(ctx: ObjectContext, conversation: Conversation, upto: int) -> None:
+    """Have everything up to `upto` folded into the summary that stands."""
+    meta = conversation.meta
     request = summaries.SummaryRequest(
         conversation=ctx.key(),
-        epoch=meta.epoch,
+        epoch=meta.summary_epoch,
         after=conversation.summarised,
         upto=upto,
         summary=meta.summary,
-        characters=budget.characters,
+        characters=budget_of(runtime.current().settings, meta).characters,
     )
     ctx.service_send(summaries.write, request)
 
 
 async def save(ctx: ObjectContext, conversation: Conversation) -> None:
     """Write the conversation back; what no longer fits sets out for the Transcript."""
+    await set_expiry(ctx, conversation)
     out = conversation.scroll()
     if out:
         # The copy stays until `page_stored` confirms, so that no reader finds a gap while the page moves.
@@ -153,6 +163,32 @@ async def save(ctx: ObjectContext, conversation: Conversation) -> None:
         ctx.object_send(transcript.append, ctx.key(), batch)
     put(ctx, "recent", conversation.recent)
     put(ctx, "meta", conversation.meta)
+
+
+async def purge_journal(ctx: ObjectContext, people: Iterable[str]) -> None:
+    """Have removed what the engine's journal holds of the conversation of these people up to now."""
+    key = keys.parse(ctx.key())
+    also = list(key.directories(tuple(people))) if key else []
+    request = housekeeping.Purge(conversation=ctx.key(), also=also, upto=await now(ctx))
+    ctx.service_send(housekeeping.purge, request, send_delay=housekeeping.LOOK_AGAIN)
+
+
+async def set_expiry(ctx: ObjectContext, conversation: Conversation, oldest: datetime | None = None) -> None:
+    """Set the conversation's one durable timer, where an age is set and no timer is.
+
+    It rings when `oldest`, the end of the oldest turn, reaches the age; at once when that is not known, because the
+    setting is younger than pages that lie in the Transcript.
+    """
+    days, meta = runtime.current().settings.retention_days, conversation.meta
+    if days is None or meta.expiry:
+        return
+    if oldest is None and meta.horizon is None:
+        oldest = oldest_end(conversation.recent.messages)
+        if oldest is None:
+            return
+    meta.expiry = True
+    due = oldest + timedelta(days=days) - await now(ctx) if oldest else timedelta(0)
+    ctx.generic_send("Chat", "expire", b"", key=ctx.key(), send_delay=max(due, RING_AFTER))
 
 
 async def changed(ctx: ObjectContext, conversation: Conversation) -> None:
@@ -202,13 +238,11 @@ def list_in_directories(ctx: ObjectContext, conversation: Conversation, at: date
         ctx.object_send(directory.touch, owner, entry)
 
 
-def _entitle(ctx: ObjectContext, conversation: Conversation, turn: int) -> None:
+def entitle(ctx: ObjectContext, conversation: Conversation) -> None:
     """Have a title written, beside the conversation."""
     meta = conversation.meta
-    if meta.renamed or turn not in UNTITLED_TURNS:
-        return
     said = [m for m in conversation.recent.messages if m.status in ("answered", "noted")][-6:]
-    if said:
+    if said and not meta.renamed:
         ctx.service_send(titles.write, titles.TitleRequest(conversation=ctx.key(), epoch=meta.epoch, messages=said))
 
 

@@ -90,6 +90,8 @@ async def running_engine(
         "RESTATE_DISABLE_TELEMETRY": "true",
         "RESTATE_DEFAULT_NUM_PARTITIONS": "4",
         "RESTATE_ROCKSDB_TOTAL_MEMORY_SIZE": "256 MB",
+        # What is kept no longer lies on until the next round of this: an hour by default, texts included.
+        "RESTATE_WORKER__CLEANUP_INTERVAL": "1m",
         "RESTATE_LOG_DISABLE_ANSI_CODES": "true",
         **(extra_env or {}),
     }

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
 
 from chat_service import keys
-from chat_service.contracts import Contract, DirectoryPage, DirectoryRequest
+from chat_service.contracts import Author, Contract, DirectoryPage, DirectoryRequest, Reply
+from chat_service.conversation.housekeeping import Forgotten, Person
 from chat_service.ingress import IngressClient
 from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, saying
 from tests.conversation.test_directory import somebody
+from tests.conversation.test_memory import summary_of
+from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import Behaviour, text_of
-from tests.processes import Stack, eventually
+from tests.processes import Stack, eventually, running_stack
 
 
 async def forget(ingress: IngressClient, key: str) -> None:
@@ -38,6 +43,109 @@ async def test_nothing_of_it_is_left_in_state(ingress: IngressClient, stack: Sta
     await say(ingress, key, "what was it about?")
     sent = [text_of(m) for m in (await stack.model.wait(number)).body["messages"]]
     assert not any("wombat" in text for text in sent)
+
+
+async def holds(stack: Stack, text: str) -> list[str]:
+    """Where in the engine's own tables a text still stands."""
+    hexed = text.encode().hex()
+    found = await stack.admin(
+        "SELECT concat('journal of ', id, ' ', entry_type) AS place FROM sys_journal "
+        f"WHERE encode(raw, 'hex') LIKE '%{hexed}%' "
+        f"UNION ALL SELECT concat('state of ', service_name, '/', service_key, ' ', key) FROM state "
+        f"WHERE value_utf8 LIKE '%{text}%'"
+    )
+    whole = [
+        str(row) for table in ("sys_invocation", "sys_inbox") for row in await stack.admin(f"SELECT * FROM {table}")
+    ]
+    return [str(row["place"]) for row in found] + [row for row in whole if text in row]
+
+
+async def test_the_engine_holds_nothing_of_it(ingress: IngressClient, stack: Stack) -> None:
+    """Not in state, not in a page, not in the journal of any finished turn, a summary or a title."""
+    word, key = f"quokka{uuid4().hex[:8]}", chat_key()
+    await stack.model.script_titles(Behaviour(text=f"About a {word}"))
+    for number in range(28):
+        await hand_in(ingress, key, f"my name is {word} {number}", f"m{number}")
+        await reply_to(ingress, key, f"m{number}")
+    await eventually(lambda: holds(stack, word), lambda places: any("summary" in p or "meta" in p for p in places))
+    await forget(ingress, key)
+    assert await eventually(lambda: holds(stack, word), lambda places: not places) == []
+    again = await hand_in(ingress, key, f"my name is {word} 0", "m0", at=datetime.now(UTC) - timedelta(hours=1))
+    assert (await ingress.attach(again.invocation, Reply)).status in ("forgotten", "withdrawn")
+
+
+async def test_one_person_is_forgotten_everywhere(ingress: IngressClient, stack: Stack) -> None:
+    team, word = f"T{uuid4().hex[:8].upper()}", f"numbat{uuid4().hex[:8]}"
+    eve, ada = Author(id="UEVE", name="Eve"), Author(id="UADA", name="Ada")
+    threads = [keys.slack(team, "C1", f"170000000{number}.000100") for number in range(2)]
+    for key in threads:
+        for number in range(26):
+            author, text = (eve, f"my name is {word} {number}") if number % 2 else (ada, f"my name is Ada {number}")
+            await hand_in(ingress, key, text, f"m{number}", author=author)
+            await reply_to(ingress, key, f"m{number}")
+    alone = keys.slack(team, "C1", "1700000009.000100")
+    await hand_in(ingress, alone, f"{word} alone", "m0", author=eve)
+    await reply_to(ingress, alone, "m0")
+
+    async def listed(owner: str) -> list[str]:
+        page = await ingress.call("Directory", owner, "list", DirectoryRequest(), DirectoryPage)
+        return sorted(entry.conversation for entry in page.entries)
+
+    await eventually(lambda: listed(f"person:slack:{team}:UEVE"), lambda seen: seen == sorted([*threads, alone]))
+    done = await ingress.call("Housekeeping", None, "forget_person", Person(person=f"slack:{team}:UEVE"), Forgotten)
+    assert done.conversations == 3
+    assert await eventually(lambda: holds(stack, word), lambda places: not places) == []
+    for key in threads:
+        page = await read(ingress, key, limit=200)
+        assert {m.author.name for m in page.messages if m.author} == {"Ada"}
+        assert len(page.messages) == 26, "thirteen questions of the others, with their replies"
+    assert (await read(ingress, alone)).messages == []
+    assert await listed(f"person:slack:{team}:UEVE") == []
+    await eventually(lambda: listed(f"channel:slack:{team}:C1"), lambda seen: seen == sorted(threads))
+    summary = await eventually(lambda: summary_of(stack, threads[0]), lambda seen: seen["upto"])
+    assert "Ada" in str(summary["text"]), "written anew of what is left"
+
+
+async def test_a_web_person_is_forgotten_whole(ingress: IngressClient, stack: Stack) -> None:
+    person, word = somebody(), f"bilby{uuid4().hex[:8]}"
+    for number in range(2):
+        await hand_in(ingress, keys.web(person, f"c{number}"), f"{word} {number}", "m0")
+        await reply_to(ingress, keys.web(person, f"c{number}"), "m0")
+    await ingress.call("Housekeeping", None, "forget_person", Person(person=f"web:{person}"), Forgotten)
+    assert await eventually(lambda: holds(stack, word), lambda places: not places) == []
+
+
+async def test_what_reaches_the_age_goes_by_a_durable_timer(
+    engine_binary: Path, model: ModelControl, tmp_path: Path
+) -> None:
+    await model.clear()
+    async with (
+        running_stack(engine_binary, tmp_path, model, retention_days="30") as stack,
+        stack.ingress() as ingress,
+    ):
+        old = datetime.now(UTC) - timedelta(days=40)
+        key = chat_key()
+        for number in range(50):
+            await hand_in(ingress, key, f"wombat {number}", f"m{number}", at=old, expects_reply=False)
+        await hand_in(ingress, key, "of today", "new")
+        await reply_to(ingress, key, "new")
+        page = await eventually(lambda: read(ingress, key), lambda page: len(page.messages) == 2)
+        messages = page.messages
+        assert [m.text for m in messages if m.role == "user"] == ["of today"]
+        rows = await stack.admin(f"SELECT count(1) AS n FROM state WHERE service_key = '{key}' AND key LIKE 'page:%'")
+        assert rows[0]["n"] == 0
+
+        async def timers() -> list[str]:
+            # All columns: the engine leaves the start out when it is asked for alone.
+            rows = await stack.admin(
+                f"SELECT * FROM sys_invocation WHERE target_handler_name = 'expire' AND target_service_key = '{key}'"
+            )
+            return [str(row["scheduled_start_at"])[:10] for row in rows if row["status"] == "scheduled"]
+
+        due = [(messages[-1].at + timedelta(days=30)).date().isoformat()]
+        assert await eventually(timers, lambda seen: seen == due) == due, "one timer, for what is left"
+        repeat = await hand_in(ingress, key, "wombat 3", "m3", at=old)
+        assert (await ingress.attach(repeat.invocation, Reply)).status == "forgotten"
 
 
 async def test_a_repeat_of_what_was_forgotten_is_not_answered_again(

@@ -146,7 +146,7 @@ def test_what_is_summarised_ends_with_a_turn_and_leaves_the_newest(sizes: list[i
         assert upto % 2 == 0 and upto < len(even)
         it.meta.summary_asked = upto
         assert memory.wanted(it, context.Budget(characters)) is None, "not asked for twice"
-        assert it.apply_summary("s", upto) and not it.apply_summary("s", upto)
+        assert it.apply_summary("s", upto, 0) and not it.apply_summary("s", upto, 0)
         assert it.visible()[0].seq == upto + 1
     elif len(even) > memory.SUMMARISE_AT:
         pytest.fail("a long conversation wants a summary")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -18,8 +20,9 @@ from chat_service.contracts import (
 from chat_service.conversation.inbox import MAX_WAITING, Inbounds
 from chat_service.ingress import IngressClient, IngressError
 from tests.conversation.talk import chat_key, hand_in, read, reply_to, stop, whole
+from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import Behaviour
-from tests.processes import Stack, eventually
+from tests.processes import Stack, running_stack
 
 GATE = Behaviour(kind="gate")
 
@@ -32,15 +35,44 @@ async def busy(ingress: IngressClient, stack: Stack, key: str) -> int:
     return (await stack.model.wait_for_question("first", number)).number
 
 
-async def test_three_quick_lines_are_one_question(ingress: IngressClient) -> None:
+@pytest.fixture
+async def unhurried(engine_binary: Path, model: ModelControl, tmp_path: Path) -> AsyncIterator[IngressClient]:
+    """A deployment that waits for further lines long enough for a busy machine to hand them in."""
+    await model.clear()
+    async with (
+        running_stack(engine_binary, tmp_path, model, burst_pause_seconds="4") as stack,
+        stack.ingress() as ingress,
+    ):
+        yield ingress
+
+
+async def test_three_quick_lines_are_one_question(unhurried: IngressClient) -> None:
     key = chat_key()
     for number, line in enumerate(["I have a question", "it is about tea", "is it hot?"]):
-        await hand_in(ingress, key, line, f"m{number}")
-    reply = await reply_to(ingress, key, "m2")
-    assert (await reply_to(ingress, key, "m0")).turn == reply.turn == 1
-    messages = (await read(ingress, key)).messages
+        await hand_in(unhurried, key, line, f"m{number}")
+    reply = await reply_to(unhurried, key, "m2")
+    assert (await reply_to(unhurried, key, "m0")).turn == reply.turn == 1
+    messages = (await read(unhurried, key)).messages
     assert [m.role for m in messages] == ["user", "user", "user", "assistant"]
     assert messages[-1].text == "echo: I have a question\n\nit is about tea\n\nis it hot?"
+
+
+async def test_a_bare_session_can_gather_too(unhurried: IngressClient, key: str) -> None:
+    await unhurried.call("Chat", key, "configure", ConfigureRequest(set=Overrides(burst="together")), SettingsView)
+    for number in range(3):
+        sent = Inbound(message=f"line {number}", id=f"m{number}")
+        reply = await unhurried.call("Chat", key, "message", sent, Reply)
+        assert reply.status == "waiting"
+    assert {(await reply_to(unhurried, key, f"m{number}")).turn for number in range(3)} == {1}
+
+
+async def test_lines_that_come_while_another_is_answered_are_one_question(ingress: IngressClient, stack: Stack) -> None:
+    key = chat_key()
+    number = await busy(ingress, stack, key)
+    for n in range(1, 4):
+        await hand_in(ingress, key, f"line {n}", f"m{n}")
+    await stack.model.finish(number)
+    assert {(await reply_to(ingress, key, f"m{n}")).turn for n in range(1, 4)} == {2}
 
 
 async def test_lines_of_different_people_are_questions_of_their_own(ingress: IngressClient) -> None:
@@ -56,15 +88,6 @@ async def test_each_line_is_a_question_where_the_conversation_says_so(ingress: I
     for number in range(3):
         await hand_in(ingress, key, f"line {number}", f"m{number}")
     assert [(await reply_to(ingress, key, f"m{number}")).turn for number in range(3)] == [1, 2, 3]
-
-
-async def test_a_bare_session_can_gather_too(ingress: IngressClient, key: str) -> None:
-    await ingress.call("Chat", key, "configure", ConfigureRequest(set=Overrides(burst="together")), SettingsView)
-    for number in range(3):
-        sent = Inbound(message=f"line {number}", id=f"m{number}")
-        reply = await ingress.call("Chat", key, "message", sent, Reply)
-        assert reply.status == "waiting"
-    assert {(await reply_to(ingress, key, f"m{number}")).turn for number in range(3)} == {1}
 
 
 async def test_everyone_sees_what_waits_in_order(ingress: IngressClient, stack: Stack) -> None:
@@ -93,21 +116,18 @@ async def test_a_waiting_message_can_be_withdrawn(ingress: IngressClient, stack:
     assert await whole(ingress, key) == ["first", "", "line 2", "echo: line 2"]
 
 
-async def test_a_note_behind_a_question_keeps_its_place(ingress: IngressClient) -> None:
-    """A message to somebody else is context: it neither joins the question nor overtakes it."""
+async def test_order_holds_though_some_lines_are_held_back_a_moment(ingress: IngressClient) -> None:
+    """Notes are not held back, questions are: neither overtakes the other, and a note never joins a question."""
     key = chat_key()
-    await hand_in(ingress, key, "a question", "m0")
-    await hand_in(ingress, key, "by the way, Bob", "m1", expects_reply=False)
-    await reply_to(ingress, key, "m0")
-
-    async def texts() -> list[str]:
-        return await whole(ingress, key)
-
-    assert await eventually(texts, lambda seen: len(seen) == 3) == [
-        "a question",
-        "echo: a question",
-        "by the way, Bob",
-    ]
+    told = [(f"line {n}", n in (0, 3, 7)) for n in range(9)]
+    for number, (text, asked) in enumerate(told):
+        await hand_in(ingress, key, text, f"m{number}", expects_reply=asked)
+    for number in range(9):
+        await reply_to(ingress, key, f"m{number}")
+    messages = (await read(ingress, key)).messages
+    assert [m.text for m in messages if m.role == "user"] == [text for text, _ in told]
+    assert len([m for m in messages if m.role == "assistant"]) == 3
+    assert [m.status for m in messages if m.role == "user"] == ["answered" if asked else "noted" for _, asked in told]
 
 
 async def test_a_repeat_at_the_inbox_is_answered_once(ingress: IngressClient, stack: Stack) -> None:

@@ -1,0 +1,118 @@
+"""`Housekeeping`: what a forget leaves behind in the engine's journal, and one person in many conversations.
+
+The engine keeps finished invocations for a day, texts included: that is how a repeat gets the reply it got before.
+What is forgotten must go from there too, so the finished invocations of a conversation are purged. A repeat is then
+recognised by the textless marks in the Transcript.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import aiohttp
+from restate import Context, RunOptions, Service
+
+from chat_service import keys, runtime
+from chat_service.contracts import Contract, DirectoryPage, DirectoryRequest, Time
+from chat_service.conversation import directory, policy
+from chat_service.conversation.addresses import send_to_chat
+from chat_service.conversation.channel import channel_forget
+from chat_service.conversation.removal import Cut
+
+LOOK_AGAIN = timedelta(seconds=2)
+LOOKS = 300
+BATCH = 500
+
+service = Service(
+    "Housekeeping",
+    description="Forgets: a person everywhere, and what the engine's journal still holds.",
+    invocation_retry_policy=policy.PATIENT,
+    journal_retention=policy.NONE,
+)
+
+
+class Purge(Contract):
+    """Names a conversation, and the moment up to which nothing of it may remain in the journal; `also` are the
+    directories that list it, whose answers hold its title."""
+
+    conversation: str
+    also: list[str] = []
+    upto: Time
+    looks: int = 0
+
+
+class Person(Contract):
+    """Names a person: `slack:{team}:{user}`, `discord:{guild}:{user}`, `web:{person}`."""
+
+    person: str
+
+
+class Forgotten(Contract):
+    """In how many conversations a person was found."""
+
+    conversations: int
+
+
+@service.handler(ingress_private=True)
+async def purge(ctx: Context, request: Purge) -> None:
+    """Remove the finished invocations of a conversation; what has not finished is looked for again."""
+
+    async def sweep() -> bool:
+        """Run twice, it finds less to do."""
+        return await _sweep(runtime.current().settings.admin_url, request)
+
+    left = await ctx.run_typed("purge", sweep, RunOptions(max_retry_interval=timedelta(seconds=10)))
+    if left and request.looks < LOOKS:
+        again = request.model_copy(update={"looks": request.looks + 1})
+        ctx.service_send(purge, again, send_delay=LOOK_AGAIN)
+
+
+@service.handler()
+async def forget_person(ctx: Context, request: Person) -> Forgotten:
+    """Remove one person's messages from every conversation; on the web, the person's conversations whole."""
+    owner = f"person:{request.person}"
+    place, _, person = request.person.rpartition(":")
+    found: list[str] = []
+    cursor: str | None = None
+    while True:
+        page: DirectoryPage = await ctx.object_call(directory.list_, owner, DirectoryRequest(cursor=cursor, limit=200))
+        found += [entry.conversation for entry in page.entries]
+        cursor = page.cursor
+        if cursor is None:
+            break
+    for conversation in dict.fromkeys(found):
+        key = keys.parse(conversation)
+        if key is not None and key.platform == "web":
+            send_to_chat(ctx, conversation, "forget", Contract())
+        else:
+            send_to_chat(ctx, conversation, "prune", Cut(person=person))
+    ctx.object_send(directory.erase, owner, arg=None)
+    if place == "web":
+        ctx.object_send(channel_forget, request.person, arg=None)
+    return Forgotten(conversations=len(found))
+
+
+async def _sweep(admin: str, request: Purge) -> bool:
+    """Purge what has finished; whether anything is left that has not."""
+    quoted = (key.replace("'", "''") for key in (request.conversation, *request.also))
+    keys_ = ", ".join(f"'{key}'" for key in quoted)
+    query = (
+        "SELECT id, status FROM sys_invocation "  # noqa: S608  the keys' quotes are doubled
+        f"WHERE target_service_key IN ({keys_}) AND created_at <= '{_moment(request.upto)}' "
+        f"AND status != 'scheduled' LIMIT {BATCH}"  # timers and tickets hold no text
+    )
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
+        headers = {"Accept": "application/json"}
+        async with session.post(f"{admin}/query", json={"query": query}, headers=headers) as response:
+            response.raise_for_status()
+            rows = (await response.json())["rows"]
+        for row in rows:
+            if row["status"] == "completed":
+                async with session.patch(f"{admin}/invocations/{row['id']}/purge") as response:
+                    if response.status not in (404, 409):  # gone by itself, or not as finished as it seemed
+                        response.raise_for_status()
+    return len(rows) == BATCH or any(row["status"] != "completed" for row in rows)
+
+
+def _moment(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

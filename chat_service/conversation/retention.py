@@ -1,0 +1,85 @@
+"""Removing messages from a living conversation: one person's, or those that have reached an age.
+
+What goes leaves textless marks, or catch-up would answer it again; a summary that covered it is written anew from
+what is left; and the engine's journal is purged.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from restate import ObjectContext
+
+from chat_service import keys, runtime
+from chat_service.contracts import WithdrawRequest
+from chat_service.conversation import directory, inbox, transcript, turns
+from chat_service.conversation.clock import now
+from chat_service.conversation.records import put
+from chat_service.conversation.removal import Cut
+from chat_service.conversation.state import Conversation, Outbox
+from chat_service.live import LiveEvent
+
+
+async def prune(ctx: ObjectContext, conversation: Conversation, cut: Cut) -> datetime | None:
+    """Remove what `cut` names from everywhere; gives the end of the oldest turn that is left."""
+    if cut.person is not None:
+        ctx.object_send(inbox.withdraw, ctx.key(), WithdrawRequest(author=cut.person))
+    outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
+    held = [*outbox.messages, *conversation.recent.messages]
+    request = transcript.PruneRequest(cut=cut, beside=[m.model_copy(update={"text": ""}) for m in held])
+    pruned = await ctx.object_call(transcript.prune, ctx.key(), request)
+    gone, outbox.messages = conversation.prune(cut, outbox.messages)
+    if outbox.messages:
+        put(ctx, "outbox", outbox)
+    else:
+        ctx.clear("outbox")
+    if ids := [m.id for m in gone if m.id]:
+        ctx.object_send(transcript.mark, ctx.key(), transcript.Marks(ids=ids))
+    changed = bool(gone or pruned.gone)
+    empty = not (outbox.messages or conversation.recent.messages)
+    people = list(conversation.meta.people)
+    upto = 0
+    if changed:
+        # The summary and the title may tell what went: they go too, and are written anew of what is left.
+        upto = conversation.drop_summary()
+        if not conversation.meta.renamed:
+            conversation.meta.title = ""
+        conversation.meta.people = [] if empty else [one for one in people if one != cut.person]
+    # Saved before anything is sent: whoever is asked to write anew must not read what goes.
+    await turns.save(ctx, conversation)
+    if changed:
+        if upto:
+            turns.send_for_summary(ctx, conversation, upto)
+        await _relist(ctx, conversation, people, empty=empty)
+        await turns.purge_journal(ctx, people)
+    await turns.announce(ctx, LiveEvent(conversation=ctx.key(), kind="changed"))
+    return pruned.oldest
+
+
+async def expire(ctx: ObjectContext, conversation: Conversation) -> None:
+    """Remove what has reached the age, and set the timer for what is left."""
+    days = runtime.current().settings.retention_days
+    if days is None:  # the setting was taken back after the timer was set
+        conversation.meta.expiry = False
+        await turns.save(ctx, conversation)
+        return
+    conversation.meta.expiry = True  # not to be set while it is not known what is left
+    before = await now(ctx) - timedelta(days=days)
+    oldest = await prune(ctx, conversation, Cut(before=before))
+    conversation.meta.expiry = False
+    if oldest is not None:
+        await turns.set_expiry(ctx, conversation, oldest)
+    put(ctx, "meta", conversation.meta)
+
+
+async def _relist(ctx: ObjectContext, conversation: Conversation, people: list[str], *, empty: bool) -> None:
+    """Set right what the directories of those who were here say of the conversation."""
+    key = keys.parse(ctx.key())
+    if key is None:
+        return
+    gone = [person for person in people if person not in conversation.meta.people]
+    for owner in key.directories(tuple(people)) if empty else key.people_directories(gone):
+        ctx.object_send(directory.remove, owner, directory.Removal(conversation=ctx.key()))
+    if not empty:
+        turns.entitle(ctx, conversation)
+        turns.list_in_directories(ctx, conversation, await now(ctx))
