@@ -72,6 +72,7 @@ class Window:
         self.box = page.get_by_role("textbox", name="Message")
         self.replies = page.locator(".message.reply")
         self.questions = page.locator(".message.person")
+        self.messages = page.locator(".message")
         self.last = self.replies.last
 
     @property
@@ -103,3 +104,9 @@ async def window(context: BrowserContext, path: str = "/") -> Window:
     await page.goto(path)
     await expect(page.locator("#loading")).to_be_hidden()
     return Window(page)
+
+
+async def same_person(known: BrowserContext, other: BrowserContext) -> None:
+    """Give another browser the identity of this one."""
+    secret = next(one["value"] for one in await known.cookies() if one["name"] == "threadwell")
+    await other.add_cookies([{"name": "threadwell", "value": secret, "domain": "127.0.0.1", "path": "/"}])

@@ -9,17 +9,16 @@ from contextlib import asynccontextmanager
 
 
 class Relay:
-    """Passes bytes on to `port`. Cut, it drops every connection and refuses new ones; frozen, it is silent."""
+    """Passes bytes on to `port`. Cut, it drops every connection and refuses new ones; frozen, streams are silent."""
 
     def __init__(self, port: int) -> None:
         self._target = port
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
-        self._flowing = asyncio.Event()
-        self._flowing.set()
+        self._streams: set[asyncio.StreamWriter] = set()
+        self._frozen: set[asyncio.StreamWriter] = set()
         self.port = 0
-        self.connections = 0
 
     @property
     def url(self) -> str:
@@ -43,33 +42,32 @@ class Relay:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def freeze(self) -> None:
-        """Pass nothing on, and close nothing: a network that went away without a word."""
-        self._flowing.clear()
-
-    def thaw(self) -> None:
-        """Go on."""
-        self._flowing.set()
+        """Pass nothing more on over the streams that are open now, and close none: a network that went quietly."""
+        self._frozen |= self._streams
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        self.connections += 1
         with contextlib.suppress(OSError, asyncio.CancelledError):
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
             self._writers |= {writer, far_writer}
             try:
-                await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
+                await asyncio.gather(self._pump(reader, far_writer, writer), self._pump(far_reader, writer, far_writer))
             finally:
                 self._writers -= {writer, far_writer}
                 for one in (writer, far_writer):
                     one.close()
-        self.connections -= 1
         self._tasks.discard(task)
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, back: asyncio.StreamWriter
+    ) -> None:
         while data := await reader.read(65536):
-            await self._flowing.wait()
+            if b"GET /api/events" in data:
+                self._streams.add(back)
+            if writer in self._frozen:
+                await asyncio.Event().wait()
             writer.write(data)
             await writer.drain()
         if writer.can_write_eof():

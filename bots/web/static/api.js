@@ -1,7 +1,8 @@
 // The HTTP side of the page. Every failure is an Error whose message is a line for the person; `final` says that
 // trying again as it is will not help.
 
-const PATIENCE_MS = 40_000;
+const READ_MS = 12_000; // it is asked again, perhaps over a connection that is not dead
+const WRITE_MS = 40_000;
 const MAY_PASS = new Set([408, 429, 500, 502, 503, 504]);
 
 async function ask(method, path, body) {
@@ -12,7 +13,7 @@ async function ask(method, path, body) {
       headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
       body: body === undefined ? undefined : JSON.stringify(body),
       keepalive: method === 'DELETE', // asked for by a window that may be closing
-      signal: AbortSignal.timeout?.(PATIENCE_MS),
+      signal: AbortSignal.timeout?.(method === 'GET' ? READ_MS : WRITE_MS),
     });
   } catch {
     const line = navigator.onLine ? 'The page’s server does not answer.' : 'You are offline.';

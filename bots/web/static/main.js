@@ -24,7 +24,10 @@ const desk = new Desk({ changed, listed: () => sidebar.refresh(), finished, onli
 const sidebar = new Sidebar((id) => go(id));
 const composer = new Composer({ send, stop });
 const thread = new Thread(find('thread'), {
-  retry: (item) => attempt(() => desk.regenerate(shown, item)),
+  retry: (item) => {
+    focusBox(); // the button is about to go, and would take the focus with it
+    return attempt(() => desk.regenerate(shown, item));
+  },
   withdraw: (item) => attempt(async () => {
     await desk.withdraw(shown, item.data.id);
     composer.restore(item.data.message, item.data.attachments || []);
@@ -113,6 +116,11 @@ function enter(id) {
   sidebar.enter(id);
   composer.enter(id || 'new');
   draw();
+  focusBox();
+}
+
+// Not on touch, where it would open the keyboard over what is to be read.
+function focusBox() {
   if (!matchMedia('(pointer: coarse)').matches) find('composer-text').focus();
 }
 

@@ -4,7 +4,7 @@ import { api } from './api.js';
 import { dayOf, el, find, say } from './dom.js';
 import { stored } from './stored.js';
 
-const PAUSE_MS = 150;
+const PAUSES_MS = [150, 1500]; // the directory learns of a change a moment after the conversation itself
 
 export class Sidebar {
   constructor(open) {
@@ -23,8 +23,8 @@ export class Sidebar {
 
   // Soon, and once for many calls. The newest page replaces the top of the list; what was loaded below it stays.
   refresh() {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.fetch().catch(() => {}), PAUSE_MS);
+    for (const timer of this.timers || []) clearTimeout(timer);
+    this.timers = PAUSES_MS.map((pause) => setTimeout(() => this.fetch().catch(() => {}), pause));
   }
 
   async fetch() {
@@ -83,6 +83,9 @@ export class Sidebar {
   }
 
   render() {
+    const seen = JSON.stringify([this.entries, this.cursor, this.current, [...this.hidden], [...this.unread], new Date().toDateString()]);
+    if (this.seen === seen) return;
+    this.seen = seen;
     const focused = this.nav.contains(document.activeElement) ? document.activeElement.getAttribute('href') : null;
     const groups = [];
     let day = null;

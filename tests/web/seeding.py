@@ -1,0 +1,61 @@
+"""A conversation as years leave it behind, written into the engine's state at once by its admin API."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import aiohttp
+
+from chat_service.contracts import Message
+from chat_service.conversation import transcript
+from chat_service.conversation.records import RecordSerde, Stored
+from chat_service.conversation.state import PAGE, Meta, Recent
+from tests.processes import Stack
+
+
+def reply(turn: int) -> str:
+    """What was answered: some short, some long, some with code."""
+    text = f"reply {turn}"
+    if turn % 5 == 0:
+        text += "\n\n" + "A longer paragraph that fills more than one line of the page. " * (1 + turn % 4)
+    if turn % 7 == 0:
+        text += "\n\n```python\nfor n in range(10):\n    print(n)\n```"
+    return text
+
+
+def talk(turns: int) -> list[Message]:
+    """Two messages a turn, some days apart."""
+    start = datetime.now(UTC) - timedelta(hours=turns)
+    messages: list[Message] = []
+    for turn in range(1, turns + 1):
+        at = start + timedelta(hours=turn)
+        messages.append(
+            Message(seq=2 * turn - 1, turn=turn, role="user", text=f"question {turn}", at=at, id=f"old-{turn}")
+        )
+        messages.append(Message(seq=2 * turn, turn=turn, role="assistant", text=reply(turn), at=at, model="scripted"))
+    return messages
+
+
+async def seed(stack: Stack, key: str, turns: int) -> None:
+    """Put `turns` finished turns into a conversation that nobody has used."""
+    messages = talk(turns)
+    cut = max((len(messages) - 20) // PAGE * PAGE - 1, 0)  # page n holds the numbers n * PAGE to n * PAGE + PAGE - 1
+    old, recent = messages[:cut], messages[cut:]
+    meta = Meta(next_seq=len(messages) + 1, next_turn=turns + 1, title="A long story", renamed=True)
+    meta.horizon = old[-1].at if old else None
+    await _write(stack, "Chat", key, {"meta": meta, "recent": Recent(messages=recent)})
+    if old:
+        pages: dict[str, Stored] = {"head": transcript.Head(last_seq=old[-1].seq)}
+        for number in range(old[-1].seq // PAGE + 1):
+            page = transcript.Page(messages=[m for m in old if m.seq // PAGE == number])
+            pages[f"page:{number}"] = page
+        await _write(stack, "Transcript", key, pages)
+
+
+async def _write(stack: Stack, service: str, key: str, records: dict[str, Stored]) -> None:
+    state = {name: list(RecordSerde(type(record)).serialize(record)) for name, record in records.items()}
+    url = f"{stack.engine.admin_url}/services/{service}/state"
+    async with aiohttp.ClientSession() as session:
+        body = {"object_key": key, "new_state": state}
+        async with session.post(url, json=body) as response:
+            assert response.status in (200, 202), await response.text()

@@ -1,0 +1,127 @@
+"""A conversation of 2,000 messages: there at once, at its end; the rest comes as one scrolls."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from playwright.async_api import BrowserContext, expect
+
+from chat_service.contracts import History, HistoryRequest
+from tests.fakes.model.protocol import Behaviour
+from tests.processes import Stack, eventually
+from tests.web.browser import Window, window
+from tests.web.seeding import seed
+
+pytestmark = pytest.mark.browser
+
+TURNS = 1003
+SCROLL_UP = """async () => {
+    const box = document.getElementById('scroll');
+    const all = () => [...document.querySelectorAll('.message')];
+    box.scrollTop = 300;
+    const edge = box.getBoundingClientRect().top;
+    const read = all().find((one) => one.getBoundingClientRect().bottom > edge);
+    const before = read.getBoundingClientRect().top;
+    const many = all().length;
+    const until = Date.now() + 20000;
+    while (all().length === many && Date.now() < until) await new Promise(requestAnimationFrame);
+    return [all().length, read.getBoundingClientRect().top - before];
+}"""
+"""Scroll near the top and wait for older messages: how many there are then, and how far moved what was being read."""
+
+
+async def _opened(stack: Stack, person: BrowserContext, turns: int) -> Window:
+    """A window on a conversation of this many turns."""
+    one = await window(person)
+    public = await one.page.evaluate("fetch('/api/me').then((answer) => answer.json()).then((me) => me.person)")
+    key = f"web:{public}:long"
+    await seed(stack, key, turns)
+    async with stack.ingress() as ingress:
+
+        async def there() -> bool:
+            return bool((await ingress.call("Chat", key, "get_history", HistoryRequest(limit=1), History)).messages)
+
+        await eventually(there)
+    await one.page.close()
+    return await window(person, "/c/long")
+
+
+async def test_two_thousand_messages_open_at_the_end_and_scroll_without_a_jump(
+    person: BrowserContext, stack: Stack
+) -> None:
+    requests: list[str] = []
+    person.on("request", lambda request: requests.append(request.url))
+    one = await _opened(stack, person, TURNS)
+    await one.says("reply 1003")
+    await expect(one.last).to_be_in_viewport()
+    pages = [url for url in requests if "/api/conversations/long" in url]
+    assert len(pages) <= 3, "one page of messages, not all of them"
+    shown, moves = await one.messages.count(), []
+    assert shown < 200
+    while shown < 2 * TURNS:
+        shown, moved = await one.page.evaluate(SCROLL_UP)
+        moves.append(moved)
+        assert len(moves) < TURNS
+    assert max(abs(move) for move in moves) < 1.5, moves
+    texts = [text.split("\n")[0] for text in await one.texts()]
+    assert texts == [text for turn in range(1, TURNS + 1) for text in (f"question {turn}", f"reply {turn}")]
+    await expect(one.page.get_by_role("button", name="Jump to latest")).to_be_visible()
+    await one.page.get_by_role("button", name="Jump to latest").click()
+    await expect(one.last).to_be_in_viewport()
+    await expect(one.page.get_by_role("button", name="Jump to latest")).to_be_hidden()
+
+
+async def test_the_view_follows_only_who_is_at_the_bottom(person: BrowserContext, stack: Stack) -> None:
+    one = await window(person)
+    await stack.model.script(Behaviour(text="\n\n".join(f"line {n}" for n in range(60))))
+    await one.say("long")
+    await one.stands("answered")
+    await stack.model.script(Behaviour(kind="gate"))
+    number = await stack.model.count()
+    await one.say("more")
+    asked = (await stack.model.wait_for_question("more", number)).number
+    await stack.model.release(asked, "\n\n".join(f"first {n}" for n in range(40)))
+    await expect(one.page.get_by_text("first 39")).to_be_in_viewport()
+    await one.page.locator("#scroll").hover()
+    await one.page.mouse.wheel(0, -600)
+    await expect(one.page.get_by_role("button", name="Jump to latest")).to_be_visible()
+
+    async def place() -> float:
+        return float(await one.page.evaluate("document.getElementById('scroll').scrollTop"))
+
+    held = await _at_rest(place)
+    await stack.model.release(asked, "\n\n".join(["", *(f"second {n}" for n in range(40))]))
+    await expect(one.page.get_by_text("second 39")).to_be_attached()
+    assert await place() == held, "who reads further up is left there"
+    await one.page.get_by_role("button", name="Jump to latest").click()
+    await expect(one.page.get_by_text("second 39")).to_be_in_viewport()
+    before = await _at_rest(place)
+    await stack.model.finish(asked)
+    await one.stands("answered")
+    assert await _at_rest(place) == before, "the end of a reply moves nothing"
+
+
+async def _at_rest(place) -> float:  # type: ignore[no-untyped-def]
+    while True:
+        before = await place()
+        await asyncio.sleep(0.1)
+        if await place() == before:
+            return float(before)
+
+
+async def test_the_place_survives_a_reload_and_back(person: BrowserContext, stack: Stack) -> None:
+    one = await _opened(stack, person, 61)
+    await one.says("reply 61")
+    target = one.messages.filter(has_text="question 12")
+    while not await target.count():
+        await one.page.evaluate(SCROLL_UP)
+    await target.first.scroll_into_view_if_needed()
+    await expect(target.first).to_be_in_viewport()
+    await eventually(lambda: one.page.evaluate("sessionStorage.getItem('threadwell:place:long')"))
+    await one.page.reload()
+    await expect(target.first).to_be_in_viewport()
+    await one.page.get_by_role("button", name="New conversation").click()
+    await expect(one.questions).to_have_count(0)
+    await one.page.go_back()
+    await expect(target.first).to_be_in_viewport()

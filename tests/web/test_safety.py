@@ -1,0 +1,111 @@
+"""What a model says is never code."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, FilePayload, Page, expect
+
+from tests.fakes.model.protocol import Behaviour
+from tests.processes import Stack
+from tests.web.browser import window
+from tests.web.site import Site
+
+pytestmark = pytest.mark.browser
+
+EVIL = [
+    "<script>window.hit = 1</script>",
+    "<img src=x onerror='window.hit = 1'>",
+    "<svg/onload='window.hit = 1'>",
+    "<iframe srcdoc='<script>parent.hit = 1</script>'></iframe>",
+    "<a href='javascript:window.hit = 1' id=raw>raw</a>",
+    "[click](javascript:window.hit=1)",
+    "[click](JaVaScRiPt:window.hit=1)",
+    "[click](&#106;avascript:window.hit=1)",
+    "[click](data:text/html,<script>opener.hit=1</script>)",
+    "[click](vbscript:hit)",
+    "![pixel](https://tracker.invalid/p.png)",
+    '![x](x"onerror="window.hit=1)',
+    "<javascript:window.hit=1>",
+    "`<img src=x onerror=window.hit=1>`",
+    "```html\n<script>window.hit = 1</script>\n```",
+    '```"><img src=x onerror=window.hit=1>\nx\n```',
+    "<style>body { display: none }</style>",
+    "<form action=https://evil.invalid><button>Send</button></form>",
+    "| <img src=x onerror=window.hit=1> |\n|---|\n| <b onmouseover=window.hit=1>b</b> |",
+    "<math><mtext></mtext><style><img src=x onerror=window.hit=1></style></math>",
+]
+
+
+async def _nothing_happened(page: Page) -> None:
+    assert await page.evaluate("window.hit") is None
+    inside = page.locator(".message .body")
+    for tag in ("script", "img", "svg", "iframe", "style", "form", "object", "embed", "input", "math"):
+        assert await inside.locator(tag).count() == 0, tag
+    handlers = "[...document.querySelectorAll('.body *')].flatMap(e => [...e.attributes].map(a => a.name))"
+    assert not [name for name in await page.evaluate(handlers) if name.startswith(("on", "style", "srcdoc"))]
+    schemes = "[...document.querySelectorAll('.body a')].map(a => a.protocol)"
+    assert set(await page.evaluate(schemes)) <= {"http:", "https:", "mailto:", ":"}
+
+
+async def test_nothing_in_a_reply_runs_or_fetches(person: BrowserContext, stack: Stack) -> None:
+    one = await window(person)
+    asked: list[str] = []
+    one.page.on("request", lambda request: asked.append(request.url))
+    await stack.model.script(Behaviour(text="\n\n".join(EVIL) + "\n\nthe end", chunk=7))
+    await one.say("be evil")
+    await expect(one.last.locator(".body")).to_contain_text("the end")
+    await one.stands("answered")
+    await _nothing_happened(one.page)
+    for link in await one.page.get_by_text("click", exact=True).all():
+        await link.click()
+    await _nothing_happened(one.page)
+    await one.page.reload()
+    await expect(one.last.locator(".body")).to_contain_text("the end")
+    await _nothing_happened(one.page)
+    assert not [url for url in asked if "127.0.0.1" not in url]
+
+
+async def test_nothing_in_a_question_or_a_title_or_a_file_name_runs(person: BrowserContext, stack: Stack) -> None:
+    one = await window(person)
+    evil = "<img src=x onerror='window.hit = 1'>"
+    file = FilePayload(name=f"{evil}.txt", mimeType="text/plain", buffer=evil.encode())
+    await one.page.locator("#picker").set_input_files(file)
+    await one.say(evil)
+    await expect(one.last.locator(".body")).to_contain_text(evil)
+    await one.stands("answered")
+    await one.page.get_by_role("button", name="Rename").click()
+    await one.page.get_by_role("textbox", name="A name").fill(evil)
+    await one.page.keyboard.press("Enter")
+    await expect(one.page.locator("#list a")).to_have_text(evil)
+    assert await one.page.locator("main img, #list img").count() == 0
+    await _nothing_happened(one.page)
+
+
+async def test_a_link_opens_beside_the_page_and_tells_nothing(person: BrowserContext, stack: Stack) -> None:
+    await stack.model.script(Behaviour(text="See [the site](https://example.org/a) or https://example.org/b"))
+    one = await window(person)
+    await one.say("where?")
+    await one.stands("answered")
+    links = one.last.locator("a")
+    await expect(links).to_have_count(2)
+    for link in await links.all():
+        await expect(link).to_have_attribute("target", "_blank")
+        await expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
+
+
+async def test_the_policy_stops_what_would_slip_through(chromium: Browser, site: Site) -> None:
+    """Even a hole in renderer and sanitiser would not run a script: the browser refuses it."""
+    page = await chromium.new_page()
+    await page.goto(site.url)
+    refused = await page.evaluate(
+        """() => new Promise((resolve) => {
+            document.addEventListener('securitypolicyviolation', (event) => resolve(event.effectiveDirective));
+            const hole = document.createElement('p');
+            hole.setAttribute('onclick', 'window.hit = 1');
+            document.body.append(hole);
+            hole.click();
+        })"""
+    )
+    assert refused.startswith("script-src")
+    assert await page.evaluate("window.hit") is None
+    await page.close()
