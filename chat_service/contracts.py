@@ -58,6 +58,10 @@ class Inbound(Contract):
     `expects_reply=False` is context that was said in the thread, but not to the bot.
     """
 
+    # What Restate's playground fills its form with; left to itself it invents a value for every field, `id` among
+    # them, and whoever sends the form twice is taken for a repeat.
+    model_config = ConfigDict(json_schema_extra={"examples": [{"message": "Hello! Who are you?"}]})
+
     message: str = Field(
         default="", max_length=MAX_TEXT, description="What the person says.", examples=["Hello! Who are you?"]
     )
