@@ -9,9 +9,11 @@ from uuid import uuid4
 import pytest
 from playwright.async_api import Browser, BrowserContext
 
+from chat_service.engine.process import free_port
 from tests.fakes.model import ModelControl
 from tests.processes import Stack
 from tests.web.browser import browsing, running_browser
+from tests.web.redis_server import running_redis
 from tests.web.site import Site, Visitor, running_engine_alone, running_up, visiting
 
 
@@ -22,6 +24,14 @@ async def stack(
     """An engine and a model; the chat service comes with the page."""
     async with running_engine_alone(engine_binary, tmp_path_factory.mktemp("web"), model) as running:
         yield running
+
+
+@pytest.fixture
+async def own(engine_binary: Path, model: ModelControl, tmp_path: Path) -> AsyncIterator[Stack]:
+    """An engine to kill."""
+    await model.clear()
+    async with running_engine_alone(engine_binary, tmp_path, model) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +68,11 @@ async def person(chromium: Browser, site: Site, stack: Stack) -> AsyncIterator[B
 def conversation() -> str:
     """An id as the page makes them."""
     return uuid4().hex[:16]
+
+
+@pytest.fixture
+async def redis_port() -> AsyncIterator[int]:
+    """A Redis of the test's own."""
+    port = free_port()
+    async with running_redis(port):
+        yield port

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
-
 from chat_service.engine.process import EnginePorts, free_port
 from tests.fakes.model import ModelControl
 from tests.processes import Stack, eventually
-from tests.web.site import Visitor, running_engine_alone, running_site, running_up, visiting
-
-
-@pytest.fixture
-async def own(engine_binary: Path, model: ModelControl, tmp_path: Path) -> AsyncIterator[Stack]:
-    """An engine to kill."""
-    await model.clear()
-    async with running_engine_alone(engine_binary, tmp_path, model) as stack:
-        yield stack
+from tests.web.site import Visitor, running_site, running_up, visiting
 
 
 def ports_of(stack: Stack) -> EnginePorts:

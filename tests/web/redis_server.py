@@ -1,0 +1,36 @@
+"""A Redis server of a test's own."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from chat_service.children import child
+from tests.processes import eventually
+
+
+@asynccontextmanager
+async def running_redis(port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A Redis server on loopback that keeps nothing on disk."""
+    binary = shutil.which("redis-server")
+    if binary is None:
+        pytest.skip("no redis-server on this machine: install Debian's redis-server")
+    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    async with child(command, stdout=asyncio.subprocess.DEVNULL) as process:
+        client = Redis.from_url(f"redis://127.0.0.1:{port}")
+
+        async def answers() -> bool:
+            try:
+                return bool(await client.ping())
+            except (OSError, RedisError):
+                return False
+
+        await eventually(answers)
+        await client.aclose()
+        yield process

@@ -1,0 +1,33 @@
+"""Restate's own playground, which the server brings with it, sends a message to a conversation."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from chat_service.contracts import History, HistoryRequest
+from tests.processes import Stack, session_name
+from tests.web.site import Site
+
+pytestmark = pytest.mark.browser
+
+
+async def test_the_playground_sends_a_message(chromium: Browser, stack: Stack, site: Site) -> None:
+    await stack.model.clear()
+    key = session_name()
+    page = await chromium.new_page()
+    page.set_default_timeout(60_000)  # the server sends its interface uncompressed, several megabytes of it
+    await page.goto(f"{stack.engine.admin_url}/ui/overview?servicePlayground=Chat#/operations/message")
+    await page.get_by_label("key", exact=True).fill(key)
+    body = page.locator("textarea").filter(has=page.locator("xpath=self::*[not(@aria-label)]")).last
+    suggested = json.loads(await body.input_value())
+    assert suggested == {"message": "Hello! Who are you?"}, "the form suggests a message, and nothing that spoils it"
+    await body.fill(json.dumps({"message": "hi from the playground"}))
+    await page.get_by_role("button", name="Send API Request").click()
+    await expect(page.get_by_text("echo: hi from the playground")).to_be_visible(timeout=60_000)
+    async with stack.ingress() as ingress:
+        history = await ingress.call("Chat", key, "get_history", HistoryRequest(), History)
+    assert [m.text for m in history.messages] == ["hi from the playground", "echo: hi from the playground"]
+    await page.close()
