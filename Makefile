@@ -30,15 +30,15 @@ check: .venv/installed-dev  ## style and types
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 
-bench: .venv/installed-dev  ## measure this machine; ARGS='--help' tells what
+bench: .venv/installed-bench  ## measure this machine; ARGS='--help' tells what
 	@exec $(PY) -m bots bench $(ARGS)
 
 screenshots: .venv/installed-dev  ## the pictures of the README, taken anew
 	@exec $(PY) -m tests.web.screenshots $(ARGS)
 
 lock: .venv/installed-dev  ## the newest versions that pyproject.toml allows, written to constraints.txt
-	@$(PIP) uv && $(PY) -m uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade \
-	  --no-emit-index-url --no-annotate --custom-compile-command 'make lock' --quiet --output-file $(LOCK)
+	@$(PIP) uv && $(PY) -m uv pip compile pyproject.toml --group dev --group bench --upgrade \
+	  --universal --python-version 3.11 --no-emit-index-url --no-annotate --custom-compile-command 'make lock' --quiet --output-file $(LOCK)
 
 clean:  ## take away .venv and caches; conversations (.threadwell) stay
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -61,4 +61,9 @@ clean:  ## take away .venv and caches; conversations (.threadwell) stay
 .venv/installed-dev: .venv/installed
 	@echo 'Installing what tests and checks need (about 70 MB, once) …'
 	@$(PIP) pip && $(PIP) --group dev || $(OFFLINE)
+	@touch $@
+
+.venv/installed-bench: .venv/installed-dev
+	@echo 'Installing what is measured beside this project (about 15 MB, once) …'
+	@$(PIP) --group bench || $(OFFLINE)
 	@touch $@
