@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+
 import aiohttp
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
@@ -46,10 +49,16 @@ async def _register(admin_url: str, deployment_url: str) -> None:
     ):
         if response.status < 300:
             return
-        lines = (await response.text()).splitlines()
-        reason = lines[0][:300] if lines else f"HTTP {response.status}"
+        reason = _reason(await response.text()) or f"HTTP {response.status}"
         if response.status in (408, 429) or response.status >= 500:
             raise _NotYet(reason)
         if response.status == 400 and "connect" in reason.lower():
             raise _NotYet(reason)
         raise UserError(f"Restate refused the chat service at {deployment_url}: {reason}")
+
+
+def _reason(body: str) -> str:
+    """The first line of the engine's error, without its envelope."""
+    with contextlib.suppress(ValueError, AttributeError):
+        body = str(json.loads(body).get("message", body))
+    return (body.splitlines() or [""])[0][:300]

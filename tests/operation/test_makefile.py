@@ -33,7 +33,8 @@ def make(checkout: Path, *arguments: str, programs: dict[str, str]) -> tuple[int
     for name, script in programs.items():
         (path / name).write_text(f"#!/bin/sh\n{script}\n")
         (path / name).chmod(0o755)
-    env = {**os.environ, "PATH": str(path), "MAKEFLAGS": ""}
+    ours = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    env = {**ours, "PATH": str(path)}
     command = ["make", "-C", str(checkout), "--no-print-directory", *arguments]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
     return done.returncode, [line for line in done.stderr.splitlines() if not line.startswith("make: ***")]
@@ -65,9 +66,9 @@ def test_a_newer_python_beside_an_old_one_is_found(checkout: Path) -> None:
 
 
 def test_help_names_every_target(checkout: Path) -> None:
-    said = subprocess.run(["make", "-C", str(checkout), "help"], capture_output=True, text=True, check=True).stdout
+    done = subprocess.run(["make", "-C", str(checkout), "help"], capture_output=True, text=True, check=True)
     for target in ("run", "test", "check", "bench", "screenshots"):
-        assert f"make {target} " in said
+        assert f"make {target} " in done.stdout
 
 
 def test_versions_are_exact_and_name_no_place() -> None:

@@ -241,6 +241,7 @@ async def test_no_model_is_told_at_the_start(
     assert len(said) == 1, said
     assert said[0].startswith(f"threadwell: {'OPENAI_MODEL alone' if named else 'no model is configured'}")
     assert "set OPENAI_API_KEY, or OPENAI_BASE_URL" in said[0]
+    assert not (tmp_path / ".threadwell").exists(), "told before anything is started"
 
 
 async def test_what_is_no_server_is_told(tmp_path: Path, model: ModelControl) -> None:
