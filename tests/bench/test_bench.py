@@ -86,6 +86,14 @@ def test_the_first_token_reaches_a_window(whole: dict[str, Any]) -> None:
     assert 0 < seen[1] < 10_000
 
 
+@pytest.mark.browser
+def test_the_first_token_reaches_a_real_browser(whole: dict[str, Any]) -> None:
+    if "browser" in whole["missing"]:
+        pytest.skip(whole["missing"]["browser"])
+    seen = values(whole, "threadwell in one process (up), Chromium", "first token to window")
+    assert 0 < seen[1] < 10_000
+
+
 @pytest.mark.parametrize("row", ["threadwell", "threadwell-inbox"])
 def test_a_late_turn_has_the_journal_entries_of_an_early_one(whole: dict[str, Any], row: str) -> None:
     own = values(whole, row, "journal entries of the turn itself")
