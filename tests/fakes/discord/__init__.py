@@ -1,0 +1,8 @@
+"""A Discord to test against: REST and gateway, what a test says, and a no where Discord says no."""
+
+from tests.fakes.discord.control import DiscordControl, attached
+from tests.fakes.discord.discord import FakeDiscord
+from tests.fakes.discord.errors import Impossible
+from tests.fakes.discord.server import Server
+
+__all__ = ["DiscordControl", "FakeDiscord", "Impossible", "Server", "attached"]

@@ -1,0 +1,5 @@
+"""The gateway: sessions that outlive their connections, and the connections."""
+
+from tests.fakes.discord.gateway.sessions import Gateway
+
+__all__ = ["Gateway"]
