@@ -197,7 +197,7 @@ class DiscordControl:
         """Leave a thread, or remove the bot."""
         await self._ask("leave_thread", user=user, thread=thread)
 
-    async def command(self, user: str, channel: str, name: str, **options: Any) -> Interaction:
+    async def command(self, user: str, channel: str, name: str, /, **options: Any) -> Interaction:
         """Run a slash command (`"settings persona"`: a subcommand) and wait until the app has answered or deferred.
 
         `state` is what the person sees: `answered`, `deferred`, or `failed` ("The application did not respond").
@@ -222,7 +222,7 @@ class DiscordControl:
         given = {"user": user, "channel": channel, "message": message, "custom_id": custom_id, "values": values}
         return await self._use("select", **given)
 
-    async def submit(self, user: str, interaction: Interaction, **values: str) -> Interaction:
+    async def submit(self, user: str, interaction: Interaction, /, **values: str) -> Interaction:
         """Fill in the modal that an interaction opened (custom id = value) and send it."""
         return await self._use("submit", user=user, interaction=interaction.id, values=values)
 

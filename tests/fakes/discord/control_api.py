@@ -78,7 +78,7 @@ class ControlApi:
         if bot:
             role = self._world.add_role(guild.id, "threadwell", permissions, managed=True)
             self._world.add_member(guild.id, self._world.bot, None, [role.id])
-            self._discord.events.guild_create(guild)
+            self._discord.events.guild_create(guild, back=False)
         return guild
 
     def do_add_role(self, guild: str, name: str, permissions: list[str], more: Json) -> Role:

@@ -41,7 +41,8 @@ class Events:
         for guild in guilds:
             members = bool(live.record.intents & intents.MEMBERS)
             if live.record.intents & intents.GUILDS and not guild.unavailable:
-                gateway.give(live, "GUILD_CREATE", self._render.guild_create(guild, members))
+                told = {**self._render.guild_create(guild, members), "unavailable": False}
+                gateway.give(live, "GUILD_CREATE", told)
 
     def _tell(self, kind: str, data: Json, intent: int, channel: Channel) -> None:
         if permissions.may(self._world, self._world.bot, channel, "view_channel"):
@@ -111,9 +112,9 @@ class Events:
         told = self._render.channel(channel)
         self._discord.gateway.dispatch(kind, lambda _: told, intents.GUILDS, channel.guild)
 
-    def thread_create(self, thread: Channel) -> None:
-        """THREAD_CREATE of a new thread."""
-        data = {**self._render.channel(thread), "newly_created": True}
+    def thread_create(self, thread: Channel, *, new: bool = True) -> None:
+        """THREAD_CREATE of a new thread, or of one that the bot was added to."""
+        data = {**self._render.channel(thread), **({"newly_created": True} if new else {})}
         self._tell("THREAD_CREATE", data, intents.GUILDS, thread)
 
     def thread_update(self, thread: Channel) -> None:
@@ -143,14 +144,14 @@ class Events:
         self._discord.gateway.dispatch("THREAD_MEMBERS_UPDATE", build, intent, thread.guild)
 
     # --- servers and members ------------------------------------------------------------------------------
-    def guild_create(self, guild: Guild) -> None:
-        """GUILD_CREATE: the bot was invited, or the server is back."""
-        self._discord.gateway.dispatch(
-            "GUILD_CREATE",
-            lambda wanted: self._render.guild_create(guild, bool(wanted & intents.MEMBERS)),
-            intents.GUILDS,
-            guild.id,
-        )
+    def guild_create(self, guild: Guild, *, back: bool) -> None:
+        """GUILD_CREATE: the bot was invited, or (`back`) the server is available again, and says so."""
+
+        def build(wanted: int) -> Json:
+            told = self._render.guild_create(guild, bool(wanted & intents.MEMBERS))
+            return {**told, "unavailable": False} if back else told
+
+        self._discord.gateway.dispatch("GUILD_CREATE", build, intents.GUILDS, guild.id)
 
     def guild_delete(self, guild: Guild, *, unavailable: bool) -> None:
         """GUILD_DELETE: the bot was removed, or (`unavailable`) Discord has trouble."""

@@ -121,7 +121,7 @@ class People:
         """Come into a server; with the bot's id, the bot is invited."""
         member = self.world.add_member(guild, user, nick, roles)
         if user == self.world.bot:
-            self.discord.events.guild_create(self._guild(guild))
+            self.discord.events.guild_create(self._guild(guild), back=False)
         else:
             self.discord.events.member("GUILD_MEMBER_ADD", guild, user)
         return member
@@ -156,7 +156,7 @@ class People:
         if unavailable:
             self.discord.events.guild_delete(found, unavailable=True)
         else:
-            self.discord.events.guild_create(found)
+            self.discord.events.guild_create(found, back=True)
 
     # --- what they see ------------------------------------------------------------------------------------
     def seen(self, user: str, channel: str) -> Channel:

@@ -118,7 +118,6 @@ class Render:
             **self.guild(guild),
             "joined_at": iso(guild.members[world.bot].joined),
             "large": False,
-            "unavailable": False,
             "member_count": len(guild.members),
             "members": [self.member(guild.id, one) for one in who],
             "channels": [self.channel(one) for one in inside if one.thread is None],
@@ -192,7 +191,7 @@ class Render:
         return told
 
     def _referenced(self, reference: Json, content: bool) -> Json | None:
-        found = self._world.find(reference["channel_id"], reference["message_id"])
+        found = self._world.find(reference["channel_id"], reference.get("message_id", ""))
         return self.message(found, nested=True, content=content) if found else None
 
     def _mentioned(self, guild: str | None, user: str, gateway: bool) -> Json:

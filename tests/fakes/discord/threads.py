@@ -94,17 +94,19 @@ class Threads:
         return thread
 
     def join(self, user: str, thread: Channel) -> None:
-        """Come into a thread.
+        """Come into a thread, or be added to it by somebody who is in it.
 
         Raises:
             Refused: 50083 or 50001.
         """
-        permissions.require(self._world, user, thread)
         state = thread.thread
         assert state is not None
+        permissions.require(self._world, user, self._world.channel(state.parent))
         self._discord.writing.in_open_thread(thread)
         if user not in state.members:
             state.members[user] = self._world.clock.now()
+            if user == self._world.bot:
+                self._discord.events.thread_create(thread, new=False)
             self._discord.events.thread_members(thread, [user], [])
 
     def leave(self, user: str, thread: Channel) -> None:

@@ -58,7 +58,8 @@ async def connected(
     """A client that is ready. Nothing of discord.py is changed but where it looks for Discord."""
     discord.http.Route.BASE = control.api_url
     discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(control.gateway_url)
-    client = Trial(wanted or intents(), **options)
+    # It waits this long for more servers to come before it says it is ready.
+    client = Trial(wanted or intents(), **{"guild_ready_timeout": 0.1, **options})
     running = asyncio.create_task(client.start(token or control.token))
     ready = asyncio.create_task(client.wait_until_ready())
     try:

@@ -7,15 +7,13 @@ import mimetypes
 import time
 from typing import TYPE_CHECKING, Any
 
-from tests.fakes.discord import mentions, permissions, validate
+from tests.fakes.discord import checks, mentions, permissions
 from tests.fakes.discord.draft import Draft
 from tests.fakes.discord.errors import Refused, invalid
 from tests.fakes.discord.images import size_of
 from tests.fakes.discord.models import (
-    CATEGORY,
     COMPONENTS_V2,
     DEFAULT,
-    DM,
     LOADING,
     REPLY,
     SILENT,
@@ -52,14 +50,14 @@ class Writing:
             Refused: as Discord refuses it.
         """
         free, loading = more.get("webhook") is not None, bool(more.get("loading"))
-        self._check(draft)
+        checks.fields(draft, self._discord.rules.content_characters)
         if not free:
-            self._may_write(author, channel, draft)
+            checks.may_write(self._world, author, channel, draft)
         if (again := self._repeated(author, draft)) is not None:
             return again
         reference, snapshots = self._reference(author, channel, draft)
         if not loading and not snapshots:
-            self._not_empty(draft, draft.components, len(draft.uploads))
+            checks.not_empty(draft, draft.components, len(draft.uploads))
         self._open(channel)
         age = float(more.get("age") or 0.0)
         kind = more.get("kind")
@@ -119,7 +117,7 @@ class Writing:
         Raises:
             Refused: as Discord refuses it.
         """
-        self._check(draft)
+        checks.fields(draft, self._discord.rules.content_characters)
         loading = message.loading
         if "flags" in draft.given and message.flags & COMPONENTS_V2 and not draft.flags & COMPONENTS_V2:
             why = "The MessageFlags.IS_COMPONENTS_V2 flag cannot be removed from a message"
@@ -132,7 +130,7 @@ class Writing:
             kept = [one for one in message.attachments if one in draft.keep]
         flags = draft.flags if "flags" in draft.given else message.flags & SETTABLE
         would = Draft(content=content, embeds=embeds, flags=flags)
-        self._not_empty(would, components, len(kept) + len(draft.uploads))
+        checks.not_empty(would, components, len(kept) + len(draft.uploads))
         message.content, message.embeds, message.components = content, embeds, components
         message.attachments = [*kept, *self._attach(message, draft)]
         message.flags = message.flags & ~(SETTABLE | LOADING) | flags & SETTABLE
@@ -162,45 +160,6 @@ class Writing:
         if channel.thread is not None and channel.thread.archived:
             raise Refused(50083)
 
-    # --- what is refused ----------------------------------------------------------------------------------
-    def _check(self, draft: Draft) -> None:
-        rules = self._discord.rules
-        validate.content(draft.content, rules.content_characters)
-        validate.nonce(draft.nonce)
-        validate.embeds(draft.embeds)
-        validate.components(draft.components, draft.flags)
-        mentions.check(draft.allowed)
-        if draft.flags & COMPONENTS_V2 and (draft.content or draft.embeds):
-            field = "content" if draft.content else "embeds"
-            why = f'The "{field}" field cannot be used when using MessageFlags.IS_COMPONENTS_V2'
-            raise invalid(field, "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2", why)
-
-    def _not_empty(self, draft: Draft, components: list[Json], files: int) -> None:
-        newer = bool(draft.flags & COMPONENTS_V2 and components)
-        if not draft.content.strip() and not draft.embeds and not files and not newer:
-            raise Refused(50006)
-
-    def _may_write(self, author: str, channel: Channel, draft: Draft) -> None:
-        world = self._world
-        if channel.type == CATEGORY:
-            raise Refused(50008)
-        if channel.type == DM:
-            other = next(one for one in channel.recipients if one != author)
-            if not world.users[other].dms:
-                raise Refused(50007)
-            return
-        thread = channel.thread
-        permissions.require(world, author, channel, "send_messages_in_threads" if thread else "send_messages")
-        if thread is not None and thread.locked and not permissions.may(world, author, channel, "manage_threads"):
-            raise Refused(50083 if thread.archived else 160005)
-        if draft.uploads:
-            permissions.require(world, author, channel, "attach_files")
-        if draft.embeds:
-            permissions.require(world, author, channel, "embed_links")
-        replies = draft.reference is not None and draft.reference.get("type", 0) == 0
-        if replies and not permissions.may(world, author, channel, "read_message_history"):
-            raise Refused(160002)
-
     def _reference(self, author: str, channel: Channel, draft: Draft) -> tuple[Json | None, list[Json]]:
         given = draft.reference
         if given is None:
@@ -227,7 +186,10 @@ class Writing:
         channel, message, at = self._nonces.get((author, draft.nonce), ("", "", 0.0))
         if self._world.clock.now() - at > self._discord.rules.nonce_seconds:
             return None
-        return next(one for one in self._world.messages[channel] if one.id == message)
+        found = next(one for one in self._world.messages[channel] if one.id == message)
+        if found.deleted:
+            raise Refused(10008)
+        return found
 
     def _remember(self, author: str, message: Message) -> None:
         if message.nonce is not None:

@@ -9,6 +9,7 @@ from tests.fakes.discord.models import DEFAULT, REPLY, SLASH, SUPPRESS_EMBEDS, C
 from tests.fakes.discord.routes.registry import Context, route
 
 WRITTEN = (DEFAULT, REPLY, SLASH, 23)
+AUTHORS_ONLY = frozenset(["content", "embeds", "components", "attachments"])
 FORTNIGHT = 14 * 86_400.0
 
 
@@ -66,7 +67,7 @@ def edit_message(ctx: Context) -> Json:
     if message.type not in WRITTEN:
         raise Refused(50021)
     if message.author != ctx.bot:
-        if draft.given != {"flags"}:
+        if draft.given & AUTHORS_ONLY:
             raise Refused(50005)
         permissions.require(ctx.discord.world, ctx.bot, channel, "manage_messages")
         message.flags = message.flags & ~SUPPRESS_EMBEDS | draft.flags & SUPPRESS_EMBEDS
