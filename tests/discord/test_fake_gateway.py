@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import zlib
 from typing import Any
@@ -325,8 +326,9 @@ async def closed_with(control: DiscordControl, *frames: dict[str, Any], version:
     async with aiohttp.ClientSession() as session, session.ws_connect(f"{control.gateway_url}?{query}") as ws:
         for frame in frames:
             await ws.send_json(frame)
-        async for _ in ws:
-            pass
+        async with asyncio.timeout(10):
+            async for _ in ws:
+                pass
         return ws.close_code
 
 
@@ -340,6 +342,7 @@ async def said(control: DiscordControl, number: int, *frames: dict[str, Any], co
             await ws.send_json(frame)
         while len(found) < number:
             message = await ws.receive(timeout=10)
+            assert message.type is (aiohttp.WSMsgType.BINARY if compress else aiohttp.WSMsgType.TEXT)
             raw = context.decompress(message.data) if message.type is aiohttp.WSMsgType.BINARY else message.data
             found.append(json.loads(raw))
     return found
