@@ -24,6 +24,10 @@ Status = Literal["waiting", "running", "answered", "stopped", "failed", "withdra
 """How a turn stands. `noted`: context without a question. `withdrawn`: taken back before it was answered."""
 
 
+Verdict = Literal["up", "down"]
+"""A person's word on a reply."""
+
+
 class Contract(BaseModel):
     """Base of all contracts: unknown fields are ignored, so that old and new versions can talk."""
 
@@ -109,6 +113,10 @@ class Message(Contract):
     usage: Usage | None = None
     seconds: float | None = None
     replaced: bool = False
+    feedback: dict[str, Verdict] = Field(default_factory=dict)
+    """What people said of this reply, by person."""
+    undelivered: str | None = None
+    """Why this reply has not reached its platform (yet)."""
 
 
 class Reply(Contract):
@@ -259,6 +267,59 @@ class WithdrawRequest(Contract):
     id: str | None = None
     author: str | None = None
     all: bool = False
+
+
+class EditRequest(Contract):
+    """The new words of a message; it is not answered again. `attachments` None leaves them."""
+
+    id: str
+    message: str = Field(max_length=MAX_TEXT)
+    attachments: list[Attachment] | None = None
+
+
+class RedactRequest(Contract):
+    """A message that its author deleted. `at` is when it was written: it keeps an unseen one from being answered."""
+
+    id: str
+    at: Time | None = None
+
+
+class FeedbackRequest(Contract):
+    """A person's word on a reply, by its sequence number; None takes it back."""
+
+    seq: int
+    person: str = Field(min_length=1, max_length=200)
+    value: Verdict | None = None
+
+
+class Notes(Contract):
+    """What was said in a thread without the bot, in order: context, not questions."""
+
+    messages: list[Inbound] = Field(default_factory=list, max_length=500)
+
+
+class Asked(Contract):
+    """A message that a turn answers: its platform id, and who wrote it."""
+
+    id: str | None = None
+    person: str = ""
+
+
+class Deliver(Contract):
+    """Sent to a platform's delivery object at the start of a turn: whose outcome to bring."""
+
+    turn: int
+    invocation: str
+    question: list[Asked] = Field(default_factory=list)
+    late: bool = False
+    """The history says "undelivered" by now: tell it when that is no longer so."""
+
+
+class DeliveryReport(Contract):
+    """What became of a delivery: `undelivered` says why it failed for good; None, that it arrived."""
+
+    turn: int
+    undelivered: str | None = None
 
 
 class Recover(Contract):

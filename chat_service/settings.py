@@ -79,10 +79,36 @@ class Settings(BaseSettings):
     web_trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     web_published_on_loopback: bool = False
 
+    # --- chat platforms: who may use the bot, how much, and what it catches up with ---------------------------
+    access_allow: Annotated[tuple[str, ...], NoDecode] = ()
+    access_block: Annotated[tuple[str, ...], NoDecode] = ()
+    person_messages_per_minute: int = Field(default=20, ge=0)
+    channel_messages_per_minute: int = Field(default=0, ge=0)
+    person_tokens_per_day: int = Field(default=0, ge=0)
+    channel_tokens_per_day: int = Field(default=0, ge=0)
+    catchup_max_age: int = Field(default=86_400, ge=0)
+
+    # --- slack ---------------------------------------------------------------------------------------------
+    slack_bot_token: SecretStr | None = None
+    slack_app_token: SecretStr | None = None
+    slack_signing_secret: SecretStr | None = None
+    slack_api_url: str = "https://slack.com/api/"
+    slack_http_host: str = "127.0.0.1"
+    slack_http_port: int = Field(default=3000, ge=0, le=65535)
+    slack_delivery_host: str = "127.0.0.1"
+    slack_delivery_port: int = Field(default=9081, ge=0, le=65535)
+    slack_delivery_url: str | None = None
+
     # --- operation -----------------------------------------------------------------------------------------
     live_bus_url: str = "memory"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     threadwell_cache_dir: Path | None = None
+
+    @field_validator("access_allow", "access_block", mode="before")
+    @classmethod
+    def _split_ids(cls, value: object) -> object:
+        """Accept `T1, C2 U3`, the way people write lists in a `.env`."""
+        return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
     @field_validator("web_trusted_proxies", mode="before")
     @classmethod

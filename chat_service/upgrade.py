@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 import aiohttp
 from pydantic import BaseModel
+from restate import Service, VirtualObject
 
 from chat_service.contracts import History, HistoryRequest, Recover
 from chat_service.errors import UserError
@@ -36,8 +38,8 @@ class Stranded(BaseModel):
     deployment: str
 
 
-async def rescue(settings: Settings) -> int:
-    """Take up what is stranded; returns how many invocations that were.
+async def rescue(settings: Settings, services: Sequence[Service | VirtualObject] = SERVICES) -> int:
+    """Take up what is stranded of `services`; returns how many invocations that were.
 
     Safe to run twice, and beside living versions: whoever still answers at its own address is left alone.
 
@@ -47,7 +49,7 @@ async def rescue(settings: Settings) -> int:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
         try:
             gone = await _gone(session, settings.admin_url)
-            stranded = await _stranded(session, settings.admin_url, gone) if gone else []
+            stranded = await _stranded(session, settings.admin_url, gone, services) if gone else []
             if not stranded:
                 return 0
             log.warning("%d unfinished invocations began on a version that is gone: taking them up", len(stranded))
@@ -77,8 +79,10 @@ async def _answers(session: aiohttp.ClientSession, uri: str) -> bool:
         return False
 
 
-async def _stranded(session: aiohttp.ClientSession, admin: str, gone: dict[str, str]) -> list[Stranded]:
-    services = ", ".join(f"'{service.name}'" for service in SERVICES)
+async def _stranded(
+    session: aiohttp.ClientSession, admin: str, gone: dict[str, str], served: Sequence[Service | VirtualObject]
+) -> list[Stranded]:
+    services = ", ".join(f"'{service.name}'" for service in served)
     deployments = ", ".join(f"'{one}'" for one in gone)
     query = (
         "SELECT id, target_service_name AS service, target_service_key AS key, "  # noqa: S608  ids of the engine's own

@@ -8,11 +8,12 @@ from pathlib import Path
 
 
 @cache
-def code_version() -> str:
-    """A short hash over the package's source files: it changes when, and only when, a handler could have."""
-    root = Path(__file__).parent
+def code_version(*beside: Path) -> str:
+    """A short hash over this package's source files and those of the folders `beside` it: it changes when, and only
+    when, a handler could have."""
     digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode())
-        digest.update(path.read_bytes())
+    for root in (Path(__file__).parent, *beside):
+        for path in sorted(root.rglob("*.py")):
+            digest.update(path.relative_to(root).as_posix().encode())
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

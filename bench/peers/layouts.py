@@ -17,9 +17,9 @@ from restate.server import install_shutdown_hook
 from bench.instant_model import TEXT
 from bench.peers.window import WINDOW, Said, ask
 from chat_service.conversation import policy
+from chat_service.endpoint import hypercorn_config
 from chat_service.models.protocol import ChatModel
 from chat_service.models.registry import open_models
-from chat_service.serve import hypercorn_config
 from chat_service.settings import Settings
 
 Message = dict[str, str]

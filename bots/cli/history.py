@@ -60,6 +60,8 @@ def _show(console: Console, message: Message, note: str = "") -> None:
     marks = [message.at.astimezone().strftime("%Y-%m-%d %H:%M")]
     if message.status not in ("answered", "noted"):
         marks.append(message.status)
+    if message.undelivered:
+        marks.append(f"undelivered: {message.undelivered}")
     if message.replaced:
         marks.append("replaced")
     if note:

@@ -73,10 +73,8 @@ async def _work(settings: Settings, stopping: asyncio.Event, is_up: asyncio.Even
     async with AsyncExitStack() as stack:
         engine, model = await _children(stack, settings, binary, weights)
         bus = await stack.enter_async_context(open_bus(settings))
-        from chat_service.serve import (
-            GRACE_SECONDS,
-            serving,
-        )  # here, since it takes half a second that a busy port need not
+        from chat_service.endpoint import GRACE_SECONDS
+        from chat_service.serve import serving  # here, since it takes half a second that a busy port need not
 
         endpoint = model.endpoint if model else None
         url = await stack.enter_async_context(serving(settings, model=endpoint, bus=bus))

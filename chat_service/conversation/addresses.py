@@ -13,6 +13,7 @@ from restate import Context
 from restate.context import SendHandle
 
 CHAT = "Chat"
+CHANNEL = "Channel"
 M = TypeVar("M", bound=BaseModel)
 
 

@@ -14,6 +14,7 @@ from chat_service.conversation.records import Stored, put
 channel = VirtualObject(
     "Channel",
     description="Settings of a workspace, a channel or a person.",
+    state_preload=False,  # a turn asks for its settings, and must not be sent the threads that lie beside them
     invocation_retry_policy=policy.PATIENT,
     journal_retention=policy.NONE,
     idempotency_retention=policy.BRIEF,

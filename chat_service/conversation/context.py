@@ -81,14 +81,16 @@ def standing_turns(history: Sequence[Message]) -> list[list[Message]]:
     """The turns that count, oldest first: questions with their standing answer, and notes."""
     ordered = sorted((m for m in history if not m.replaced), key=lambda m: (m.turn, m.seq))
     turns = [list(group) for _, group in groupby(ordered, key=lambda m: m.turn)]
-    return [messages for messages in turns if _counts(messages)]
+    return [[m for m in messages if m.status != "forgotten"] for messages in turns if _counts(messages)]
 
 
 def _counts(messages: list[Message]) -> bool:
+    if any(m.role == "user" for m in messages) and all(m.status == "forgotten" for m in messages if m.role == "user"):
+        return False  # its author has deleted the question, and the reply quotes it
     if any(m.role == "assistant" for m in messages):
         whole = any(m.role == "user" for m in messages)
         return whole and all(m.status == "answered" for m in messages if m.role == "assistant")
-    return all(m.status == "noted" for m in messages)
+    return all(m.status in ("noted", "forgotten") for m in messages)
 
 
 def _render_all(messages: Iterable[Message], previous: Message | None) -> list[PromptMessage]:

@@ -125,10 +125,14 @@ class Conversation:
         self.meta.context_from = self.meta.next_seq
         self.drop_summary()
 
-    def drop_summary(self) -> int:
-        """Take the summary back, also one that is being written; gives how far it went."""
-        upto, self.meta.summary, self.meta.summary_upto = self.meta.summary_upto, "", 0
+    def drop_summary(self, seq: int = 0) -> int:
+        """Take the summary back, also one that is being written, because message `seq` (or more) is gone from what it
+        may tell; gives how far a summary went that covered it, else 0."""
         self.meta.summary_epoch += 1
+        if seq > self.meta.summary_upto:
+            self.meta.summary_asked = self.meta.summary_upto
+            return 0
+        upto, self.meta.summary, self.meta.summary_upto = self.meta.summary_upto, "", 0
         return upto
 
     def apply_summary(self, text: str, upto: int, epoch: int) -> bool:

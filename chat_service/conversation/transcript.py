@@ -11,7 +11,7 @@ from itertools import groupby
 
 from restate import ObjectContext, ObjectSharedContext, VirtualObject
 
-from chat_service.contracts import Contract, Found, HistoryRequest, Message, SearchRequest, Time
+from chat_service.contracts import Attachment, Contract, Found, HistoryRequest, Message, SearchRequest, Time, Verdict
 from chat_service.conversation import policy
 from chat_service.conversation.addresses import send_to_chat
 from chat_service.conversation.records import Stored, put
@@ -99,6 +99,22 @@ class FindRequest(Contract):
     id: str
 
 
+class Revision(Contract):
+    """A change of one message, named by its platform id or its sequence number."""
+
+    id: str | None = None
+    seq: int | None = None
+    text: str | None = None
+    attachments: list[Attachment] | None = None
+    forget: bool = False
+    person: str = ""
+    verdict: Verdict | None = None
+
+    def names(self, message: Message) -> bool:
+        """Whether it is this message that changes."""
+        return message.seq == self.seq if self.seq is not None else message.id == self.id
+
+
 class Messages(Contract):
     """Messages, oldest first; `more` when older ones exist."""
 
@@ -155,6 +171,17 @@ async def mark(ctx: ObjectContext, marks: Marks) -> None:
     """Remember ids without texts."""
     for message_id in marks.ids:
         ctx.set(_mark(message_id), 0)
+
+
+@transcript.handler()
+async def revise(ctx: ObjectContext, revision: Revision) -> None:
+    """Change one message in its page. What is not here, or was forgotten, stays as it is."""
+    seq = revision.seq if revision.seq is not None else await ctx.get(_mark(revision.id or ""), type_hint=int)
+    page = await ctx.get(_page((seq or 0) // PAGE), type_hint=Page) if seq else None
+    if page is None:
+        return
+    page.messages = [revised(m, revision) if revision.names(m) else m for m in page.messages]
+    put(ctx, _page((seq or 0) // PAGE), page)
 
 
 @transcript.handler(kind="shared")
@@ -218,6 +245,20 @@ async def erase(ctx: ObjectContext, request: Erase) -> None:
     for message_id in request.ids:
         ctx.set(_mark(message_id), 0)
     put(ctx, "head", Head(epoch=max(request.epoch, head.epoch), last_seq=head.last_seq))
+
+
+def revised(message: Message, revision: Revision) -> Message:
+    """The message after the change."""
+    if revision.forget:
+        return message.model_copy(update={"text": "", "attachments": [], "status": "forgotten"})
+    if revision.person:
+        others = {who: said for who, said in message.feedback.items() if who != revision.person}
+        said = {revision.person: revision.verdict} if revision.verdict else {}
+        return message.model_copy(update={"feedback": {**others, **said}})
+    if revision.text is None or message.status == "forgotten":
+        return message
+    attachments = message.attachments if revision.attachments is None else revision.attachments
+    return message.model_copy(update={"text": revision.text, "attachments": attachments})
 
 
 def _page(number: int) -> str:

@@ -16,7 +16,7 @@ from restate import ObjectContext, ObjectSharedContext, TerminalError
 
 from chat_service import keys, runtime
 from chat_service.contracts import Entry, Inbound, Overrides, Reply
-from chat_service.conversation import directory, housekeeping, memory, summaries, titles, transcript
+from chat_service.conversation import deliveries, directory, housekeeping, memory, quota, summaries, titles, transcript
 from chat_service.conversation import inbox as inboxes
 from chat_service.conversation.answering import answer_guarded, budget_of
 from chat_service.conversation.channel import get_settings
@@ -116,11 +116,15 @@ async def run(ctx: ObjectContext, conversation: Conversation, settings: Effectiv
         list_in_directories(ctx, conversation, running.started_at)  # so that a new conversation shows at once
     again = [m for m in conversation.recent.messages if m.turn == running.turn and m.role == "user"]
     history = [m for m in conversation.visible() if m.turn != running.turn]
-    answer = await answer_guarded(ctx, runtime.current(), conversation, history, running.question or again, settings)
+    asked = running.question or again
+    absent = await deliveries.announce(ctx, running, asked)
+    answer = await answer_guarded(ctx, runtime.current(), conversation, history, asked, settings)
     reply = conversation.close_turn(answer)
+    reply.undelivered = absent
     summarise(ctx, conversation)
     await save(ctx, conversation)
     if keys.parse(ctx.key()):
+        quota.charge(ctx, reply, asked)
         if reply.turn in UNTITLED_TURNS:
             entitle(ctx, conversation)
         list_in_directories(ctx, conversation, reply.at)

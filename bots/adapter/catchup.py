@@ -1,0 +1,171 @@
+"""Catch-up: what the platform did not tell, because the bot, the network or the platform was away, is read afterwards.
+
+A channel's catch-up ends before its live events go on, so that the order is kept; a channel in which somebody speaks
+comes first. How far a channel was read is kept durably, and moves only past what Restate has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from bots.adapter.contract import Arrival, Gone
+from bots.adapter.lanes import Lanes
+from chat_service.conversation.places import Place, PlaceRequest, Reach, Thread, ThreadList
+from chat_service.ingress import IngressClient, IngressError
+
+log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 2.0
+ALIVE_SECONDS = 30.0
+ATTEMPTS = 5
+RETRY_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """An event that may have been missed. Reading one that was not is harmless: its id is known."""
+
+    conversation: str
+    id: str
+    position: str
+    raw: dict[str, Any]
+
+
+class Reader(Protocol):
+    """How a platform is read."""
+
+    async def channels(self) -> list[str]:
+        """The scopes (`slack:T1:C1`) of all channels the bot is in."""
+        ...
+
+    async def since(self, scope: str, position: str, threads: list[Thread]) -> list[Missed]:
+        """What was said in a channel after a position, the threads the bot takes part in included, at a pace that
+        respects the platform's limits. In any order.
+
+        Raises:
+            Gone: when the channel can no longer be read.
+        """
+        ...
+
+    def now(self) -> str:
+        """The present position."""
+        ...
+
+
+class CatchUp:
+    """The catch-up of one process. `begin` a run whenever something may have been missed."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        ingress: IngressClient,
+        lanes: Lanes,
+        hand_over: Callable[[str, str, Arrival], Awaitable[None]],
+    ) -> None:
+        self._reader, self._ingress, self._lanes, self._hand_over = reader, ingress, lanes, hand_over
+        self._run = ""
+        self._channels: dict[str, asyncio.Task[None]] = {}
+        self._passed: dict[str, str] = {}
+        self._behind: set[str] = set()
+        self._all: asyncio.Task[None] | None = None
+        self._caught_up: set[str] = set()
+
+    async def begin(self) -> None:
+        """Start a run over all channels; live events wait for it, channel by channel."""
+        if self._all is not None:
+            self._all.cancel()
+        self._run, self._channels = self._reader.now(), {}
+        self._all = asyncio.create_task(self._walk())
+
+    async def ensure(self, scope: str) -> None:
+        """Wait until a channel has been caught up with in this run; it comes first now."""
+        task = self._channels.get(scope)
+        if task is None:
+            task = self._channels[scope] = asyncio.create_task(self._channel(scope, self._run))
+        await asyncio.wait({task})
+
+    def passed(self, scope: str, position: str) -> None:
+        """An event of a channel was accepted by Restate."""
+        self._passed[scope] = max(self._passed.get(scope, ""), position)
+
+    async def keep(self) -> None:
+        """Write down how far the channels were read, for ever."""
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write down how far the channels were read: never past what still waits, nor past a gap."""
+        passed, self._passed = self._passed, {}
+        for scope, position in passed.items():
+            if scope in self._behind:
+                continue
+            floor = self._lanes.floor(scope)
+            if floor is not None and floor <= position:
+                self._passed[scope] = max(self._passed.get(scope, ""), position)
+                continue
+            await self._advance(scope, position)
+
+    async def close(self) -> None:
+        """Stop reading."""
+        tasks = [*self._channels.values(), *([self._all] if self._all else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _walk(self) -> None:
+        spaces: set[str] = set()
+        try:
+            for scope in await self._reader.channels():
+                await self.ensure(scope)
+                spaces.add(_space(scope))
+        except Gone as gone:
+            log.error("catch-up is not possible: %s", gone)
+            return
+        while True:
+            for space in spaces:  # a channel that is new to us then starts here, not at its beginning
+                await self._advance(space, self._reader.now())
+            await asyncio.sleep(ALIVE_SECONDS)
+
+    async def _channel(self, scope: str, run: str) -> None:
+        for attempt in range(ATTEMPTS):
+            try:
+                await self._catch_up(scope, run)
+            except Gone as gone:
+                log.warning("%s cannot be caught up with: %s", scope, gone)
+                return
+            except Exception:
+                log.exception("catching up with %s failed", scope)
+                await asyncio.sleep(RETRY_SECONDS * (attempt + 1))
+            else:
+                self._behind.discard(scope)
+                return
+        # Live events must go on; the gap stays where it is and is read again by the next run.
+        self._behind.add(scope)
+
+    async def _catch_up(self, scope: str, run: str) -> None:
+        place = await self._ingress.call("Channel", scope, "look", PlaceRequest(), Place)
+        position = place.position
+        if not position:
+            wide = await self._ingress.call("Channel", _space(scope), "look", PlaceRequest(), Place)
+            position = wide.position
+        until = self._reader.now()
+        if position:
+            threads = await self._ingress.call("Channel", scope, "threads", None, ThreadList)
+            missed = await self._reader.since(scope, position, threads.threads)
+            for one in sorted(missed, key=lambda m: m.position):
+                await self._hand_over(one.conversation, one.id, Arrival(raw=one.raw, late=run))
+        await self._advance(scope, until)
+
+    async def _advance(self, scope: str, position: str) -> None:
+        with contextlib.suppress(IngressError, TimeoutError):
+            await self._ingress.send("Channel", scope, "advance", Reach(position=position))
+
+
+def _space(scope: str) -> str:
+    return scope.rsplit(":", 1)[0]

@@ -1,0 +1,66 @@
+"""What can be said to a bot by name that is no question, and what it answers."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+Command = Literal["help", "stop", "stop all", "reset", "quiet", "history", "forget"]
+
+_COMMAND = re.compile(r"[\s/!,:]*(help|stop all|stop|reset|quiet|history|forget)[\s.!?]*", re.IGNORECASE)
+
+HELP = """\
+I am an AI assistant: what I say can be wrong, so check what matters.
+
+• *Talk*: mention me in a channel, and I answer in a thread; from then on every message there is part of the \
+conversation. In a direct message just write.
+• *`stop`* ends a running reply, *`stop all`* also takes back what waits.
+• *`reset`* starts afresh: I no longer look at what was said before. *`quiet`* keeps me silent in a thread until \
+somebody mentions me again.
+• *`history`* shows you what this conversation holds.
+• *What is kept*: the messages of conversations I take part in, until they are forgotten. Edits and deletions count \
+here too.
+• *Who can read it*: whoever can read the channel or thread it was said in, and whoever operates this bot.
+• *How to forget it*: say *`forget`* in the conversation; in a channel an administrator has to."""
+
+NOTHING_RUNS = "Nothing is being answered here right now."
+STOPPING = "Stopping, and taking back what waits."
+RESET = "A fresh start: from here on I no longer look at what was said before. The history stays readable."
+QUIET = "I keep quiet in this thread until somebody mentions me again."
+FORGOTTEN = "Forgotten: nothing of this conversation is kept."
+NOT_YOURS = "Only an administrator, or the one who created this channel, can do that here."
+BLANK = "Write your question after my name, and I will answer."
+OFF = "I am switched off here. Whoever administers this place can switch me on again."
+NOT_ALLOWED = "I may not answer you here. Whoever operates this bot decides who may use it."
+FULL = "A hundred messages wait here already. Please let some of them be answered first."
+
+
+def command_of(text: str) -> Command | None:
+    """The command that a message to the bot is, if it is nothing else."""
+    match = _COMMAND.fullmatch(text)
+    if match is None:
+        return None
+    found: Command = match.group(1).lower()  # type: ignore[assignment]
+    return found
+
+
+def unreadable(names: list[str]) -> str:
+    """What cannot be read, by name."""
+    return f"I cannot read {', '.join(names)}. Text files work, and pictures where the model can see."
+
+
+def wait_a_bit(over: str, seconds: float) -> str:
+    """A limit was reached."""
+    if over == "tokens":
+        return (
+            f"That is all for today: the daily allowance is used up. It starts anew in {max(seconds / 3600, 1):.0f} h."
+        )
+    return f"That was quick! Please give me {max(seconds, 1):.0f} s before the next message."
+
+
+def was_away(hours: float) -> str:
+    """Messages that came while nobody was there, too long ago to be answered now."""
+    return (
+        f"I was away and have read only now what was said here more than {hours:.0f} h ago. "
+        "Do you still want an answer? Then ask again."
+    )

@@ -1,0 +1,179 @@
+"""What a platform gives the shared layer, and in which words they talk."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol
+
+from pydantic import Field
+
+from chat_service.contracts import Asked, Attachment, Author, Contract, Inbound, Status, Time
+from chat_service.conversation.records import Stored
+
+
+class Gone(Exception):
+    """It can never be done: the channel is archived, the bot removed, the token revoked. One line, for the operator."""
+
+
+class Unclear(Exception):
+    """Nobody knows whether it was done: the answer was lost on the way."""
+
+
+class Arrival(Contract):
+    """Something that happened on the platform, as it came.
+
+    `late` names the catch-up run that found it; empty for live events.
+    """
+
+    raw: dict[str, Any]
+    late: str = ""
+
+
+class Heard(Contract):
+    """A message in the shared layer's words.
+
+    Attributes:
+        position: its place in the platform's order; compares as text.
+        text: what the person says, with names for codes and without the bot's own name at the beginning.
+        direct: whether it was said to the bot alone.
+        opens: whether it is the first of its conversation.
+        unreadable: names of files that the model cannot get to see.
+    """
+
+    kind: Literal["said", "edited", "deleted"] = "said"
+    id: str
+    position: str
+    text: str = ""
+    author: Author | None = None
+    at: Time
+    attachments: list[Attachment] = Field(default_factory=list)
+    mentions_bot: bool = False
+    mentions_others: bool = False
+    direct: bool = False
+    opens: bool = False
+    unreadable: list[str] = Field(default_factory=list)
+
+    @property
+    def says_something(self) -> bool:
+        return bool(self.text.strip() or self.attachments)
+
+    def inbound(self, *, expects_reply: bool = True) -> Inbound:
+        """As the conversation takes it."""
+        return Inbound(
+            message=self.text,
+            id=self.id,
+            author=self.author,
+            at=self.at,
+            attachments=self.attachments,
+            expects_reply=expects_reply,
+        )
+
+
+class Inbounds(Contract):
+    """Messages, oldest first."""
+
+    messages: list[Inbound] = Field(default_factory=list)
+
+
+class Ears(Protocol):
+    """How the shared layer listens and talks back beside the replies. Everything but `mark` runs in durable steps.
+
+    Any method may raise `Gone`; what else it raises is tried again.
+    """
+
+    async def hear(self, conversation: str, raw: dict[str, Any]) -> Heard | None:
+        """The event in the shared layer's words; None when it is nobody's business."""
+        ...
+
+    async def earlier(self, conversation: str, heard: Heard, after: str) -> Inbounds:
+        """What others said in the thread after position `after` and before this message."""
+        ...
+
+    async def tell(self, conversation: str, heard: Heard, text: str) -> None:
+        """A word to the person alone, where the platform can."""
+        ...
+
+    async def say(self, conversation: str, name: str, text: str) -> None:
+        """A word to everybody in the thread; looked for by `name` before it is said a second time."""
+        ...
+
+    async def mark(self, conversation: str, heard: Heard) -> None:
+        """The lossy sign that a message has arrived. Never raises."""
+        ...
+
+    async def show_history(self, conversation: str, heard: Heard) -> None:
+        """Show the person what was said, if they may read it."""
+        ...
+
+    async def may_administer(self, conversation: str, person: str) -> bool:
+        """Whether the person may decide for others here, asked at this moment."""
+        ...
+
+
+class Spot(Contract):
+    """Which turn of which conversation is delivered, and whom it answers."""
+
+    conversation: str
+    turn: int
+    asked: list[Asked] = Field(default_factory=list)
+
+
+class Opened(Stored):
+    """The message that a reply grows in. `streaming` while the platform's own stream is open on it."""
+
+    id: str
+    streaming: bool = False
+
+
+class Ending(Contract):
+    """How the turn of a reply ended, for the buttons beneath it."""
+
+    status: Status
+    turn: int
+    seq: int = 0
+    last: bool = True
+
+
+class Outlet(Protocol):
+    """How a reply gets out. `find` makes posting safe: a message is looked for before it is posted a second time.
+
+    Methods raise `Gone`, `Unclear`, or anything else for "try again".
+    """
+
+    pace: float
+    """Seconds between two previews in one message."""
+
+    def split(self, text: str) -> list[str]:
+        """A finished text as the platform shows it, in parts it takes."""
+        ...
+
+    async def find(self, spot: Spot, part: int) -> Opened | None:
+        """The message of this turn with this number, if it is there."""
+        ...
+
+    async def open(self, spot: Spot) -> Opened:
+        """Post the message that the reply will grow in."""
+        ...
+
+    async def reopen(self, spot: Spot, opened: Opened) -> None:
+        """The turn is answered anew: the old message shows so."""
+        ...
+
+    async def show(self, spot: Spot, opened: Opened, shown: str, text: str) -> str:
+        """Show a preview after `shown`; gives what is shown now."""
+        ...
+
+    async def complete(self, spot: Spot, opened: Opened, shown: str | None, part: str, ending: Ending) -> None:
+        """Let the message say `part` and nothing else. `shown` None: nobody knows what it says now. May run twice."""
+        ...
+
+    async def post(self, spot: Spot, number: int, part: str, ending: Ending) -> Opened:
+        """Post a part that does not fit into the first message."""
+        ...
+
+    async def remove(self, spot: Spot, id: str) -> None:
+        """Take a message away; one that is gone already is fine."""
+        ...
+
+    async def settled(self, spot: Spot, ending: Ending) -> None:
+        """The lossy signs of a running turn may go. Never raises."""
+        ...

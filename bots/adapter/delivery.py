@@ -1,0 +1,282 @@
+"""`SlackDelivery`, `DiscordDelivery`: bring each turn's outcome to its thread, once.
+
+One `deliver` at a time per conversation, hosted by the process that has the platform's token. Every message is looked
+for before it is posted a second time, and completed where it stands, whatever died in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from uuid import uuid4
+
+from restate import ObjectContext, RunOptions, TerminalError, VirtualObject
+
+from bots.adapter.contract import Ending, Gone, Opened, Outlet, Spot, Unclear
+from bots.adapter.previews import Previews
+from chat_service.contracts import Deliver, DeliveryReport, History, HistoryRequest, Reply, TurnRequest
+from chat_service.conversation import policy
+from chat_service.conversation.chat import get_history, get_turn
+from chat_service.conversation.records import Stored, put
+from chat_service.conversation.revisions import delivered, tend
+from chat_service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PROCESS = uuid4().hex
+"""Tells the tries of this process from those of one that died."""
+SETTLE_SECONDS = 3.0
+"""After an unclear answer a commit can still come: so long it is waited for before the message is looked for."""
+GONE_STATUS = 410
+KEPT_TURNS = 20
+REPEAT = RunOptions[Opened](
+    type_hint=Opened,
+    initial_retry_interval=timedelta(milliseconds=500),
+    max_retry_interval=timedelta(seconds=10),
+    retry_interval_factor=2,
+)
+LOOKS = 10
+LOOK_PAUSE = timedelta(seconds=1)
+
+
+class Posted(Stored):
+    """The messages of a turn, in order, and the reply they show (0: none yet)."""
+
+    opened: Opened | None = None
+    more: list[str] = []
+    seq: int = 0
+
+
+class Done(Stored):
+    """The result of a step that has none."""
+
+
+class Turns(Stored):
+    """The turns whose messages are remembered."""
+
+    turns: list[int] = []
+
+
+class Deliveries:
+    """What `deliver` needs of its process."""
+
+    def __init__(self, outlet: Outlet, previews: Previews) -> None:
+        self.outlet, self.previews = outlet, previews
+        self._tried: dict[str, float] = {}
+
+    async def once(
+        self, name: str, first: str, find: Callable[[], Awaitable[Opened | None]], post: Callable[[], Awaitable[Opened]]
+    ) -> Opened:
+        """Post, unless it was posted: only the first try of all may do so without looking.
+
+        `first` is the process that began; a try of another, or a second one of ours, looks first, and waits before it
+        does, since a post whose answer was lost may be committed late.
+        """
+        if first == PROCESS and name not in self._tried:
+            self._tried[name] = 0
+        else:
+            await asyncio.sleep(max(self._tried.get(name, time.monotonic()) + SETTLE_SECONDS - time.monotonic(), 0))
+            if (there := await find()) is not None:
+                self._tried.pop(name, None)
+                return there
+        try:
+            opened = await post()
+        except Unclear:
+            self._tried[name] = time.monotonic()
+            raise
+        self._tried.pop(name, None)
+        return opened
+
+
+def delivery_object(name: str, it: Deliveries, settings: Settings) -> VirtualObject:
+    """The delivery object of a platform; `name` is the key's prefix with a capital (`Slack`)."""
+    obj = VirtualObject(
+        f"{name}Delivery",
+        description=f"Brings replies to {name}.",
+        ingress_private=True,
+        state_preload=False,
+        invocation_retry_policy=policy.PATIENT,
+        inactivity_timeout=timedelta(seconds=settings.turn_inactivity_seconds),
+        abort_timeout=timedelta(hours=1),
+        journal_retention=policy.BRIEF,
+    )
+
+    @obj.handler()
+    async def deliver(ctx: ObjectContext, order: Deliver) -> None:
+        """Bring the outcome of a turn: a message now, the reply in it when it is there."""
+        spot = Spot(conversation=ctx.key(), turn=order.turn, asked=order.question)
+        try:
+            await _deliver(ctx, it, order, spot)
+        except TerminalError as error:
+            # Cancelled by an operator, or gone for good; either way the key goes on, and somebody has to know.
+            await it.previews.end(spot)
+            log.error("turn %s of %s is undelivered: %s", order.turn, ctx.key(), error.message)
+            ctx.object_send(delivered, ctx.key(), DeliveryReport(turn=order.turn, undelivered=error.message))
+
+    return obj
+
+
+async def _deliver(ctx: ObjectContext, it: Deliveries, order: Deliver, spot: Spot) -> None:
+    posted = await ctx.get(_slot(order.turn), type_hint=Posted) or Posted()
+    if posted.opened is None:
+        posted.opened = await _post_once(ctx, it, spot, 0, lambda: it.outlet.open(spot))
+        put(ctx, _slot(order.turn), posted)
+    elif posted.seq:
+        await _step(ctx, "open again", lambda: it.outlet.reopen(spot, _opened(posted)))
+    it.previews.watch(spot, posted.opened)
+    reply = await _outcome(ctx, order)
+    if posted.seq and reply.seq == posted.seq:
+        await it.previews.end(spot)
+        return  # a repeat: it says so already
+    await _finish(ctx, it, spot, posted, reply)
+    if order.late:
+        ctx.object_send(delivered, ctx.key(), DeliveryReport(turn=order.turn))
+
+
+async def _finish(ctx: ObjectContext, it: Deliveries, spot: Spot, posted: Posted, reply: Reply) -> None:
+    """The reply in its message, what does not fit behind it, and nothing of an older version left."""
+    opened = _opened(posted)
+    if reply.status not in ("answered", "stopped", "failed"):
+
+        async def take_away() -> None:
+            shown = await it.previews.end(spot)
+            if opened.streaming:
+                await it.outlet.complete(spot, opened, shown, "…", Ending(status=reply.status, turn=spot.turn))
+            await it.outlet.remove(spot, opened.id)
+
+        await _step(ctx, "take away", take_away)
+        ctx.clear(_slot(spot.turn))
+        return
+    parts = it.outlet.split(told(reply))
+
+    def ending(number: int) -> Ending:
+        return Ending(status=reply.status, turn=spot.turn, seq=reply.seq, last=number == len(parts) - 1)
+
+    async def complete() -> None:
+        shown = await it.previews.end(spot)  # a replay that did not begin it knows nothing: None
+        await it.outlet.complete(spot, opened, shown, parts[0], ending(0))
+
+    await _step(ctx, "complete", complete)
+    posted.opened = Opened(id=opened.id)
+    for surplus in posted.more:
+
+        async def remove(id: str = surplus) -> None:
+            await it.outlet.remove(spot, id)
+
+        await _step(ctx, "remove what is left over", remove)
+    posted.more = []
+    for number in range(1, len(parts)):
+
+        async def post(number: int = number) -> Opened:
+            return await it.outlet.post(spot, number, parts[number], ending(number))
+
+        posted.more.append((await _post_once(ctx, it, spot, number, post)).id)
+    posted.seq = reply.seq
+    put(ctx, _slot(spot.turn), posted)
+    await _keep_few(ctx, spot.turn)
+
+    async def settle() -> None:
+        await it.outlet.settled(spot, ending(len(parts) - 1))
+
+    await _step(ctx, "settle", settle)
+
+
+async def _outcome(ctx: ObjectContext, order: Deliver) -> Reply:
+    """Wait for the turn, however long it takes."""
+    try:
+        return await ctx.attach_invocation(order.invocation, type_hint=Reply)
+    except TerminalError as error:
+        if error.status_code not in (404, 409):
+            log.warning("turn %s of %s ended as %s", order.turn, ctx.key(), error.message)
+    # Kept no longer, cancelled, or killed: the truth lies in the conversation. A turn that was killed for the sake of
+    # a new version is soon taken up by it; one that an operator has killed stays open until somebody closes it.
+    for _ in range(LOOKS):
+        page: History = await ctx.object_call(get_history, ctx.key(), HistoryRequest(limit=1))
+        if page.running is None or page.running.invocation != order.invocation:
+            break
+        await ctx.sleep(LOOK_PAUSE)
+    else:
+        await ctx.object_call(tend, ctx.key(), arg=None)
+    while True:
+        try:
+            reply: Reply = await ctx.object_call(get_turn, ctx.key(), TurnRequest(turn=order.turn))
+        except TerminalError:
+            return Reply(reply="", status="forgotten", turn=order.turn)
+        if reply.status not in ("running", "waiting"):
+            return reply
+        await ctx.sleep(LOOK_PAUSE)
+
+
+def told(reply: Reply) -> str:
+    """What a person reads: the reply, and how it ended where that is not plain."""
+    text = reply.reply.strip()
+    if reply.status == "stopped":
+        return f"{text}\n\n_(stopped)_" if text else "_(stopped)_"
+    if reply.status == "failed":
+        error = reply.error or "Something went wrong. Nothing was lost: please try again."
+        return f"{text}\n\n⚠️ {error}" if text else f"⚠️ {error}"
+    return text or "_(the model had nothing to say)_"
+
+
+async def _post_once(
+    ctx: ObjectContext, it: Deliveries, spot: Spot, number: int, post: Callable[[], Awaitable[Opened]]
+) -> Opened:
+    async def begins() -> str:
+        """Run twice it names the later process, which has not posted either."""
+        return PROCESS
+
+    first = await ctx.run_typed(f"who posts {number} first", begins, RunOptions(type_hint=str))
+    name = f"{ctx.request().id}:{number}"
+
+    async def attempt() -> Opened:
+        try:
+            return await it.once(name, first, lambda: it.outlet.find(spot, number), post)
+        except Gone as gone:
+            raise TerminalError(str(gone), status_code=GONE_STATUS) from gone
+
+    opened: Opened = await ctx.run_typed(f"post {number}", attempt, REPEAT)
+    return opened
+
+
+async def _step(ctx: ObjectContext, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """A step that may run twice; what fails is tried again without limit, what is gone for good ends the delivery."""
+
+    async def attempt() -> Done:
+        try:
+            await work()
+        except Gone as gone:
+            raise TerminalError(str(gone), status_code=GONE_STATUS) from gone
+        return Done()
+
+    await ctx.run_typed(
+        name,
+        attempt,
+        RunOptions(
+            type_hint=Done,
+            initial_retry_interval=timedelta(milliseconds=500),
+            max_retry_interval=timedelta(seconds=10),
+            retry_interval_factor=2,
+        ),
+    )
+
+
+async def _keep_few(ctx: ObjectContext, turn: int) -> None:
+    """Remember the messages of the last turns only: older ones are not answered anew."""
+    kept = await ctx.get("turns", type_hint=Turns) or Turns()
+    kept.turns = [*(one for one in kept.turns if one != turn), turn]
+    for old in kept.turns[:-KEPT_TURNS]:
+        ctx.clear(_slot(old))
+    kept.turns = kept.turns[-KEPT_TURNS:]
+    put(ctx, "turns", kept)
+
+
+def _opened(posted: Posted) -> Opened:
+    assert posted.opened is not None  # noqa: S101
+    return posted.opened
+
+
+def _slot(turn: int) -> str:
+    return f"turn:{turn}"

@@ -1,0 +1,290 @@
+"""`SlackIntake`, `DiscordIntake`: what comes in, one event at a time per conversation, in the order it was accepted.
+
+The adapter hands an event over as it came and may then acknowledge it: from here on nothing is lost. What takes time
+(names, files, who may do what) happens here, in durable steps, and never waits for a running turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import restate
+from restate import ObjectContext, RunOptions, TerminalError, VirtualObject
+
+from bots.adapter import commands
+from bots.adapter.contract import Arrival, Ears, Gone, Heard, Inbounds
+from bots.adapter.judging import Verdict, judge
+from chat_service import keys
+from chat_service.contracts import EditRequest, Notes, RedactRequest, StopRequest, utc
+from chat_service.conversation import policy
+from chat_service.conversation.chat import forget, reset, stop
+from chat_service.conversation.inbox import accept
+from chat_service.conversation.places import Follow, Place, PlaceRequest, follow, look
+from chat_service.conversation.quota import Claim, claim
+from chat_service.conversation.records import Stored, put
+from chat_service.conversation.revisions import edit_waiting, note, redact_waiting
+from chat_service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+TELL_ATTEMPTS = 3
+"""A word beside the replies may be lost: the conversation does not wait for it."""
+
+
+class Maybe(Stored):
+    """What was heard, if anything."""
+
+    heard: Heard | None = None
+
+
+class Away(Stored):
+    """The catch-up run in which the thread was last told that nobody was there."""
+
+    run: str = ""
+
+
+class Done(Stored):
+    """The result of a step that has none."""
+
+
+class Intake:
+    """What the handlers need of their process."""
+
+    def __init__(self, ears: Ears, settings: Settings) -> None:
+        self.ears, self.settings = ears, settings
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def soon(self, work: Awaitable[None]) -> None:
+        """Do something lossy beside the handler."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def intake_object(name: str, it: Intake) -> VirtualObject:
+    """The intake object of a platform; `name` is the key's prefix with a capital (`Slack`)."""
+    obj = VirtualObject(
+        f"{name}Intake",
+        description=f"Takes in what happens on {name}.",
+        state_preload=False,
+        invocation_retry_policy=policy.PATIENT,
+        idempotency_retention=policy.DAY,
+        journal_retention=policy.BRIEF,
+    )
+
+    @obj.handler()
+    async def event(ctx: ObjectContext, arrival: Arrival) -> None:
+        """Something happened in a thread. Never waits for a running turn."""
+        try:
+            await _take_in(ctx, it, arrival)
+        except TerminalError as error:
+            # Whatever it was, the next event of this thread must be heard.
+            log.error("an event of %s was not taken in: %s", ctx.key(), error.message)
+
+    return obj
+
+
+async def _take_in(ctx: ObjectContext, it: Intake, arrival: Arrival) -> None:
+    key = keys.parse(ctx.key())
+    if key is None:
+        raise TerminalError(f"not a conversation key: {ctx.key()}", status_code=400)
+    heard = await _hear(ctx, it, arrival)
+    if heard is None:
+        return
+    wide, narrow = key.scopes
+    asked = [
+        ctx.object_call(look, wide, PlaceRequest()),
+        ctx.object_call(look, narrow, PlaceRequest(conversation=ctx.key())),
+    ]
+    await restate.gather(*asked)
+    space, channel = await asked[0], await asked[1]
+    if heard.kind != "said":
+        if channel.thread is not None:
+            _revise(ctx, heard)
+        return
+    verdict = judge(heard, key, space, channel, it.settings)
+    match verdict.act:
+        case "refuse":
+            await _tell(ctx, it, heard, verdict.reason)
+        case "command":
+            await _obey(ctx, it, heard, verdict, channel)
+        case "note":
+            ctx.object_send(note, ctx.key(), Notes(messages=[heard.inbound(expects_reply=False)]))
+            ctx.object_send(follow, narrow, Follow(conversation=ctx.key(), seen=heard.position))
+        case "ask":
+            await _ask(ctx, it, heard, arrival, key, channel)
+
+
+async def _hear(ctx: ObjectContext, it: Intake, arrival: Arrival) -> Heard | None:
+    async def hear() -> Maybe:
+        """Only reads, so it may run twice."""
+        try:
+            return Maybe(heard=await it.ears.hear(ctx.key(), arrival.raw))
+        except Gone as gone:
+            raise TerminalError(str(gone)) from gone
+
+    found: Maybe = await ctx.run_typed("hear", hear, RunOptions(type_hint=Maybe))
+    return found.heard
+
+
+async def _ask(
+    ctx: ObjectContext, it: Intake, heard: Heard, arrival: Arrival, key: keys.ConversationKey, channel: Place
+) -> None:
+    """A message for the bot, on its way to the conversation."""
+    if heard.unreadable:
+        await _tell(ctx, it, heard, commands.unreadable(heard.unreadable))
+    if not heard.says_something:
+        if not heard.unreadable:
+            await _tell(ctx, it, heard, commands.BLANK)
+        return
+    if not await _within_limits(ctx, it, heard, key):
+        return
+    if heard.mentions_bot and not heard.opens and not heard.direct:
+        await _read_up(ctx, it, heard, channel)
+    following = Follow(conversation=ctx.key(), seen=heard.position, quiet=False if heard.mentions_bot else None)
+    if channel.thread is None:
+        await ctx.object_call(follow, key.scopes[-1], following)  # an edit that follows at once must find it
+    else:
+        ctx.object_send(follow, key.scopes[-1], following)
+    if arrival.late and await _is_old(ctx, it, heard):
+        ctx.object_send(note, ctx.key(), Notes(messages=[heard.inbound(expects_reply=False)]))
+        await _was_away(ctx, it, arrival)
+        return
+    try:
+        await ctx.object_call(accept, ctx.key(), heard.inbound())
+    except TerminalError as error:
+        await _tell(
+            ctx, it, heard, commands.FULL if error.status_code == 429 else f"That did not work: {error.message}"
+        )
+        return
+
+    async def mark() -> Done:
+        """Run twice it marks twice, which shows once."""
+        it.soon(it.ears.mark(ctx.key(), heard))
+        return Done()
+
+    await ctx.run_typed("mark", mark, RunOptions(type_hint=Done))
+
+
+async def _within_limits(ctx: ObjectContext, it: Intake, heard: Heard, key: keys.ConversationKey) -> bool:
+    limits = it.settings
+    person = heard.author.id if heard.author else ""
+    claims = (
+        (f"{key.platform}:{key.space}:{person}", limits.person_messages_per_minute, limits.person_tokens_per_day),
+        (key.scopes[-1], limits.channel_messages_per_minute, limits.channel_tokens_per_day),
+    )
+    for owner, per_minute, per_day in claims:
+        if not (per_minute or per_day):
+            continue
+        request = Claim(id=f"{ctx.key()}:{heard.id}", per_minute=per_minute, tokens_per_day=per_day)
+        granted = await ctx.object_call(claim, owner, request)
+        if not granted.allowed:
+            await _tell(ctx, it, heard, commands.wait_a_bit(granted.over, granted.wait))
+            return False
+    return True
+
+
+async def _read_up(ctx: ObjectContext, it: Intake, heard: Heard, channel: Place) -> None:
+    """What was said in the thread since the bot last took part, as context before the question."""
+
+    async def earlier() -> Inbounds:
+        """Only reads, so it may run twice."""
+        try:
+            return await it.ears.earlier(ctx.key(), heard, channel.thread.seen if channel.thread else "")
+        except Gone as gone:
+            log.warning("the thread %s cannot be read: %s", ctx.key(), gone)
+            return Inbounds()
+
+    found: Inbounds = await ctx.run_typed("read up", earlier, RunOptions(type_hint=Inbounds))
+    if found.messages:
+        ctx.object_send(note, ctx.key(), Notes(messages=found.messages))
+
+
+async def _is_old(ctx: ObjectContext, it: Intake, heard: Heard) -> bool:
+    now = utc(await ctx.time())
+    return now - heard.at > timedelta(seconds=it.settings.catchup_max_age)
+
+
+async def _was_away(ctx: ObjectContext, it: Intake, arrival: Arrival) -> None:
+    """Once per thread and catch-up, however many old messages there are."""
+    away = await ctx.get("away", type_hint=Away) or Away()
+    if away.run == arrival.late:
+        return
+    put(ctx, "away", Away(run=arrival.late))
+    text = commands.was_away(it.settings.catchup_max_age / 3600)
+    await _lossy(ctx, "say", lambda: it.ears.say(ctx.key(), f"away-{arrival.late}", text))
+
+
+async def _obey(ctx: ObjectContext, it: Intake, heard: Heard, verdict: Verdict, channel: Place) -> None:
+    """A command. Those that would queue behind a running turn are sent, not waited for."""
+    match verdict.command:
+        case "help":
+            await _tell(ctx, it, heard, commands.HELP)
+        case "stop":
+            done = await ctx.object_call(stop, ctx.key(), StopRequest())
+            if not done.stopped:
+                await _tell(ctx, it, heard, commands.NOTHING_RUNS)
+        case "stop all":
+            ctx.object_send(stop, ctx.key(), StopRequest(all=True))
+            await _tell(ctx, it, heard, commands.STOPPING)
+        case "reset":
+            ctx.object_send(reset, ctx.key(), arg=None)
+            await _tell(ctx, it, heard, commands.RESET)
+        case "quiet":
+            quiet = Follow(conversation=ctx.key(), seen=heard.position, quiet=True)
+            key = keys.parse(ctx.key())
+            if key is not None:
+                await ctx.object_call(follow, key.scopes[-1], quiet)
+            await _tell(ctx, it, heard, commands.QUIET)
+        case "history":
+            await _lossy(ctx, "history", lambda: it.ears.show_history(ctx.key(), heard))
+        case "forget":
+            await _forget(ctx, it, heard)
+        case None:
+            pass
+
+
+async def _forget(ctx: ObjectContext, it: Intake, heard: Heard) -> None:
+    person = heard.author.id if heard.author else ""
+
+    async def may() -> bool:
+        """Only looks, so it may run twice."""
+        return heard.direct or await it.ears.may_administer(ctx.key(), person)
+
+    if await ctx.run_typed("may they", may, RunOptions(type_hint=bool, max_attempts=TELL_ATTEMPTS)):
+        ctx.object_send(forget, ctx.key(), arg=None)
+        await _tell(ctx, it, heard, commands.FORGOTTEN)
+    else:
+        await _tell(ctx, it, heard, commands.NOT_YOURS)
+
+
+def _revise(ctx: ObjectContext, heard: Heard) -> None:
+    if heard.kind == "deleted":
+        ctx.object_send(redact_waiting, ctx.key(), RedactRequest(id=heard.id, at=heard.at))
+    else:
+        ctx.object_send(edit_waiting, ctx.key(), EditRequest(id=heard.id, message=heard.text))
+
+
+async def _tell(ctx: ObjectContext, it: Intake, heard: Heard, text: str) -> None:
+    await _lossy(ctx, "tell", lambda: it.ears.tell(ctx.key(), heard, text))
+
+
+async def _lossy(ctx: ObjectContext, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """A word that may be said twice, or be lost: after a few tries the conversation goes on without it."""
+
+    async def attempt() -> Done:
+        try:
+            await work()
+        except Gone as gone:
+            log.warning("%s in %s: %s", name, ctx.key(), gone)
+        return Done()
+
+    try:
+        await ctx.run_typed(name, attempt, RunOptions(type_hint=Done, max_attempts=TELL_ATTEMPTS))
+    except TerminalError as error:
+        if error.status_code == 409:
+            raise
+        log.warning("%s in %s was given up: %s", name, ctx.key(), error.message)

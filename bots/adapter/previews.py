@@ -1,0 +1,100 @@
+"""Previews: what the model says, shown while it says it, by tasks of this process outside the journal.
+
+They may be lost, never late: `end` lets no preview out once it has returned, so none can cover the final text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+
+from bots.adapter.contract import Opened, Outlet, Spot
+from chat_service.live import LiveBus, LiveEvent
+from chat_service.live.bus import Preview
+
+log = logging.getLogger(__name__)
+
+
+class _Show:
+    """One reply that is being shown."""
+
+    def __init__(self, outlet: Outlet, bus: LiveBus, spot: Spot, opened: Opened) -> None:
+        self._outlet, self._bus, self._spot, self._opened = outlet, bus, spot, opened
+        self._said: Preview | None = None
+        self._news = asyncio.Event()
+        self._ending = asyncio.Event()
+        self.shown: str | None = ""
+        self.task = asyncio.create_task(self._run())
+
+    async def end(self) -> None:
+        """No further preview; one whose request is on its way is waited for."""
+        self._ending.set()
+        self._news.set()
+        await asyncio.wait({self.task})
+
+    async def _run(self) -> None:
+        listening = asyncio.create_task(self._listen())
+        last = 0.0
+        try:
+            while not self._ending.is_set():
+                await self._news.wait()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._ending.wait(), max(last + self._outlet.pace - time.monotonic(), 0))
+                self._news.clear()
+                said = self._said
+                if self._ending.is_set() or said is None or not said.text or said.text == self.shown:
+                    continue
+                last = time.monotonic()
+                before, self.shown = self.shown, None  # whatever happens to the request, nobody knows any more
+                self.shown = await self._outlet.show(self._spot, self._opened, before or "", said.text)
+        except Exception as error:  # noqa: BLE001  the final text follows, whatever became of a preview
+            log.info("the preview of %s ended: %s", self._spot.conversation, error)
+        finally:
+            listening.cancel()
+
+    async def _listen(self) -> None:
+        async with self._bus.subscribe(self._spot.conversation) as events:
+            self._hear(await self._bus.so_far(self._spot.conversation))
+            async for event in events:
+                if event.conversation == self._spot.conversation and event.kind == "delta":
+                    self._hear(self._extended(event))
+
+    def _extended(self, event: LiveEvent) -> Preview | None:
+        if self._said and self._said.attempt == event.attempt and event.offset > len(self._said.text):
+            return None  # a gap: the text goes on when the final one comes
+        return Preview.extended(self._said, event)
+
+    def _hear(self, said: Preview | None) -> None:
+        if said is not None and said.turn == self._spot.turn:
+            self._said = said
+            self._news.set()
+
+
+class Previews:
+    """The replies that this process is showing."""
+
+    def __init__(self, outlet: Outlet, bus: LiveBus) -> None:
+        self._outlet, self._bus = outlet, bus
+        self._shows: dict[tuple[str, int], _Show] = {}
+
+    def watch(self, spot: Spot, opened: Opened) -> None:
+        """Show what is said in this turn from now on; a second call changes nothing."""
+        where = (spot.conversation, spot.turn)
+        if where not in self._shows:
+            self._shows[where] = _Show(self._outlet, self._bus, spot, opened)
+
+    async def end(self, spot: Spot) -> str | None:
+        """Show no more; gives what the message shows now, or None when that is not known."""
+        show = self._shows.pop((spot.conversation, spot.turn), None)
+        if show is None:
+            return None
+        await show.end()
+        return show.shown
+
+    async def close(self) -> None:
+        """End all of them."""
+        for show in list(self._shows.values()):
+            await show.end()
+        self._shows.clear()

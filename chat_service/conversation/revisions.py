@@ -1,0 +1,153 @@
+"""What happens to a message after it was said: edits, deletions, feedback, and what became of its delivery.
+
+Handlers of `Chat` and of the `Inbox`, which knows what still waits. None of them leads to an answer. Those of `Chat`
+wait for a running turn, so they are sent, not called; those of the Inbox do not.
+"""
+
+from __future__ import annotations
+
+from restate import ObjectContext
+
+from chat_service.contracts import (
+    DeliveryReport,
+    EditRequest,
+    FeedbackRequest,
+    Message,
+    Notes,
+    RedactRequest,
+    Reply,
+)
+from chat_service.conversation import transcript, turns
+from chat_service.conversation.addresses import send_to_chat
+from chat_service.conversation.chat import chat
+from chat_service.conversation.clock import now
+from chat_service.conversation.inbox import Line, Waiting, _slot, inbox
+from chat_service.conversation.records import put
+from chat_service.conversation.state import Conversation, Outbox
+from chat_service.conversation.transcript import Revision, revised
+
+DELETED_TITLE = "Conversation"
+"""The title of a conversation whose first words were deleted."""
+
+
+@inbox.handler(name="edit")
+async def edit_waiting(ctx: ObjectContext, request: EditRequest) -> None:
+    """Replace a message's words, whether it waits, is being answered or was answered long ago. Never waits."""
+    waiting = await ctx.get(_slot(request.id), type_hint=Waiting)
+    if waiting is not None:
+        changes = {"message": request.message}
+        attachments = waiting.inbound.attachments if request.attachments is None else request.attachments
+        if request.message.strip() or attachments:
+            waiting.inbound = waiting.inbound.model_copy(update={**changes, "attachments": attachments})
+            put(ctx, _slot(request.id), waiting)
+    send_to_chat(ctx, ctx.key(), "edit", request)
+
+
+@inbox.handler(name="redact")
+async def redact_waiting(ctx: ObjectContext, request: RedactRequest) -> None:
+    """Take a deleted message out, wherever it is; one that waits is withdrawn. Never waits."""
+    line = await ctx.get("line", type_hint=Line) or Line()
+    ctx.clear(_slot(request.id))
+    line.ids = [one for one in line.ids if one != request.id]
+    line.taken = [one for one in line.taken if one != request.id]
+    put(ctx, "line", line)
+    send_to_chat(ctx, ctx.key(), "redact", request)
+
+
+@chat.handler()
+async def edit(ctx: ObjectContext, request: EditRequest) -> None:
+    """Replace the words of a message in memory and history. Waits for a running turn."""
+    revision = Revision(id=request.id, text=request.message, attachments=request.attachments)
+    await _revise(ctx, await turns.load(ctx), revision)
+
+
+@chat.handler()
+async def redact(ctx: ObjectContext, request: RedactRequest) -> None:
+    """Take a deleted message out of memory and history; only that it was here remains, so that nobody answers it
+    later. Waits for a running turn."""
+    conversation = await turns.load(ctx)
+    seq = await _revise(ctx, conversation, Revision(id=request.id, forget=True))
+    upto = 0
+    if seq is None:
+        at = request.at or await now(ctx)
+        conversation.meta.horizon = max(conversation.meta.horizon or at, at)
+        ctx.object_send(transcript.mark, ctx.key(), transcript.Marks(ids=[request.id]))
+    elif seq:
+        upto = conversation.drop_summary(seq)
+    if seq and not conversation.meta.renamed and conversation.meta.title:
+        # The bot's own title may quote what is gone.
+        conversation.meta.title = DELETED_TITLE
+        turns.list_in_directories(ctx, conversation, await now(ctx))
+    await turns.changed(ctx, conversation)
+    if upto:
+        turns.send_for_summary(ctx, conversation, upto)
+    await turns.purge_journal(ctx, conversation.meta.people)
+
+
+@chat.handler()
+async def feedback(ctx: ObjectContext, request: FeedbackRequest) -> None:
+    """Keep a person's word on a reply with its turn. Waits for a running turn."""
+    conversation = await turns.load(ctx)
+    await _revise(ctx, conversation, Revision(seq=request.seq, person=request.person, verdict=request.value))
+
+
+@chat.handler()
+async def note(ctx: ObjectContext, notes: Notes) -> Reply:
+    """Keep what was said in the thread without the bot, each message once. Waits for a running turn."""
+    conversation = await turns.load(ctx)
+    fresh = [one for one in notes.messages if not await turns.was_here(ctx, conversation, one)]
+    if not fresh:
+        return Reply(reply="", status="noted")
+    turn = conversation.note(fresh, fresh[-1].at or await now(ctx), "noted")
+    await turns.save(ctx, conversation)
+    return Reply(reply="", status="noted", turn=turn)
+
+
+@chat.handler(ingress_private=True)
+async def delivered(ctx: ObjectContext, report: DeliveryReport) -> None:
+    """What became of a turn's delivery, for the history and the operator. Waits for a running turn."""
+    conversation = await turns.load(ctx)
+    reply = conversation.reply_of(report.turn)
+    if reply is None or reply.undelivered == report.undelivered:
+        return  # scrolled out since: the log has it
+    reply.undelivered = report.undelivered
+    await turns.changed(ctx, conversation)
+
+
+@chat.handler(ingress_private=True)
+async def tend(ctx: ObjectContext) -> None:
+    """Close a turn whose invocation is no more (an operator has killed it), so that its thread can be told. Waits for
+    a running turn."""
+    await turns.changed(ctx, await turns.load(ctx))
+
+
+async def _revise(ctx: ObjectContext, conversation: Conversation, revision: Revision) -> int | None:
+    """Change a message wherever it lies; gives its sequence number: 0 when only a mark of it is left, None when it was
+    never here. Run twice it says the same."""
+    seq = _apply(conversation.recent.messages, revision)
+    if seq is not None:
+        await turns.changed(ctx, conversation)
+        return seq
+    outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
+    seq = _apply(outbox.messages, revision)
+    if seq is not None:
+        put(ctx, "outbox", outbox)  # its page is on the way: the Transcript gets it before the revision below
+    elif conversation.meta.horizon is None:
+        return None
+    elif revision.id is not None:
+        found = await ctx.object_call(transcript.find, ctx.key(), transcript.FindRequest(id=revision.id))
+        if not found.seq:
+            return found.seq
+        seq = found.seq
+    # Awaited: a summary that is asked for next must not read what has just been deleted.
+    await ctx.object_call(transcript.revise, ctx.key(), revision)
+    await turns.changed(ctx, conversation)
+    return seq or revision.seq
+
+
+def _apply(messages: list[Message], revision: Revision) -> int | None:
+    for number, message in enumerate(messages):
+        if revision.names(message):
+            messages[number] = revised(message, revision)
+            return message.seq
+    return None

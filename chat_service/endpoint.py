@@ -1,0 +1,98 @@
+"""An endpoint of Restate under an embedded hypercorn, with the settings that keep it up.
+
+The chat service is served by it, and so is the delivery of each bot: every one on a port of its own, and every version
+of the code under a path of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import restate
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config
+from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, Scope
+from restate import Service, VirtualObject
+
+from chat_service.errors import UserError
+
+UNLIMITED = 2**31 - 1
+GRACE_SECONDS = 10.0
+"""How long turns in flight get to finish at a SIGTERM; what does not is taken up again by the next process."""
+
+
+def hypercorn_config(host: str, port: int) -> Config:
+    """Hypercorn's settings for Restate.
+
+    The three limits at their default break the HTTP/2 link under load: about every 1,000 requests a `broken pipe`,
+    each of which runs work again.
+    """
+    config = Config()
+    config.bind = [f"{host}:{port}"]
+    config.h2_max_concurrent_streams = UNLIMITED
+    config.keep_alive_max_requests = UNLIMITED
+    config.keep_alive_timeout = UNLIMITED
+    config.graceful_timeout = GRACE_SECONDS
+    config.loglevel = "WARNING"
+    config.accesslog = None
+    return config
+
+
+@asynccontextmanager
+async def listening(host: str, port: int, setting: str) -> AsyncIterator[Config]:
+    """Hypercorn's settings with the port already taken; `setting` is the variable that moves it.
+
+    Raises:
+        UserError: when the port is taken.
+    """
+    config = hypercorn_config(host, port)
+    try:
+        sockets = config.create_sockets()
+    except OSError as error:
+        raise UserError(f"port {port} is taken ({error.strerror}): free it or set {setting}") from error
+    for socket in sockets.insecure_sockets:
+        socket.listen(config.backlog)
+    # `create_sockets` is what finds a busy port in time to say so; hypercorn then takes the very same sockets.
+    config.bind = [f"fd://{socket.fileno()}" for socket in sockets.insecure_sockets]
+    yield config
+
+
+@asynccontextmanager
+async def answering(
+    config: Config, services: Sequence[Service | VirtualObject], version: str, identity_key: str | None
+) -> AsyncIterator[None]:
+    """Serve `services` under `/{version}` while the block runs."""
+    app = restate.app(services=services, protocol="bidi", identity_keys=[identity_key] if identity_key else None)
+    stopping = asyncio.Event()
+    server = asyncio.create_task(
+        hypercorn_serve(_only_this_version(app, version), config, shutdown_trigger=stopping.wait)
+    )
+    try:
+        yield
+    finally:
+        stopping.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await server
+
+
+def _only_this_version(app: ASGIFramework, version: str) -> ASGIFramework:
+    """Refuse requests for another version of the code: its turns must not run on this one unawares."""
+
+    async def guarded(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] == "http" and scope["path"].split("/")[1] not in (version, "health"):
+            await send({"type": "http.response.start", "status": 404, "headers": [], "trailers": False})
+            await send({"type": "http.response.body", "body": b"another version of the code", "more_body": True})
+            # The engine streams its request. What arrives of it after the answer has ended breaks hypercorn's whole
+            # connection (a KeyError in its reader), and with it every other call on it: so wait for the engine to end.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GRACE_SECONDS):
+                    while (message := await receive())["type"] == "http.request" and message["more_body"]:
+                        pass
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
+        await app(scope, receive, send)
+
+    return guarded

@@ -1,0 +1,200 @@
+"""What happens to a message after it was said: edits, deletions, feedback, context beside it, and limits."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from chat_service import keys
+from chat_service.contracts import Contract, EditRequest, FeedbackRequest, History, Inbound, Notes, RedactRequest
+from chat_service.conversation.places import Follow, Place, PlaceRequest, Reach, Released, RulesChange, ThreadList
+from chat_service.conversation.quota import Claim, Granted
+from chat_service.ingress import IngressClient
+from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, saying, whole
+from tests.fakes.model.protocol import Behaviour
+from tests.processes import Stack, eventually, session_name
+
+
+class Nothing(Contract):
+    """An answer of no interest."""
+
+
+GATE = Behaviour(kind="gate")
+
+
+def slack_key() -> str:
+    """The key of a Slack thread nobody has used."""
+    return keys.slack(f"T{session_name()[8:].upper()}", "C1", "1700000000.000100")
+
+
+async def edit(ingress: IngressClient, key: str, id: str, text: str) -> None:
+    """Edit a message the way adapters do, and wait until Chat has it."""
+    await ingress.call("Inbox", key, "edit", EditRequest(id=id, message=text), Nothing)
+
+
+async def redact(ingress: IngressClient, key: str, id: str, **more: object) -> None:
+    await ingress.call("Inbox", key, "redact", RedactRequest.model_validate({"id": id, **more}), Nothing)
+
+
+async def test_an_edit_replaces_the_text_and_is_not_answered(stack: Stack, ingress: IngressClient) -> None:
+    key = chat_key()
+    await say(ingress, key, "my name is Ada", id="m1", expects_reply=False)
+    await edit(ingress, key, "m1", "my name is Grace")
+    assert await eventually(lambda: whole(ingress, key), lambda texts: texts == ["my name is Grace"])
+    await hand_in(ingress, key, "what is my name?", "m2")
+    assert (await reply_to(ingress, key, "m2")).reply == "Your name is Grace."
+    assert len(await whole(ingress, key)) == 3
+
+
+async def test_an_edit_reaches_a_message_that_waits(stack: Stack, ingress: IngressClient) -> None:
+    key = chat_key()
+    number = await stack.model.count()
+    await stack.model.script(GATE)
+    await hand_in(ingress, key, "first", "m1")
+    await stack.model.wait(number)
+    await hand_in(ingress, key, "secnod", "m2")
+    await edit(ingress, key, "m2", "second")
+    await stack.model.finish(number)
+    assert (await reply_to(ingress, key, "m2")).reply == "echo: second"
+
+
+async def test_edits_and_deletions_reach_what_scrolled_out(stack: Stack, ingress: IngressClient) -> None:
+    key = session_name()
+    for n in range(30):
+        await say(ingress, key, f"line {n}", id=f"m{n}")
+    await ingress.call("Chat", key, "edit", EditRequest(id="m0", message="changed"), Nothing)
+    await ingress.call("Chat", key, "redact", RedactRequest(id="m1"), Nothing)
+    seq = next(m.seq for m in (await read(ingress, key, limit=200)).messages if m.role == "assistant" and m.turn == 1)
+    await ingress.call("Chat", key, "feedback", FeedbackRequest(seq=seq, person="U1", value="up"), Nothing)
+
+    async def oldest() -> History:
+        return await read(ingress, key, limit=200)
+
+    history = await eventually(oldest, lambda h: h.messages[1].feedback)
+    assert [m.text for m in history.messages[:3]] == ["changed", "echo: line 0", ""]
+    assert history.messages[2].status == "forgotten" and history.messages[1].feedback == {"U1": "up"}
+
+
+async def test_a_deleted_message_leaves_memory_and_history(stack: Stack, ingress: IngressClient) -> None:
+    key = chat_key()
+    await hand_in(ingress, key, "my name is Ada", "m1")
+    await reply_to(ingress, key, "m1")
+    await redact(ingress, key, "m1")
+    await eventually(lambda: whole(ingress, key), lambda texts: texts[0] == "")
+    await hand_in(ingress, key, "what is my name?", "m2")
+    assert "Ada" not in (await reply_to(ingress, key, "m2")).reply
+    await hand_in(ingress, key, "my name is Ada", "m1")  # a late repeat, or catch-up
+    await hand_in(ingress, key, "and now?", "m3")
+    await reply_to(ingress, key, "m3")
+    assert len(await whole(ingress, key)) == 6, "a deleted message is not answered later"
+
+
+async def test_a_deletion_withdraws_what_waits_and_marks_what_never_came(stack: Stack, ingress: IngressClient) -> None:
+    key = chat_key()
+    number = await stack.model.count()
+    await stack.model.script(GATE)
+    await hand_in(ingress, key, "first", "m1")
+    await stack.model.wait(number)
+    await hand_in(ingress, key, "second", "m2")
+    written = datetime.now(UTC) - timedelta(hours=1)
+    await redact(ingress, key, "m2")
+    await redact(ingress, key, "m0", at=written.isoformat())
+    await stack.model.finish(number)
+    await reply_to(ingress, key, "m1")
+    await hand_in(ingress, key, "never seen", "m0", at=written.isoformat())
+    await hand_in(ingress, key, "third", "m3")
+    await reply_to(ingress, key, "m3")
+    assert await whole(ingress, key) == ["first", "", "third", "echo: third"]
+
+
+async def test_feedback_is_kept_with_the_turn_and_taken_back(ingress: IngressClient) -> None:
+    key = session_name()
+    reply = await say(ingress, key, "hello")
+    for person, value in (("U1", "up"), ("U2", "down"), ("U1", None)):
+        request = FeedbackRequest(seq=reply.seq, person=person, value=value)
+        await ingress.call("Chat", key, "feedback", request, Nothing)
+    assert (await read(ingress, key)).messages[1].feedback == {"U2": "down"}
+
+
+async def test_context_is_noted_once_and_seen_by_the_model(ingress: IngressClient) -> None:
+    key = session_name()
+    notes = Notes(messages=[Inbound(message="my name is Ada", id="n1"), Inbound(message="hi all", id="n2")])
+    for _ in range(2):
+        await ingress.call("Chat", key, "note", notes, Nothing)
+    assert await whole(ingress, key) == ["my name is Ada", "hi all"]
+    assert (await say(ingress, key, "what is my name?")).reply == "Your name is Ada."
+
+
+async def test_a_reply_waits_in_the_history_when_no_bot_delivers(stack: Stack, ingress: IngressClient) -> None:
+    """A send to a service that does not exist would block the key."""
+    key = slack_key()
+    for n in range(2):
+        await hand_in(ingress, key, f"question {n}", f"m{n}")
+        assert (await reply_to(ingress, key, f"m{n}")).status == "answered"
+    assert (await read(ingress, key)).messages[-1].undelivered
+    rows = await stack.admin("SELECT id FROM sys_invocation WHERE target_service_name = 'SlackDelivery'")
+    assert rows == []
+
+
+async def test_the_web_costs_no_entry_for_delivery(stack: Stack, ingress: IngressClient) -> None:
+    key = chat_key()
+    await hand_in(ingress, key, "hello", "m1")
+    await reply_to(ingress, key, "m1")
+    query = (
+        "SELECT j.name AS name FROM sys_journal j JOIN sys_invocation i ON i.id = j.id "
+        f"WHERE i.target_service_key = '{key}' AND i.target_handler_name = 'message'"
+    )
+    names = [row.get("name") for row in await stack.admin(query)]
+    assert "model" in names and "is the bot there" not in names
+
+
+async def test_a_message_is_counted_once_and_refused_beyond_the_limit(ingress: IngressClient) -> None:
+    owner = session_name()
+
+    async def claim(id: str) -> Granted:
+        return await ingress.call("Quota", owner, "claim", Claim(id=id, per_minute=2), Granted)
+
+    assert [(await claim(id)).allowed for id in ("a", "a", "b", "c", "c", "a")] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+        True,
+    ]
+    assert 0 < (await claim("c")).wait <= 60
+
+
+async def test_a_place_keeps_rules_threads_and_reach(ingress: IngressClient) -> None:
+    scope = f"slack:{session_name()[8:].upper()}:C1"
+
+    async def call(handler: str, payload: Follow | RulesChange | Reach) -> None:
+        await ingress.call("Channel", scope, handler, payload, Nothing)
+
+    await call("rule", RulesChange(off=True))
+    await call("follow", Follow(conversation="k1", seen="2"))
+    await call("follow", Follow(conversation="k1", seen="1", quiet=True))
+    await call("follow", Follow(conversation="k2", seen="1", active=False))
+    await call("advance", Reach(position="5"))
+    await call("advance", Reach(position="4"))
+    place = await ingress.call("Channel", scope, "look", PlaceRequest(conversation="k1"), Place)
+    assert place.rules.off and place.position == "5"
+    assert place.thread and (place.thread.seen, place.thread.quiet) == ("2", True)
+    threads = await ingress.call("Channel", scope, "threads", None, ThreadList)
+    assert [one.conversation for one in threads.threads] == ["k1"]
+    assert (await ingress.call("Channel", scope, "release", None, Released)).turns == 0
+
+
+async def test_a_deletion_while_it_is_answered_takes_effect_afterwards(stack: Stack, ingress: IngressClient) -> None:
+    key = chat_key()
+    number = await stack.model.count()
+    await stack.model.script(GATE)
+    await hand_in(ingress, key, "my name is Ada", "m1")
+    await stack.model.wait(number)
+    await redact(ingress, key, "m1")
+    later = saying(ingress, key, "what is my name?", id="m2", queued=False)
+    await asyncio.sleep(0)
+    await stack.model.finish(number)
+    await reply_to(ingress, key, "m1")
+    later.cancel()
+    await eventually(lambda: whole(ingress, key), lambda texts: texts[0] == "")
