@@ -186,14 +186,15 @@ async def running_model(*options: str) -> AsyncIterator[ModelControl]:
 
 @asynccontextmanager
 async def running_stack(
-    binary: Path, data: Path, model: ModelControl, *, replay: bool = False, **env: str
+    binary: Path, data: Path, model: ModelControl, *, replay: bool = False, serve: bool = True, **env: str
 ) -> AsyncIterator[Stack]:
-    """A whole stack, ready for conversations."""
+    """A whole stack, ready for conversations; without `serve` the chat service is somebody else's to start."""
     data.mkdir(parents=True, exist_ok=True)
     stack = Stack(data, model, engine=None, replay=replay, env=env)  # type: ignore[arg-type]
     try:
         await stack.start_engine(binary, EnginePorts(0, 0, 0))
-        await stack.start_service()
+        if serve:
+            await stack.start_service()
         yield stack
     finally:
         await stack.close()

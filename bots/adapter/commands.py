@@ -12,16 +12,16 @@ _COMMAND = re.compile(r"[\s/!,:]*(help|stop all|stop|reset|quiet|history|forget)
 HELP = """\
 I am an AI assistant: what I say can be wrong, so check what matters.
 
-• *Talk*: mention me in a channel, and I answer in a thread; from then on every message there is part of the \
+• **Talk**: mention me in a channel, and I answer in a thread; from then on every message there is part of the \
 conversation. In a direct message just write.
-• *`stop`* ends a running reply, *`stop all`* also takes back what waits.
-• *`reset`* starts afresh: I no longer look at what was said before. *`quiet`* keeps me silent in a thread until \
+• **`stop`** ends a running reply, **`stop all`** also takes back what waits.
+• **`reset`** starts afresh: I no longer look at what was said before. **`quiet`** keeps me silent in a thread until \
 somebody mentions me again.
-• *`history`* shows you what this conversation holds.
-• *What is kept*: the messages of conversations I take part in, until they are forgotten. Edits and deletions count \
+• **`history`** shows you what this conversation holds.
+• **What is kept**: the messages of conversations I take part in, until they are forgotten. Edits and deletions count \
 here too.
-• *Who can read it*: whoever can read the channel or thread it was said in, and whoever operates this bot.
-• *How to forget it*: say *`forget`* in the conversation; in a channel an administrator has to."""
+• **Who can read it**: whoever can read the channel or thread it was said in, and whoever operates this bot.
+• **How to forget it**: say **`forget`** in the conversation; in a channel an administrator has to."""
 
 NOTHING_RUNS = "Nothing is being answered here right now."
 STOPPING = "Stopping, and taking back what waits."

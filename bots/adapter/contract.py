@@ -54,7 +54,7 @@ class Heard(Contract):
 
     @property
     def says_something(self) -> bool:
-        return bool(self.text.strip() or self.attachments)
+        return bool(self.text.strip()) or any(one.text is not None or one.data for one in self.attachments)
 
     def inbound(self, *, expects_reply: bool = True) -> Inbound:
         """As the conversation takes it."""

@@ -26,6 +26,10 @@ def needed(settings: Settings) -> dict[str, tuple[str, int]]:
         "WEB_PORT": (settings.web_host, settings.web_port),
         "CHAT_SERVICE_PORT": (settings.chat_service_host, settings.chat_service_port),
     }
+    if settings.slack_bot_token is not None:
+        ports["SLACK_DELIVERY_PORT"] = (settings.slack_delivery_host, settings.slack_delivery_port)
+        if settings.slack_app_token is None:
+            ports["SLACK_HTTP_PORT"] = (settings.slack_http_host, settings.slack_http_port)
     if settings.embeds_engine:
         ports |= {name.upper(): ("127.0.0.1", getattr(settings, name)) for name in ENGINE_PORTS}
     return ports

@@ -1,0 +1,1 @@
+"""The Slack bot: translates inwards, delivers outwards, and knows nothing of models."""

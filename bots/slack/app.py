@@ -1,0 +1,201 @@
+"""Putting the Slack adapter together: Socket Mode or HTTP events, the same code behind both."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from restate.server import install_shutdown_hook
+from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
+from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+
+from bots.adapter.catchup import CatchUp
+from bots.adapter.delivery import Deliveries, delivery_object
+from bots.adapter.intake import Intake, intake_object
+from bots.adapter.lanes import Lanes
+from bots.adapter.previews import Previews
+from bots.adapter.serving import serving_objects
+from bots.slack.catching_up import SlackReader
+from bots.slack.chat_settings import ChatSettings
+from bots.slack.client import Slack, open_slack
+from bots.slack.ears import SlackEars
+from bots.slack.hearing import Hearing
+from bots.slack.histories import Histories
+from bots.slack.listeners import Listeners
+from bots.slack.names import Names
+from bots.slack.outlet import SlackOutlet
+from bots.slack.permissions import Permissions
+from chat_service.conversation.places import Released
+from chat_service.errors import UserError
+from chat_service.ingress import IngressClient, IngressError
+from chat_service.live import LiveBus, open_bus
+from chat_service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PATH = "/slack/events"
+RELEASE_SECONDS = (0.0, 5.0, 30.0)
+"""When what waited for the bot is set free after a start: a turn may still be on its way to the list."""
+CONNECT_SECONDS = 2.0
+
+
+def wanted(settings: Settings) -> bool:
+    """Whether the settings name a Slack app."""
+    return settings.slack_bot_token is not None
+
+
+@asynccontextmanager
+async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
+    """Run the bot while the block runs; yields one line that says how it listens.
+
+    Raises:
+        UserError: without tokens, or with some that Slack does not take.
+    """
+    if settings.slack_app_token is None and settings.slack_signing_secret is None:
+        raise UserError("set SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP events) beside the bot token")
+    async with AsyncExitStack() as stack:
+        slack = await stack.enter_async_context(open_slack(settings))
+        ingress = await stack.enter_async_context(IngressClient.connected(settings.ingress_url))
+        names, permissions = Names(slack), Permissions(slack)
+        histories = Histories(slack, ingress, permissions)
+        outlet = SlackOutlet(slack, ingress)
+        previews = Previews(outlet, bus)
+        stack.push_async_callback(previews.close)
+        ears = SlackEars(slack, Hearing(slack, names, images=settings.model_images), permissions, histories)
+        objects = [
+            intake_object("Slack", Intake(ears, settings)),
+            delivery_object("Slack", Deliveries(outlet, previews), settings),
+        ]
+        await stack.enter_async_context(
+            serving_objects(
+                settings,
+                objects,
+                folder=Path(__file__).parent,
+                host=settings.slack_delivery_host,
+                port=settings.slack_delivery_port,
+                url=settings.slack_delivery_url,
+                name="SLACK",
+            )
+        )
+        lanes = Lanes()
+
+        async def hand_over(conversation: str, id: str, arrival: Any) -> None:
+            await listeners.hand_over(conversation, id, arrival)
+
+        catch_up = CatchUp(SlackReader(slack), ingress, lanes, hand_over)
+        chat_settings = ChatSettings(slack, ingress, permissions, settings)
+        listeners = Listeners(slack, ingress, lanes, catch_up, permissions, histories, chat_settings)
+        secret = settings.slack_signing_secret
+        app = AsyncApp(
+            client=slack.web,
+            signing_secret=secret.get_secret_value()
+            if secret
+            else secrets.token_hex(),  # nothing else may come by HTTP
+            process_before_response=True,
+        )
+        listeners.register(app)
+        stack.push_async_callback(listeners.close)
+        stack.push_async_callback(lanes.close)
+        stack.push_async_callback(catch_up.close)
+        await catch_up.begin()
+        stack.push_async_callback(catch_up.flush)
+        for work in (catch_up.keep(), _release(ingress, slack)):
+            task = asyncio.create_task(work)
+            stack.callback(task.cancel)
+        if settings.slack_app_token is not None:
+            token = settings.slack_app_token.get_secret_value()
+            await stack.enter_async_context(_socket(app, token, catch_up))
+            yield f"Slack: listening as @{slack.identity.name} by Socket Mode"
+        else:
+            url = await stack.enter_async_context(_http(app, settings))
+            yield f"Slack: listening as @{slack.identity.name} at {url}"
+
+
+async def run(settings: Settings) -> None:
+    """What `threadwell bot slack` runs: the bot alone, until SIGTERM or SIGINT."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        install_shutdown_hook(loop, stopping.set, signum)
+    async with open_bus(settings) as bus, serving(settings, bus=bus) as line:
+        print(line, flush=True)  # noqa: T201
+        await stopping.wait()
+
+
+@asynccontextmanager
+async def _socket(app: AsyncApp, token: str, catch_up: CatchUp) -> AsyncIterator[None]:
+    """Connected by Socket Mode. After each new connection what was said in between is read."""
+    handler: Any = AsyncSocketModeHandler(app, token, ping_interval=10)
+    greeted = False
+
+    async def on_message(client: Any, message: dict[str, Any], raw: str) -> None:
+        nonlocal greeted
+        if message.get("type") == "hello":
+            if greeted:
+                await catch_up.begin()
+            greeted = True
+
+    handler.client.message_listeners.append(on_message)
+    while True:
+        try:
+            await handler.connect_async()
+            break
+        except Exception as error:
+            word = getattr(getattr(error, "response", None), "data", None) or {}
+            reason = word.get("error", "") if isinstance(word, dict) else ""
+            if reason in ("invalid_auth", "not_authed", "not_allowed_token_type", "missing_scope", "forbidden"):
+                raise UserError(
+                    f"Slack does not take SLACK_APP_TOKEN ({reason}): it starts with xapp-, has the scope "
+                    "connections:write, and the app has Socket Mode switched on"
+                ) from error
+            log.warning("waiting for Slack's Socket Mode: %s", error)
+            await asyncio.sleep(CONNECT_SECONDS)
+    try:
+        yield
+    finally:
+        await handler.close_async()
+
+
+@asynccontextmanager
+async def _http(app: AsyncApp, settings: Settings) -> AsyncIterator[str]:
+    """Listening for signed requests."""
+
+    async def serve(request: web.Request) -> web.Response:
+        return await to_aiohttp_response(await app.async_dispatch(await to_bolt_request(request)))
+
+    server = web.Application()
+    server.router.add_post(PATH, serve)
+    runner = web.AppRunner(server, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.slack_http_host, settings.slack_http_port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise UserError(
+                f"Slack's events cannot be listened for on port {settings.slack_http_port} ({error.strerror}): "
+                "free it or set SLACK_HTTP_PORT"
+            ) from error
+        yield f"http://{settings.slack_http_host}:{runner.addresses[0][1]}{PATH}"
+    finally:
+        await runner.cleanup()
+
+
+async def _release(ingress: IngressClient, slack: Slack) -> None:
+    """Replies that waited for the bot set out."""
+    for pause in RELEASE_SECONDS:
+        await asyncio.sleep(pause)
+        with contextlib.suppress(IngressError, TimeoutError):
+            scope = f"slack:{slack.identity.team}"
+            released = await ingress.call("Channel", scope, "release", None, Released)
+            if released.turns:
+                log.info("%d replies waited for the bot: delivering them", released.turns)

@@ -1,0 +1,120 @@
+"""`/chat-settings`: how the bot behaves in a channel, decided by whoever administers it at that moment."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bots.adapter import commands
+from bots.slack import markup
+from bots.slack.client import Slack
+from bots.slack.permissions import Permissions
+from chat_service.contracts import ConfigureRequest, Overrides, SettingName
+from chat_service.conversation.effective import read_personas
+from chat_service.conversation.places import Place, PlaceRequest, Rules, RulesChange
+from chat_service.ingress import IngressClient
+from chat_service.settings import Settings
+
+CALLBACK = "chat_settings"
+DEFAULT = "(the wider setting)"
+MODES = {
+    "threads": "Once mentioned, answer every message in the thread",
+    "mentions": "Answer only messages that mention me",
+}
+
+
+class ChatSettings:
+    """The modal, and what it changes."""
+
+    def __init__(self, slack: Slack, ingress: IngressClient, permissions: Permissions, settings: Settings) -> None:
+        self._slack, self._ingress, self._permissions = slack, ingress, permissions
+        self._personas = sorted(read_personas(settings.personas_file))
+
+    async def open(self, person: str, channel: str, trigger: str) -> str | None:
+        """Open the modal; gives the reason when the person may not."""
+        if not await self._permissions.may_administer(person, channel):
+            return commands.NOT_YOURS
+        scope = self._scope(channel)
+        place = await self._ingress.call("Channel", scope, "look", PlaceRequest(), Place, timeout=2)
+        overrides = await self._ingress.call("Channel", scope, "get_settings", None, Overrides, timeout=2)
+        view = self._view(channel, overrides, place.rules)
+        await self._slack(self._slack.web.views_open, trigger_id=trigger, view=view)
+        return None
+
+    async def submitted(self, person: str, view: dict[str, Any]) -> dict[str, str]:
+        """Take the answers over; gives what is wrong with them, by block."""
+        channel = json.loads(view["private_metadata"])["channel"]
+        if not await self._permissions.may_administer(person, channel):
+            return {"mode": commands.NOT_YOURS}
+        values = {name: answer for block in view["state"]["values"].values() for name, answer in block.items()}
+        persona = _chosen(values.get("persona"))
+        model = ((values.get("model") or {}).get("value") or "").strip()
+        given: dict[SettingName, str | None] = {
+            "persona": persona if persona and persona != DEFAULT else None,
+            "model": model or None,
+        }
+        chosen = Overrides.model_validate({name: value for name, value in given.items() if value})
+        unset = [name for name, value in given.items() if value is None]
+        request = ConfigureRequest(set=chosen, unset=unset)
+        await self._ingress.call("Channel", self._scope(channel), "configure", request, Overrides, timeout=2)
+        off = bool((values.get("off") or {}).get("selected_options"))
+        mode = _chosen(values.get("mode")) or "threads"
+        change = RulesChange.model_validate({"off": off, "reply_mode": mode})
+        await self._ingress.call("Channel", self._scope(channel), "rule", change, Rules, timeout=2)
+        return {}
+
+    def _scope(self, channel: str) -> str:
+        return f"slack:{self._slack.identity.team}:{channel}"
+
+    def _view(self, channel: str, overrides: Overrides, rules: Rules) -> dict[str, Any]:
+        modes = [markup.option(label, mode) for mode, label in MODES.items()]
+        mode = rules.reply_mode or "threads"
+        off = markup.option("Switched off: do not answer here", "off")
+        model: dict[str, Any] = {"type": "plain_text_input", "action_id": "model"}
+        if overrides.model:
+            model["initial_value"] = overrides.model
+        blocks = [
+            _input("mode", "When do I answer?", {
+                "type": "radio_buttons", "action_id": "mode", "options": modes,
+                "initial_option": next(one for one in modes if one["value"] == mode),
+            }),
+            _input("model", "Model", model, optional=True, hint="Empty: the wider setting"),
+            _input("off", "Off switch", {
+                "type": "checkboxes", "action_id": "off", "options": [off],
+                **({"initial_options": [off]} if rules.off else {}),
+            }, optional=True),
+        ]  # fmt: skip
+        if self._personas:
+            personas = [markup.option(one, one) for one in (DEFAULT, *self._personas)]
+            chosen = next((one for one in personas if one["value"] == overrides.persona), personas[0])
+            menu = {
+                "type": "static_select",
+                "action_id": "persona",
+                "options": personas[:100],
+                "initial_option": chosen,
+            }
+            blocks.insert(1, _input("persona", "Persona", menu))
+        return {
+            "type": "modal",
+            "callback_id": CALLBACK,
+            "title": markup.plain("Chat settings"),
+            "submit": markup.plain("Save"),
+            "close": markup.plain("Cancel"),
+            "private_metadata": json.dumps({"channel": channel}),
+            "blocks": blocks,
+        }
+
+
+def _input(
+    name: str, label: str, element: dict[str, Any], *, optional: bool = False, hint: str | None = None
+) -> dict[str, Any]:
+    block: dict[str, Any] = {"type": "input", "block_id": name, "label": markup.plain(label), "element": element}
+    if hint:
+        block["hint"] = markup.plain(hint)
+    return {**block, "optional": True} if optional else block
+
+
+def _chosen(answer: dict[str, Any] | None) -> str | None:
+    option = (answer or {}).get("selected_option") or {}
+    value: str | None = option.get("value")
+    return value

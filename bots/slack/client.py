@@ -1,0 +1,161 @@
+"""Calling Slack, with its refusals sorted: for good, unclear, not now, or simply no.
+
+slack_sdk's own retries are off: by default it repeats a post whose connection broke, also one that Slack had taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.adapter.contract import Gone, Unclear
+from chat_service.errors import UserError
+from chat_service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_SECONDS = 10
+LONGEST_WAIT = 60.0
+WAITS = 5
+TOKEN_GONE = frozenset(
+    {"account_inactive", "token_revoked", "token_expired", "invalid_auth", "not_authed", "team_access_not_granted"}
+)
+GONE = TOKEN_GONE | {
+    *("channel_not_found", "is_archived", "not_in_channel", "thread_not_found", "message_not_found"),
+    *("no_permission", "missing_scope", "access_denied", "ekm_access_denied", "org_login_required"),
+    *("restricted_action", "restricted_action_read_only_channel", "restricted_action_thread_locked"),
+    *("restricted_action_thread_only_channel", "cannot_reply_to_message", "cant_update_message", "edit_window_closed"),
+}
+"""What no later try can mend."""
+MAYBE = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+"""Slack's own trouble: whether it did what it was asked, it does not say."""
+
+
+class Refused(Exception):
+    """Slack said no, and did nothing. `error` is its word for it."""
+
+    def __init__(self, method: str, error: str) -> None:
+        super().__init__(f"{method}: {error}")
+        self.error = error
+
+
+class Later(Exception):
+    """Nothing was done, and a later try may succeed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the bot is, and in which workspace. `team` is always the one the token was installed in."""
+
+    team: str
+    user: str
+    bot: str
+    name: str
+    url: str
+
+
+class Slack:
+    """The Web API of one workspace."""
+
+    def __init__(self, web: AsyncWebClient, session: aiohttp.ClientSession, identity: Identity) -> None:
+        self.web, self.session, self.identity = web, session, identity
+
+    async def __call__(self, call: Callable[..., Awaitable[Any]], **args: Any) -> dict[str, Any]:
+        """Call a method of `web`. A 429 is waited out as long as Slack asks.
+
+        Raises:
+            Gone, Unclear, Refused, Later: how it did not succeed.
+        """
+        return await called(call, **args)
+
+
+async def called(call: Callable[..., Awaitable[Any]], **args: Any) -> dict[str, Any]:
+    """Call a method of the web client, with the outcome sorted; see `Slack`."""
+    name = getattr(call, "__name__", "call")
+    given = {key: value for key, value in args.items() if value is not None}
+    for _ in range(WAITS):
+        try:
+            data: dict[str, Any] = (await call(**given)).data
+            return data
+        except SlackApiError as error:
+            wait = _retry_after(error)
+            if wait is None:
+                raise _sorted(name, error) from error
+            log.info("%s: Slack asks for %.0f s", name, wait)
+            await asyncio.sleep(min(wait, LONGEST_WAIT))
+        except aiohttp.ClientConnectorError as error:
+            raise Later(f"{name}: Slack cannot be reached: {error}") from error
+        except (aiohttp.ClientError, TimeoutError, SlackClientError) as error:
+            raise Unclear(f"{name}: {error or type(error).__name__}") from error
+    raise Later(f"{name}: Slack asks for more patience")
+
+
+def _retry_after(error: SlackApiError) -> float | None:
+    response: Any = error.response
+    if getattr(response, "status_code", getattr(response, "status", 0)) != 429:
+        return None
+    headers = getattr(response, "headers", {}) or {}
+    value = headers.get("Retry-After") or headers.get("retry-after") or "1"
+    return float(value) if str(value).replace(".", "", 1).isdecimal() else 1.0
+
+
+def _sorted(name: str, error: SlackApiError) -> Exception:
+    response: Any = error.response
+    status = getattr(response, "status_code", getattr(response, "status", 0))
+    data = getattr(response, "data", None)
+    word = str(data.get("error") or "") if isinstance(data, dict) else ""
+    if word in GONE:
+        needed = f" (scope {data['needed']})" if isinstance(data, dict) and data.get("needed") else ""
+        return Gone(f"{name}: {word}{needed}")
+    if status >= 500 or word in MAYBE or not word:
+        return Unclear(f"{name}: {word or f'HTTP {status}'}")
+    return Refused(name, word)
+
+
+@asynccontextmanager
+async def open_slack(settings: Settings) -> AsyncIterator[Slack]:
+    """Connect with the bot token; waits for a Slack that is away.
+
+    Raises:
+        UserError: without a token, or with one that Slack does not take.
+    """
+    if settings.slack_bot_token is None:
+        raise UserError("SLACK_BOT_TOKEN is not set: copy the bot token (xoxb-…) of your Slack app into .env")
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        web = AsyncWebClient(
+            token=settings.slack_bot_token.get_secret_value(),
+            base_url=settings.slack_api_url,
+            timeout=TIMEOUT_SECONDS,
+            session=session,
+            retry_handlers=[],
+        )
+        yield Slack(web, session, await _identify(web))
+
+
+async def _identify(web: AsyncWebClient) -> Identity:
+    pause = 0.5
+    while True:
+        try:
+            data = await called(web.auth_test)
+        except (Gone, Refused) as error:
+            raise UserError(f"Slack does not take SLACK_BOT_TOKEN ({error}): copy it again from your app") from error
+        except (Unclear, Later) as error:
+            log.warning("waiting for Slack: %s", error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 10)
+        else:
+            return Identity(
+                team=data["team_id"],
+                user=data["user_id"],
+                bot=data.get("bot_id", ""),
+                name=data.get("user", "bot"),
+                url=data.get("url", ""),
+            )

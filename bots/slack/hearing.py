@@ -1,0 +1,153 @@
+"""A Slack event in the shared layer's words: names for codes, files where they can be read."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from bots.adapter.contract import Gone, Heard
+from bots.slack.client import TIMEOUT_SECONDS, Refused, Slack
+from bots.slack.names import Names
+from bots.slack.routing import is_direct, mentions
+from chat_service.contracts import MAX_INLINE, MAX_TEXT, Attachment, Author, utc
+
+log = logging.getLogger(__name__)
+
+MAX_FILES = 8
+MAX_TEXT_FILE = 150_000
+TEXT_TYPES = re.compile(r"text/.*|application/(json|xml|x-?yaml|toml|javascript|x-sh|sql|csv)|.*\+(json|xml)")
+_OTHERS = re.compile(r"<@([UW][A-Z0-9]+)")
+
+
+class Hearing:
+    """Reads events. `images` is whether the model can see."""
+
+    def __init__(self, slack: Slack, names: Names, *, images: bool) -> None:
+        self._slack, self._names, self._images = slack, names, images
+
+    async def hear(self, raw: dict[str, Any], *, files: bool = True) -> Heard | None:
+        """What was said, edited or deleted.
+
+        Raises:
+            Unclear, Later: Slack is away: try again.
+        """
+        if raw.get("subtype") == "message_changed":
+            message = raw.get("message") or {}
+            if message.get("subtype") == "tombstone":
+                return self._deleted(raw, raw.get("previous_message") or {})
+            heard = await self._said({**message, "channel": raw.get("channel")}, files=False)
+            return heard.model_copy(update={"kind": "edited"}) if heard else None
+        if raw.get("subtype") == "message_deleted":
+            return self._deleted(raw, {**(raw.get("previous_message") or {}), "ts": raw.get("deleted_ts")})
+        return await self._said(raw, files=files)
+
+    def _deleted(self, raw: dict[str, Any], before: dict[str, Any]) -> Heard:
+        ts = str(before.get("ts"))
+        return Heard(kind="deleted", id=ts, position=str(raw.get("event_ts") or ts), at=utc(float(ts)))
+
+    async def _said(self, raw: dict[str, Any], *, files: bool) -> Heard | None:
+        ts, user, text = str(raw.get("ts")), str(raw.get("user") or ""), str(raw.get("text") or "")
+        me = self._slack.identity.user
+        words = [await self._names.plain(_without_name(text, me))]
+        words += [said for one in raw.get("attachments") or [] if (said := await self._quoted(one))]
+        attachments, unreadable = await self._files(raw.get("files") or []) if files else ([], [])
+        others = {one for one in _OTHERS.findall(text) if one != me}
+        return Heard(
+            id=ts,
+            position=ts,
+            text="\n".join(one for one in words if one.strip())[:MAX_TEXT],
+            author=Author(id=user, name=(await self._names.person(user))[:200]),
+            at=utc(float(ts)),
+            attachments=attachments,
+            mentions_bot=mentions(text, me),
+            mentions_others=bool(others),
+            direct=is_direct(raw),
+            opens=raw.get("thread_ts") in (None, ts),
+            unreadable=unreadable,
+        )
+
+    async def _quoted(self, attachment: dict[str, Any]) -> str:
+        """A forwarded message in its author's name, or the title of a link."""
+        text = await self._names.plain(str(attachment.get("text") or ""))
+        if attachment.get("is_share") or attachment.get("is_msg_unfurl"):
+            who = attachment.get("author_name") or "somebody"
+            channel = attachment.get("channel_id")
+            where = f" in #{await self._names.channel(channel)}" if channel and not str(channel).startswith("D") else ""
+            quoted = "\n".join(f"> {line}" for line in (text or attachment.get("fallback") or "").splitlines())
+            return f"(forwarded from {who}{where})\n{quoted}"
+        title, link = attachment.get("title"), attachment.get("from_url") or attachment.get("title_link")
+        if title:
+            return f"(link: {title}{f', {link}' if link else ''})" + (f"\n> {text}" if text else "")
+        return text or str(attachment.get("fallback") or "")
+
+    async def _files(self, files: list[dict[str, Any]]) -> tuple[list[Attachment], list[str]]:
+        attachments: list[Attachment] = []
+        unreadable: list[str] = []
+        room = MAX_INLINE
+        for number, file in enumerate(files):
+            known = await self._known(file)
+            name = str(known.get("name") or known.get("title") or "a file")[:300]
+            kind = str(known.get("mimetype") or "application/octet-stream")[:100]
+            read = await self._read(known, kind, name, room) if number < MAX_FILES else None
+            if read is None:
+                unreadable.append(name)
+                if len(attachments) < MAX_FILES:
+                    attachments.append(Attachment(name=name, media_type=kind))
+            else:
+                room -= len(read.text or "") + len(read.data or "")
+                attachments.append(read)
+        return attachments, unreadable
+
+    async def _known(self, file: dict[str, Any]) -> dict[str, Any]:
+        """In a shared channel an event has a file's id alone."""
+        if file.get("file_access") != "check_file_info":
+            return file
+        try:
+            found: dict[str, Any] = (await self._slack(self._slack.web.files_info, file=file["id"]))["file"]
+        except (Gone, Refused):
+            return file
+        return found
+
+    async def _read(self, file: dict[str, Any], kind: str, name: str, room: int) -> Attachment | None:
+        """The file's content, if a model can get to see it."""
+        size, url = int(file.get("size") or 0), str(file.get("url_private") or "")
+        is_image = kind.startswith("image/") and self._images
+        is_text = bool(TEXT_TYPES.fullmatch(kind))
+        if not ((is_image and size * 4 // 3 < room) or (is_text and size < min(MAX_TEXT_FILE, room))):
+            return None
+        content = await self._download(url) if self._is_slacks(url) else None
+        if content is None:
+            return None
+        if is_image:
+            return Attachment(name=name, media_type=kind, data=base64.b64encode(content).decode())
+        try:
+            return Attachment(name=name, media_type=kind, text=content.decode("utf-8-sig"))
+        except UnicodeDecodeError:
+            return None
+
+    def _is_slacks(self, url: str) -> bool:
+        """Whether the token may be shown to this address."""
+        host, api = urlsplit(url), urlsplit(self._slack.web.base_url)
+        if (host.scheme, host.netloc) == (api.scheme, api.netloc):
+            return True
+        return host.scheme == "https" and (host.hostname or "").endswith((".slack.com", ".slack-files.com"))
+
+    async def _download(self, url: str) -> bytes | None:
+        headers = {"Authorization": f"Bearer {self._slack.web.token}"}
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+        async with self._slack.session.get(url, headers=headers, timeout=timeout, allow_redirects=False) as response:
+            # Without the scope files:read Slack answers with its sign-in page.
+            if response.status != 200 or response.content_type == "text/html":
+                log.warning("a file could not be read (HTTP %s): is the scope files:read granted?", response.status)
+                return None
+            return await response.read()
+
+
+def _without_name(text: str, me: str) -> str:
+    """Without the bot's own name at the beginning: it is the address, not the message."""
+    return re.sub(rf"^\s*(<@{me}(\|[^>]*)?>[\s,:]*)+", "", text)

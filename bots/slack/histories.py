@@ -1,0 +1,134 @@
+"""Conversation history for the person who asks: to them alone, in pages, and only if they may read it now."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from typing import Any
+
+from bots.adapter import reading
+from bots.slack import markup
+from bots.slack.client import Slack
+from bots.slack.permissions import Permissions
+from chat_service import keys
+from chat_service.contracts import DirectoryPage, DirectoryRequest
+from chat_service.ingress import IngressClient
+
+log = logging.getLogger(__name__)
+
+NOT_FOUND = "There is no such conversation."
+"""What an outsider reads too: whether a private channel exists is nobody's business."""
+NONE_YET = "There are no conversations here yet."
+CHOICES = 25
+ROOM = 11_000
+_PERMALINK = re.compile(r"https?://[^/\s]+/archives/([A-Z0-9]+)/p(\d{10})(\d{6})(?:\?([^\s>|]*))?")
+_THREAD = re.compile(r"thread_ts=(\d+\.\d+)")
+
+Shown = dict[str, Any]
+
+
+class Histories:
+    """Finds, checks and shows."""
+
+    def __init__(self, slack: Slack, ingress: IngressClient, permissions: Permissions) -> None:
+        self._slack, self._ingress, self._permissions = slack, ingress, permissions
+
+    async def asked(self, person: str, channel: str, text: str) -> Shown:
+        """What `/history` shows: a thread by its link, else the channel's conversations."""
+        if text.strip():
+            found = conversation_of(text, self._slack.identity.team)
+            return await self.page(person, found) if found else words(NOT_FOUND)
+        if not await self._permissions.may_read(person, channel):
+            return words(NOT_FOUND)
+        owner = f"channel:slack:{self._slack.identity.team}:{channel}"
+        request = DirectoryRequest(limit=CHOICES)
+        listed = await self._ingress.call("Directory", owner, "list", request, DirectoryPage, timeout=10)
+        if not listed.entries:
+            return words(NONE_YET)
+        if len(listed.entries) == 1:
+            return await self.page(person, listed.entries[0].conversation)
+        options = [
+            markup.option(f"{one.at:%m-%d %H:%M} {one.title or 'Conversation'}", one.conversation)
+            for one in listed.entries
+        ]
+        menu = {
+            "type": "static_select",
+            "action_id": "history_pick",
+            "placeholder": markup.plain("Choose a conversation"),
+            "options": options,
+        }
+        lines = "\n".join(f"• {one.title or 'Conversation'} ({one.at:%Y-%m-%d %H:%M} UTC)" for one in listed.entries)
+        return {
+            "text": "Recent conversations",
+            "blocks": [
+                markup.markdown(markup.defused(f"**Recent conversations**\n{lines}")),
+                {"type": "actions", "elements": [menu]},
+            ],
+        }
+
+    async def page(self, person: str, conversation: str, before: int | None = None) -> Shown:
+        """A page of a conversation, if the person may read it at this moment."""
+        key = keys.parse(conversation)
+        if key is None or key.space != self._slack.identity.team:
+            return words(NOT_FOUND)
+        if not await self._permissions.may_read(person, key.channel):
+            return words(NOT_FOUND)
+        view = await reading.page(self._ingress, conversation, before)
+        text = markup.defused(f"**{view.title or 'Conversation'}**\n\n" + "\n\n".join(view.lines))[:ROOM]
+        row = [markup.button("history_export", "Export", {"conversation": conversation})]
+        if view.older is not None:
+            older = {"conversation": conversation, "before": view.older}
+            row.insert(0, markup.button("history_older", "Older", older))
+        return {
+            "text": view.title or "Conversation",
+            "blocks": [markup.markdown(text), {"type": "actions", "elements": row}],
+        }
+
+    async def pressed(self, person: str, action: dict[str, Any]) -> Shown | None:
+        """A button or a choice beneath a page."""
+        if action["action_id"] == "history_pick":
+            return await self.page(person, action["selected_option"]["value"])
+        value = json.loads(action["value"])
+        if action["action_id"] == "history_older":
+            return await self.page(person, value["conversation"], value["before"])
+        return words(await self.export(person, value["conversation"]))
+
+    async def export(self, person: str, conversation: str) -> str:
+        """Send the whole conversation as a file, by direct message; an ephemeral message cannot carry one."""
+        key = keys.parse(conversation)
+        if key is None or not await self._permissions.may_read(person, key.channel):
+            return NOT_FOUND
+        text = await reading.export(self._ingress, conversation)
+        opened = await self._slack(self._slack.web.conversations_open, users=person)
+        await self._slack(
+            self._slack.web.files_upload_v2,
+            channel=opened["channel"]["id"],
+            filename=f"conversation-{key.thread}.md",
+            title="Conversation",
+            content=text,
+        )
+        return "The whole conversation is in your direct messages with me."
+
+    async def show_in_thread(self, conversation: str, person: str, channel: str, thread: str) -> None:
+        """What `@bot history` shows: this thread, to the person alone."""
+        shown = await self.page(person, conversation)
+        await self._slack(self._slack.web.chat_postEphemeral, channel=channel, user=person, thread_ts=thread, **shown)
+
+
+def conversation_of(text: str, team: str) -> str | None:
+    """The conversation that a permalink points into."""
+    match = _PERMALINK.search(text)
+    if match is None:
+        return None
+    channel, seconds, fraction, query = match.groups()
+    thread = _THREAD.search((query or "").replace("&amp;", "&"))
+    try:
+        return keys.slack(team, channel, thread.group(1) if thread else f"{seconds}.{fraction}")
+    except ValueError:
+        return None
+
+
+def words(text: str) -> Shown:
+    """A plain answer."""
+    return {"text": text}

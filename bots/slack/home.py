@@ -1,0 +1,31 @@
+"""The App Home, and the prompts that a direct message offers."""
+
+from __future__ import annotations
+
+import logging
+
+from bots.adapter import commands
+from bots.adapter.contract import Gone, Unclear
+from bots.slack import markup
+from bots.slack.client import Later, Refused, Slack
+
+log = logging.getLogger(__name__)
+
+PROMPTS = [
+    {"title": "What can you do?", "message": "What can you do for me, and what can you not?"},
+    {"title": "Explain something", "message": "Explain to me in simple words: "},
+    {"title": "Help me write", "message": "Help me write a short, friendly message about "},
+]
+
+
+async def opened(slack: Slack, person: str, channel: str, tab: str) -> None:
+    """Somebody opened the app: say what it is, or offer prompts. Lossy: the next opening shows it."""
+    try:
+        if tab == "home":
+            view = {"type": "home", "blocks": [markup.markdown(commands.HELP)]}
+            await slack(slack.web.views_publish, user_id=person, view=view)
+        else:
+            # With agent_view a thread_ts here makes it fail silently.
+            await slack(slack.web.assistant_threads_setSuggestedPrompts, channel_id=channel, prompts=PROMPTS)
+    except (Gone, Refused, Unclear, Later) as error:
+        log.warning("the app's %s tab was not filled: %s", tab, error)

@@ -1,0 +1,193 @@
+"""Where Slack's events enter. An event is acknowledged when Restate has it, within three seconds, or not at all.
+
+Bolt acknowledges an event before its listener runs, unless `process_before_response` is set: then it does so after,
+and a listener that raises leaves the event to Slack's next try.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from typing import Any
+
+from slack_bolt.async_app import AsyncApp
+
+from bots.adapter.catchup import CatchUp
+from bots.adapter.contract import Arrival, Gone, Unclear
+from bots.adapter.lanes import Lanes
+from bots.slack import home
+from bots.slack.chat_settings import CALLBACK, ChatSettings
+from bots.slack.client import Later, Refused, Slack
+from bots.slack.histories import Histories, Shown, words
+from bots.slack.permissions import Permissions
+from bots.slack.routing import route
+from chat_service import keys
+from chat_service.contracts import FeedbackRequest, StopRequest, TurnRequest
+from chat_service.ingress import IngressClient, IngressError
+
+log = logging.getLogger(__name__)
+
+ACK_SECONDS = 2.6
+"""Slack waits three seconds; what takes longer is not acknowledged, and comes again."""
+AWAY = "I cannot reach my memory right now. Nothing is lost: please try again in a moment."
+
+
+class Listeners:
+    """The listeners of one workspace."""
+
+    def __init__(
+        self,
+        slack: Slack,
+        ingress: IngressClient,
+        lanes: Lanes,
+        catch_up: CatchUp,
+        permissions: Permissions,
+        histories: Histories,
+        chat_settings: ChatSettings,
+    ) -> None:
+        self._slack, self._ingress, self._lanes, self._catch_up = slack, ingress, lanes, catch_up
+        self._permissions, self._histories, self._chat_settings = permissions, histories, chat_settings
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def register(self, app: AsyncApp) -> None:
+        """Put the listeners into the app."""
+        for kind in ("message", "app_mention"):
+            app.event(kind)(self._on_message)
+        app.event("app_home_opened")(self._on_home)
+        app.event("agent_session_stopped")(self._on_native_stop)
+        for kind in ("app_uninstalled", "tokens_revoked"):
+            app.event(kind)(self._on_uninstalled)
+        app.command("/history")(self._on_history)
+        app.command("/chat-settings")(self._on_settings)
+        app.shortcut("show_history")(self._on_shortcut)
+        app.view(CALLBACK)(self._on_submit)
+        app.action("stop")(self._on_stop)
+        app.action("retry")(self._on_retry)
+        app.action("feedback")(self._on_feedback)
+        for action in ("history_pick", "history_older", "history_export"):
+            app.action(action)(self._on_page)
+
+    async def close(self) -> None:
+        """Give up what is beside the events."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # --- messages -----------------------------------------------------------------------------------------
+    async def _on_message(self, event: dict[str, Any]) -> None:
+        way = route(event, self._slack.identity.team, self._slack.identity.user)
+        if way is None:
+            return
+
+        async def work() -> None:
+            await self._catch_up.ensure(way.scope)
+            await self.hand_over(way.conversation, way.id, Arrival(raw=event))
+            self._catch_up.passed(way.scope, way.position)
+
+        done = self._lanes.put(way.scope, way.conversation, way.id, way.position, work)
+        async with asyncio.timeout(ACK_SECONDS):
+            await asyncio.shield(done)
+
+    async def hand_over(self, conversation: str, id: str, arrival: Arrival) -> None:
+        """Give an event to Restate; a repeat of it is known by its id.
+
+        Raises:
+            IngressError: when Restate did not take it.
+        """
+        await self._ingress.send("SlackIntake", conversation, "event", arrival, idempotency_key=id)
+
+    async def _on_home(self, event: dict[str, Any]) -> None:
+        self._soon(home.opened(self._slack, event["user"], event["channel"], event.get("tab") or "home"))
+
+    async def _on_native_stop(self, event: dict[str, Any]) -> None:
+        """Slack's own stop button: its streams have ended already; the delivery then leaves `processing`."""
+        conversation = keys.slack(self._slack.identity.team, event["channel"], event["thread_ts"])
+        await self._stop(conversation, StopRequest())
+
+    async def _on_uninstalled(self, event: dict[str, Any]) -> None:
+        log.error("the app was removed or its token revoked (%s): replies stay undelivered", event.get("type"))
+
+    # --- buttons ------------------------------------------------------------------------------------------
+    async def _on_stop(self, ack: Any, body: dict[str, Any], action: dict[str, Any]) -> None:
+        await ack()
+        if conversation := await self._readable(body):
+            await self._stop(conversation, StopRequest(turn=int(action["value"])))
+
+    async def _on_retry(self, ack: Any, body: dict[str, Any], action: dict[str, Any]) -> None:
+        await ack()
+        if conversation := await self._readable(body):
+            turn, _, seq = action["value"].partition("|")
+            # Pressed twice, also by two people, it is one retry of that reply.
+            once, request = f"retry:{seq}", TurnRequest(turn=int(turn))
+            await self._ingress.send("Chat", conversation, "regenerate", request, idempotency_key=once)
+
+    async def _on_feedback(self, ack: Any, body: dict[str, Any], action: dict[str, Any]) -> None:
+        await ack()
+        if conversation := await self._readable(body):
+            said, _, seq = action["value"].partition("|")
+            request = FeedbackRequest.model_validate({"seq": int(seq), "person": body["user"]["id"], "value": said})
+            await self._ingress.send("Chat", conversation, "feedback", request)
+
+    async def _stop(self, conversation: str, request: StopRequest) -> None:
+        await self._ingress.send("Chat", conversation, "stop", request)
+
+    async def _readable(self, body: dict[str, Any]) -> str | None:
+        """The conversation of a pressed button, if the person may read it at this moment; else they are told."""
+        channel, message = body["channel"]["id"], body["message"]
+        if await self._permissions.may_read(body["user"]["id"], channel):
+            return keys.slack(self._slack.identity.team, channel, message.get("thread_ts") or message["ts"])
+        return None
+
+    # --- history ------------------------------------------------------------------------------------------
+    async def _on_history(self, ack: Any, body: dict[str, Any]) -> None:
+        await ack()
+        work = self._histories.asked(body["user_id"], body["channel_id"], body.get("text") or "")
+        self._soon(self._answer(body["response_url"], work))
+
+    async def _on_shortcut(self, ack: Any, body: dict[str, Any]) -> None:
+        await ack()
+        message = body["message"]
+        thread = message.get("thread_ts") or message.get("ts") or body["message_ts"]
+        conversation = keys.slack(self._slack.identity.team, body["channel"]["id"], thread)
+        self._soon(self._answer(body["response_url"], self._histories.page(body["user"]["id"], conversation)))
+
+    async def _on_page(self, ack: Any, body: dict[str, Any], action: dict[str, Any]) -> None:
+        await ack()
+        self._soon(self._answer(body["response_url"], self._histories.pressed(body["user"]["id"], action)))
+
+    async def _answer(self, url: str, work: Awaitable[Shown | None]) -> None:
+        """Answer to the person alone, whatever comes of it."""
+        try:
+            shown = await work
+        except (IngressError, TimeoutError):
+            shown = words(AWAY)
+        except (Gone, Refused, Unclear, Later) as error:
+            log.warning("history could not be shown: %s", error)
+            shown = words(f"Slack did not let me do that ({error}).")
+        if shown is not None:
+            body = {"response_type": "ephemeral", "replace_original": False, **shown}
+            async with self._slack.session.post(url, json=body) as response:
+                if response.status != 200:
+                    log.warning("an answer was not taken: %s", await response.text())
+
+    # --- settings -----------------------------------------------------------------------------------------
+    async def _on_settings(self, ack: Any, body: dict[str, Any]) -> None:
+        try:
+            refused = await self._chat_settings.open(body["user_id"], body["channel_id"], body["trigger_id"])
+        except (IngressError, TimeoutError):
+            refused = AWAY
+        await ack(refused) if refused else await ack()
+
+    async def _on_submit(self, ack: Any, body: dict[str, Any], view: dict[str, Any]) -> None:
+        try:
+            wrong = await self._chat_settings.submitted(body["user"]["id"], view)
+        except (IngressError, TimeoutError):
+            wrong = {"mode": AWAY}
+        await ack(response_action="errors", errors=wrong) if wrong else await ack()
+
+    def _soon(self, work: Any) -> None:
+        """Do what is not an event beside the acknowledgement."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

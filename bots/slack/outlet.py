@@ -1,0 +1,219 @@
+"""How a reply gets into a Slack thread: one message that grows, natively streamed where the workspace has that.
+
+A stream left open by a crash refuses every edit; so it is stopped first, whatever it shows, and then made to say what
+it should. While it is open it cannot carry metadata: then it is the bot's one message after the question without any.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable
+from typing import Any
+
+from bots.adapter.contract import Ending, Gone, Opened, Spot, Unclear
+from bots.slack import markup
+from bots.slack.client import Later, Refused, Slack
+from chat_service import keys
+from chat_service.contracts import History, HistoryRequest
+from chat_service.ingress import IngressClient, IngressError
+
+log = logging.getLogger(__name__)
+
+REPLY = "threadwell_reply"
+EYES = "eyes"
+PAGE = 200
+
+
+class SlackOutlet:
+    """Posts into the threads of one workspace."""
+
+    pace = 1.1
+
+    def __init__(self, slack: Slack, ingress: IngressClient) -> None:
+        self._slack, self._ingress = slack, ingress
+        self._streams_natively = True
+
+    def split(self, text: str) -> list[str]:
+        return markup.parts_of(text)
+
+    async def find(self, spot: Spot, part: int) -> Opened | None:
+        channel, thread = _place(spot)
+        since = min((one.id for one in spot.asked if one.id), default=thread)
+        async for message in self._ours(channel, thread, since):
+            metadata = message.get("metadata")
+            payload = (metadata or {}).get("event_payload") or {}
+            if (metadata or {}).get("event_type") == REPLY and payload.get("turn") == spot.turn:
+                if payload.get("part") == part:
+                    return Opened(id=message["ts"])
+            elif part == 0 and metadata is None:
+                return Opened(id=message["ts"], streaming=True)
+        return None
+
+    async def open(self, spot: Spot) -> Opened:
+        channel, thread = _place(spot)
+        if self._streams_natively:
+            person = next((one.person for one in spot.asked if one.person), None)
+            try:
+                answer = await self._slack(
+                    self._slack.web.chat_startStream,
+                    channel=channel,
+                    thread_ts=thread,
+                    recipient_user_id=person,
+                    recipient_team_id=self._slack.identity.team if person else None,
+                )
+                return Opened(id=answer["ts"], streaming=True)
+            except Refused as refused:
+                log.info("no native streaming: %s", refused)
+                if refused.error in ("feature_disabled", "unknown_method", "not_allowed_token_type"):
+                    self._streams_natively = False
+        blocks = markup.preview("", spot.turn)
+        return await self._post(spot, 0, markup.THINKING, blocks)
+
+    async def reopen(self, spot: Spot, opened: Opened) -> None:
+        if not opened.streaming:
+            await self._update(spot, opened, markup.THINKING, markup.preview("", spot.turn))
+
+    async def show(self, spot: Spot, opened: Opened, shown: str, text: str) -> str:
+        if not opened.streaming:
+            try:
+                await self._update(spot, opened, markup.fallback(text), markup.preview(text, spot.turn))
+            except (Unclear, Later):
+                log.info("a preview was lost in %s", spot.conversation)
+            return text
+        words = markup.steady(markup.defused(text))[: markup.PART]
+        if not words.startswith(shown) or words == shown:
+            return shown  # another attempt says something else: a stream cannot take words back, the end will
+        channel, _ = _place(spot)
+        await self._slack(
+            self._slack.web.chat_appendStream, channel=channel, ts=opened.id, markdown_text=words[len(shown) :]
+        )
+        return words
+
+    async def complete(self, spot: Spot, opened: Opened, shown: str | None, part: str, ending: Ending) -> None:
+        blocks = markup.buttons(ending)
+        if opened.streaming and await self._stop(spot, opened, shown, part, blocks):
+            return
+        await self._update(spot, opened, markup.fallback(part), [markup.markdown(part), *blocks])
+
+    async def post(self, spot: Spot, number: int, part: str, ending: Ending) -> Opened:
+        blocks = [markup.markdown(part), *markup.buttons(ending)]
+        return await self._post(spot, number, markup.fallback(part), blocks)
+
+    async def remove(self, spot: Spot, id: str) -> None:
+        channel, _ = _place(spot)
+        try:
+            await self._slack(self._slack.web.chat_delete, channel=channel, ts=id)
+        except Gone as gone:
+            if "message_not_found" not in str(gone):
+                raise
+
+    async def settled(self, spot: Spot, ending: Ending) -> None:
+        channel, thread = _place(spot)
+        if channel.startswith("D"):
+            await self._lossy(spot, self._close_session(spot, channel, thread))
+            return
+        for one in spot.asked:
+            if one.id:
+                remove = self._slack.web.reactions_remove
+                await self._lossy(spot, self._slack(remove, channel=channel, timestamp=one.id, name=EYES))
+
+    async def _lossy(self, spot: Spot, work: Awaitable[object]) -> None:
+        try:
+            await work
+        except (Gone, Unclear, Refused, Later) as error:
+            log.debug("a sign stays in %s: %s", spot.conversation, error)
+
+    async def _close_session(self, spot: Spot, channel: str, thread: str) -> None:
+        """The session waits for the person again, under the title that the conversation has by now."""
+        web = self._slack.web
+        await self._slack(web.agents_sessions_setStatus, status="active", channel_id=channel, thread_ts=thread)
+        try:
+            request = HistoryRequest(limit=1)
+            page = await self._ingress.call("Chat", spot.conversation, "get_history", request, History, timeout=2)
+        except (IngressError, TimeoutError):
+            return
+        if page.title:
+            title = page.title[:200]
+            await self._slack(web.agents_sessions_rename, channel_id=channel, thread_ts=thread, title=title)
+
+    async def _stop(
+        self, spot: Spot, opened: Opened, shown: str | None, part: str, blocks: list[dict[str, Any]]
+    ) -> bool:
+        """End a stream; whether it now says what it should."""
+        channel, _ = _place(spot)
+        goes_on = shown is not None and part.startswith(shown)
+        rest = part[len(shown or "") :] if goes_on else None
+        try:
+            await self._slack(
+                self._slack.web.chat_stopStream,
+                channel=channel,
+                ts=opened.id,
+                markdown_text=rest or None,
+                blocks=blocks if goes_on and blocks else None,
+                metadata=_metadata(spot, 0),
+            )
+        except Refused as refused:
+            # Stopped before: by a person, by Slack after some minutes, or by a try of ours whose answer was lost.
+            log.info("the stream of %s had ended: %s", spot.conversation, refused)
+            return False
+        return goes_on
+
+    async def _update(self, spot: Spot, opened: Opened, text: str, blocks: list[dict[str, Any]]) -> None:
+        channel, _ = _place(spot)
+        call = self._slack.web.chat_update
+        metadata = _metadata(spot, 0)
+        try:
+            await self._slack(call, channel=channel, ts=opened.id, text=text, blocks=blocks, metadata=metadata)
+        except Refused as refused:
+            if refused.error == "streaming_state_conflict":
+                await self._slack(self._slack.web.chat_stopStream, channel=channel, ts=opened.id, metadata=metadata)
+                raise Later("a stream was still open") from refused
+            raise Gone(str(refused)) from refused
+
+    async def _post(self, spot: Spot, number: int, text: str, blocks: list[dict[str, Any]]) -> Opened:
+        channel, thread = _place(spot)
+        try:
+            answer = await self._slack(
+                self._slack.web.chat_postMessage,
+                channel=channel,
+                thread_ts=thread,
+                text=text,
+                blocks=blocks,
+                metadata=_metadata(spot, number),
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+        except Refused as refused:
+            raise Gone(str(refused)) from refused
+        return Opened(id=answer["ts"])
+
+    async def _ours(self, channel: str, thread: str, since: str) -> Any:
+        """The bot's own messages in a thread after a moment, with their metadata."""
+        cursor: str | None = None
+        while True:
+            page = await self._slack(
+                self._slack.web.conversations_replies,
+                channel=channel,
+                ts=thread,
+                oldest=since,
+                limit=PAGE,
+                cursor=cursor,
+                include_all_metadata=True,
+            )
+            for message in page["messages"]:
+                if message.get("user") == self._slack.identity.user and str(message["ts"]) > since:
+                    yield message
+            cursor = (page.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return
+
+
+def _place(spot: Spot) -> tuple[str, str]:
+    key = keys.parse(spot.conversation)
+    if key is None:
+        raise Gone(f"not a Slack thread: {spot.conversation}")
+    return key.channel, key.thread
+
+
+def _metadata(spot: Spot, part: int) -> dict[str, Any]:
+    return {"event_type": REPLY, "event_payload": {"turn": spot.turn, "part": part}}

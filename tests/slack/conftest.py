@@ -1,0 +1,53 @@
+"""One world for the tests that kill nothing: each works in channels and with people of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.model import ModelControl
+from tests.fakes.slack.control import SlackControl
+from tests.processes import session_name
+from tests.slack.stack import World, running_world
+
+
+@dataclass
+class Room:
+    """A channel with two people, and a direct conversation with the first."""
+
+    world: World
+    slack: SlackControl
+    channel: str
+    ada: str
+    ben: str
+    direct: str
+
+
+@pytest.fixture(scope="session")
+async def shared_world(
+    engine_binary: Path, model: ModelControl, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    """Everything in one process, as `threadwell up` runs it, so that previews show."""
+    async with running_world(engine_binary, tmp_path_factory.mktemp("slack"), model) as world:
+        yield world
+
+
+async def new_room(world: World, **more: object) -> Room:
+    """A channel nobody has used."""
+    slack, name = world.slack, session_name()
+    ada = await slack.add_user(f"ada-{name}", display_name="Ada")
+    ben = await slack.add_user(f"ben-{name}", display_name="Ben")
+    channel = await slack.add_channel(name, [ada.id, ben.id], **more)  # type: ignore[arg-type]
+    direct = await slack.direct(ada.id)
+    return Room(world, slack, channel.id, ada.id, ben.id, direct.id)
+
+
+@pytest.fixture
+async def room(shared_world: World) -> Room:
+    """A room of its own for a test, and no leftovers of another's script."""
+    await shared_world.model.clear()
+    await shared_world.slack.clear()
+    return await new_room(shared_world)
