@@ -16,7 +16,11 @@ ENGINE_PORTS = ("restate_ingress_port", "restate_admin_port", "restate_node_port
 
 def settled(settings: Settings) -> Settings:
     """The same settings with a free port in place of every 0: each part has to know where the others are."""
-    zeros = [name for name in ("web_port", "chat_service_port", *ENGINE_PORTS) if getattr(settings, name) == 0]
+    zeros = [
+        name
+        for name in ("web_port", "chat_service_port", "slack_delivery_port", *ENGINE_PORTS)
+        if getattr(settings, name) == 0
+    ]
     return settings.model_copy(update={name: free_port() for name in zeros})
 
 

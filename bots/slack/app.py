@@ -48,11 +48,6 @@ RELEASE_SECONDS = (0.0, 5.0, 30.0)
 CONNECT_SECONDS = 2.0
 
 
-def wanted(settings: Settings) -> bool:
-    """Whether the settings name a Slack app."""
-    return settings.slack_bot_token is not None
-
-
 @asynccontextmanager
 async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
     """Run the bot while the block runs; yields one line that says how it listens.

@@ -15,7 +15,7 @@ from tests.operation.up import clean_env
 from tests.processes import ROOT
 
 EXAMPLE = ROOT / ".env.example"
-NOT_SETTINGS = ("SLACK_", "DISCORD_")
+NOT_SETTINGS = ("DISCORD_",)
 """Read by the bots of that name, not by the chat service."""
 
 

@@ -46,6 +46,7 @@ class Bot:
             "SLACK_HTTP_PORT": str(self.http_port),
             "PERSON_MESSAGES_PER_MINUTE": "0",
             "WEB_PORT": "0",
+            "MODEL_IMAGES": "true",
             **self.env,
         }
         whole = {**os.environ, **self.stack.environment(**named), "PYTHONPATH": str(ROOT)}
