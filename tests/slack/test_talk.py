@@ -62,7 +62,9 @@ async def test_two_threads_never_mix(room: Room) -> None:
     other = await slack.mention(room.ben, room.channel, "my name is Ben")
     for thread, name in ((one, "Ada"), (other, "Ben")):
         await slack.post(room.ada, room.channel, "what is my name?", thread_ts=thread.ts)
-        await slack.wait_reply(room.channel, thread.ts, lambda m, name=name: f"Your name is {name}" in m.text)
+        replies = await slack.until(lambda ts=thread.ts: slack.replies(room.channel, ts), lambda r: len(r) == 2)  # type: ignore[misc]
+        reply = await slack.wait_reply(room.channel, thread.ts, lambda m, ts=replies[1].ts: m.text and m.ts == ts)  # type: ignore[misc]
+        assert f"Your name is {name}" in reply.text
 
 
 async def test_in_a_direct_message_every_thread_is_its_own_conversation(room: Room) -> None:
