@@ -18,6 +18,10 @@ class Unclear(Exception):
     """Nobody knows whether it was done: the answer was lost on the way."""
 
 
+class Later(Exception):
+    """Nothing was done, and a later try may succeed."""
+
+
 class Arrival(Contract):
     """Something that happened on the platform, as it came.
 
@@ -158,8 +162,8 @@ class Outlet(Protocol):
         """The turn is answered anew: the old message shows so."""
         ...
 
-    async def show(self, spot: Spot, opened: Opened, shown: str, text: str) -> str:
-        """Show a preview after `shown`; gives what is shown now."""
+    async def show(self, spot: Spot, opened: Opened, shown: str | None, text: str) -> str | None:
+        """Show a preview where `shown` stands (None: nobody knows); gives what is shown now."""
         ...
 
     async def complete(self, spot: Spot, opened: Opened, shown: str | None, part: str, ending: Ending) -> None:

@@ -88,6 +88,7 @@ class Deliveries:
             self._tried[name] = time.monotonic()
             raise
         self._tried.pop(name, None)
+        self.previews.opened(opened)
         return opened
 
 

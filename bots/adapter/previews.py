@@ -10,7 +10,7 @@ import contextlib
 import logging
 import time
 
-from bots.adapter.contract import Opened, Outlet, Spot
+from bots.adapter.contract import Later, Opened, Outlet, Spot, Unclear
 from chat_service.live import LiveBus, LiveEvent
 from chat_service.live.bus import Preview
 
@@ -20,12 +20,12 @@ log = logging.getLogger(__name__)
 class _Show:
     """One reply that is being shown."""
 
-    def __init__(self, outlet: Outlet, bus: LiveBus, spot: Spot, opened: Opened) -> None:
+    def __init__(self, outlet: Outlet, bus: LiveBus, spot: Spot, opened: Opened, shown: str | None) -> None:
         self._outlet, self._bus, self._spot, self._opened = outlet, bus, spot, opened
         self._said: Preview | None = None
         self._news = asyncio.Event()
         self._ending = asyncio.Event()
-        self.shown: str | None = ""
+        self.shown = shown
         self.task = asyncio.create_task(self._run())
 
     async def end(self) -> None:
@@ -48,7 +48,10 @@ class _Show:
                     continue
                 last = time.monotonic()
                 before, self.shown = self.shown, None  # whatever happens to the request, nobody knows any more
-                self.shown = await self._outlet.show(self._spot, self._opened, before or "", said.text)
+                try:
+                    self.shown = await self._outlet.show(self._spot, self._opened, before, said.text)
+                except (Unclear, Later) as error:
+                    log.info("a preview of %s was lost: %s", self._spot.conversation, error)
         except Exception as error:  # noqa: BLE001  the final text follows, whatever became of a preview
             log.info("the preview of %s ended: %s", self._spot.conversation, error)
         finally:
@@ -78,12 +81,23 @@ class Previews:
     def __init__(self, outlet: Outlet, bus: LiveBus) -> None:
         self._outlet, self._bus = outlet, bus
         self._shows: dict[tuple[str, int], _Show] = {}
+        self._blank: set[str] = set()
+
+    def opened(self, opened: Opened) -> None:
+        """This process has just posted a message that shows nothing yet."""
+        self._blank.add(opened.id)
 
     def watch(self, spot: Spot, opened: Opened) -> None:
-        """Show what is said in this turn from now on; a second call changes nothing."""
+        """Show what is said in this turn from now on; a second call changes nothing.
+
+        Of a message that was not just posted here nobody knows what it shows: another process, or an earlier try of
+        this one, may have shown previews in it.
+        """
         where = (spot.conversation, spot.turn)
         if where not in self._shows:
-            self._shows[where] = _Show(self._outlet, self._bus, spot, opened)
+            shown = "" if opened.id in self._blank else None
+            self._blank.discard(opened.id)
+            self._shows[where] = _Show(self._outlet, self._bus, spot, opened, shown)
 
     async def end(self, spot: Spot) -> str | None:
         """Show no more; gives what the message shows now, or None when that is not known."""

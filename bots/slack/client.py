@@ -16,7 +16,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.adapter.contract import Gone, Unclear
+from bots.adapter.contract import Gone, Later, Unclear
 from chat_service.errors import UserError
 from chat_service.settings import Settings
 
@@ -45,10 +45,6 @@ class Refused(Exception):
     def __init__(self, method: str, error: str) -> None:
         super().__init__(f"{method}: {error}")
         self.error = error
-
-
-class Later(Exception):
-    """Nothing was done, and a later try may succeed."""
 
 
 @dataclass(frozen=True, slots=True)

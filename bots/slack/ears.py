@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from bots.adapter.contract import Gone, Heard, Inbounds, Unclear
-from bots.slack.client import Later, Refused, Slack
+from bots.adapter.contract import Gone, Heard, Inbounds, Later, Unclear
+from bots.slack.client import Refused, Slack
 from bots.slack.hearing import Hearing
 from bots.slack.histories import Histories
 from bots.slack.outlet import EYES, PAGE

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 from bots.adapter import commands
-from bots.adapter.contract import Gone, Unclear
+from bots.adapter.contract import Gone, Later, Unclear
 from bots.slack import markup
-from bots.slack.client import Later, Refused, Slack
+from bots.slack.client import Refused, Slack
 
 log = logging.getLogger(__name__)
 

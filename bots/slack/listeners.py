@@ -14,11 +14,11 @@ from typing import Any
 from slack_bolt.async_app import AsyncApp
 
 from bots.adapter.catchup import CatchUp
-from bots.adapter.contract import Arrival, Gone, Unclear
+from bots.adapter.contract import Arrival, Gone, Later, Unclear
 from bots.adapter.lanes import Lanes
 from bots.slack import home
 from bots.slack.chat_settings import CALLBACK, ChatSettings
-from bots.slack.client import Later, Refused, Slack
+from bots.slack.client import Refused, Slack
 from bots.slack.histories import Histories, Shown, words
 from bots.slack.permissions import Permissions
 from bots.slack.routing import route

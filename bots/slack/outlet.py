@@ -10,9 +10,9 @@ import logging
 from collections.abc import Awaitable
 from typing import Any
 
-from bots.adapter.contract import Ending, Gone, Opened, Spot, Unclear
+from bots.adapter.contract import Ending, Gone, Later, Opened, Spot, Unclear
 from bots.slack import markup
-from bots.slack.client import Later, Refused, Slack
+from bots.slack.client import Refused, Slack
 from chat_service import keys
 from chat_service.contracts import History, HistoryRequest
 from chat_service.ingress import IngressClient, IngressError
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 REPLY = "threadwell_reply"
 EYES = "eyes"
 PAGE = 200
+MANY = 10_000
 
 
 class SlackOutlet:
@@ -32,6 +33,8 @@ class SlackOutlet:
     def __init__(self, slack: Slack, ingress: IngressClient) -> None:
         self._slack, self._ingress = slack, ingress
         self._streams_natively = True
+        self._ended: set[str] = set()
+        """Streams that this process has seen the end of; their messages are updated."""
 
     def split(self, text: str) -> list[str]:
         return markup.parts_of(text)
@@ -73,25 +76,38 @@ class SlackOutlet:
         if not opened.streaming:
             await self._update(spot, opened, markup.THINKING, markup.preview("", spot.turn))
 
-    async def show(self, spot: Spot, opened: Opened, shown: str, text: str) -> str:
-        if not opened.streaming:
+    async def show(self, spot: Spot, opened: Opened, shown: str | None, text: str) -> str | None:
+        if not self._is_streaming(opened):
             try:
                 await self._update(spot, opened, markup.fallback(text), markup.preview(text, spot.turn))
             except (Unclear, Later):
                 log.info("a preview was lost in %s", spot.conversation)
-            return text
+            return None
         words = markup.steady(markup.defused(text))[: markup.PART]
-        if not words.startswith(shown) or words == shown:
-            return shown  # another attempt says something else: a stream cannot take words back, the end will
+        if shown is None or not words.startswith(shown):
+            # A stream cannot take words back, and who does not know what it shows cannot add to it: from here on the
+            # message is updated instead.
+            await self._stop(spot, opened, None, "", [])
+            return await self.show(spot, opened, None, text)
+        if words == shown:
+            return shown
         channel, _ = _place(spot)
-        await self._slack(
-            self._slack.web.chat_appendStream, channel=channel, ts=opened.id, markdown_text=words[len(shown) :]
-        )
+        added = words[len(shown) :]
+        try:
+            await self._slack(self._slack.web.chat_appendStream, channel=channel, ts=opened.id, markdown_text=added)
+        except Refused as refused:
+            self._ended.add(opened.id)
+            if refused.error == "stopped_by_user":
+                raise
+            return await self.show(spot, opened, None, text)  # Slack ends a stream by itself after some minutes
         return words
+
+    def _is_streaming(self, opened: Opened) -> bool:
+        return opened.streaming and opened.id not in self._ended
 
     async def complete(self, spot: Spot, opened: Opened, shown: str | None, part: str, ending: Ending) -> None:
         blocks = markup.buttons(ending)
-        if opened.streaming and await self._stop(spot, opened, shown, part, blocks):
+        if self._is_streaming(opened) and await self._stop(spot, opened, shown, part, blocks):
             return
         await self._update(spot, opened, markup.fallback(part), [markup.markdown(part), *blocks])
 
@@ -108,6 +124,8 @@ class SlackOutlet:
                 raise
 
     async def settled(self, spot: Spot, ending: Ending) -> None:
+        if len(self._ended) > MANY:
+            self._ended.clear()  # an older one of them is refused as ended, and then updated all the same
         channel, thread = _place(spot)
         if channel.startswith("D"):
             await self._lossy(spot, self._close_session(spot, channel, thread))
@@ -155,7 +173,9 @@ class SlackOutlet:
         except Refused as refused:
             # Stopped before: by a person, by Slack after some minutes, or by a try of ours whose answer was lost.
             log.info("the stream of %s had ended: %s", spot.conversation, refused)
+            self._ended.add(opened.id)
             return False
+        self._ended.add(opened.id)
         return goes_on
 
     async def _update(self, spot: Spot, opened: Opened, text: str, blocks: list[dict[str, Any]]) -> None:

@@ -21,7 +21,11 @@ async def finished(room: Room, channel: str, thread: str, parts: int = 1) -> lis
 
     def done(found: list[Message]) -> bool:
         kinds = {b["type"] for b in found[-1].blocks} if found else set()
-        return len(found) == parts and bool(kinds & {"context_actions", "actions"}) and "'stop'" not in str(found[-1].blocks)
+        return (
+            len(found) == parts
+            and bool(kinds & {"context_actions", "actions"})
+            and "'stop'" not in str(found[-1].blocks)
+        )
 
     return await room.slack.until(lambda: room.slack.replies(channel, thread), done)
 

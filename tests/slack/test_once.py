@@ -1,0 +1,145 @@
+"""One reply per message, whatever Slack repeats and whatever the network eats."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.fakes.slack.control import settle
+from tests.fakes.slack.models import FaultKind, Message
+from tests.slack.conftest import Room, new_room
+from tests.slack.stack import World
+from tests.slack.test_answers import finished, shown
+from tests.slack.test_talk import GATE, asks, history
+
+NO_STREAM = "channel_type_not_supported"
+
+
+async def test_the_same_event_four_times_is_answered_once(room: Room) -> None:
+    slack = room.slack
+    said = await slack.mention(room.ada, room.channel, "hello")
+    for one in await slack.wait_acked(said):
+        await slack.again(one.number, times=3)
+    await finished(room, room.channel, said.ts)
+    await asks(room, room.ada, room.channel, "and again", thread_ts=said.ts)
+    assert len(await slack.replies(room.channel)) == 2
+
+
+async def test_the_order_of_a_thread_is_kept(room: Room) -> None:
+    slack = room.slack
+    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> start")
+    said = await asyncio.gather(*(slack.post(room.ada, room.channel, f"line {n}", thread_ts=root.ts) for n in range(8)))
+    order = [m.text for m in sorted(said, key=lambda m: m.ts)]
+    whole = await slack.until(
+        lambda: history(room, room.channel, root.ts),
+        lambda h: not h.waiting and not h.running and len([m for m in h.messages if m.role == "user"]) == 9,
+    )
+    assert [m.text for m in whole.messages if m.role == "user"][1:] == order
+
+
+METHODS = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.postMessage", "chat.update")
+KINDS: tuple[FaultKind, ...] = ("cut", "commit_cut", "commit_fail", "late_commit", "ratelimited", "fail")
+
+
+async def test_what_the_network_eats_shows_nowhere(shared_world: World) -> None:
+    """Every fault at every call a reply makes, side by side: each in a channel of its own."""
+    await shared_world.model.clear()
+    await shared_world.slack.clear()
+    cases = [(method, kind) for method in METHODS for kind in KINDS]
+    wrong = await asyncio.gather(*(_is_eaten(shared_world, *case) for case in cases), return_exceptions=True)
+    told = [f"{case}: {error!r}" for case, error in zip(cases, wrong, strict=True) if error is not None]
+    assert not told, "\n".join(told)
+
+
+async def _is_eaten(world: World, method: str, kind: FaultKind) -> None:
+    room = await new_room(world)
+    slack = room.slack
+    if method in ("chat.postMessage", "chat.update"):
+        await slack.fault("chat.startStream", "refuse", error=NO_STREAM, contains=room.channel)
+    await slack.fault(method, kind, delay=1.0, contains=room.channel)
+    said = await slack.mention(room.ada, room.channel, "once please")
+    await finished(room, room.channel, said.ts)
+    await settle(2.0 if kind == "late_commit" else 0.2)
+    [reply] = await slack.replies(room.channel, said.ts)
+    assert shown(reply).count("once please") == 1, reply.revisions
+    assert reply.stream is None or reply.stream.state == "completed", reply.stream
+
+
+async def test_slack_away_delays_and_loses_nothing(room: Room) -> None:
+    slack, model = room.slack, room.world.model
+    number = await model.count()
+    await model.script(GATE)
+    said = await slack.mention(room.ada, room.channel, "are you there?")
+    running = await model.wait(number)
+    await slack.down("503")
+    await model.release(running.number, "Yes.")
+    await model.finish(running.number)
+    await slack.until(lambda: history(room, room.channel, said.ts), lambda h: h.messages and not h.running)
+    await settle(1.0)
+    await slack.up()
+    [reply] = await finished(room, room.channel, said.ts)
+    assert shown(reply) == "Yes."
+    await slack.wait_connected()
+
+
+async def test_what_was_said_while_the_connection_was_gone_is_answered(room: Room) -> None:
+    slack = room.slack
+    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> hello")
+    await slack.refuse_sockets()
+    await slack.cut_sockets()
+    silent = await slack.mention(room.ada, room.channel, "nobody hears this", silent=True)
+    reply = await slack.post(room.ada, room.channel, "nor this", thread_ts=root.ts, silent=True)
+    await slack.refuse_sockets(False)
+    await slack.wait_connected()
+    await slack.wait_reply(room.channel, silent.ts, lambda m: "nobody hears this" in shown(m))
+    await slack.wait_reply(room.channel, root.ts, lambda m: m.ts > reply.ts and "nor this" in shown(m))
+    assert len(await slack.replies(room.channel)) == 3
+
+
+async def undeliverable(room: Room, thread: str, word: str) -> None:
+    """The turn is kept with the reason, the operator's log has it."""
+    whole = await room.slack.until(
+        lambda: history(room, room.channel, thread), lambda h: h.messages and h.messages[-1].undelivered
+    )
+    assert word in str(whole.messages[-1].undelivered)
+    assert thread in room.world.bot.log and "undelivered" in room.world.bot.log
+
+
+@pytest.mark.parametrize("what", ["archived", "removed", "deleted", "revoked"])
+async def test_what_cannot_be_delivered_is_kept_told_and_holds_up_nothing(room: Room, what: str) -> None:
+    slack, model = room.slack, room.world.model
+    number = await model.count()
+    await model.script(GATE)
+    said = await slack.mention(room.ada, room.channel, "too late")
+    running = await model.wait(number)
+    message: Message = await slack.wait_reply(room.channel, said.ts, lambda m: True)
+    match what:
+        case "archived":
+            await slack.archive(room.channel)
+        case "removed":
+            await slack.leave(slack.bot, room.channel)
+        case "deleted":
+            boss = await slack.add_user("boss", is_admin=True)
+            await slack.join(boss.id, room.channel)
+            await slack.delete(boss.id, room.channel, message.ts)
+        case "revoked":
+            await slack.token_error("token_revoked")
+    await model.release(running.number, "An answer")
+    await model.finish(running.number)
+    words = {
+        "archived": "is_archived",
+        "removed": "channel",
+        "deleted": "message_not_found",
+        "revoked": "token_revoked",
+    }
+    try:
+        await undeliverable(room, said.ts, words[what])
+    finally:
+        await slack.token_error(None)
+    if what == "archived":
+        await slack.archive(room.channel, archived=False)
+    if what == "removed":
+        await slack.join(slack.bot, room.channel)
+    await slack.mention(room.ada, room.channel, "and now?", thread_ts=said.ts)
+    await slack.wait_reply(room.channel, said.ts, lambda m: "and now?" in shown(m))
