@@ -281,7 +281,7 @@ async def fence(ctx: ObjectContext, request: Fence) -> None:
 async def page_stored(ctx: ObjectContext, stored: transcript.PageStored) -> None:
     """The Transcript has it: the copy on its way may go."""
     outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
-    outbox.messages = [m for m in outbox.messages if m.seq > stored.seq]
+    outbox.messages = [m for m in outbox.messages if not stored.first <= m.seq <= stored.last]
     if outbox.messages:
         put(ctx, "outbox", outbox)
     else:

@@ -1,6 +1,6 @@
 """`Transcript`: the pages that scrolled out of `Chat`, one object per conversation, read lazily.
 
-Message `seq` lies in page `seq // PAGE`, so any page is found without an index and reading costs the same in the
+Message `seq` lies in page `(seq - 1) // PAGE`, so any page is found without an index and reading costs the same in the
 tenth year as on the first day. Beside the pages stands one small record per platform message id, which recognises
 repeats for ever; `forget` empties the pages and leaves these textless marks.
 """
@@ -54,10 +54,10 @@ class Batch(Contract):
 
 
 class PageStored(Contract):
-    """Confirms to `Chat` that everything up to `seq` is kept here."""
+    """Confirms to `Chat` that the messages from `first` to `last` are kept here."""
 
-    epoch: int
-    seq: int
+    first: int
+    last: int
 
 
 class Erase(Contract):
@@ -124,25 +124,27 @@ class Messages(Contract):
 
 @transcript.handler()
 async def append(ctx: ObjectContext, batch: Batch) -> None:
-    """Keep a batch. Run twice it writes the same pages; a batch of a forgotten epoch is dropped."""
+    """Keep a batch; one of a forgotten epoch is dropped.
+
+    Run twice, or late and out of order (a send that a new version took up), it adds what is missing and changes
+    nothing else: what stands may have been edited since.
+    """
     head = await ctx.get("head", type_hint=Head) or Head()
     if batch.epoch < head.epoch or not batch.messages:
         return
-    for number, group in groupby(batch.messages, key=lambda m: m.seq // PAGE):
-        messages = list(group)
-        page = Page(messages=messages)
-        if messages[0].seq % PAGE and head.last_seq // PAGE == number:
+    for number, group in groupby(batch.messages, key=lambda m: page_of(m.seq)):
+        by_seq = {m.seq: m for m in group}
+        if number <= page_of(head.last_seq):
             begun = await ctx.get(_page(number), type_hint=Page) or Page()
-            fresh = {m.seq for m in messages}
-            page.messages = [m for m in begun.messages if m.seq not in fresh] + messages
-        put(ctx, _page(number), page)
+            by_seq |= {m.seq: m for m in begun.messages}
+        put(ctx, _page(number), Page(messages=[by_seq[seq] for seq in sorted(by_seq)]))
     for message in batch.messages:
         if message.id:
             ctx.set(_mark(message.id), message.seq)
-    head.last_seq = batch.messages[-1].seq
+    head.last_seq = max(head.last_seq, batch.messages[-1].seq)
     head.epoch = batch.epoch
     put(ctx, "head", head)
-    send_to_chat(ctx, ctx.key(), "page_stored", PageStored(epoch=batch.epoch, seq=head.last_seq))
+    send_to_chat(ctx, ctx.key(), "page_stored", PageStored(first=batch.messages[0].seq, last=batch.messages[-1].seq))
 
 
 @transcript.handler(kind="shared")
@@ -151,7 +153,7 @@ async def read(ctx: ObjectSharedContext, request: HistoryRequest) -> Messages:
     head = await ctx.get("head", type_hint=Head) or Head()
     before = min(request.before or head.last_seq + 1, head.last_seq + 1)
     found: list[Message] = []
-    number = (before - 1) // PAGE
+    number = page_of(before - 1)
     size = 0
     while number >= 0 and len(found) < request.limit and size < READ_CHARACTERS:
         page = await ctx.get(_page(number), type_hint=Page)
@@ -177,11 +179,11 @@ async def mark(ctx: ObjectContext, marks: Marks) -> None:
 async def revise(ctx: ObjectContext, revision: Revision) -> None:
     """Change one message in its page. What is not here, or was forgotten, stays as it is."""
     seq = revision.seq if revision.seq is not None else await ctx.get(_mark(revision.id or ""), type_hint=int)
-    page = await ctx.get(_page((seq or 0) // PAGE), type_hint=Page) if seq else None
+    page = await ctx.get(_page(page_of(seq or 0)), type_hint=Page) if seq else None
     if page is None:
         return
     page.messages = [revised(m, revision) if revision.names(m) else m for m in page.messages]
-    put(ctx, _page((seq or 0) // PAGE), page)
+    put(ctx, _page(page_of(seq or 0)), page)
 
 
 @transcript.handler(kind="shared")
@@ -190,7 +192,7 @@ async def search(ctx: ObjectSharedContext, request: SearchRequest) -> Found:
     head = await ctx.get("head", type_hint=Head) or Head()
     before = min(request.before or head.last_seq + 1, head.last_seq + 1)
     found: list[Message] = []
-    first = (before - 1) // PAGE
+    first = page_of(before - 1)
     for number in range(first, max(first - SEARCH_PAGES, -1), -1):
         page = await ctx.get(_page(number), type_hint=Page)
         if page is None:
@@ -200,7 +202,7 @@ async def search(ctx: ObjectSharedContext, request: SearchRequest) -> Found:
             found = found[: request.limit]
             return Found(messages=found, next_before=found[-1].seq)
     more = first - SEARCH_PAGES >= 0
-    return Found(messages=found, next_before=(first - SEARCH_PAGES + 1) * PAGE if more else None)
+    return Found(messages=found, next_before=(first - SEARCH_PAGES + 1) * PAGE + 1 if more else None)
 
 
 def contains(message: Message, text: str) -> bool:
@@ -259,6 +261,11 @@ def revised(message: Message, revision: Revision) -> Message:
         return message
     attachments = message.attachments if revision.attachments is None else revision.attachments
     return message.model_copy(update={"text": revision.text, "attachments": attachments})
+
+
+def page_of(seq: int) -> int:
+    """The number of the page that message `seq` lies in; -1 before the first."""
+    return (seq - 1) // PAGE
 
 
 def _page(number: int) -> str:

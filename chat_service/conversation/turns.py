@@ -1,8 +1,9 @@
 """A turn from its message to its reply, as the exclusive handlers of `Chat` run it.
 
-The journal of a turn at the bare ingress, entry by entry: read `meta`, read `recent` (both preloaded: no round
-trip), write `meta` (the question, before the model is called), the model step, write `recent`, write `meta`. Every
-tenth turn sends a page to the Transcript. A turn of one of the platforms also takes its message from the Inbox, asks
+The journal of a turn at the bare ingress, entry by entry: the input; read `meta`, read `recent` (both preloaded: no
+round trip); the time, unless the message brings its own; write `meta` (the question, before the model is called); the
+model step; write `recent`, write `meta`; the output. Every tenth turn sends a page to the Transcript, every seventh
+has a summary written. A turn of one of the platforms also takes its message from the Inbox, asks
 the scopes for their settings, and sends its place to the directories.
 """
 
@@ -164,7 +165,9 @@ async def save(ctx: ObjectContext, conversation: Conversation) -> None:
         outbox.messages += out
         put(ctx, "outbox", outbox)
         batch = transcript.Batch(epoch=conversation.meta.epoch, messages=out)
-        ctx.object_send(transcript.append, ctx.key(), batch)
+        # By name, since the handler's own serde would send every default along: twice the bytes.
+        body = batch.model_dump_json(exclude_defaults=True).encode()
+        ctx.generic_send("Transcript", "append", body, key=ctx.key())
     put(ctx, "recent", conversation.recent)
     put(ctx, "meta", conversation.meta)
 
