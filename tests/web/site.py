@@ -160,18 +160,19 @@ class Events:
 
     async def next(self) -> dict[str, Any]:
         """The next event; a heartbeat is `{"kind": "beat"}`."""
-        while True:
-            fields: dict[str, str] = {}
-            while line := (await self._response.content.readline()).decode().rstrip("\n"):
-                name, _, value = line.partition(":")
-                fields[name] = value.lstrip()
-            if not fields:
-                raise EOFError("the stream has ended")
-            if fields.get("event") == "beat":
-                return {"kind": "beat"}
-            if "data" in fields:
-                self.last = fields.get("id", self.last)
-                return dict(json.loads(fields["data"]))
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                fields: dict[str, str] = {}
+                while line := (await self._response.content.readline()).decode().rstrip("\n"):
+                    name, _, value = line.partition(":")
+                    fields[name] = value.lstrip()
+                if self._response.content.at_eof() and not fields:
+                    raise EOFError("the stream has ended")
+                if fields.get("event") == "beat":
+                    return {"kind": "beat"}
+                if "data" in fields:
+                    self.last = fields.get("id", self.last)
+                    return dict(json.loads(fields["data"]))
 
     async def until(self, kind: str, **wanted: Any) -> list[dict[str, Any]]:
         """Everything up to and including the first event of this kind with these values."""

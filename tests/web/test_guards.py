@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
-
-import aiohttp
 import pytest
 
 from tests.web.site import Site, Visitor
@@ -110,18 +106,3 @@ async def test_files_are_sent_compressed_and_once(site: Site, visitor: Visitor) 
     assert first.headers["Content-Encoding"] == "gzip"
     again = await visitor.ask("GET", "/static/main.js", **{"If-None-Match": first.headers["ETag"]})
     assert again.status == 304
-
-
-async def test_what_a_first_load_costs(site: Site) -> None:
-    """Everything the page names, compressed: under 150 KB."""
-    folder = Path("bots/web/static")
-    names = [path.relative_to(folder) for path in folder.glob("*.*")]
-    names += [path.relative_to(folder) for path in (folder / "vendor").glob("*") if path.suffix in (".js", ".woff2")]
-    async with aiohttp.ClientSession(auto_decompress=False) as session:
-
-        async def size(name: Path) -> int:
-            async with session.get(f"{site.url}/static/{name}", headers={"Accept-Encoding": "gzip"}) as response:
-                assert response.status == 200
-                return len(await response.read())
-
-        assert sum(await asyncio.gather(*map(size, names))) < 150_000

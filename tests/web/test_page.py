@@ -339,3 +339,31 @@ async def test_the_door_asks_for_the_token(chromium: Browser, stack: Stack) -> N
         one = await window(context)
         await one.say("hello")
         await one.says("echo: hello")
+
+
+async def test_code_has_colours_a_language_and_a_copy_button(person: BrowserContext, stack: Stack) -> None:
+    await person.grant_permissions(["clipboard-read", "clipboard-write"])
+    code = "def f():\n    return 'x'\n"
+    await stack.model.script(Behaviour(text=f"Look:\n\n```python\n{code}```\n\n```nolang\nplain\n```"))
+    one = await window(person)
+    await one.say("code, please")
+    await expect(one.last.locator(".hljs-keyword").first).to_have_text("def")
+    block = one.last.locator(".code").first
+    await expect(block.locator(".bar span")).to_have_text("python")
+    await block.get_by_role("button", name="Copy").click()
+    assert await one.page.evaluate("navigator.clipboard.readText()") == code
+    await one.last.locator(".foot").get_by_role("button", name="Copy").click()
+    assert "```python" in await one.page.evaluate("navigator.clipboard.readText()"), "a message is copied as Markdown"
+    await expect(one.last.locator(".code").last).to_contain_text("plain")
+
+
+async def test_a_first_load_is_light(chromium: Browser, site: Site) -> None:
+    """Compressed, everything that an empty page fetches."""
+    async with browsing(chromium, site.url) as context:
+        one = await window(context)
+        await one.page.evaluate("document.fonts.ready")
+        size = await one.page.evaluate(
+            """() => [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+                .reduce((sum, one) => sum + one.encodedBodySize, 0)"""
+        )
+        assert 50_000 < size < 150_000

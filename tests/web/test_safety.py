@@ -65,6 +65,25 @@ async def test_nothing_in_a_reply_runs_or_fetches(person: BrowserContext, stack:
     assert not [url for url in asked if "127.0.0.1" not in url]
 
 
+LEAKY = """window.markdownit = () => ({
+    render: (text) => text, renderer: { rules: {} }, utils: { escapeHtml: (text) => text },
+});"""
+
+
+async def test_the_sanitiser_trusts_no_renderer(chromium: Browser, site: Site, stack: Stack) -> None:
+    """With a renderer that lets everything through."""
+    await stack.model.clear()
+    context = await chromium.new_context(base_url=site.url)  # its console may say what the browser refused
+    await context.route("**/markdown-it*", lambda route: route.fulfill(body=LEAKY, content_type="text/javascript"))
+    one = await window(context)
+    await stack.model.script(Behaviour(text="\n".join([*EVIL, "<p>the end</p>"])))
+    await one.say("be evil")
+    await expect(one.last.locator(".body")).to_contain_text("the end")
+    await one.stands("answered")
+    await _nothing_happened(one.page)
+    await context.close()
+
+
 async def test_nothing_in_a_question_or_a_title_or_a_file_name_runs(person: BrowserContext, stack: Stack) -> None:
     one = await window(person)
     evil = "<img src=x onerror='window.hit = 1'>"

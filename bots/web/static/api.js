@@ -1,6 +1,8 @@
 // The HTTP side of the page. Every failure is an Error whose message is a line for the person; `final` says that
 // trying again as it is will not help.
 
+import { remembered } from './stored.js';
+
 const READ_MS = 12_000; // it is asked again, perhaps over a connection that is not dead
 const WRITE_MS = 40_000;
 const MAY_PASS = new Set([408, 429, 500, 502, 503, 504]);
@@ -20,10 +22,18 @@ async function ask(method, path, body) {
     throw Object.assign(new Error(line), { status: 0, final: false });
   }
   const told = await answer.json().catch(() => ({}));
-  if (answer.status === 401) location.reload(); // the sign-in page, or a new identity
+  if (answer.status === 401) comeAgain();
   if (answer.ok) return told;
   const error = new Error(told.error || `The page’s server answers with HTTP ${answer.status}.`);
   throw Object.assign(error, { status: answer.status, final: !MAY_PASS.has(answer.status) });
+}
+
+// The sign-in page, or a new identity; but not for ever, where the browser keeps no cookies.
+function comeAgain() {
+  const before = remembered.read('reloaded', 'at') || 0;
+  if (Date.now() - before < 10_000) return;
+  remembered.write('reloaded', 'at', Date.now());
+  location.reload();
 }
 
 const at = (conversation, rest = '') => `/api/conversations/${conversation}${rest}`;

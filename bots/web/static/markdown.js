@@ -1,9 +1,10 @@
 // Markdown made safe: a real renderer that takes no HTML, then a real sanitiser that trusts no renderer.
 
 import { copyText, el } from './dom.js';
+import { highlighted } from './highlight.js';
 import { morph } from './morph.js';
 
-const renderer = window.markdownit({ html: false, linkify: true, breaks: true });
+const renderer = window.markdownit({ html: false, linkify: true, breaks: true, highlight: highlighted });
 renderer.renderer.rules.image = (tokens, index) => {
   // A picture in a reply would fetch from anywhere, and tell that anywhere that it was read: show it as a link.
   const token = tokens[index];
@@ -13,7 +14,7 @@ renderer.renderer.rules.image = (tokens, index) => {
 
 const OPTIONS = {
   ALLOWED_TAGS: ['p', 'br', 'hr', 'em', 'strong', 's', 'code', 'pre', 'blockquote', 'ul', 'ol', 'li', 'a', 'h1', 'h2',
-    'h3', 'h4', 'h5', 'h6', 'table', 'thead', 'tbody', 'tr', 'th', 'td'],
+    'h3', 'h4', 'h5', 'h6', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'span'],
   ALLOWED_ATTR: ['href', 'class', 'start'],
   ALLOWED_URI_REGEXP: /^(?:https?:|mailto:)/i,
   RETURN_DOM_FRAGMENT: true,

@@ -13,6 +13,9 @@ export class Thread {
     this.acts = acts;
     this.views = new Map(); // by key
     this.owner = null;
+    document.addEventListener('highlighter', () => {
+      for (const view of this.views.values()) view.recolour?.();
+    });
   }
 
   render(conversation) {
@@ -151,6 +154,10 @@ class ReplyView extends View {
     if (!before || before.data !== data) this.again.disabled = false;
     say(this.again.lastChild, status === 'answered' ? 'Answer anew' : 'Try again');
     this.tick();
+  }
+
+  recolour() {
+    if (this.body.querySelector('code[class]')) update(this.body, this.item.data.text);
   }
 
   tick() {
