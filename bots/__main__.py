@@ -73,6 +73,19 @@ def history(key: str, as_json: Annotated[bool, typer.Option("--json", help="for 
     run(key, as_json)
 
 
+@cli.command()
+def forget(
+    key: Annotated[str | None, typer.Argument(help="the conversation")] = None,
+    person: Annotated[
+        str | None, typer.Option(help="slack:TEAM:USER, discord:SERVER:USER or web:PERSON, in all conversations")
+    ] = None,
+) -> None:
+    """Forget a conversation, or a person everywhere: history, summaries, and what the engine's journal holds."""
+    from bots.cli.forget import forget as run
+
+    _run(run(_settings(), key, person))
+
+
 @cli.command(
     # Its options are its own, `--help` too.
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
