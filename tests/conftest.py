@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from chat_service.engine.binary import find_engine
@@ -13,6 +14,10 @@ from chat_service.ingress import IngressClient
 from chat_service.settings import Settings
 from tests.fakes.model import ModelControl
 from tests.processes import Stack, running_model, running_stack, session_name
+
+# A busy machine is no failure, and a failure must come back when it is looked for.
+hypothesis.settings.register_profile("threadwell", deadline=None, derandomize=True, max_examples=200)
+hypothesis.settings.load_profile("threadwell")
 
 
 @pytest.fixture(scope="session")

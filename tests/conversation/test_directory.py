@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import uuid4
 
 from chat_service import keys
@@ -103,13 +104,11 @@ async def test_a_directory_is_paged_and_a_touched_conversation_moves_up(ingress:
     team = f"T{uuid4().hex[:8].upper()}"
     owner = f"workspace:slack:{team}"
     made = [keys.slack(team, "C1", f"17000{number:05}.000100") for number in range(HEAD + SPILL)]
-    for key in made:
-        await hand_in(ingress, key, "hi", "m0")
-    entries = await eventually(lambda: all_entries(ingress, owner), lambda seen: len(seen) == len(made))
+    await asyncio.gather(*(hand_in(ingress, key, "hi", "m0") for key in made))
+    entries = await eventually(lambda: all_entries(ingress, owner), lambda seen: len(seen) == len(made), patience=120)
     assert {e.conversation for e in entries} == set(made)
     assert [e.at for e in entries] == sorted((e.at for e in entries), reverse=True)
-    for key in made:
-        await reply_to(ingress, key, "m0")
+    await asyncio.gather(*(reply_to(ingress, key, "m0") for key in made))
     oldest = (await all_entries(ingress, owner))[-1].conversation
     await hand_in(ingress, oldest, "hi again", "m1")
     await eventually(lambda: names(ingress, owner), lambda seen: seen[0] == oldest)
