@@ -44,10 +44,13 @@ async def test_a_new_conversation_is_listed_while_its_first_reply_is_still_being
 ) -> None:
     person = somebody()
     key = keys.web(person, "c")
+    number = await stack.model.count()
     await stack.model.script(Behaviour(kind="gate"))
     await hand_in(ingress, key, "How do I make tea?", "m0")
     page = await eventually(lambda: listed(ingress, f"person:web:{person}"), lambda page: page.entries)
     assert page.entries[0].title == "How do I make tea?"
+    await stack.model.finish((await stack.model.wait_for_question("How do I make tea?", number)).number)
+    await reply_to(ingress, key, "m0")
 
 
 async def test_a_channels_and_a_workspaces_conversations(ingress: IngressClient) -> None:
