@@ -27,7 +27,7 @@ async def test_sigterm_lets_the_turn_in_flight_finish_and_ends_with_0(own_stack:
         reply = await ingress.attach(sent.invocationId, Reply, timeout=20)
         assert (reply.reply, reply.status) == ("half a sentence", "answered")
     assert await asyncio.wait_for(service.wait(), 20) == 0
-    assert [one.number for one in await model.requests()][number:] == [seen.number], "asked once"
+    assert [one.number for one in await model.requests() if one.number >= number] == [seen.number], "asked once"
     assert "Traceback" not in (own_stack.data / "service.log").read_text()
 
 
