@@ -26,6 +26,7 @@ from chat_service.engine.process import free_port
 from chat_service.ingress import IngressClient
 from tests.conversation.talk import say
 from tests.fakes.model import ModelControl
+from tests.fakes.slack.running import running_slack
 from tests.operation.page import browser
 from tests.operation.up import answering, clean_env
 from tests.processes import ROOT, SMALL, eventually
@@ -48,7 +49,7 @@ def test_the_parts_are_all_there_and_bots_wait_for_their_profile() -> None:
 
 def test_nothing_is_published_but_on_loopback() -> None:
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
-    assert len(published) == 3
+    assert len(published) == 4
     assert all(port.startswith("127.0.0.1:") for port in published)
 
 
@@ -140,16 +141,21 @@ class Container:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the whole loopback network at hand")
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="there is no redis-server on this machine")
-async def test_what_the_containers_would_start_answers_through_the_page(
-    engine_binary: Path, model: ModelControl, tmp_path: Path
+@pytest.mark.parametrize("profile", [None, "slack"])
+async def test_what_the_containers_would_start_answers(
+    profile: str | None, engine_binary: Path, model: ModelControl, tmp_path: Path
 ) -> None:
-    """With nothing but the model's key (and, here, its address) in `.env`."""
+    """Through the page, with nothing but the model's key (and, here, its address) in `.env`; with the bot's tokens
+    there too, and its profile, in Slack."""
     await model.clear()
-    network = Network([*PARTS, "register"])
-    containers = {
-        name: Container(name, network, tmp_path, engine_binary, answering(model)) for name in (*PARTS, "register")
-    }
     async with AsyncExitStack() as exits:
+        env_file = answering(model)
+        if profile:
+            slack = await exits.enter_async_context(running_slack())
+            env_file |= slack.env()
+        names = [*PARTS, "register", *([profile] if profile else [])]
+        network = Network(names)
+        containers = {name: Container(name, network, tmp_path, engine_binary, env_file) for name in names}
         waiting = set(containers)
         healthy: set[str] = set()
         while waiting:
@@ -170,12 +176,20 @@ async def test_what_the_containers_would_start_answers_through_the_page(
         async with IngressClient.connected(f"http://{network.address['restate']}:8080") as ingress:
             assert (await say(ingress, "session123", "hi")).reply == "echo: hi"
 
+        if profile:
+            await slack.wait_connected()
+            ada = await slack.add_user("ada")
+            channel = await slack.add_channel("general", [ada.id])
+            asked = await slack.mention(ada.id, channel.id, "are you there?")
+            reply = await slack.wait_reply(channel.id, asked.ts, lambda message: "there?" in message.text)
+            assert "echo: " in reply.text
+
         # The next `up` runs it again.
         again = Container("register", network, _folder(tmp_path, "again"), engine_binary, answering(model))
         await again.start(exits)
         assert await asyncio.wait_for(again.process.wait(), 60) == 0
 
-        for name in ("web", "chat-service"):
+        for name in (*([profile] if profile else []), "web", "chat-service"):
             process = containers[name].process
             process.terminate()  # as `docker compose stop` does
             assert await asyncio.wait_for(process.wait(), 20) == 0, (containers[name].folder / "log").read_text()
