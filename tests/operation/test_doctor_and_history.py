@@ -133,13 +133,13 @@ async def test_history_prints_a_conversation_whole_and_in_order(
 async def test_history_for_machines_is_json_with_every_page(
     stack: Stack, ingress: IngressClient, key: str, tmp_path: Path
 ) -> None:
-    for number in range(120):
+    for number in range(240):
         await ingress.call("Chat", key, "message", Inbound(message=f"{number}", expects_reply=False), Reply)
     await say(ingress, key, "and?")
     status, said = await threadwell(tmp_path, "history", key, "--json", **of(stack))
     assert status == 0
     whole = json.loads("\n".join(said))
-    assert [message["text"] for message in whole["messages"]][:-1] == [*map(str, range(120)), "and?"]
+    assert [message["text"] for message in whole["messages"]][:-1] == [*map(str, range(240)), "and?"]
     assert whole["next_before"] is None
 
 
