@@ -51,3 +51,21 @@ async def room(shared_world: World) -> Room:
     await shared_world.model.clear()
     await shared_world.slack.clear()
     return await new_room(shared_world)
+
+
+@pytest.fixture(scope="session")
+async def frail_world(
+    engine_binary: Path, model: ModelControl, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    """A world to kill things in, each part a process of its own; a test starts again what it has killed."""
+    async with running_world(engine_binary, tmp_path_factory.mktemp("frail"), model, whole=False) as world:
+        await world.slack.rules(retry_delays=[0.0, 1.0, 3.0])
+        yield world
+
+
+@pytest.fixture
+async def frail(frail_world: World) -> Room:
+    """A room in it."""
+    await frail_world.model.clear()
+    await frail_world.slack.clear()
+    return await new_room(frail_world)

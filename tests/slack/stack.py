@@ -99,13 +99,21 @@ class World:
 
 @asynccontextmanager
 async def running_world(
-    binary: Path, data: Path, model: ModelControl, *, whole: bool = True, http: bool = False, **env: str
+    binary: Path,
+    data: Path,
+    model: ModelControl,
+    *,
+    whole: bool = True,
+    http: bool = False,
+    start: bool = True,
+    env: dict[str, str] | None = None,
 ) -> AsyncIterator[World]:
-    """Everything up, and the bot listening. Not `whole`: the chat service is a process of its own."""
+    """Everything up, and the bot listening, if it is to `start`. Not `whole`: the chat service runs by itself."""
     async with running_stack(binary, data, model, serve=not whole) as stack, running_slack() as slack:
-        bot = Bot(stack, slack, whole=whole, http=http, env=env)
+        bot = Bot(stack, slack, whole=whole, http=http, env=env or {})
         try:
-            await bot.start()
+            if start:
+                await bot.start()
             yield World(stack, slack, bot)
         finally:
             await bot.close()

@@ -1,0 +1,101 @@
+"""Who may use the bot, and how much of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bots.adapter.judging import may_use
+from chat_service import keys
+from chat_service.conversation.places import Rules, RulesChange
+from chat_service.settings import Settings
+from tests.fakes.model import ModelControl
+from tests.slack.conftest import Room, new_room
+from tests.slack.stack import World, running_world
+from tests.slack.test_talk import asks
+
+
+@pytest.fixture(scope="module")
+async def strict_world(
+    engine_binary: Path, model: ModelControl, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    """A bot with limits and a block list."""
+    limits = {"PERSON_MESSAGES_PER_MINUTE": "2", "CHANNEL_TOKENS_PER_DAY": "100", "ACCESS_BLOCK": "U0000000099, C9"}
+    async with running_world(engine_binary, tmp_path_factory.mktemp("strict"), model, env=limits) as world:
+        yield world
+
+
+async def told(room: Room, user: str, word: str, channel: str = "") -> None:
+    """The person alone is told so."""
+    await room.slack.until(
+        lambda: room.slack.ephemerals(channel or room.channel, user), lambda found: any(word in m.text for m in found)
+    )
+
+
+async def rule(room: Room, scope: str, **change: object) -> None:
+    """What an administrator decides."""
+    async with room.world.stack.ingress() as ingress:
+        await ingress.call("Channel", scope, "rule", RulesChange.model_validate(change), Rules)
+
+
+async def test_messages_a_minute_are_limited_with_a_friendly_answer(strict_world: World) -> None:
+    room = await new_room(strict_world)
+    slack = room.slack
+    said, _ = await asks(room, room.ada, room.direct, "one")
+    for number, text in enumerate(("two", "three")):
+        await slack.post(room.ada, room.direct, text, thread_ts=said.ts)
+        if number == 0:
+            await slack.until(lambda: slack.replies(room.direct), lambda found: len(found) == 2)
+    await told(room, room.ada, "That was quick", room.direct)
+    assert len(await slack.replies(room.direct)) == 2
+
+
+async def test_tokens_a_day_are_limited_with_a_friendly_answer(strict_world: World) -> None:
+    room = await new_room(strict_world)
+    await asks(room, room.ada, room.channel, f"<@{room.slack.bot}> {'word ' * 100}")
+    for _ in range(3):  # what a turn has used is counted beside it
+        await room.slack.mention(room.ben, room.channel, "and me?")
+    await told(room, room.ben, "daily allowance")
+
+
+async def test_block_and_allow_lists_for_people_and_channels(room: Room) -> None:
+    slack = room.slack
+    scope = f"slack:{slack.team.id}:{room.channel}"
+    await rule(room, scope, block=[room.ben])
+    await slack.mention(room.ben, room.channel, "hello")
+    await told(room, room.ben, "may not answer you")
+    await asks(room, room.ada, room.channel, f"<@{slack.bot}> hello")
+    await rule(room, scope, block=[], allow=[room.ben])
+    await slack.mention(room.ada, room.channel, "hello")
+    await told(room, room.ada, "may not answer you")
+    await asks(room, room.ben, room.channel, f"<@{slack.bot}> hello")
+    assert len(await slack.replies(room.channel)) == 2
+
+
+async def test_a_workspace_can_be_switched_off(room: Room) -> None:
+    slack = room.slack
+    scope = f"slack:{slack.team.id}"
+    await rule(room, scope, off=True)
+    try:
+        await slack.post(room.ada, room.direct, "hello")
+        await told(room, room.ada, "switched off", room.direct)
+    finally:
+        await rule(room, scope, off=False)
+    await asks(room, room.ada, room.direct, "hello again")
+
+
+def test_the_deployments_lists_name_workspaces_channels_and_people() -> None:
+    key = keys.parse("slack:T1:C1:1.1")
+    assert key is not None
+    for allow, block, person, may in (
+        ("", "", "U1", True),
+        ("", "U1", "U1", False),
+        ("", "C1", "U1", False),
+        ("T1", "", "U1", True),
+        ("T2 U2", "", "U1", False),
+        ("T2 U2", "", "U2", True),
+    ):
+        settings = Settings(_env_file=None, access_allow=allow, access_block=block)
+        assert may_use(key, person, settings) is may, (allow, block, person)

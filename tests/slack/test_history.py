@@ -1,0 +1,163 @@
+"""Whoever may read a thread can read its history; to an outsider it does not exist."""
+
+from __future__ import annotations
+
+import base64
+
+from chat_service.contracts import SettingsView
+from tests.fakes.slack.control import settle
+from tests.fakes.slack.models import Message
+from tests.slack.conftest import Room, new_room
+from tests.slack.stack import World
+from tests.slack.test_answers import shown
+from tests.slack.test_talk import asks
+
+NOT_FOUND = "There is no such conversation."
+
+
+async def seen_by(room: Room, user: str, channel: str, number: int = 1) -> list[Message]:
+    """What was shown to a person alone."""
+    return await room.slack.until(lambda: room.slack.ephemerals(channel, user), lambda found: len(found) >= number)
+
+
+async def permalink(room: Room, message: Message) -> str:
+    """The link that people copy."""
+    return f"https://{room.slack.team.domain}.slack.com/archives/{message.channel}/p{message.ts.replace('.', '')}"
+
+
+async def test_history_in_a_direct_message(room: Room) -> None:
+    said, _ = await asks(room, room.ada, room.direct, "a question of mine")
+    await room.slack.command(room.ada, room.direct, "/history")
+    [page] = await seen_by(room, room.ada, room.direct)
+    assert "a question of mine" in shown(page) and "**Bot**" in shown(page) and said.ts
+
+
+async def test_history_of_a_channel_lets_choose(room: Room) -> None:
+    slack = room.slack
+    one, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> the first subject")
+    await asks(room, room.ada, room.channel, f"<@{slack.bot}> the second subject")
+    await slack.command(room.ben, room.channel, "/history")
+    [menu] = await seen_by(room, room.ben, room.channel)
+    key = room.world.key(room.channel, one.ts)
+    assert "history_pick" in str(menu.blocks) and key in str(menu.blocks)
+    await slack.click(room.ben, room.channel, menu.ts, "history_pick", key)
+    page = (await seen_by(room, room.ben, room.channel, 2))[-1]
+    assert "the first subject" in shown(page) and "the second subject" not in shown(page)
+
+
+async def test_history_by_permalink_shortcut_and_name_is_paged(room: Room) -> None:
+    slack = room.slack
+    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> question 0")
+    for n in range(1, 7):
+        await asks(room, room.ada, room.channel, f"question {n}", thread_ts=root.ts)
+    await slack.command(room.ben, room.channel, "/history", await permalink(room, root))
+    await slack.shortcut(room.ben, room.channel, root.ts, "show_history")
+    await slack.mention(room.ben, room.channel, "history", thread_ts=root.ts)
+    pages = await seen_by(room, room.ben, room.channel, 3)
+    assert all("question 6" in shown(one) and "question 0" not in shown(one) for one in pages)
+    assert any(one.thread_ts == root.ts for one in pages)
+    await slack.click(room.ben, room.channel, pages[0].ts, "history_older")
+    older = (await seen_by(room, room.ben, room.channel, 4))[-1]
+    assert "question 0" in shown(older) and "question 6" not in shown(older)
+
+
+async def test_an_export_comes_by_direct_message(room: Room) -> None:
+    slack = room.slack
+    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> keep this")
+    await slack.shortcut(room.ada, room.channel, root.ts, "show_history")
+    [page] = await seen_by(room, room.ada, room.channel)
+    await slack.click(room.ada, room.channel, page.ts, "history_export")
+    files = await slack.until(slack.files, lambda found: any(room.direct in one.channels for one in found))
+    mine = next(one for one in files if room.direct in one.channels)
+    assert "keep this" in base64.b64decode(mine.content).decode()
+
+
+async def test_to_an_outsider_a_private_thread_does_not_exist(shared_world: World) -> None:
+    """Asked from Slack at that moment: whoever has left the channel is an outsider again."""
+    room = await new_room(shared_world, kind="group")
+    slack = room.slack
+    other = await new_room(shared_world)
+    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> a secret")
+    link = await permalink(room, root)
+    await slack.command(other.ada, other.channel, "/history", link)
+    [told] = await seen_by(other, other.ada, other.channel)
+    assert told.text == NOT_FOUND
+    await slack.command(other.ada, other.channel, "/history", link.replace(room.channel, "C0NOSUCH"))
+    assert (await seen_by(other, other.ada, other.channel, 2))[-1].text == NOT_FOUND
+
+    await slack.shortcut(room.ben, room.channel, root.ts, "show_history")
+    [page] = await seen_by(room, room.ben, room.channel)
+    assert "a secret" in shown(page)
+    await slack.leave(room.ben, room.channel)
+    await slack.join(room.ben, other.channel)
+    await slack.command(room.ben, other.channel, "/history", link)
+    [told] = await seen_by(other, room.ben, other.channel)
+    assert told.text == NOT_FOUND
+
+
+async def test_a_page_in_hand_opens_nothing_any_more_to_who_has_left(shared_world: World) -> None:
+    room, other = await new_room(shared_world, kind="group"), await new_room(shared_world)
+    slack = room.slack
+    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> question 0")
+    for n in range(1, 7):
+        await asks(room, room.ada, room.channel, f"question {n}", thread_ts=root.ts)
+    await slack.join(room.ben, other.channel)
+    await slack.command(room.ben, other.channel, "/history", await permalink(room, root))
+    [page] = await seen_by(other, room.ben, other.channel)
+    assert "question 6" in shown(page)
+    await slack.leave(room.ben, room.channel)
+    for number, button in enumerate(("history_older", "history_export"), start=2):
+        await slack.click(room.ben, other.channel, page.ts, button)
+        assert (await seen_by(other, room.ben, other.channel, number))[-1].text == NOT_FOUND
+    mine = await slack.direct(room.ben)
+    assert not [one for one in await slack.files() if mine.id in one.channels]
+
+
+async def settings_of(room: Room, thread: str) -> dict[str, object]:
+    """What is in force in a thread."""
+    async with room.world.stack.ingress() as ingress:
+        key = room.world.key(room.channel, thread)
+        view = await ingress.call("Chat", key, "get_settings", None, SettingsView)
+        return {one.name: one.value for one in view.settings}
+
+
+async def test_chat_settings_are_for_administrators_of_the_channel(room: Room) -> None:
+    slack = room.slack
+    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> hello")
+    await slack.command(room.ben, room.channel, "/chat-settings")
+    [told] = await seen_by(room, room.ben, room.channel)
+    assert "administrator" in told.text and not await slack.views(room.ben)
+    boss = await slack.add_user("boss", is_admin=True)
+    await slack.join(boss.id, room.channel)
+    await slack.command(boss.id, room.channel, "/chat-settings")
+    [view] = await slack.until(lambda: slack.views(boss.id))
+    await slack.submit(boss.id, view.id, mode="mentions", model="scripted-large")
+    assert (await settings_of(room, root.ts))["model"] == "scripted-large"
+    silent = await slack.post(room.ada, room.channel, "without a mention", thread_ts=root.ts)
+    await slack.wait_acked(silent)
+    await asks(room, room.ada, room.channel, f"<@{slack.bot}> with one", thread_ts=root.ts)
+    assert len(await slack.replies(room.channel)) == 2
+
+    await slack.command(boss.id, room.channel, "/chat-settings")
+    view = (await slack.until(lambda: slack.views(boss.id), lambda found: len(found) == 2))[-1]
+    await slack.change_user(boss.id, is_admin=False)
+    await slack.submit(boss.id, view.id, mode="threads")
+    silent = await slack.post(room.ada, room.channel, "still without", thread_ts=root.ts)
+    await slack.wait_acked(silent)
+    await settle(0.5)
+    assert len(await slack.replies(room.channel)) == 2, "who is no administrator any more changes nothing"
+
+
+async def test_a_channel_can_be_switched_off_and_on(room: Room) -> None:
+    slack = room.slack
+    boss = await slack.add_user("boss", is_admin=True)
+    await slack.join(boss.id, room.channel)
+    for number, off in enumerate((["off"], [])):
+        await slack.command(boss.id, room.channel, "/chat-settings")
+        view = (await slack.until(lambda: slack.views(boss.id), lambda found, n=number: len(found) == n + 1))[-1]  # type: ignore[misc]
+        await slack.submit(boss.id, view.id, mode="threads", off=off)
+        if off:
+            await slack.mention(room.ada, room.channel, "hello?")
+            [told] = await seen_by(room, room.ada, room.channel)
+            assert "switched off" in told.text and await slack.replies(room.channel) == []
+    await asks(room, room.ada, room.channel, f"<@{slack.bot}> hello again")

@@ -1,0 +1,141 @@
+"""The same bot over HTTP events: signed, acknowledged when Restate has it, and delivered again when not."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+import urllib.parse
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.fakes.model import ModelControl
+from tests.fakes.slack.control import settle
+from tests.slack.conftest import Room, new_room
+from tests.slack.stack import World, running_world
+from tests.slack.test_answers import finished, shown
+from tests.slack.test_talk import GATE, asks, history
+
+
+@pytest.fixture(scope="module")
+async def http_world(
+    engine_binary: Path, model: ModelControl, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    """A bot with a signing secret and no app token."""
+    data = tmp_path_factory.mktemp("http")
+    async with running_world(engine_binary, data, model, whole=False, http=True) as world:
+        await world.slack.rules(retry_delays=[0.0, 1.0, 3.0])
+        yield world
+
+
+@pytest.fixture
+async def room(http_world: World) -> Room:
+    """A room over HTTP."""
+    await http_world.model.clear()
+    await http_world.slack.clear()
+    return await new_room(http_world)
+
+
+async def deliver(room: Room, body: bytes, content_type: str, secret: str, age: float = 0) -> int:
+    """Send a request as Slack would, signed with `secret`."""
+    stamp = str(int(time.time() - age))
+    digest = hmac.new(secret.encode(), f"v0:{stamp}:".encode() + body, hashlib.sha256).hexdigest()
+    headers = {
+        "Content-Type": content_type,
+        "X-Slack-Request-Timestamp": stamp,
+        "X-Slack-Signature": f"v0={digest}",
+    }
+    url = f"http://127.0.0.1:{room.world.bot.http_port}/slack/events"
+    async with aiohttp.ClientSession() as session, session.post(url, data=body, headers=headers) as response:
+        return response.status
+
+
+def event(room: Room, ts: str, text: str) -> bytes:
+    """A message event."""
+    said = {"type": "message", "channel": room.direct, "channel_type": "im", "user": room.ada, "ts": ts, "text": text}
+    team = room.slack.team.id
+    return json.dumps({"type": "event_callback", "team_id": team, "event_id": f"Ev{ts}", "event": said}).encode()
+
+
+async def press(room: Room, user: str, channel: str, message: dict[str, Any], action: str, value: str) -> int:
+    """A pressed button, by whoever is said to have pressed it."""
+    payload = {
+        "type": "block_actions",
+        "team": {"id": room.slack.team.id},
+        "user": {"id": user, "team_id": room.slack.team.id},
+        "channel": {"id": channel, "name": "x"},
+        "message": message,
+        "container": {"type": "message"},
+        "actions": [{"type": "button", "action_id": action, "block_id": "b", "value": value, "action_ts": "1.1"}],
+    }
+    body = urllib.parse.urlencode({"payload": json.dumps(payload)}).encode()
+    return await deliver(room, body, "application/x-www-form-urlencoded", room.slack.app.signing_secret)
+
+
+async def test_a_conversation_over_http(room: Room) -> None:
+    said, _ = await asks(room, room.ada, room.channel, f"<@{room.slack.bot}> my name is Ada")
+    await room.slack.post(room.ada, room.channel, "what is my name?", thread_ts=said.ts)
+    await room.slack.wait_reply(room.channel, said.ts, lambda m: "Your name is Ada" in shown(m))
+    await room.slack.command(room.ada, room.channel, "/history")
+    assert await room.slack.until(lambda: room.slack.ephemerals(room.channel, room.ada))
+
+
+async def test_what_slack_has_not_signed_is_refused(room: Room) -> None:
+    good = room.slack.app.signing_secret
+    body = event(room, f"{time.time():.6f}", "hello")
+    assert await deliver(room, body, "application/json", "another secret") == 401
+    assert await deliver(room, body, "application/json", good, age=600) == 401
+    await settle(0.3)
+    assert await room.slack.replies(room.direct) == []
+
+
+async def test_the_acknowledgement_waits_for_restate_and_the_redelivery_is_answered_once(
+    room: Room, engine_binary: Path
+) -> None:
+    world, slack = room.world, room.slack
+    ports = world.stack.engine.ports
+    await world.stack.kill_engine()
+    said = await slack.mention(room.ada, room.channel, "hello?")
+
+    async def attempts() -> list[str | None]:
+        found = [one for one in await slack.deliveries("events_api") if one.payload["event"].get("ts") == said.ts]
+        return [a.failure for one in found for a in one.attempts if a.failure]
+
+    assert "http_error" in await slack.until(attempts, lambda found: len(found) >= 2) or await attempts()
+    await world.stack.start_engine(engine_binary, ports)
+    await slack.wait_acked(said)
+    await finished(room, room.channel, said.ts)
+    retries = [one for one in await slack.deliveries("events_api") if one.payload["event"].get("ts") == said.ts]
+    assert any(a.retry_num for one in retries for a in one.attempts)
+    for one in retries:
+        await slack.again(one.number, times=2)
+    await asks(room, room.ada, room.channel, "and now?", thread_ts=said.ts)
+    assert len(await slack.replies(room.channel)) == 2
+
+
+async def test_an_outsider_can_neither_stop_nor_retry_nor_judge(room: Room) -> None:
+    """Slack shows the buttons to members only; who was one a moment ago may still press."""
+    slack, model = room.slack, room.world.model
+    private = await slack.add_channel("private", [room.ada], kind="group")
+    number = await model.count()
+    await model.script(GATE)
+    said = await slack.mention(room.ada, private.id, "a secret")
+    running = await model.wait(number)
+    place = {"ts": said.ts, "thread_ts": said.ts}
+    inside = Room(room.world, slack, private.id, room.ada, room.ben, room.direct)
+    assert await press(room, room.ben, private.id, place, "stop", "1") == 200
+    await settle(0.5)
+    assert (await history(inside, private.id, said.ts)).running is not None
+    assert await press(room, room.ada, private.id, place, "stop", "1") == 200
+    await slack.until(lambda: history(inside, private.id, said.ts), lambda h: not h.running and len(h.messages) == 2)
+    for action, value in (("retry", "1|2"), ("feedback", "up|2")):
+        assert await press(room, room.ben, private.id, place, action, value) == 200
+    await settle(0.5)
+    whole = await history(inside, private.id, said.ts)
+    assert len(whole.messages) == 2 and not whole.running and not whole.messages[-1].feedback
+    assert running
