@@ -59,6 +59,8 @@ async def findings(settings: Settings) -> AsyncIterator[Finding]:
     yield await _model(settings)
     for bot in tokens.NEEDED:
         yield _tokens(bot)
+    for finding in await _slack(settings):
+        yield finding
     for variable, (host, port) in needed(settings).items():
         yield await _port(variable, host, port, running)
 
@@ -115,6 +117,14 @@ def _tokens(bot: str) -> Finding:
     if present:
         return Finding(bot, False, f"{', '.join(present)} set, but not {tokens.missing(bot)}: set that too")
     return Finding(bot, None, f"no tokens, so no bot; to have one, set {tokens.missing(bot)}")
+
+
+async def _slack(settings: Settings) -> list[Finding]:
+    if not tokens.is_complete("slack"):
+        return []
+    from bots.slack.checkup import check
+
+    return [Finding("slack app", good, line) for good, line in await check(settings)]
 
 
 async def _port(variable: str, host: str, port: int, running: bool) -> Finding:

@@ -18,10 +18,11 @@ from bots.adapter.contract import Arrival, Gone, Later, Unclear
 from bots.adapter.lanes import Lanes
 from bots.slack import home
 from bots.slack.chat_settings import CALLBACK, ChatSettings
+from bots.slack.checkup import Telltale
 from bots.slack.client import Refused, Slack
 from bots.slack.histories import Histories, Shown, words
 from bots.slack.permissions import Permissions
-from bots.slack.routing import route
+from bots.slack.routing import mentions, route
 from chat_service import keys
 from chat_service.contracts import FeedbackRequest, StopRequest, TurnRequest
 from chat_service.ingress import IngressClient, IngressError
@@ -48,6 +49,7 @@ class Listeners:
     ) -> None:
         self._slack, self._ingress, self._lanes, self._catch_up = slack, ingress, lanes, catch_up
         self._permissions, self._histories, self._chat_settings = permissions, histories, chat_settings
+        self._telltale = Telltale()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def register(self, app: AsyncApp) -> None:
@@ -76,6 +78,7 @@ class Listeners:
 
     # --- messages -----------------------------------------------------------------------------------------
     async def _on_message(self, event: dict[str, Any]) -> None:
+        self._telltale.saw(event, mention=mentions(event.get("text") or "", self._slack.identity.user))
         way = route(event, self._slack.identity.team, self._slack.identity.user)
         if way is None:
             return
