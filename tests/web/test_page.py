@@ -12,7 +12,7 @@ from chat_service.engine.process import free_port
 from tests.fakes.model.protocol import Behaviour
 from tests.processes import Stack
 from tests.web.browser import browsing, window
-from tests.web.site import Site
+from tests.web.site import Site, running_site
 
 pytestmark = pytest.mark.browser
 
@@ -323,10 +323,9 @@ async def test_what_finished_elsewhere_is_marked(person: BrowserContext, stack: 
     await expect(one.page.locator("#list .dot")).to_have_count(0)
 
 
-async def test_the_door_asks_for_the_token(chromium: Browser, stack: Stack) -> None:
-    from tests.web.site import running_up
-
-    async with running_up(stack, WEB_ACCESS_TOKEN="for-friends") as site, browsing(chromium, site.url) as context:
+async def test_the_door_asks_for_the_token(chromium: Browser, site: Site, stack: Stack) -> None:
+    """Another page beside the shared one, on the same chat service."""
+    async with running_site(stack, WEB_ACCESS_TOKEN="for-friends") as door, browsing(chromium, door.url) as context:
         page = await context.new_page()
         await page.goto("/")
         await page.get_by_label("Access token").fill("guess")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
-from playwright.async_api import Browser, BrowserContext, expect
+from playwright.async_api import Browser, BrowserContext, Route, expect
 
 from tests.fakes.model.protocol import Behaviour
 from tests.processes import Stack
@@ -182,6 +184,29 @@ async def test_a_reload_in_mid_reply_keeps_everything(person: BrowserContext, st
     await stack.model.finish(asked)
     await one.says("echo: and then?")
     assert await one.texts() == ["a story", "Once upon a time", "and then?", "echo: and then?"]
+
+
+async def test_nothing_vanishes_when_the_next_turn_begins(person: BrowserContext, stack: Stack) -> None:
+    """The next turn is heard of before the page learns how the last one ended: what was said stays in sight."""
+    one = await window(person)
+    asked = await gated(stack, one, "first", "The first reply")
+    await one.says("The first reply")
+    await one.say("second")
+    await expect(one.questions.last).to_contain_text("next in line")
+    held = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await held.wait()
+        await route.continue_()
+
+    await one.page.route(f"**/api/conversations/{one.conversation}?*", late)
+    await stack.model.finish(asked)
+    await one.says("echo: second")
+    assert await one.texts() == ["first", "The first reply", "second", "echo: second"]
+    held.set()
+    await one.stands("answered")
+    await expect(one.replies.first).to_have_attribute("data-status", "answered")
+    assert await one.texts() == ["first", "The first reply", "second", "echo: second"]
 
 
 async def test_a_message_outlives_the_window_that_could_not_send_it(

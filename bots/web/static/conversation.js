@@ -77,6 +77,7 @@ export class Conversation {
   }
 
   begin(event) {
+    if (this.running && this.running.turn !== event.turn) this.keepRunning();
     if (this.running?.turn !== event.turn || this.running.attempt !== event.attempt) {
       const question = event.question || (this.running?.turn === event.turn ? this.running.question : []);
       this.running = { turn: event.turn, question, attempt: event.attempt, text: '' };
@@ -85,6 +86,15 @@ export class Conversation {
     this.waiting = this.waiting.filter((one) => !asked.has(one.id));
     this.settle();
     return Boolean(event.trimmed) || (!asked.size && ![...this.messages.values()].some((m) => m.turn === event.turn));
+  }
+
+  // The next turn begins before a page tells how the last one ended: what was seen of it stays, as it stood.
+  keepRunning() {
+    const { turn, text, question } = this.running;
+    for (const one of question) this.messages.set(one.seq, one);
+    const seq = Math.max(0, ...this.messages.keys()) + 0.5; // gives way to the real one, whose number is whole
+    this.messages.set(seq, { seq, turn, role: 'assistant', text, status: 'answered' });
+    this.running = null;
   }
 
   extend(event) {

@@ -73,7 +73,7 @@ export class Desk {
 
   async fetch(conversation) {
     clearTimeout(conversation.timer);
-    for (let look = 0; look < 4; look += 1) {
+    for (let look = 0; ; look += 1) {
       const { heard } = conversation;
       let page;
       try {
@@ -84,11 +84,13 @@ export class Desk {
       }
       conversation.trouble = null;
       conversation.tries = 0;
-      if (conversation.heard !== heard && look < 3 && conversation.loaded) continue;
+      const current = conversation.heard === heard;
+      // A page that is older than what was heard would turn the view back for a moment; but not for ever.
+      if (!current && conversation.loaded && look < 3) continue;
       conversation.take(page);
-      if (conversation.heard === heard) break;
+      this.told.changed(conversation);
+      if (current) return;
     }
-    this.told.changed(conversation);
   }
 
   failed(conversation, error) {

@@ -144,7 +144,7 @@ class ReplyView extends View {
     show(this.body, Boolean(data.text));
     say(this.error, data.error || '');
     show(this.error, Boolean(data.error));
-    if (data.seq) this.node.id = `message-${data.seq}`;
+    if (Number.isInteger(data.seq)) this.node.id = `message-${data.seq}`;
     this.node.dataset.status = status;
     this.node.dataset.key = item.key;
     this.node.classList.toggle('last', Boolean(item.last));
