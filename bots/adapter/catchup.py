@@ -39,6 +39,10 @@ class Missed:
 class Reader(Protocol):
     """How a platform is read."""
 
+    async def spaces(self) -> list[str]:
+        """The scopes (`slack:T1`) of all workspaces the bot is in."""
+        ...
+
     async def channels(self) -> list[str]:
         """The scopes (`slack:T1:C1`) of all channels the bot is in."""
         ...
@@ -90,7 +94,7 @@ class CatchUp:
         await asyncio.wait({task})
 
     def passed(self, scope: str, position: str) -> None:
-        """An event of a channel was accepted by Restate."""
+        """An event of a channel was accepted by Restate, or is none of the bot's business."""
         self._passed[scope] = max(self._passed.get(scope, ""), position)
 
     async def keep(self) -> None:
@@ -105,8 +109,8 @@ class CatchUp:
         for scope, position in passed.items():
             if scope in self._behind:
                 continue
-            floor = self._lanes.floor(scope)
-            if floor is not None and floor <= position:
+            floor, reading = self._lanes.floor(scope), self._channels.get(scope)
+            if reading is None or not reading.done() or (floor is not None and floor <= position):
                 self._passed[scope] = max(self._passed.get(scope, ""), position)
                 continue
             await self._advance(scope, position)
@@ -119,11 +123,10 @@ class CatchUp:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _walk(self) -> None:
-        spaces: set[str] = set()
         try:
             for scope in await self._reader.channels():
                 await self.ensure(scope)
-                spaces.add(_space(scope))
+            spaces = await self._reader.spaces()
         except Gone as gone:
             log.error("catch-up is not possible: %s", gone)
             return

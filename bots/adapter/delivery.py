@@ -38,7 +38,7 @@ REPEAT = RunOptions[Opened](
     max_retry_interval=timedelta(seconds=10),
     retry_interval_factor=2,
 )
-LOOKS = 10
+LOOKS = 5
 LOOK_PAUSE = timedelta(seconds=1)
 
 
@@ -126,7 +126,9 @@ async def _deliver(ctx: ObjectContext, it: Deliveries, order: Deliver, spot: Spo
         posted.opened = await _post_once(ctx, it, spot, 0, lambda: it.outlet.open(spot))
         put(ctx, _slot(order.turn), posted)
     elif posted.seq:
-        await _step(ctx, "open again", lambda: it.outlet.reopen(spot, _opened(posted)))
+        page: History = await ctx.object_call(get_history, ctx.key(), HistoryRequest(limit=1))
+        if page.running is not None and page.running.turn == order.turn:  # answered anew, and not just told again
+            await _step(ctx, "open again", lambda: it.outlet.reopen(spot, _opened(posted)))
     it.previews.watch(spot, posted.opened)
     reply = await _outcome(ctx, order)
     if posted.seq and reply.seq == posted.seq:

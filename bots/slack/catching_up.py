@@ -31,6 +31,9 @@ class SlackReader:
     def now(self) -> str:
         return f"{time.time():.6f}"
 
+    async def spaces(self) -> list[str]:
+        return [f"slack:{self._slack.identity.team}"]
+
     async def channels(self) -> list[str]:
         found: list[str] = []
         cursor: str | None = None

@@ -37,7 +37,8 @@ class ChatSettings:
         scope = self._scope(channel)
         place = await self._ingress.call("Channel", scope, "look", PlaceRequest(), Place, timeout=2)
         overrides = await self._ingress.call("Channel", scope, "get_settings", None, Overrides, timeout=2)
-        view = self._view(channel, overrides, place.rules)
+        wide = await self._wide(person)
+        view = self._view(channel, overrides, place.rules, wide)
         await self._slack(self._slack.web.views_open, trigger_id=trigger, view=view)
         return None
 
@@ -57,19 +58,42 @@ class ChatSettings:
         unset = [name for name, value in given.items() if value is None]
         request = ConfigureRequest(set=chosen, unset=unset)
         await self._ingress.call("Channel", self._scope(channel), "configure", request, Overrides, timeout=2)
-        off = bool((values.get("off") or {}).get("selected_options"))
-        mode = _chosen(values.get("mode")) or "threads"
-        change = RulesChange.model_validate({"off": off, "reply_mode": mode})
+        off = {one["value"] for one in (values.get("off") or {}).get("selected_options") or []}
+        change = RulesChange.model_validate(
+            {
+                "off": "off" in off,
+                "reply_mode": _chosen(values.get("mode")) or "threads",
+                "allow": (values.get("allow") or {}).get("selected_users") or [],
+                "block": (values.get("block") or {}).get("selected_users") or [],
+            }
+        )
         await self._ingress.call("Channel", self._scope(channel), "rule", change, Rules, timeout=2)
+        if await self._permissions.administers_workspace(person):
+            wide = RulesChange(off="off everywhere" in off)
+            await self._ingress.call("Channel", self._space, "rule", wide, Rules, timeout=2)
         return {}
 
-    def _scope(self, channel: str) -> str:
-        return f"slack:{self._slack.identity.team}:{channel}"
+    async def _wide(self, person: str) -> Rules | None:
+        """The workspace's rules, for those who decide about them."""
+        if not await self._permissions.administers_workspace(person):
+            return None
+        place = await self._ingress.call("Channel", self._space, "look", PlaceRequest(), Place, timeout=2)
+        return place.rules
 
-    def _view(self, channel: str, overrides: Overrides, rules: Rules) -> dict[str, Any]:
+    @property
+    def _space(self) -> str:
+        return f"slack:{self._slack.identity.team}"
+
+    def _scope(self, channel: str) -> str:
+        return f"{self._space}:{channel}"
+
+    def _view(self, channel: str, overrides: Overrides, rules: Rules, wide: Rules | None) -> dict[str, Any]:
         modes = [markup.option(label, mode) for mode, label in MODES.items()]
         mode = rules.reply_mode or "threads"
-        off = markup.option("Switched off: do not answer here", "off")
+        off = [(rules.off, markup.option("Switched off: do not answer here", "off"))]
+        if wide is not None:
+            off.append((wide.off, markup.option("Switched off in the whole workspace", "off everywhere")))
+        chosen_off = [one for is_off, one in off if is_off]
         model: dict[str, Any] = {"type": "plain_text_input", "action_id": "model"}
         if overrides.model:
             model["initial_value"] = overrides.model
@@ -80,9 +104,11 @@ class ChatSettings:
             }),
             _input("model", "Model", model, optional=True, hint="Empty: the wider setting"),
             _input("off", "Off switch", {
-                "type": "checkboxes", "action_id": "off", "options": [off],
-                **({"initial_options": [off]} if rules.off else {}),
+                "type": "checkboxes", "action_id": "off", "options": [one for _, one in off],
+                **({"initial_options": chosen_off} if chosen_off else {}),
             }, optional=True),
+            _input("allow", "Only these may use me here", _people("allow", rules.allow), optional=True),
+            _input("block", "These may not", _people("block", rules.block), optional=True),
         ]  # fmt: skip
         if self._personas:
             personas = [markup.option(one, one) for one in (DEFAULT, *self._personas)]
@@ -112,6 +138,11 @@ def _input(
     if hint:
         block["hint"] = markup.plain(hint)
     return {**block, "optional": True} if optional else block
+
+
+def _people(name: str, chosen: list[str]) -> dict[str, Any]:
+    people = [one for one in chosen if one[:1] in "UW"]
+    return {"type": "multi_users_select", "action_id": name, **({"initial_users": people} if people else {})}
 
 
 def _chosen(answer: dict[str, Any] | None) -> str | None:

@@ -19,7 +19,7 @@ from chat_service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-KINDS = {"C": "message.channels", "G": "message.groups"}
+KINDS = {"C": "message.channels (in private channels message.groups)", "G": "message.groups"}
 PATIENCE = 20
 """Later events after which a counterpart that did not come is missed."""
 
@@ -102,7 +102,7 @@ class Telltale:
             if missing not in self._told:
                 self._told.add(missing)
                 log.error(
-                    "Slack never sends %s: subscribe the app to it (%s), see bots/slack/manifest.yaml",
+                    "Slack never sends the event %s: subscribe the app to it (%s), see bots/slack/manifest.yaml",
                     missing,
-                    EVENTS[missing],
+                    EVENTS[missing.partition(" ")[0]],
                 )

@@ -81,6 +81,8 @@ class Listeners:
         self._telltale.saw(event, mention=mentions(event.get("text") or "", self._slack.identity.user))
         way = route(event, self._slack.identity.team, self._slack.identity.user)
         if way is None:
+            if event.get("channel") and event.get("ts"):
+                self._catch_up.passed(f"slack:{self._slack.identity.team}:{event['channel']}", str(event["ts"]))
             return
 
         async def work() -> None:

@@ -42,6 +42,16 @@ class Permissions:
         user = await self._user(person)
         return bool(user.get("is_admin") or user.get("is_owner") or info.get("creator") == person or info.get("is_im"))
 
+    async def administers_workspace(self, person: str) -> bool:
+        """Whether a person administers the whole workspace.
+
+        Raises:
+            Unclear, Later: Slack is away.
+        """
+        user = await self._user(person)
+        ours = user.get("team_id") == self._slack.identity.team
+        return bool(ours and (user.get("is_admin") or user.get("is_owner")))
+
     async def _info(self, channel: str) -> dict[str, Any] | None:
         try:
             found: dict[str, Any] = (await self._slack(self._slack.web.conversations_info, channel=channel))["channel"]

@@ -45,7 +45,9 @@ async def load(ctx: ObjectContext, dead: str | None = None) -> Conversation:
     conversation = Conversation(meta, recent)
     running = meta.running
     if running is not None and running.invocation not in (ctx.request().id, dead):
-        conversation.close_turn(Answer(status="failed", error=INTERRUPTED, at=running.started_at))
+        reply = conversation.close_turn(Answer(status="failed", error=INTERRUPTED, at=running.started_at))
+        # The engine kills what an invocation has sent along with it: its delivery is gone, too.
+        reply.undelivered = await deliveries.announce(ctx, running, running.question)
     return conversation
 
 

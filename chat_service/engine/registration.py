@@ -6,6 +6,7 @@ import contextlib
 import json
 
 import aiohttp
+from pydantic import BaseModel
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from chat_service.errors import UserError
@@ -20,7 +21,8 @@ class _NotYet(Exception):
 async def register(admin_url: str, deployment_url: str) -> None:
     """Register a deployment, waiting up to 30 s for both sides to come up. Doing so again changes nothing.
 
-    Never by force: that would put other code behind an address to which running turns are pinned.
+    By force only to come back to a version that was registered before a newer one: the engine would otherwise go on
+    sending to the newer, which is gone. Its address names its code, so running turns never meet other code there.
 
     Raises:
         UserError: when the engine refuses, or does not answer.
@@ -41,14 +43,31 @@ async def register(admin_url: str, deployment_url: str) -> None:
 
 
 async def _register(admin_url: str, deployment_url: str) -> None:
-    body = {"uri": deployment_url, "force": False}
     timeout = aiohttp.ClientTimeout(total=10)
-    async with (
-        aiohttp.ClientSession(timeout=timeout) as session,
-        session.post(f"{admin_url}/deployments", json=body) as response,
-    ):
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        known = await _post(session, admin_url, deployment_url, force=False)
+        for service in known.services:
+            async with session.get(f"{admin_url}/services/{service.name}") as response:
+                current = str((await response.json()).get("deployment_id")) if response.status == 200 else known.id
+            if current != known.id:
+                await _post(session, admin_url, deployment_url, force=True)
+                return
+
+
+class _Service(BaseModel):
+    name: str
+
+
+class _Deployment(BaseModel):
+    id: str
+    services: list[_Service] = []
+
+
+async def _post(session: aiohttp.ClientSession, admin_url: str, deployment_url: str, *, force: bool) -> _Deployment:
+    body = {"uri": deployment_url, "force": force}
+    async with session.post(f"{admin_url}/deployments", json=body) as response:
         if response.status < 300:
-            return
+            return _Deployment.model_validate_json(await response.read())
         reason = _reason(await response.text()) or f"HTTP {response.status}"
         if response.status in (408, 429) or response.status >= 500:
             raise _NotYet(reason)

@@ -28,6 +28,7 @@ class Bot:
     whole: bool = False
     http: bool = False
     env: dict[str, str] = field(default_factory=dict)
+    source: Path = ROOT
     delivery_port: int = field(default_factory=free_port)
     http_port: int = field(default_factory=free_port)
     process: asyncio.subprocess.Process | None = None
@@ -49,7 +50,7 @@ class Bot:
             "MODEL_IMAGES": "true",
             **self.env,
         }
-        whole = {**os.environ, **self.stack.environment(**named), "PYTHONPATH": str(ROOT)}
+        whole = {**os.environ, **self.stack.environment(**named), "PYTHONPATH": str(self.source)}
         command = [sys.executable, "-m", "bots", *(["up"] if self.whole else ["bot", "slack"])]
         with contextlib.ExitStack() as files:
             sink = files.enter_context((self.stack.data / "bot.log").open("ab"))

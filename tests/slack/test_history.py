@@ -148,16 +148,33 @@ async def test_chat_settings_are_for_administrators_of_the_channel(room: Room) -
     assert len(await slack.replies(room.channel)) == 2, "who is no administrator any more changes nothing"
 
 
-async def test_a_channel_can_be_switched_off_and_on(room: Room) -> None:
+async def test_channel_and_workspace_can_be_switched_off_and_on(room: Room) -> None:
     slack = room.slack
     boss = await slack.add_user("boss", is_admin=True)
     await slack.join(boss.id, room.channel)
-    for number, off in enumerate((["off"], [])):
+    for number, off in enumerate((["off"], [], ["off everywhere"], [])):
         await slack.command(boss.id, room.channel, "/chat-settings")
         view = (await slack.until(lambda: slack.views(boss.id), lambda found, n=number: len(found) == n + 1))[-1]  # type: ignore[misc]
         await slack.submit(boss.id, view.id, mode="threads", off=off)
         if off:
             await slack.mention(room.ada, room.channel, "hello?")
-            [told] = await seen_by(room, room.ada, room.channel)
-            assert "switched off" in told.text and await slack.replies(room.channel) == []
+            told = await seen_by(room, room.ada, room.channel, number // 2 + 1)
+            assert "switched off" in told[-1].text and await slack.replies(room.channel) == []
     await asks(room, room.ada, room.channel, f"<@{slack.bot}> hello again")
+
+
+async def test_people_can_be_allowed_and_blocked_in_the_settings(room: Room) -> None:
+    slack = room.slack
+    boss = await slack.add_user("boss", is_admin=True)
+    await slack.join(boss.id, room.channel)
+    await slack.command(boss.id, room.channel, "/chat-settings")
+    [view] = await slack.until(lambda: slack.views(boss.id))
+    await slack.submit(boss.id, view.id, block=[room.ben])
+    await slack.mention(room.ben, room.channel, "hello?")
+    [told] = await seen_by(room, room.ben, room.channel)
+    assert "may not answer you" in told.text
+    await slack.command(boss.id, room.channel, "/chat-settings")
+    view = (await slack.until(lambda: slack.views(boss.id), lambda found: len(found) == 2))[-1]
+    assert room.ben in str(view.view), "what is in force is shown"
+    await slack.submit(boss.id, view.id, block=[])
+    await asks(room, room.ben, room.channel, f"<@{slack.bot}> hello again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import Seen
 from tests.fakes.slack.control import settle
 from tests.fakes.slack.models import Message
+from tests.processes import ROOT
 from tests.slack.conftest import Room, new_room
 from tests.slack.stack import running_world
 from tests.slack.test_answers import finished, shown
@@ -169,6 +171,8 @@ async def test_what_was_said_while_the_bot_was_down_is_answered(frail: Room) -> 
     gone = await slack.post(frail.ada, frail.channel, "never mind", thread_ts=root.ts, silent=True)
     await slack.delete(frail.ada, frail.channel, gone.ts, silent=True)
     direct = await slack.post(frail.ada, frail.direct, "and in private", silent=True)
+    for method in ("conversations.history", "conversations.replies"):
+        await slack.fault(method, "ratelimited")
     await world.bot.start()
     await slack.wait_reply(frail.channel, fresh.ts, lambda m: "a new question" in shown(m))
     await slack.wait_reply(frail.channel, root.ts, lambda m: m.ts > follow.ts and "Your name is Ada" in shown(m))
@@ -195,3 +199,51 @@ async def test_what_is_too_old_becomes_context_and_gets_one_word(frail: Room) ->
         world.bot.env = {}
         await world.bot.close()
         await world.bot.start()
+
+
+async def test_a_delivery_of_an_older_version_is_taken_up_by_the_new_one(
+    engine_binary: Path, model: ModelControl, tmp_path: Path
+) -> None:
+    await model.clear()
+    for package in ("bots", "chat_service"):
+        shutil.copytree(ROOT / package, tmp_path / "next" / package, ignore=shutil.ignore_patterns("__pycache__"))
+    changed = tmp_path / "next/bots/slack/markup.py"
+    changed.write_text(changed.read_text() + '\n"""Another version."""\n')
+    async with running_world(engine_binary, tmp_path / "world", model, whole=False) as world:
+        room = await new_room(world)
+        said, running = await in_mid_turn(room)
+        await world.bot.close()
+        world.bot.source = tmp_path / "next"
+        await world.bot.start()
+        await model.release(running.number, "The end.")
+        await model.finish(running.number)
+        await goes_on(room, said, "The end.")
+        await world.bot.close()
+        world.bot.source = ROOT
+        await world.bot.start()
+        await asks(room, room.ada, room.channel, "and after going back?", thread_ts=said.ts)
+
+
+async def test_a_turn_that_an_operator_kills_is_told_in_its_thread(frail: Room) -> None:
+    """With it the engine kills its delivery; so it is told when the thread goes on, in the message it had."""
+    world = frail.world
+    said, _ = await in_mid_turn(frail)
+    whole = await history(frail, frail.channel, said.ts)
+    assert whole.running is not None
+    await world.stack.operator(whole.running.invocation, "kill")
+    await frail.slack.post(frail.ada, frail.channel, "and now?", thread_ts=said.ts)
+    failed, answered = await finished(frail, frail.channel, said.ts, 2)
+    await frail.slack.until(lambda: frail.slack.replies(frail.channel, said.ts), lambda r: "retry" in str(r[0].blocks))
+    failed = (await frail.slack.replies(frail.channel, said.ts))[0]
+    assert "try again" in shown(failed) and "and now?" in shown(answered)
+
+
+async def test_a_turn_that_an_operator_cancels_is_told_at_once(frail: Room) -> None:
+    said, _ = await in_mid_turn(frail)
+    whole = await history(frail, frail.channel, said.ts)
+    assert whole.running is not None
+    await frail.world.stack.operator(whole.running.invocation, "cancel")
+    [stopped] = await finished(frail, frail.channel, said.ts)
+    assert "stopped" in shown(stopped) and "retry" in str(stopped.blocks)
+    await frail.slack.click(frail.ada, frail.channel, stopped.ts, "retry")
+    await frail.slack.wait_reply(frail.channel, said.ts, lambda m: "a long story" in shown(m))

@@ -58,13 +58,11 @@ async def test_a_mention_is_answered_in_a_thread_that_remembers(room: Room) -> N
 
 async def test_two_threads_never_mix(room: Room) -> None:
     slack = room.slack
-    one = await slack.mention(room.ada, room.channel, "my name is Ada")
-    other = await slack.mention(room.ben, room.channel, "my name is Ben")
+    one, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> my name is Ada")
+    other, _ = await asks(room, room.ben, room.channel, f"<@{slack.bot}> my name is Ben")
     for thread, name in ((one, "Ada"), (other, "Ben")):
-        await slack.post(room.ada, room.channel, "what is my name?", thread_ts=thread.ts)
-        replies = await slack.until(lambda ts=thread.ts: slack.replies(room.channel, ts), lambda r: len(r) == 2)  # type: ignore[misc]
-        reply = await slack.wait_reply(room.channel, thread.ts, lambda m, ts=replies[1].ts: m.text and m.ts == ts)  # type: ignore[misc]
-        assert f"Your name is {name}" in reply.text
+        await asks(room, room.ada, room.channel, "what is my name?", thread_ts=thread.ts)
+        assert f"Your name is {name}" in (await slack.replies(room.channel, thread.ts))[1].text
 
 
 async def test_in_a_direct_message_every_thread_is_its_own_conversation(room: Room) -> None:
