@@ -131,3 +131,18 @@ async def test_without_the_rescue_the_turn_would_hang(own_stack: Stack, next_ver
         await eventually(retries, lambda n: n >= 3)
         await register(own_stack)
         assert (await reply_to(ingress, "k", "q")).status == "answered"
+
+
+async def test_going_back_to_the_version_before_works(own_stack: Stack, next_version: Path) -> None:
+    """The engine sends to what was registered last; registering the old address again must make it the last."""
+    async with own_stack.ingress() as ingress:
+        await say(ingress, "k", "my name is Ada")
+        await own_stack.kill_service()
+        own_stack.source = next_version
+        await own_stack.start_service()
+        assert (await say(ingress, "k", "hello")).status == "answered"
+        await own_stack.kill_service()
+        own_stack.source = ROOT
+        await own_stack.start_service()
+        async with asyncio.timeout(30):
+            assert (await say(ingress, "k", "what is my name?")).reply == "Your name is Ada."
