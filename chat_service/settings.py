@@ -99,6 +99,14 @@ class Settings(BaseSettings):
     slack_delivery_port: int = Field(default=9081, ge=0, le=65535)
     slack_delivery_url: str | None = None
 
+    # --- discord -------------------------------------------------------------------------------------------
+    discord_token: SecretStr | None = None
+    discord_api_url: str = "https://discord.com/api/v10"
+    discord_gateway_url: str = "wss://gateway.discord.gg/"
+    discord_delivery_host: str = "127.0.0.1"
+    discord_delivery_port: int = Field(default=9082, ge=0, le=65535)
+    discord_delivery_url: str | None = None
+
     # --- operation -----------------------------------------------------------------------------------------
     live_bus_url: str = "memory"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -97,11 +97,18 @@ class CatchUp:
         """An event of a channel was accepted by Restate, or is none of the bot's business."""
         self._passed[scope] = max(self._passed.get(scope, ""), position)
 
+    def lost(self, scope: str) -> None:
+        """An event of a channel was let go: it has to be read again."""
+        self._behind.add(scope)
+
     async def keep(self) -> None:
-        """Write down how far the channels were read, for ever."""
+        """Write down how far the channels were read, for ever; a gap is read again when nothing waits any more."""
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
             await self.flush()
+            if self._behind and self._lanes.is_empty and all(one.done() for one in self._channels.values()):
+                self._behind.clear()
+                await self.begin()
 
     async def flush(self) -> None:
         """Write down how far the channels were read: never past what still waits, nor past a gap."""

@@ -23,6 +23,22 @@ here too.
 • **Who can read it**: whoever can read the channel or thread it was said in, and whoever operates this bot.
 • **How to forget it**: say **`forget`** in the conversation; in a channel an administrator has to."""
 
+HELP_DISCORD = """\
+I am an AI assistant: what I say can be wrong, so check what matters.
+
+• **Talk**: mention me in a channel or reply to me, and I answer there; in a thread of mine and in direct messages \
+just write.
+• **`/stop`** ends a running reply, **`/stop everything`** also takes back what waits. **`/reset`** starts afresh: I \
+no longer look at what was said before. `@me quiet` keeps me silent until somebody mentions me again.
+• **`/history`** shows you, and you alone, what this channel or thread holds. **`/settings`** shows and changes how I \
+behave here. **`/ask`** asks me something without a mention.
+• **What is kept**: the messages of conversations I take part in, until they are forgotten. Edits and deletions count \
+here too.
+• **Who can read it**: whoever can read the channel or thread it was said in, and whoever operates this bot.
+• **How to forget it**: **`/forget-me`** removes what you have said to me, everywhere."""
+
+AWAY = "I cannot reach my memory right now. Nothing is lost: please try again in a moment."
+NOT_READABLE = "You may not read what is said here, so this is not for you."
 NOTHING_RUNS = "Nothing is being answered here right now."
 STOPPING = "Stopping, and taking back what waits."
 RESET = "A fresh start: from here on I no longer look at what was said before. The history stays readable."
@@ -33,6 +49,11 @@ BLANK = "Write your question after my name, and I will answer."
 OFF = "I am switched off here. Whoever administers this place can switch me on again."
 NOT_ALLOWED = "I may not answer you here. Whoever operates this bot decides who may use it."
 FULL = "A hundred messages wait here already. Please let some of them be answered first."
+
+
+def help_on(conversation: str) -> str:
+    """What this is, in the words of the conversation's platform."""
+    return HELP_DISCORD if conversation.startswith("discord:") else HELP
 
 
 def command_of(text: str) -> Command | None:

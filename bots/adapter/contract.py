@@ -40,6 +40,9 @@ class Heard(Contract):
         text: what the person says, with names for codes and without the bot's own name at the beginning.
         direct: whether it was said to the bot alone.
         opens: whether it is the first of its conversation.
+        ours: whether it was said in a thread that the bot opened, where every message is meant for it.
+        roles: the groups its author belongs to, by the platform's ids.
+        parent: the scope of the channel that a thread belongs to, where a thread is a place of its own.
         unreadable: names of files that the model cannot get to see.
     """
 
@@ -54,6 +57,9 @@ class Heard(Contract):
     mentions_others: bool = False
     direct: bool = False
     opens: bool = False
+    ours: bool = False
+    roles: list[str] = Field(default_factory=list)
+    parent: str = ""
     unreadable: list[str] = Field(default_factory=list)
 
     @property

@@ -16,7 +16,7 @@ from restate import ObjectContext, RunOptions, TerminalError, VirtualObject
 
 from bots.adapter import commands
 from bots.adapter.contract import Arrival, Ears, Gone, Heard, Inbounds
-from bots.adapter.judging import Verdict, judge
+from bots.adapter.judging import Verdict, judge, narrowest
 from chat_service import keys
 from chat_service.contracts import EditRequest, Notes, RedactRequest, StopRequest, utc
 from chat_service.conversation import policy
@@ -30,6 +30,7 @@ from chat_service.settings import Settings
 
 log = logging.getLogger(__name__)
 
+KEPT_HOMES = 200
 TELL_ATTEMPTS = 3
 """A word beside the replies may be lost: the conversation does not wait for it."""
 
@@ -50,11 +51,21 @@ class Done(Stored):
     """The result of a step that has none."""
 
 
-class Intake:
-    """What the handlers need of their process."""
+class Homes(Stored):
+    """Where the latest questions of a channel are answered, by message id: a setting may decide it, and a repeat must
+    get the same key after the setting has changed."""
 
-    def __init__(self, ears: Ears, settings: Settings) -> None:
-        self.ears, self.settings = ears, settings
+    homes: dict[str, str] = {}
+
+
+class Intake:
+    """What the handlers need of their process. `branch` opens a thread of its own for a question and gives its key, on
+    a platform whose channels are conversations; run twice it gives the same."""
+
+    def __init__(
+        self, ears: Ears, settings: Settings, branch: Callable[[str, Heard], Awaitable[str]] | None = None
+    ) -> None:
+        self.ears, self.settings, self.branch = ears, settings, branch
         self._tasks: set[asyncio.Task[None]] = set()
 
     def soon(self, work: Awaitable[None]) -> None:
@@ -97,15 +108,17 @@ async def _take_in(ctx: ObjectContext, it: Intake, arrival: Arrival) -> None:
     wide, narrow = key.scopes
     asked = [
         ctx.object_call(look, wide, PlaceRequest()),
+        *([ctx.object_call(look, heard.parent, PlaceRequest())] if heard.parent else []),
         ctx.object_call(look, narrow, PlaceRequest(conversation=ctx.key())),
     ]
     await restate.gather(*asked)
-    space, channel = await asked[0], await asked[1]
+    places = [await one for one in asked]
+    channel = places[-1]
     if heard.kind != "said":
-        if channel.thread is not None:
-            _revise(ctx, heard)
+        if (home := await _known_home(ctx, it, heard, channel)) is not None:
+            _revise(ctx, home, heard)
         return
-    verdict = judge(heard, key, space, channel, it.settings)
+    verdict = judge(heard, key, places, it.settings)
     match verdict.act:
         case "refuse":
             await _tell(ctx, it, heard, verdict.reason)
@@ -115,7 +128,11 @@ async def _take_in(ctx: ObjectContext, it: Intake, arrival: Arrival) -> None:
             ctx.object_send(note, ctx.key(), Notes(messages=[heard.inbound(expects_reply=False)]))
             ctx.object_send(follow, narrow, Follow(conversation=ctx.key(), seen=heard.position))
         case "ask":
-            await _ask(ctx, it, heard, arrival, key, channel)
+            in_thread = narrowest([one.rules for one in places], "answer_in") == "thread"
+            home = await _home(ctx, it, heard, in_thread=in_thread) if _may_branch(it, key, heard) else ctx.key()
+            if home != ctx.key():
+                heard, channel = heard.model_copy(update={"opens": True}), Place(rules=channel.rules)
+            await _ask(ctx, it, heard, arrival, home, channel)
 
 
 async def _hear(ctx: ObjectContext, it: Intake, arrival: Arrival) -> Heard | None:
@@ -130,10 +147,52 @@ async def _hear(ctx: ObjectContext, it: Intake, arrival: Arrival) -> Heard | Non
     return found.heard
 
 
-async def _ask(
-    ctx: ObjectContext, it: Intake, heard: Heard, arrival: Arrival, key: keys.ConversationKey, channel: Place
-) -> None:
-    """A message for the bot, on its way to the conversation."""
+def _may_branch(it: Intake, key: keys.ConversationKey, heard: Heard) -> bool:
+    """Whether the message stands in a channel, where a thread can be opened from it, and says something to answer."""
+    return it.branch is not None and not (heard.direct or heard.parent or key.thread) and heard.says_something
+
+
+async def _home(ctx: ObjectContext, it: Intake, heard: Heard, *, in_thread: bool) -> str:
+    """The conversation that answers a question: the channel's, or one in a thread of its own. The first decision
+    stays."""
+    known = await ctx.get("homes", type_hint=Homes) or Homes()
+    if (home := known.homes.get(heard.id)) is not None:
+        return home
+    home = await _branch(ctx, it, heard) if in_thread else ctx.key()
+    known.homes = dict([*known.homes.items(), (heard.id, home)][-KEPT_HOMES:])
+    put(ctx, "homes", known)
+    return home
+
+
+async def _branch(ctx: ObjectContext, it: Intake, heard: Heard) -> str:
+    assert it.branch is not None  # noqa: S101
+    branch = it.branch
+
+    async def attempt() -> str:
+        """Run twice it finds the thread that it opened."""
+        try:
+            return await branch(ctx.key(), heard)
+        except Gone as gone:
+            log.warning("no thread can be opened in %s, so the answer goes into the channel: %s", ctx.key(), gone)
+            return ctx.key()
+
+    home: str = await ctx.run_typed("open a thread", attempt, RunOptions(type_hint=str))
+    return home
+
+
+async def _known_home(ctx: ObjectContext, it: Intake, heard: Heard, channel: Place) -> str | None:
+    """The conversation that a changed message belongs to; None when the bot never took part."""
+    if it.branch is not None and not heard.parent:
+        known = await ctx.get("homes", type_hint=Homes) or Homes()
+        if (home := known.homes.get(heard.id)) is not None:
+            return home
+    return ctx.key() if channel.thread is not None else None
+
+
+async def _ask(ctx: ObjectContext, it: Intake, heard: Heard, arrival: Arrival, home: str, channel: Place) -> None:
+    """A message for the bot, on its way to the conversation that is its home."""
+    key = keys.parse(home)
+    assert key is not None  # noqa: S101
     if heard.unreadable:
         await _tell(ctx, it, heard, commands.unreadable(heard.unreadable))
     if not heard.says_something:
@@ -144,17 +203,17 @@ async def _ask(
         return
     if heard.mentions_bot and not heard.opens and not heard.direct:
         await _read_up(ctx, it, heard, channel)
-    following = Follow(conversation=ctx.key(), seen=heard.position, quiet=False if heard.mentions_bot else None)
+    following = Follow(conversation=home, seen=heard.position, quiet=False if heard.mentions_bot else None)
     if channel.thread is None:
         await ctx.object_call(follow, key.scopes[-1], following)  # an edit that follows at once must find it
     else:
         ctx.object_send(follow, key.scopes[-1], following)
     if arrival.late and await _is_old(ctx, it, heard):
-        ctx.object_send(note, ctx.key(), Notes(messages=[heard.inbound(expects_reply=False)]))
+        ctx.object_send(note, home, Notes(messages=[heard.inbound(expects_reply=False)]))
         await _was_away(ctx, it, arrival)
         return
     try:
-        await ctx.object_call(accept, ctx.key(), heard.inbound())
+        await ctx.object_call(accept, home, heard.inbound())
     except TerminalError as error:
         await _tell(
             ctx, it, heard, commands.FULL if error.status_code == 429 else f"That did not work: {error.message}"
@@ -163,7 +222,7 @@ async def _ask(
 
     async def mark() -> Done:
         """Run twice it marks twice, which shows once."""
-        it.soon(it.ears.mark(ctx.key(), heard))
+        it.soon(it.ears.mark(home, heard))
         return Done()
 
     await ctx.run_typed("mark", mark, RunOptions(type_hint=Done))
@@ -172,10 +231,16 @@ async def _ask(
 async def _within_limits(ctx: ObjectContext, it: Intake, heard: Heard, key: keys.ConversationKey) -> bool:
     limits = it.settings
     person = heard.author.id if heard.author else ""
-    claims = (
+    claims = [
         (f"{key.platform}:{key.space}:{person}", limits.person_messages_per_minute, limits.person_tokens_per_day),
         (key.scopes[-1], limits.channel_messages_per_minute, limits.channel_tokens_per_day),
-    )
+    ]
+    if wider := heard.parent or (_scope(ctx) if _scope(ctx) != key.scopes[-1] else ""):
+        # Where a thread is a place of its own, its messages count for its channel; tokens are counted by conversation.
+        claims[1:] = [
+            (wider, limits.channel_messages_per_minute, 0),
+            (key.scopes[-1], 0, limits.channel_tokens_per_day),
+        ]
     for owner, per_minute, per_day in claims:
         if not (per_minute or per_day):
             continue
@@ -185,6 +250,12 @@ async def _within_limits(ctx: ObjectContext, it: Intake, heard: Heard, key: keys
             await _tell(ctx, it, heard, commands.wait_a_bit(granted.over, granted.wait))
             return False
     return True
+
+
+def _scope(ctx: ObjectContext) -> str:
+    """The channel in which the message was written."""
+    key = keys.parse(ctx.key())
+    return key.scopes[-1] if key else ""
 
 
 async def _read_up(ctx: ObjectContext, it: Intake, heard: Heard, channel: Place) -> None:
@@ -222,7 +293,7 @@ async def _obey(ctx: ObjectContext, it: Intake, heard: Heard, verdict: Verdict, 
     """A command. Those that would queue behind a running turn are sent, not waited for."""
     match verdict.command:
         case "help":
-            await _tell(ctx, it, heard, commands.HELP)
+            await _tell(ctx, it, heard, commands.help_on(ctx.key()))
         case "stop":
             done = await ctx.object_call(stop, ctx.key(), StopRequest())
             if not done.stopped:
@@ -261,11 +332,11 @@ async def _forget(ctx: ObjectContext, it: Intake, heard: Heard) -> None:
         await _tell(ctx, it, heard, commands.NOT_YOURS)
 
 
-def _revise(ctx: ObjectContext, heard: Heard) -> None:
+def _revise(ctx: ObjectContext, home: str, heard: Heard) -> None:
     if heard.kind == "deleted":
-        ctx.object_send(redact_waiting, ctx.key(), RedactRequest(id=heard.id, at=heard.at))
+        ctx.object_send(redact_waiting, home, RedactRequest(id=heard.id, at=heard.at))
     else:
-        ctx.object_send(edit_waiting, ctx.key(), EditRequest(id=heard.id, message=heard.text))
+        ctx.object_send(edit_waiting, home, EditRequest(id=heard.id, message=heard.text))
 
 
 async def _tell(ctx: ObjectContext, it: Intake, heard: Heard, text: str) -> None:

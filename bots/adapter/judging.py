@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from bots.adapter import commands
 from bots.adapter.commands import Command
 from bots.adapter.contract import Heard
-from chat_service.conversation.places import Place, Rules
-from chat_service.keys import ConversationKey
+from chat_service.conversation.places import Place, ReplyMode, Rules
+from chat_service.keys import ConversationKey, Platform
 from chat_service.settings import Settings
 
 
@@ -22,30 +23,40 @@ class Verdict:
     reason: str = ""
 
 
-def may_use(key: ConversationKey, person: str, settings: Settings, *rules: Rules) -> bool:
-    """Whether a person may use the bot in a channel: not on any block list, and on each allow list there is.
+DEFAULT_MODES: dict[Platform, ReplyMode] = {"slack": "threads", "discord": "mentions"}
 
-    A list names workspaces, channels and people by the platform's ids.
+
+def may_use(names: set[str], settings: Settings, *rules: Rules) -> bool:
+    """Whether somebody may use the bot somewhere: not on any block list, and on each allow list there is.
+
+    `names` are the platform's ids of the workspace, the channel (a thread's channel too), the person and their roles.
     """
-    names = {key.space, key.channel, person}
     blocks = [settings.access_block, *(one.block for one in rules)]
     allows = [settings.access_allow, *(one.allow for one in rules)]
     return not any(names & set(one) for one in blocks) and all(names & set(one) for one in allows if one)
 
 
-def judge(heard: Heard, key: ConversationKey, space: Place, channel: Place, settings: Settings) -> Verdict:
-    """What a message is: for the bot, about it, around it, or none of its business."""
+def judge(heard: Heard, key: ConversationKey, places: Sequence[Place], settings: Settings) -> Verdict:
+    """What a message is: for the bot, about it, around it, or none of its business. `places`: widest first."""
     addressed = heard.direct or heard.mentions_bot
     person = heard.author.id if heard.author else ""
-    off = space.rules.off or channel.rules.off
-    if off or not may_use(key, person, settings, space.rules, channel.rules):
+    rules = [one.rules for one in places]
+    names = {key.space, key.channel, person, *heard.roles, heard.parent.rpartition(":")[2]} - {""}
+    off = any(one.off for one in rules)
+    if off or not may_use(names, settings, *rules):
         reason = commands.OFF if off else commands.NOT_ALLOWED
         return Verdict("refuse", reason=reason) if addressed else Verdict("ignore")
     if addressed:
         command = commands.command_of(heard.text)
         return Verdict("command", command) if command else Verdict("ask")
-    thread = channel.thread
-    mode = channel.rules.reply_mode or space.rules.reply_mode or "threads"
-    if thread is None or thread.quiet or mode == "mentions":
+    thread = places[-1].thread
+    mode = narrowest(rules, "reply_mode") or DEFAULT_MODES.get(key.platform)
+    listens = heard.ours or mode == "everything" or (mode == "threads" and thread is not None)
+    if not listens or (thread is not None and thread.quiet):
         return Verdict("ignore")  # the next mention reads what was said meanwhile
     return Verdict("note") if heard.mentions_others else Verdict("ask")
+
+
+def narrowest(rules: Sequence[Rules], name: Literal["reply_mode", "answer_in"]) -> str | None:
+    """What was decided nearest to the message, if anything; `rules`: widest first."""
+    return next((value for one in reversed(rules) if (value := getattr(one, name)) is not None), None)

@@ -69,6 +69,11 @@ class Lanes:
             items[1:] = sorted([*items[1:], item])
         return done
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return self._count == 0
+
     def floor(self, place: str) -> str | None:
         """The earliest position in a place that still waits."""
         waiting = [i.position for lane, items in self._waiting.items() if self._places[lane] == place for i in items]

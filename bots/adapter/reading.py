@@ -21,18 +21,20 @@ class PageView:
     older: int | None
 
 
-async def page(ingress: IngressClient, key: str, before: int | None = None) -> PageView:
-    """A page of a conversation, oldest first.
+async def page(
+    ingress: IngressClient, key: str, before: int | None = None, *, limit: int = PAGE, excerpt: int = EXCERPT
+) -> PageView:
+    """A page of a conversation, oldest first: `limit` messages, each cut to `excerpt` characters.
 
     Raises:
         IngressError: when the conversation cannot be read.
     """
-    request = HistoryRequest(before=before, limit=PAGE)
+    request = HistoryRequest(before=before, limit=limit)
     history = await ingress.call("Chat", key, "get_history", request, History, timeout=10)
-    shown = [line_of(m, EXCERPT) for m in history.messages]
+    shown = [line_of(m, excerpt) for m in history.messages]
     if history.running:
-        shown += [line_of(m, EXCERPT) for m in history.running.question] + ["_(being answered)_"]
-    shown += [f"_(waiting)_ {one.message[:EXCERPT]}" for one in history.waiting]
+        shown += [line_of(m, excerpt) for m in history.running.question] + ["_(being answered)_"]
+    shown += [f"_(waiting)_ {one.message[:excerpt]}" for one in history.waiting]
     return PageView(history.title, shown or ["There is nothing here yet."], history.next_before)
 
 

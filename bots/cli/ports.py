@@ -18,7 +18,7 @@ def settled(settings: Settings) -> Settings:
     """The same settings with a free port in place of every 0: each part has to know where the others are."""
     zeros = [
         name
-        for name in ("web_port", "chat_service_port", "slack_delivery_port", *ENGINE_PORTS)
+        for name in ("web_port", "chat_service_port", "slack_delivery_port", "discord_delivery_port", *ENGINE_PORTS)
         if getattr(settings, name) == 0
     ]
     return settings.model_copy(update={name: free_port() for name in zeros})
@@ -34,6 +34,8 @@ def needed(settings: Settings) -> dict[str, tuple[str, int]]:
         ports["SLACK_DELIVERY_PORT"] = (settings.slack_delivery_host, settings.slack_delivery_port)
         if settings.slack_app_token is None:
             ports["SLACK_HTTP_PORT"] = (settings.slack_http_host, settings.slack_http_port)
+    if settings.discord_token is not None:
+        ports["DISCORD_DELIVERY_PORT"] = (settings.discord_delivery_host, settings.discord_delivery_port)
     if settings.embeds_engine:
         ports |= {name.upper(): ("127.0.0.1", getattr(settings, name)) for name in ENGINE_PORTS}
     return ports

@@ -19,8 +19,11 @@ from chat_service.conversation.records import Stored, put
 MAX_THREADS = 500
 MAX_POSTPONED = 500
 
-ReplyMode = Literal["threads", "mentions"]
-"""`threads`: once mentioned, every message of the thread is meant for the bot. `mentions`: only those that name it."""
+ReplyMode = Literal["threads", "mentions", "everything"]
+"""`threads`: once mentioned, every message of the thread is meant for the bot. `mentions`: only those that name it.
+`everything`: every message, named or not."""
+AnswerIn = Literal["channel", "thread"]
+"""Where a question is answered on a platform whose channels are conversations: there, or in a thread of its own."""
 
 
 class Rules(Stored):
@@ -28,6 +31,7 @@ class Rules(Stored):
 
     off: bool = False
     reply_mode: ReplyMode | None = None
+    answer_in: AnswerIn | None = None
     allow: list[str] = []
     block: list[str] = []
 
@@ -37,6 +41,7 @@ class RulesChange(Contract):
 
     off: bool | None = None
     reply_mode: ReplyMode | None = None
+    answer_in: AnswerIn | None = None
     allow: list[str] | None = None
     block: list[str] | None = None
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import discord
 import pytest
 
+from tests.discord.rooms import Room, new_room
+from tests.discord.stack import World, running_world
 from tests.fakes.discord import DiscordControl
 from tests.fakes.discord.models import Rules
 from tests.fakes.discord.running import running_discord
 from tests.fakes.discord.trial import Trial, connected
+from tests.fakes.model import ModelControl
 
 
 @dataclass
@@ -80,3 +84,20 @@ async def place(ground: DiscordControl) -> AsyncIterator[Place]:
     async with connected(ground) as client:
         yield Place(ground, client, guild.id, person.id, channel.id)
     await ground.leave(ground.bot, guild.id)
+
+
+@pytest.fixture(scope="session")
+async def shared_world(
+    engine_binary: Path, model: ModelControl, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    """Everything in one process, as `threadwell up` runs it, so that previews show."""
+    async with running_world(engine_binary, tmp_path_factory.mktemp("discord"), model) as world:
+        yield world
+
+
+@pytest.fixture
+async def room(shared_world: World) -> Room:
+    """A room of its own for a test, and no leftovers of another's script."""
+    await shared_world.model.clear()
+    await shared_world.discord.clear()
+    return await new_room(shared_world)

@@ -1,0 +1,1 @@
+"""The Discord bot: translates inwards, delivers outwards, and knows nothing of models."""

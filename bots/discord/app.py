@@ -1,0 +1,128 @@
+"""Putting the Discord adapter together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+from restate.server import install_shutdown_hook
+
+from bots.adapter.catchup import CatchUp
+from bots.adapter.contract import Arrival
+from bots.adapter.delivery import Deliveries, delivery_object
+from bots.adapter.intake import Intake, intake_object
+from bots.adapter.lanes import Lanes
+from bots.adapter.previews import Previews
+from bots.adapter.serving import serving_objects
+from bots.discord.buttons import Buttons
+from bots.discord.catching_up import DiscordReader
+from bots.discord.client import Bot, on_the_gateway, open_bot
+from bots.discord.ears import DiscordEars
+from bots.discord.hearing import Hearing
+from bots.discord.listeners import Listeners
+from bots.discord.marks import Marks
+from bots.discord.outlet import DiscordOutlet
+from bots.discord.records import Records
+from bots.discord.watching import Watch
+from chat_service.conversation.places import Released
+from chat_service.ingress import IngressClient, IngressError
+from chat_service.live import LiveBus, open_bus
+from chat_service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+RELEASE_SECONDS = (0.0, 5.0, 30.0)
+"""When what waited for the bot is set free after a start: a turn may still be on its way to the list."""
+
+
+@asynccontextmanager
+async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
+    """Run the bot while the block runs; yields one line that says who listens.
+
+    Raises:
+        UserError: without a token, or with one that Discord does not take.
+    """
+    async with _listening(settings, bus) as (line, _):
+        yield line
+
+
+async def run(settings: Settings) -> None:
+    """What `threadwell bot discord` runs: the bot alone, until SIGTERM or SIGINT, or until Discord shuts it out.
+
+    Raises:
+        UserError: when Discord shuts it out.
+    """
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        install_shutdown_hook(loop, stopping.set, signum)
+    async with open_bus(settings) as bus, _listening(settings, bus) as (line, gateway):
+        print(line, flush=True)  # noqa: T201
+        waiting = asyncio.create_task(stopping.wait())
+        await asyncio.wait({waiting, gateway}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if gateway.done():
+            await gateway
+
+
+@asynccontextmanager
+async def _listening(settings: Settings, bus: LiveBus) -> AsyncIterator[tuple[str, asyncio.Task[None]]]:
+    async with AsyncExitStack() as stack:
+        bot = await stack.enter_async_context(open_bot(settings))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        ingress = await stack.enter_async_context(IngressClient.connected(settings.ingress_url))
+        records, marks, watch = Records(bot), Marks(bot, ingress), Watch(ingress)
+        outlet = DiscordOutlet(bot, marks)
+        previews = Previews(outlet, bus)
+        stack.push_async_callback(previews.close)
+        ears = DiscordEars(bot, records, Hearing(session, images=settings.model_images), marks)
+        objects = [
+            intake_object("Discord", Intake(ears, settings, ears.branch)),
+            delivery_object("Discord", Deliveries(outlet, previews), settings),
+        ]
+        await stack.enter_async_context(
+            serving_objects(
+                settings,
+                objects,
+                folder=Path(__file__).parent,
+                host=settings.discord_delivery_host,
+                port=settings.discord_delivery_port,
+                url=settings.discord_delivery_url,
+                name="DISCORD",
+            )
+        )
+        lanes = Lanes()
+
+        async def hand_over(conversation: str, id: str, arrival: Arrival) -> None:
+            await listeners.hand_over(conversation, id, arrival)
+
+        catch_up = CatchUp(DiscordReader(bot, ingress, records, watch), ingress, lanes, hand_over)
+        listeners = Listeners(bot, ingress, lanes, catch_up, records, watch, Buttons(ingress))
+        listeners.register()
+        stack.push_async_callback(catch_up.flush)
+        stack.push_async_callback(lanes.close)
+        stack.push_async_callback(catch_up.close)
+        gateway = await stack.enter_async_context(on_the_gateway(bot))
+        for work in (catch_up.keep(), _release(ingress, bot)):
+            task = asyncio.create_task(work)
+            stack.callback(task.cancel)
+        without = "" if bot.reads_content else ", without the Message Content intent: mentions and direct messages only"
+        yield f"Discord: listening as @{bot.user}{without}", gateway
+
+
+async def _release(ingress: IngressClient, bot: Bot) -> None:
+    """Replies that waited for the bot set out."""
+    await bot.filled.wait()
+    for pause in RELEASE_SECONDS:
+        await asyncio.sleep(pause)
+        for scope in ("discord:@me", *(f"discord:{guild.id}" for guild in bot.guilds)):
+            with contextlib.suppress(IngressError, TimeoutError):
+                released = await ingress.call("Channel", scope, "release", None, Released)
+                if released.turns:
+                    log.info("%d replies waited for the bot: delivering them", released.turns)

@@ -1,0 +1,61 @@
+"""The buttons beneath replies. What they do is checked when they are pressed, not when they were shown."""
+
+from __future__ import annotations
+
+import logging
+
+import discord
+
+from bots.adapter import commands
+from bots.adapter.contract import Gone, Later, Unclear
+from bots.discord.client import called
+from bots.discord.markup import Button
+from bots.discord.permissions import may_read
+from chat_service import keys
+from chat_service.contracts import FeedbackRequest, StopRequest, TurnRequest
+from chat_service.ingress import IngressClient, IngressError
+
+log = logging.getLogger(__name__)
+
+
+class Buttons:
+    """What happens when one is pressed."""
+
+    def __init__(self, ingress: IngressClient) -> None:
+        self._ingress = ingress
+
+    async def pressed(self, interaction: discord.Interaction, button: Button) -> None:
+        """Do it, and answer within Discord's three seconds."""
+        if not may_read(interaction):
+            await _answered(interaction, commands.NOT_READABLE)
+            return
+        try:
+            await called("defer", interaction.response.defer())
+            await self._do(keys.discord(interaction.guild_id, interaction.channel_id or 0), interaction, button)
+        except (IngressError, TimeoutError):
+            await _answered(interaction, commands.AWAY)
+        except (Gone, Unclear, Later) as error:
+            log.warning("a button was not answered: %s", error)
+
+    async def _do(self, conversation: str, interaction: discord.Interaction, button: Button) -> None:
+        match button.action:
+            case "stop":
+                await self._ingress.send("Chat", conversation, "stop", StopRequest(turn=button.turn))
+            case "retry":
+                # Pressed twice, also by two people, it is one retry of that reply.
+                once, request = f"retry:{button.seq}", TurnRequest(turn=button.turn)
+                await self._ingress.send("Chat", conversation, "regenerate", request, idempotency_key=once)
+            case "up" | "down":
+                word = {"seq": button.seq, "person": str(interaction.user.id), "value": button.action}
+                await self._ingress.send("Chat", conversation, "feedback", FeedbackRequest.model_validate(word))
+
+
+async def _answered(interaction: discord.Interaction, text: str) -> None:
+    """A word to the person alone."""
+    try:
+        if interaction.response.is_done():
+            await called("followup", interaction.followup.send(text, ephemeral=True))
+        else:
+            await called("answer", interaction.response.send_message(text, ephemeral=True))
+    except (Gone, Unclear, Later) as error:
+        log.warning("an interaction was not answered: %s", error)

@@ -1,0 +1,80 @@
+"""Reading Discord for what was missed: every channel and thread from where it was read last."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import discord
+
+from bots.adapter.catchup import Missed
+from bots.adapter.contract import Gone
+from bots.discord.client import Bot, called
+from bots.discord.listeners import now
+from bots.discord.records import Records, position
+from bots.discord.watching import Watch
+from chat_service.contracts import DirectoryPage, DirectoryRequest
+from chat_service.conversation.places import Thread
+from chat_service.ingress import IngressClient
+
+log = logging.getLogger(__name__)
+
+MOST = 1_000
+"""Messages of a channel that are read: the newest, a hundred a call, at the pace that Discord allows."""
+DIRECT = 200
+"""Direct conversations that are read, the most recently used first: Discord does not list them."""
+
+
+class DiscordReader:
+    """Reads what one bot can see."""
+
+    def __init__(self, bot: Bot, ingress: IngressClient, records: Records, watch: Watch) -> None:
+        self._bot, self._ingress, self._records, self._watch = bot, ingress, records, watch
+
+    def now(self) -> str:
+        return now()
+
+    async def channels(self) -> list[str]:
+        await self._bot.filled.wait()
+        found: list[str] = []
+        for guild in self._bot.guilds:
+            places: list[Any] = [*guild.text_channels, *guild.voice_channels, *guild.threads]
+            found += [f"discord:{guild.id}:{one.id}" for one in places if _is_readable(one, guild.me)]
+        request = DirectoryRequest(limit=DIRECT)
+        listed = await self._ingress.call(
+            "Directory", "workspace:discord:@me", "list", request, DirectoryPage, timeout=30
+        )
+        return [*found, *(one.conversation for one in listed.entries)]
+
+    async def since(self, scope: str, position_: str, threads: list[Thread]) -> list[Missed]:
+        place = self._bot.place(scope)
+        known: Any = self._bot.get_channel(place.id)
+        last = getattr(known, "last_message_id", None)
+        if isinstance(known, discord.abc.GuildChannel | discord.Thread) and position(last or 0) <= position_:
+            return []  # told at the connection: nothing was said there since
+        history = place.history(limit=MOST, after=discord.Object(int(position_)), oldest_first=False)
+
+        async def read() -> list[discord.Message]:
+            return [one async for one in history]
+
+        try:
+            messages = await called("history", read())
+        except Gone as gone:
+            raise Gone(f"{scope}: {gone}") from gone
+        missed: list[Missed] = []
+        for message in reversed(messages):
+            if not self._records.is_persons(message):
+                continue
+            record = await self._records.said(message)
+            if await self._watch.wants(record):
+                raw = record.model_dump(mode="json")
+                missed.append(Missed(record.conversation, record.id, position(record.id), raw))
+        return missed
+
+
+def _is_readable(place: Any, me: discord.Member) -> bool:
+    try:
+        given: discord.Permissions = place.permissions_for(me)
+    except discord.ClientException:  # a thread whose channel is not ours to see
+        return False
+    return given.read_messages and given.read_message_history

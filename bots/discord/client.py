@@ -1,0 +1,205 @@
+"""The connection to Discord, with its refusals sorted: for good, unclear, or not now.
+
+discord.py tries a 500 again by itself, also for a post: that is harmless here, since every post carries a nonce of its
+own, by which Discord knows the repeat.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import aiohttp
+import discord
+import yarl
+from discord import app_commands
+
+from bots.adapter.contract import Gone, Later, Unclear
+from chat_service import keys
+from chat_service.errors import UserError
+from chat_service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+CALL_SECONDS = 90.0
+"""For a call with all the tries and pauses that discord.py makes of it."""
+LONGEST_WAIT = 60.0
+ARCHIVED = 50083
+THREAD_EXISTS = 160004
+UNKNOWN_MESSAGE = 10008
+NO_CONTENT = (
+    "the Message Content intent is off (Developer Portal → Bot → Privileged Gateway Intents): replies without a ping, "
+    '"answer everything" and reading what was said before do not work; mentions and direct messages do'
+)
+
+
+class Refused(Gone):
+    """Discord said no, and will again. `code` is its number for the reason."""
+
+    def __init__(self, what: str, error: discord.HTTPException) -> None:
+        super().__init__(f"{what}: {error.text or error.status} ({error.code or error.status})")
+        self.code = error.code
+
+
+class Bot(discord.Client):
+    """The client of one application."""
+
+    def __init__(self, *, reads_content: bool) -> None:
+        intents = discord.Intents(guilds=True, guild_messages=True, dm_messages=True, message_content=reads_content)
+        super().__init__(
+            intents=intents,
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_ratelimit_timeout=LONGEST_WAIT,
+            max_messages=None,
+        )
+        self.reads_content = reads_content
+        self.tree = app_commands.CommandTree(self)
+        self.connected = asyncio.Event()
+        """Set at the first connection."""
+        self.filled = asyncio.Event()
+        """Set while the servers of the present session are known."""
+
+    @property
+    def me(self) -> int:
+        """The bot's own id, known since the login."""
+        assert self.user is not None  # noqa: S101
+        return self.user.id
+
+    def place(self, conversation: str) -> Any:
+        """The channel or thread of a conversation, to write in, whether discord.py knows it or not.
+
+        Raises:
+            Gone: when it is none of Discord's.
+        """
+        key = keys.parse(conversation)
+        if key is None or key.platform != "discord":
+            raise Gone(f"not a place in Discord: {conversation}")
+        known = self.get_channel(int(key.channel))
+        if isinstance(known, discord.abc.Messageable):
+            return known
+        guild = None if key.space == "@me" else int(key.space)
+        return self.get_partial_messageable(int(key.channel), guild_id=guild)
+
+    async def channel(self, id: int) -> Any:
+        """A channel or thread with its name and its parent.
+
+        Raises:
+            Gone, Unclear, Later: it cannot be had.
+        """
+        return self.get_channel(id) or await called("fetch_channel", self.fetch_channel(id))
+
+
+async def called(what: str, work: Awaitable[T]) -> T:
+    """The result of a call, with its failure sorted.
+
+    Raises:
+        Gone, Unclear, Later: how it did not succeed.
+    """
+    try:
+        async with asyncio.timeout(CALL_SECONDS):
+            return await work
+    except discord.HTTPException as error:
+        raise _sorted(what, error) from error
+    except discord.RateLimited as error:
+        raise Later(f"{what}: Discord asks for {error.retry_after:.0f} s") from error
+    except aiohttp.ClientConnectorError as error:
+        raise Later(f"{what}: Discord cannot be reached: {error}") from error
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise Unclear(f"{what}: {error or type(error).__name__}") from error
+
+
+def _sorted(what: str, error: discord.HTTPException) -> Exception:
+    if error.status >= 500:
+        return Unclear(f"{what}: HTTP {error.status}")
+    if error.status == 429 or (error.status == 403 and not error.code):
+        return Later(f"{what}: Discord's proxy refuses us for now (HTTP {error.status})")
+    return Refused(what, error)
+
+
+@asynccontextmanager
+async def open_bot(settings: Settings) -> AsyncIterator[Bot]:
+    """Log in; waits for a Discord that is away. The gateway is not connected yet.
+
+    Raises:
+        UserError: without a token, or with one that Discord does not take.
+    """
+    if settings.discord_token is None:
+        raise UserError("DISCORD_TOKEN is not set: copy your bot's token (Developer Portal → Bot) into .env")
+    # discord.py has no other way to be told where Discord is.
+    discord.http.Route.BASE = settings.discord_api_url.rstrip("/")
+    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.discord_gateway_url)
+    token = settings.discord_token.get_secret_value()
+    bot = await _logged_in(token, reads_content=True)
+    flags = bot.application_flags
+    if not (flags.gateway_message_content or flags.gateway_message_content_limited):
+        # Discord closes a connection that asks for an intent which the application has not.
+        log.warning(NO_CONTENT)
+        await bot.close()
+        bot = await _logged_in(token, reads_content=False)
+    try:
+        yield bot
+    finally:
+        await bot.close()
+
+
+@asynccontextmanager
+async def on_the_gateway(bot: Bot) -> AsyncIterator[asyncio.Task[None]]:
+    """Connected while the block runs; gives the task, which ends when no connection is possible any more.
+
+    Raises:
+        UserError: when Discord lets nobody in with this token and these intents.
+    """
+
+    async def stay() -> None:
+        try:
+            await bot.connect()
+        except discord.PrivilegedIntentsRequired as error:
+            raise UserError("the Message Content intent was taken away: start again to go on without it") from error
+        except discord.LoginFailure as error:
+            raise UserError("Discord no longer takes DISCORD_TOKEN: copy it again from the Developer Portal") from error
+        except discord.ConnectionClosed as error:
+            raise UserError(f"Discord has closed the connection for good (code {error.code})") from error
+
+    task = asyncio.create_task(stay())
+    task.add_done_callback(_told)
+    waiting = asyncio.create_task(bot.connected.wait())
+    try:
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            await task
+        yield task
+    finally:
+        waiting.cancel()
+        await bot.close()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await task
+
+
+def _told(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("the Discord bot hears nothing any more: %s", error)
+
+
+async def _logged_in(token: str, *, reads_content: bool) -> Bot:
+    pause = 0.5
+    while True:
+        bot = Bot(reads_content=reads_content)
+        try:
+            await called("login", bot.login(token))
+        except (Gone, discord.LoginFailure) as error:
+            await bot.close()
+            raise UserError(f"Discord does not take DISCORD_TOKEN ({error}): copy it again") from error
+        except (Unclear, Later) as error:
+            await bot.close()
+            log.warning("waiting for Discord: %s", error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 10)
+        else:
+            return bot

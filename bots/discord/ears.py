@@ -1,0 +1,116 @@
+"""Listening in Discord, and the words beside the replies."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import discord
+
+from bots.adapter.contract import Gone, Heard, Inbounds, Later, Unclear
+from bots.discord import markup
+from bots.discord.client import THREAD_EXISTS, Bot, Refused, called
+from bots.discord.hearing import Hearing
+from bots.discord.marks import Marks
+from bots.discord.outlet import reference
+from bots.discord.permissions import may_administer
+from bots.discord.records import Record, Records
+from chat_service import keys
+
+log = logging.getLogger(__name__)
+
+READ_UP = 100
+"""Messages read before a mention, at most: the newest. One page of history."""
+TITLE = 60
+HISTORY = "Use `/history`: it shows you what this conversation holds, to you alone."
+
+
+class DiscordEars:
+    """The shared layer's ears and mouth."""
+
+    def __init__(self, bot: Bot, records: Records, hearing: Hearing, marks: Marks) -> None:
+        self._bot, self._records, self._hearing, self._marks = bot, records, hearing, marks
+
+    async def hear(self, conversation: str, raw: dict[str, Any]) -> Heard | None:
+        return await self._hearing.hear(Record.model_validate(raw))
+
+    async def earlier(self, conversation: str, heard: Heard, after: str) -> Inbounds:
+        place = self._bot.place(conversation)
+        history = place.history(
+            limit=READ_UP,
+            before=discord.Object(int(heard.id)),
+            after=discord.Object(int(after)) if after else None,
+            oldest_first=False,
+        )
+
+        async def read() -> list[discord.Message]:
+            return [one async for one in history]
+
+        try:
+            found = await called("history", read())
+        except (Unclear, Later) as error:
+            log.warning("%s was not read: %s", conversation, error)
+            return Inbounds()
+        said: list[Heard] = []
+        for message in reversed(found):
+            # A thread begins with a notice that stands for the message it was opened from.
+            if message.type is discord.MessageType.thread_starter_message and message.reference is not None:
+                start = message.reference.resolved
+                message = start if isinstance(start, discord.Message) else message
+            if not self._records.is_persons(message):
+                continue
+            one = await self._hearing.hear(await self._records.said(message), files=False)
+            if one is not None and one.says_something:
+                said.append(one)
+        return Inbounds(messages=[one.inbound(expects_reply=False) for one in said])
+
+    async def branch(self, conversation: str, heard: Heard) -> str:
+        """Open a thread from a question, which gets the question's id; gives its key. Run twice it is the same."""
+        place = self._bot.place(conversation)
+        title = " ".join(heard.text.split())[:TITLE] or "Conversation"
+        try:
+            await called("create_thread", place.get_partial_message(int(heard.id)).create_thread(name=title))
+        except Refused as refused:
+            if refused.code != THREAD_EXISTS:
+                raise
+        key = keys.parse(conversation)
+        assert key is not None  # noqa: S101  place() has looked
+        return keys.discord(int(key.space), int(heard.id))
+
+    async def tell(self, conversation: str, heard: Heard, text: str) -> None:
+        place = self._bot.place(conversation)
+        await called(
+            "send",
+            place.send(
+                text,
+                nonce=markup.nonce("tell", heard.id, text),
+                reference=reference(place, heard.id),
+                mention_author=False,
+                suppress_embeds=True,
+            ),
+        )
+
+    async def say(self, conversation: str, name: str, text: str) -> None:
+        place = self._bot.place(conversation)
+
+        async def was_said() -> bool:
+            async for message in place.history(limit=50):
+                if message.author.id == self._bot.me and message.content == text:
+                    return True
+            return False
+
+        # For some minutes Discord knows the nonce; for longer the words are looked for among the last ones.
+        if not await called("history", was_said()):
+            await called("send", place.send(text, nonce=markup.nonce("say", conversation, name), suppress_embeds=True))
+
+    async def mark(self, conversation: str, heard: Heard) -> None:
+        await self._marks.arrived(conversation, heard)
+
+    async def show_history(self, conversation: str, heard: Heard) -> None:
+        await self.tell(conversation, heard, HISTORY)
+
+    async def may_administer(self, conversation: str, person: str) -> bool:
+        try:
+            return await may_administer(self._bot, conversation, person)
+        except Gone:
+            return False

@@ -1,0 +1,95 @@
+"""A record in the shared layer's words, with the files that a model can get to see."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import re
+
+import aiohttp
+
+from bots.adapter.contract import Heard
+from bots.discord.records import File, Record, position
+from chat_service.contracts import MAX_INLINE, Attachment, Author
+
+log = logging.getLogger(__name__)
+
+MAX_FILES = 8
+MAX_TEXT_FILE = 150_000
+DOWNLOAD_SECONDS = 10
+TEXT_TYPES = re.compile(r"text/.*|application/(json|xml|x-?yaml|toml|javascript|x-sh|sql|csv)|.*\+(json|xml)")
+
+
+class Hearing:
+    """Reads records. `images` is whether the model can see."""
+
+    def __init__(self, session: aiohttp.ClientSession, *, images: bool) -> None:
+        self._session, self._images = session, images
+
+    async def hear(self, record: Record, *, files: bool = True) -> Heard | None:
+        """What was said, edited or deleted; None when its text was kept from us.
+
+        Raises:
+            aiohttp.ClientError, TimeoutError: Discord's files cannot be reached now.
+        """
+        if record.unknown and record.kind != "deleted":
+            return None
+        read = files and record.kind == "said"
+        attachments, unreadable = await self._files(record.files) if read else ([], [])
+        return Heard(
+            kind=record.kind,
+            id=record.id,
+            position=position(record.id),
+            text=record.text,
+            author=Author(id=record.person, name=record.name[:200]) if record.person else None,
+            at=record.at,
+            attachments=attachments,
+            mentions_bot=record.mentions_bot,
+            mentions_others=record.mentions_others,
+            direct=not record.guild,
+            ours=record.ours,
+            roles=record.roles,
+            parent=f"discord:{record.guild}:{record.parent}" if record.parent else "",
+            unreadable=unreadable,
+        )
+
+    async def _files(self, files: list[File]) -> tuple[list[Attachment], list[str]]:
+        attachments: list[Attachment] = []
+        unreadable: list[str] = []
+        room = MAX_INLINE
+        for number, file in enumerate(files):
+            read = await self._read(file, room) if number < MAX_FILES else None
+            if read is None:
+                unreadable.append(file.name)
+                if len(attachments) < MAX_FILES:
+                    attachments.append(Attachment(name=file.name[:300], media_type=file.kind[:100]))
+            else:
+                room -= len(read.text or "") + len(read.data or "")
+                attachments.append(read)
+        return attachments, unreadable
+
+    async def _read(self, file: File, room: int) -> Attachment | None:
+        """The file's content, if a model can get to see it."""
+        is_image = file.kind.startswith("image/") and self._images
+        is_text = bool(TEXT_TYPES.fullmatch(file.kind))
+        fits = (is_image and file.size * 4 // 3 < room) or (is_text and file.size < min(MAX_TEXT_FILE, room))
+        content = await self._download(file.url) if fits and file.url else None
+        if content is None:
+            return None
+        name, kind = file.name[:300], file.kind[:100]
+        if is_image:
+            return Attachment(name=name, media_type=kind, data=base64.b64encode(content).decode())
+        try:
+            return Attachment(name=name, media_type=kind, text=content.decode("utf-8-sig"))
+        except UnicodeDecodeError:
+            return None
+
+    async def _download(self, url: str) -> bytes | None:
+        """The link came from Discord itself and needs no token."""
+        async with self._session.get(url, timeout=aiohttp.ClientTimeout(total=DOWNLOAD_SECONDS)) as response:
+            if response.status >= 500:
+                response.raise_for_status()
+            if response.status != 200:
+                log.warning("a file could not be read: HTTP %s", response.status)
+                return None
+            return await response.read()

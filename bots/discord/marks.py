@@ -1,0 +1,91 @@
+"""The lossy signs beside a question: that it has arrived, and its place in line while it waits."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import discord
+
+from bots.adapter.contract import Gone, Heard, Later, Spot, Unclear
+from bots.discord.client import Bot, called
+from chat_service import keys
+from chat_service.contracts import History, HistoryRequest
+from chat_service.ingress import IngressClient, IngressError
+
+log = logging.getLogger(__name__)
+
+EYES = "👀"
+DIGITS = [f"{number}\ufe0f\u20e3" for number in range(1, 10)]
+
+
+class Marks:
+    """Reactions on questions. Nothing here ever raises: nothing depends on it."""
+
+    def __init__(self, bot: Bot, ingress: IngressClient) -> None:
+        self._bot, self._ingress = bot, ingress
+        self._digits: dict[str, dict[str, str]] = {}
+        """The place that each waiting message of a conversation shows."""
+
+    async def arrived(self, conversation: str, heard: Heard) -> None:
+        """The message was taken in."""
+        if not await self._react(conversation, heard.id, EYES):
+            await self._type(conversation)  # no permission for reactions
+        await self._line(conversation)
+
+    async def settled(self, spot: Spot) -> None:
+        """A turn has ended: its questions lose their signs, and the others move up."""
+        for one in spot.asked:
+            if one.id:
+                await self._react(spot.conversation, one.id, EYES, remove=True)
+        await self._line(spot.conversation)
+
+    async def _line(self, conversation: str) -> None:
+        """Show everybody who waits their place, as far as there are digits."""
+        try:
+            request = HistoryRequest(limit=1)
+            page = await self._ingress.call("Chat", conversation, "get_history", request, History, timeout=3)
+        except (IngressError, TimeoutError):
+            return
+        asked = {one.id for one in page.running.question} if page.running else set()
+        waiting = [one.id for one in page.waiting if one.id and one.id not in asked] if page.running else []
+        shown = self._digits.pop(conversation, {})
+        now = dict(zip(waiting, DIGITS, strict=False))
+        if now:
+            self._digits[conversation] = now
+        for id, digit in shown.items():
+            if now.get(id) != digit:
+                await self._react(conversation, id, digit, remove=True)
+            if id not in waiting and id not in asked:
+                await self._react(conversation, id, EYES, remove=True)  # taken back
+        for id, digit in now.items():
+            if shown.get(id) != digit:
+                await self._react(conversation, id, digit)
+
+    async def _react(self, conversation: str, id: str, emoji: str, *, remove: bool = False) -> bool:
+        try:
+            message = (await self._channel(conversation, id)).get_partial_message(int(id))
+            if remove:
+                await called("remove_reaction", message.remove_reaction(emoji, discord.Object(self._bot.me)))
+            else:
+                await called("add_reaction", message.add_reaction(emoji))
+        except (Gone, Unclear, Later) as error:
+            log.debug("no %s in %s: %s", emoji, conversation, error)
+            return False
+        return True
+
+    async def _channel(self, conversation: str, id: str) -> Any:
+        """Where a question stands: one that a thread was opened from stands outside it."""
+        place = self._bot.place(conversation)
+        if id != str(place.id):
+            return place
+        thread = await self._bot.channel(place.id)
+        key = keys.parse(conversation)
+        assert key is not None  # noqa: S101  place() has looked
+        return self._bot.get_partial_messageable(thread.parent_id, guild_id=int(key.space))
+
+    async def _type(self, conversation: str) -> None:
+        try:
+            await called("typing", self._bot.http.send_typing(self._bot.place(conversation).id))
+        except (Gone, Unclear, Later) as error:
+            log.debug("no sign in %s: %s", conversation, error)

@@ -1,0 +1,138 @@
+"""How a reply gets into a Discord channel: a reply to its question that grows by edits, and what does not fit below it.
+
+A post carries a nonce, by which Discord knows a repeat for some minutes; for longer, the message is found again in the
+channel's history by the buttons it has.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from typing import Any
+
+import discord
+
+from bots.adapter.contract import Ending, Opened, Spot
+from bots.adapter.splitting import split
+from bots.discord import markup
+from bots.discord.client import ARCHIVED, UNKNOWN_MESSAGE, Bot, Refused, called
+from bots.discord.marks import Marks
+
+log = logging.getLogger(__name__)
+
+LOOK_BACK = 500
+"""Messages after the question among which one of ours is looked for."""
+FILE = "reply.md"
+
+
+class DiscordOutlet:
+    """Posts as one bot."""
+
+    pace = 1.3
+
+    def __init__(self, bot: Bot, marks: Marks) -> None:
+        self._bot, self._marks = bot, marks
+
+    def split(self, text: str) -> list[str]:
+        return markup.parts_of(text)
+
+    async def find(self, spot: Spot, part: int) -> Opened | None:
+        since = min((int(one.id) for one in spot.asked if one.id), default=0)
+        history = self._bot.place(spot.conversation).history(
+            limit=LOOK_BACK, after=discord.Object(since) if since else None, oldest_first=bool(since)
+        )
+
+        async def look() -> Opened | None:
+            async for message in history:
+                if message.author.id == self._bot.me and markup.stands_for(message) == (spot.turn, part):
+                    return Opened(id=str(message.id))
+            return None
+
+        return await called("history", look())
+
+    async def open(self, spot: Spot) -> Opened:
+        nonce = markup.nonce(spot.conversation, spot.turn, 0)
+        return await self._post(spot, nonce, content=markup.THINKING, view=markup.buttons(spot.turn, 0, None))
+
+    async def reopen(self, spot: Spot, opened: Opened) -> None:
+        await self._edit(spot, opened, content=markup.THINKING, view=markup.buttons(spot.turn, 0, None), attachments=[])
+
+    async def show(self, spot: Spot, opened: Opened, shown: str | None, text: str) -> str | None:
+        await self._edit(spot, opened, content=markup.preview(text), view=markup.buttons(spot.turn, 0, None))
+        return text
+
+    async def complete(self, spot: Spot, opened: Opened, shown: str | None, part: str, ending: Ending) -> None:
+        view = markup.buttons(spot.turn, 0, ending)
+        if len(part) <= markup.LIMIT:
+            await self._edit(spot, opened, content=part, view=view, attachments=[])
+            return
+        file = discord.File(io.BytesIO(part.encode()), FILE)
+        try:
+            await self._edit(spot, opened, content=markup.excerpt(part), view=view, attachments=[file])
+        except Refused as refused:
+            if refused.code == UNKNOWN_MESSAGE:
+                raise
+            log.warning("no file in %s: %s", spot.conversation, refused)
+            text = f"{split(part, markup.EXCERPT)[0]}\n\n_(I may not attach files here: `/history` exports it all)_"
+            await self._edit(spot, opened, content=text, view=view, attachments=[])
+
+    async def post(self, spot: Spot, number: int, part: str, ending: Ending) -> Opened:
+        # The reply's number is in the nonce: a turn that is answered anew posts its parts again, and Discord refuses
+        # the nonce of a message that was deleted.
+        nonce = markup.nonce(spot.conversation, spot.turn, number, ending.seq)
+        return await self._post(spot, nonce, content=part, view=markup.buttons(spot.turn, number, ending))
+
+    async def remove(self, spot: Spot, id: str) -> None:
+        try:
+            await self._within(spot, lambda: self._message(spot, id).delete())
+        except Refused as refused:
+            if refused.code != UNKNOWN_MESSAGE:
+                raise
+
+    async def settled(self, spot: Spot, ending: Ending) -> None:
+        await self._marks.settled(spot)
+
+    async def _post(self, spot: Spot, nonce: str, **what: Any) -> Opened:
+        message: discord.Message = await called(
+            "send",
+            self._bot.place(spot.conversation).send(
+                nonce=nonce, reference=self._question(spot), mention_author=False, suppress_embeds=True, **what
+            ),
+        )
+        return Opened(id=str(message.id))
+
+    def _question(self, spot: Spot) -> Any:
+        """What is answered; the first message of a thread of its own stands outside it, and cannot be named."""
+        place = self._bot.place(spot.conversation)
+        asked = next((one.id for one in reversed(spot.asked) if one.id and one.id != str(place.id)), None)
+        return reference(place, asked) if asked is not None else None
+
+    async def _edit(self, spot: Spot, opened: Opened, **what: Any) -> None:
+        mentions = discord.AllowedMentions.none()
+        files = [one for one in what.get("attachments", ()) if isinstance(one, discord.File)]
+
+        def edit() -> Any:
+            for file in files:
+                file.reset()
+            return self._message(spot, opened.id).edit(allowed_mentions=mentions, **what)
+
+        await self._within(spot, edit)
+
+    async def _within(self, spot: Spot, work: Any) -> None:
+        """Change something; a thread that was archived meanwhile is opened first."""
+        try:
+            await called("change", work())
+        except Refused as refused:
+            if refused.code != ARCHIVED:
+                raise
+            place = self._bot.place(spot.conversation)
+            await called("open the thread", self._bot.http.edit_channel(place.id, archived=False))
+            await called("change", work())
+
+    def _message(self, spot: Spot, id: str) -> Any:
+        return self._bot.place(spot.conversation).get_partial_message(int(id))
+
+
+def reference(place: Any, id: str) -> discord.MessageReference:
+    """What makes a message a reply; one whose question is gone is posted all the same."""
+    return discord.MessageReference(message_id=int(id), channel_id=place.id, fail_if_not_exists=False)

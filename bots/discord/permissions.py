@@ -1,0 +1,46 @@
+"""Who may read and who may decide: Discord's word at the moment it matters, never remembered."""
+
+from __future__ import annotations
+
+import discord
+
+from bots.adapter.contract import Gone
+from bots.discord.client import Bot, called
+from chat_service import keys
+
+
+def may_read(interaction: discord.Interaction) -> bool:
+    """Whether whoever used this may read what was said here. Discord sends their permissions with each use."""
+    if interaction.guild_id is None:
+        return True
+    given = interaction.permissions
+    return given.read_messages and given.read_message_history
+
+
+def may_manage(interaction: discord.Interaction, *, server: bool = False) -> bool:
+    """Whether they decide about this channel, or the whole server; in a direct conversation everybody does."""
+    if interaction.guild_id is None:
+        return not server
+    given = interaction.permissions
+    return given.manage_guild or (given.manage_channels and not server)
+
+
+async def may_administer(bot: Bot, conversation: str, person: str) -> bool:
+    """The same for somebody who wrote a message.
+
+    Raises:
+        Unclear, Later: Discord is away.
+    """
+    key = keys.parse(conversation)
+    if key is None or key.space == "@me":
+        return key is not None
+    guild = bot.get_guild(int(key.space))
+    if guild is None:
+        return False
+    try:
+        member = await called("fetch_member", guild.fetch_member(int(person)))
+        channel = await bot.channel(int(key.channel))
+        given: discord.Permissions = channel.permissions_for(member)
+    except (Gone, discord.ClientException):
+        return False
+    return given.read_messages and (given.manage_channels or given.manage_guild)

@@ -1,0 +1,121 @@
+"""A server of its own for every test of the bot, and what tests say and see in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bots.adapter.contract import Arrival
+from bots.discord.records import Record
+from chat_service.contracts import Contract, History, HistoryRequest, utc
+from chat_service.conversation.places import Rules, RulesChange
+from tests.discord.stack import World
+from tests.fakes.discord.control import WORKING, DiscordControl
+from tests.fakes.discord.models import Message
+from tests.fakes.model import ModelControl
+from tests.fakes.model.protocol import Behaviour, Seen
+from tests.processes import session_name
+
+GATE = Behaviour(kind="gate")
+
+
+@dataclass
+class Room:
+    """A server with a channel and two people in it; the first, who owns it, also writes to the bot directly."""
+
+    world: World
+    discord: DiscordControl
+    guild: str
+    channel: str
+    ada: str
+    ben: str
+    direct: str
+
+    @property
+    def model(self) -> ModelControl:
+        return self.world.model
+
+    def key(self, channel: str) -> str:
+        """The conversation of a channel or thread."""
+        return f"discord:{'@me' if channel == self.direct else self.guild}:{channel}"
+
+
+async def new_room(world: World, permissions: tuple[str, ...] = WORKING) -> Room:
+    """A server nobody has used."""
+    discord, name = world.discord, session_name()
+    ada = await discord.add_user(f"ada-{name}", global_name="Ada")
+    ben = await discord.add_user(f"ben-{name}", global_name="Ben")
+    guild = await discord.add_guild(name, ada.id, permissions=permissions)
+    await discord.join(ben.id, guild.id)
+    channel = await discord.add_channel(guild.id, "talk")
+    direct = await discord.direct(ada.id)
+    return Room(world, discord, guild.id, channel.id, ada.id, ben.id, direct.id)
+
+
+async def history(room: Room, channel: str) -> History:
+    """What the conversation holds."""
+    async with room.world.stack.ingress() as ingress:
+        return await ingress.call("Chat", room.key(channel), "get_history", HistoryRequest(limit=200), History)
+
+
+async def set_rules(room: Room, channel: str, **changes: object) -> None:
+    """What somebody who may has decided about a channel; a server's own id stands for the server."""
+    scope = f"discord:{room.guild}" + ("" if channel == room.guild else f":{channel}")
+    async with room.world.stack.ingress() as ingress:
+        await ingress.call("Channel", scope, "rule", RulesChange.model_validate(changes), Rules)
+
+
+async def hand_over_again(room: Room, said: Message) -> None:
+    """The intake gets a message a second time, when the engine has forgotten that it had it."""
+    [event] = [one for one in await room.discord.events("MESSAGE_CREATE") if one.data["id"] == said.id]
+    record = Record(
+        id=said.id,
+        channel=said.channel,
+        guild=room.guild,
+        text=event.data["content"],
+        person=said.author,
+        name="Ada",
+        at=utc(said.created),
+        mentions_bot=True,
+    )
+    async with room.world.stack.ingress() as ingress:
+        arrival = Arrival(raw=record.model_dump(mode="json"), late="again")
+        sent = await ingress.send("DiscordIntake", record.conversation, "event", arrival)
+        await ingress.attach(sent.invocationId, Contract)
+
+
+def is_done(message: Message) -> bool:
+    """Whether a message of the bot's is finished: it no longer offers to stop."""
+    buttons = message.buttons()
+    return bool(buttons) and not any(one.get("label") == "Stop" for one in buttons)
+
+
+async def answered(room: Room, said: Message, channel: str | None = None, parts: int = 1) -> list[Message]:
+    """The finished answer to a message."""
+
+    async def look() -> list[Message]:
+        return [one for one in await room.discord.replies(channel or said.channel, said) if one.buttons()]
+
+    return await room.discord.until(look, lambda found: len(found) >= parts and all(map(is_done, found)))
+
+
+async def asks(room: Room, user: str, channel: str, text: str, **more: object) -> tuple[Message, Message, Seen]:
+    """Say something that is answered; gives it, the answer, and what the model was asked."""
+    number = await room.model.count()
+    said = await room.discord.post(user, channel, text, **more)
+    seen = await next_turn(room.model, number)
+    [reply] = await answered(room, said)
+    return said, reply, seen
+
+
+async def next_turn(model: ModelControl, number: int) -> Seen:
+    """The next request that is no title and no summary."""
+    while True:
+        seen = await model.wait(number)
+        if not (seen.title or seen.summary):
+            return seen
+        number += 1
+
+
+def prompt(seen: Seen) -> str:
+    """All that the model was sent, in one text."""
+    return "\n".join(str(m["content"]) for m in seen.body["messages"])
