@@ -22,13 +22,17 @@ from bots.adapter.previews import Previews
 from bots.adapter.serving import serving_objects
 from bots.discord.buttons import Buttons
 from bots.discord.catching_up import DiscordReader
+from bots.discord.chat_settings import ChatSettings
 from bots.discord.client import Bot, on_the_gateway, open_bot
 from bots.discord.ears import DiscordEars
 from bots.discord.hearing import Hearing
+from bots.discord.histories import Histories
 from bots.discord.listeners import Listeners
 from bots.discord.marks import Marks
 from bots.discord.outlet import DiscordOutlet
 from bots.discord.records import Records
+from bots.discord.slash import Slash
+from bots.discord.syncing import synchronise
 from bots.discord.watching import Watch
 from chat_service.conversation.places import Released
 from chat_service.ingress import IngressClient, IngressError
@@ -97,19 +101,21 @@ async def _listening(settings: Settings, bus: LiveBus) -> AsyncIterator[tuple[st
                 name="DISCORD",
             )
         )
+        histories = Histories(ingress)
+        Slash(bot, ingress, histories, ChatSettings(ingress, watch, settings)).register()
         lanes = Lanes()
 
         async def hand_over(conversation: str, id: str, arrival: Arrival) -> None:
             await listeners.hand_over(conversation, id, arrival)
 
         catch_up = CatchUp(DiscordReader(bot, ingress, records, watch), ingress, lanes, hand_over)
-        listeners = Listeners(bot, ingress, lanes, catch_up, records, watch, Buttons(ingress))
+        listeners = Listeners(bot, ingress, lanes, catch_up, records, watch, Buttons(ingress, histories))
         listeners.register()
         stack.push_async_callback(catch_up.flush)
         stack.push_async_callback(lanes.close)
         stack.push_async_callback(catch_up.close)
         gateway = await stack.enter_async_context(on_the_gateway(bot))
-        for work in (catch_up.keep(), _release(ingress, bot)):
+        for work in (catch_up.keep(), _release(ingress, bot), synchronise(bot)):
             task = asyncio.create_task(work)
             stack.callback(task.cancel)
         without = "" if bot.reads_content else ", without the Message Content intent: mentions and direct messages only"

@@ -8,7 +8,9 @@ import discord
 
 from bots.adapter import commands
 from bots.adapter.contract import Gone, Later, Unclear
+from bots.discord.answers import answer, tell
 from bots.discord.client import called
+from bots.discord.histories import Histories
 from bots.discord.markup import Button
 from bots.discord.permissions import may_read
 from chat_service import keys
@@ -21,19 +23,27 @@ log = logging.getLogger(__name__)
 class Buttons:
     """What happens when one is pressed."""
 
-    def __init__(self, ingress: IngressClient) -> None:
-        self._ingress = ingress
+    def __init__(self, ingress: IngressClient, histories: Histories) -> None:
+        self._ingress, self._histories = ingress, histories
 
     async def pressed(self, interaction: discord.Interaction, button: Button) -> None:
         """Do it, and answer within Discord's three seconds."""
+        match button.action:
+            case "older":
+                page = self._histories.page(interaction, button.turn, button.seq)
+                await answer(interaction, page, in_place=True)
+                return
+            case "export":
+                await answer(interaction, self._histories.export(interaction, button.turn))
+                return
         if not may_read(interaction):
-            await _answered(interaction, commands.NOT_READABLE)
+            await tell(interaction, commands.NOT_READABLE)
             return
         try:
             await called("defer", interaction.response.defer())
             await self._do(keys.discord(interaction.guild_id, interaction.channel_id or 0), interaction, button)
         except (IngressError, TimeoutError):
-            await _answered(interaction, commands.AWAY)
+            await tell(interaction, commands.AWAY)
         except (Gone, Unclear, Later) as error:
             log.warning("a button was not answered: %s", error)
 
@@ -48,14 +58,3 @@ class Buttons:
             case "up" | "down":
                 word = {"seq": button.seq, "person": str(interaction.user.id), "value": button.action}
                 await self._ingress.send("Chat", conversation, "feedback", FeedbackRequest.model_validate(word))
-
-
-async def _answered(interaction: discord.Interaction, text: str) -> None:
-    """A word to the person alone."""
-    try:
-        if interaction.response.is_done():
-            await called("followup", interaction.followup.send(text, ephemeral=True))
-        else:
-            await called("answer", interaction.response.send_message(text, ephemeral=True))
-    except (Gone, Unclear, Later) as error:
-        log.warning("an interaction was not answered: %s", error)

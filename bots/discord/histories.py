@@ -1,0 +1,47 @@
+"""Conversation history for the person who asks: to them alone, in pages, and only if they may read it now."""
+
+from __future__ import annotations
+
+import discord
+
+from bots.adapter import commands, reading
+from bots.discord.answers import Shown
+from bots.discord.markup import Button, row
+from bots.discord.permissions import may_read
+from chat_service import keys
+from chat_service.ingress import IngressClient
+
+PAGE, EXCERPT, ROOM = 6, 550, 4_000
+"""Messages of a page and characters of each, so that the page fits into an embed of 4,096."""
+
+
+class Histories:
+    """Checks and shows."""
+
+    def __init__(self, ingress: IngressClient) -> None:
+        self._ingress = ingress
+
+    async def page(self, interaction: discord.Interaction, place: int, before: int | None = None) -> Shown:
+        """A page of what a channel or thread holds. `place` is this one, or a thread opened in it."""
+        if not may_read(interaction):
+            return Shown(commands.NOT_READABLE)
+        conversation = keys.discord(interaction.guild_id, place)
+        view = await reading.page(self._ingress, conversation, before, limit=PAGE, excerpt=EXCERPT)
+        buttons = [(Button("export", turn=place), "Export")]
+        if view.older is not None:
+            buttons.insert(0, (Button("older", turn=place, seq=view.older), "Older"))
+        text = "\n\n".join(view.lines)
+        return Shown(
+            f"**{view.title or 'Conversation'}**"[:500],
+            text if len(text) <= ROOM else text[:ROOM].rstrip() + "…",
+            view=row(*buttons),
+        )
+
+    async def export(self, interaction: discord.Interaction, place: int) -> Shown:
+        """The whole conversation as a file."""
+        if not may_read(interaction):
+            return Shown(commands.NOT_READABLE)
+        text = await reading.export(self._ingress, keys.discord(interaction.guild_id, place))
+        if len(text.encode()) > interaction.filesize_limit:
+            return Shown("It has grown too long for a file here. Whoever operates this bot can print it for you.")
+        return Shown("The whole conversation:", file=text, name=f"conversation-{place}.md")

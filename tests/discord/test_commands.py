@@ -1,0 +1,227 @@
+"""Slash commands, the context menu, and who may use what they show, at that moment."""
+
+from __future__ import annotations
+
+import pytest
+
+from chat_service.contracts import Message as Kept
+from tests.discord.rooms import GATE, Room, answered, asks, history
+from tests.fakes.discord.models import Interaction, Message
+
+
+async def shown(room: Room, used: Interaction) -> Message:
+    """What a command shows in the end, to whoever used it."""
+    assert used.state in ("answered", "deferred") and used.answered_after is not None and used.answered_after < 3
+
+    async def look() -> list[Message]:
+        return await room.discord.answers(used)
+
+    found: list[Message] = await room.discord.until(look, lambda seen: seen and not seen[0].loading)
+    return found[0]
+
+
+def text(message: Message) -> str:
+    return message.content + "".join(str(one.get("description")) for one in message.embeds)
+
+
+async def messages(room: Room, channel: str) -> list[Kept]:
+    return (await history(room, channel)).messages
+
+
+@pytest.mark.parametrize("where", ["channel", "thread", "direct"])
+async def test_history_is_shown_to_the_asker_alone_in_pages_and_exported(room: Room, where: str) -> None:
+    discord = room.discord
+    place = {"channel": room.channel, "direct": room.direct}.get(where)
+    if place is None:
+        place = (await discord.start_thread(room.ada, room.channel, "aside", None, type=11)).id
+    for number in range(4):
+        await asks(room, room.ada, place, f"<@{discord.bot}> question {number}")
+    page = await shown(room, await discord.command(room.ada, place, "history"))
+    assert page.ephemeral_to == room.ada
+    assert "question 3" in text(page) and "question 0" not in text(page)
+    await discord.press(room.ada, place, page.id, "Older")
+    older = await discord.until(
+        lambda: discord.message(place, page.id), lambda m: "question 0" in text(m) and "question 3" not in text(m)
+    )
+    exported = await shown(room, await discord.press(room.ada, place, older.id, "Export"))
+    assert exported.ephemeral_to == room.ada
+    whole = (await discord.download(exported.attachments[0])).decode()
+    assert all(f"question {number}" in whole for number in range(4)) and "**Ada**" in whole
+
+
+async def test_the_context_menu_shows_the_history_of_where_a_message_was_answered(room: Room) -> None:
+    discord = room.discord
+    _, reply, _ = await asks(room, room.ada, room.channel, f"<@{discord.bot}> hello there")
+    page = await shown(room, await discord.context_menu(room.ben, room.channel, "Show conversation history", reply.id))
+    assert "hello there" in text(page) and page.ephemeral_to == room.ben
+
+
+async def test_stop_and_stop_everything(room: Room) -> None:
+    discord, model = room.discord, room.model
+    told = await shown(room, await discord.command(room.ada, room.channel, "stop"))
+    assert "Nothing" in told.content
+    number = await model.count()
+    await model.script(GATE)
+    said = await discord.mention(room.ada, room.channel, "first")
+    await model.wait(number)
+    await shown(room, await discord.command(room.ben, room.channel, "stop"))
+    [reply] = await answered(room, said)
+    assert "stopped" in reply.content
+    number = await model.count()
+    await model.script(GATE)
+    await discord.mention(room.ada, room.channel, "second")
+    await model.wait(number)
+    await discord.mention(room.ada, room.channel, "third")
+    await discord.until(lambda: history(room, room.channel), lambda h: len(h.waiting) == 1)
+    await shown(room, await discord.command(room.ben, room.channel, "stop", everything=True))
+    await discord.until(lambda: history(room, room.channel), lambda h: not h.waiting and not h.running)
+    assert not any(m.text == "third" and m.status == "answered" for m in await messages(room, room.channel))
+
+
+async def test_reset_starts_afresh(room: Room) -> None:
+    discord = room.discord
+    await asks(room, room.ada, room.channel, f"<@{discord.bot}> my name is Ada")
+    await shown(room, await discord.command(room.ada, room.channel, "reset"))
+    _, reply, _ = await asks(room, room.ada, room.channel, f"<@{discord.bot}> what is my name?")
+    assert reply.content == "I do not know your name."
+
+
+async def test_help(room: Room) -> None:
+    told = await shown(room, await room.discord.command(room.ada, room.channel, "help"))
+    assert all(word in told.content for word in ("AI", "kept", "read it", "forget")) and told.ephemeral_to == room.ada
+
+
+async def test_forget_me_removes_what_one_person_said_and_nothing_else(room: Room) -> None:
+    discord = room.discord
+    await asks(room, room.ada, room.channel, f"<@{discord.bot}> my name is Ada")
+    await asks(room, room.ben, room.channel, f"<@{discord.bot}> I am here too")
+    await asks(room, room.ada, room.direct, "my secret")
+    await shown(room, await discord.command(room.ada, room.channel, "forget-me"))
+    for place, left in ((room.channel, ["I am here too"]), (room.direct, [])):
+        await discord.until(
+            lambda c=place: messages(room, c),  # type: ignore[misc]
+            lambda found, left=left: [m.text for m in found if m.role == "user" and m.text] == left,  # type: ignore[misc]
+        )
+
+
+async def test_ask_is_answered_by_an_ordinary_message_also_after_fifteen_minutes(room: Room) -> None:
+    discord, model = room.discord, room.model
+    number = await model.count()
+    await model.script(GATE)
+    used = await discord.command(room.ada, room.channel, "ask", question="what takes so long?")
+    question = await shown(room, used)
+    assert question.content == "what takes so long?" and question.ephemeral_to is None
+    running = await model.wait(number)
+    await discord.advance(16 * 60)
+    await model.release(running.number, "This did.")
+    await model.finish(running.number)
+    [reply] = await answered(room, question)
+    assert reply.content == "This did." and reply.webhook is None
+    [asked] = [m for m in await messages(room, room.channel) if m.role == "user"]
+    assert asked.author is not None and asked.author.name == "Ada" and asked.author.id == room.ada
+
+
+async def test_ask_in_a_thread_and_directly(room: Room) -> None:
+    discord = room.discord
+    thread = await discord.start_thread(room.ada, room.channel, "aside", None, type=11)
+    for place in (thread.id, room.direct):
+        question = await shown(room, await discord.command(room.ada, place, "ask", question="my name is Ada"))
+        [reply] = await answered(room, question)
+        assert "my name is Ada" in reply.content
+
+
+async def test_settings_show_where_each_value_came_from_and_change_for_those_who_manage(room: Room) -> None:
+    discord = room.discord
+    page = text(await shown(room, await discord.command(room.ben, room.channel, "settings")))
+    assert "**answer to**: mentions and replies _(deployment)_" in page and "**model**" in page
+    refused = await shown(room, await discord.command(room.ben, room.channel, "settings", answer_to="everything"))
+    assert "manage" in refused.content
+    page = text(
+        await shown(
+            room,
+            await discord.command(room.ada, room.channel, "settings", answer_to="everything", model="scripted-large"),
+        )
+    )
+    assert "everything _(here)_" in page and "scripted-large _(here)_" in page
+    _, _, seen = await asks(room, room.ben, room.channel, "nobody is named")
+    assert seen.body["model"] == "scripted-large"
+    page = text(await shown(room, await discord.command(room.ada, room.channel, "settings", model="default")))
+    assert "scripted-large" not in page
+    names = [one["value"] for one in await discord.autocomplete(room.ada, room.channel, "settings", "persona", "de")]
+    assert "default" in names
+    wrong = await shown(room, await discord.command(room.ada, room.channel, "settings", persona="nobody"))
+    assert "no persona" in wrong.content
+
+
+async def test_the_servers_settings_are_for_those_who_manage_the_server(room: Room) -> None:
+    discord = room.discord
+    keeper = await discord.add_role(room.guild, "Keeper", "manage_channels")
+    await discord.change_member(room.guild, room.ben, roles=[keeper.id])
+    here = await shown(room, await discord.command(room.ben, room.channel, "settings", answer_in="thread"))
+    assert "thread _(here)_" in text(here)
+    server = await shown(
+        room, await discord.command(room.ben, room.channel, "settings", answer_in="thread", where="server")
+    )
+    assert "manage" in server.content
+
+
+async def test_the_off_switch_of_a_channel_and_of_a_server(room: Room) -> None:
+    discord = room.discord
+    other = await discord.add_channel(room.guild, "other")
+    for place, where in ((room.channel, "here"), (room.guild, "server")):
+        channel = room.channel if where == "here" else other.id
+        await shown(room, await discord.command(room.ada, channel, "settings", enabled=False, where=where))
+        said = await discord.mention(room.ben, channel, "anybody?")
+        told = await discord.wait_reply(channel, said, lambda m: True)
+        assert "switched off" in told.content, place
+        await shown(room, await discord.command(room.ada, channel, "settings", enabled=True, where=where))
+        await asks(room, room.ben, channel, f"<@{discord.bot}> and now?")
+
+
+async def test_a_channels_settings_hold_in_its_threads(room: Room) -> None:
+    discord = room.discord
+    thread = await discord.start_thread(room.ada, room.channel, "aside", None, type=11)
+    await shown(room, await discord.command(room.ada, room.channel, "settings", answer_to="everything"))
+    await asks(room, room.ben, thread.id, "nobody is named")
+    page = text(await shown(room, await discord.command(room.ada, thread.id, "settings")))
+    assert "everything _(channel)_" in page
+
+
+DENIED = "may not read"
+
+
+async def test_what_shows_or_changes_a_conversation_is_checked_when_it_is_used(room: Room) -> None:
+    """Each is offered while its user may read the channel, and used when they no longer may."""
+    discord, model = room.discord, room.model
+    said = await discord.mention(room.ada, room.channel, "for us alone")
+    [first] = await answered(room, said)
+    for number in range(4):
+        await asks(room, room.ada, room.channel, f"<@{discord.bot}> filler {number}")
+    page = await shown(room, await discord.command(room.ben, room.channel, "history"))
+    number = await model.count()
+    await model.script(GATE)
+    asked = await discord.mention(room.ada, room.channel, "a long one")
+    await model.wait(number)
+    growing = await discord.wait_reply(room.channel, asked, lambda m: m.buttons())
+    await discord.overwrite(room.channel, room.ben, deny=["read_message_history"])
+
+    for used in (
+        await discord.command(room.ben, room.channel, "history"),
+        await discord.context_menu(room.ben, room.channel, "Show conversation history", first.id),
+        await discord.press(room.ben, room.channel, page.id, "Export"),
+        await discord.command(room.ben, room.channel, "stop"),
+        await discord.command(room.ben, room.channel, "reset"),
+        await discord.command(room.ben, room.channel, "settings"),
+        await discord.press(room.ben, room.channel, growing.id, "Stop"),
+        await discord.press(room.ben, room.channel, first.id, first.buttons()[0]["custom_id"]),
+    ):
+        told = await shown(room, used)
+        assert DENIED in told.content and "for us alone" not in text(told) and not told.attachments
+    await discord.press(room.ben, room.channel, page.id, "Older")
+    await discord.until(lambda: discord.message(room.channel, page.id), lambda m: DENIED in m.content)
+    assert (await history(room, room.channel)).running is not None
+    await shown(room, await discord.command(room.ada, room.channel, "stop"))
+    [stopped] = await answered(room, asked)
+    again = await shown(room, await discord.press(room.ben, room.channel, stopped.id, "Try again"))
+    assert DENIED in again.content
+    assert not (await messages(room, room.channel))[0].feedback

@@ -1,0 +1,151 @@
+"""Every process is killed with `kill -9` where it hurts most: one reply per message, completed where it stood."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from chat_service.engine.process import EnginePorts, free_port
+from tests.discord.rooms import GATE, Room, answered, asks, history, is_done, new_room
+from tests.discord.stack import Bot, World, running_world
+from tests.fakes.model import ModelControl
+from tests.processes import eventually
+
+
+@pytest.fixture(scope="module")
+async def apart(
+    engine_binary: Path, model: ModelControl, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    """The bot, the chat service and the engine, each in a process of its own."""
+    await model.clear()
+    async with running_world(engine_binary, tmp_path_factory.mktemp("apart"), model, whole=False) as world:
+        yield world
+
+
+@pytest.fixture
+async def room(apart: World) -> Room:
+    await apart.model.clear()
+    await apart.discord.clear()
+    return await new_room(apart)
+
+
+async def test_the_bot_is_killed_before_it_handed_a_message_on(room: Room, engine_binary: Path) -> None:
+    discord, world = room.discord, room.world
+    await asks(room, room.ada, room.channel, f"<@{discord.bot}> hello")
+    await asks(room, room.ada, room.direct, "hello")
+    url = world.stack.engine
+    await world.stack.kill_engine()
+    heard = await discord.mention(room.ada, room.channel, "nobody could take this")
+    await discord.until(lambda: discord.events_of(heard), lambda found: found and found[-1].sent)
+    await world.bot.kill()
+    away = await discord.mention(room.ada, room.channel, "nobody was there")
+    direct = await discord.post(room.ada, room.direct, "nor here")
+    await world.stack.start_engine(engine_binary, ports_of(url.ingress_url, url.admin_url))
+    await world.bot.start()
+    for said in (heard, away, direct):
+        found = await discord.until(
+            lambda c=said.channel: history(room, c),  # type: ignore[misc]
+            lambda h: not h.running and not h.waiting and len([m for m in h.messages if m.role == "user"]) > 1,
+        )
+        assert found.messages[0].text == "hello"
+    texts = [m.text for m in (await history(room, room.channel)).messages if m.role == "user"]
+    assert texts == ["hello", "nobody could take this", "nobody was there"]
+
+
+async def test_the_bot_is_killed_after_it_handed_a_message_on(room: Room) -> None:
+    discord, model = room.discord, room.model
+    number = await model.count()
+    await model.script(GATE)
+    said = await discord.mention(room.ada, room.channel, "do not forget me")
+    running = await model.wait(number)
+    before = await discord.wait_reply(room.channel, said, lambda m: True)
+    await room.world.bot.kill()
+    await model.release(running.number, "I have not.")
+    await model.finish(running.number)
+    await discord.until(lambda: history(room, room.channel), lambda h: h.messages and not h.running)
+    await room.world.bot.start()
+    [reply] = await answered(room, said)
+    assert reply.id == before.id and reply.content == "I have not."
+    assert len(await discord.replies(room.channel)) == 1
+
+
+async def test_the_bot_is_killed_between_its_post_and_the_answer_to_it(room: Room) -> None:
+    discord = room.discord
+    await discord.fault("create_message", "commit_hold", contains=room.channel)
+    said = await discord.mention(room.ada, room.channel, "only once")
+    before = await discord.wait_reply(room.channel, said, lambda m: True)
+    await room.world.bot.kill()
+    await discord.release()
+    await discord.advance(600)
+    await room.world.bot.start()
+    [reply] = await answered(room, said)
+    assert reply.id == before.id and len(await discord.replies(room.channel)) == 1
+
+
+async def test_the_chat_service_is_killed_in_mid_stream(room: Room) -> None:
+    discord, model, stack = room.discord, room.model, room.world.stack
+    number = await model.count()
+    await model.script(GATE)
+    said = await discord.mention(room.ada, room.channel, "a story")
+    running = await model.wait(number)
+    await model.release(running.number, "Once upon")
+    before = await discord.wait_reply(room.channel, said, lambda m: True)
+    await stack.kill_service()
+    await stack.start_service()
+    [reply] = await answered(room, said)
+    assert reply.id == before.id and "a story" in reply.content
+    assert len(await discord.replies(room.channel)) == 1
+
+
+async def test_restate_is_killed_in_mid_stream(room: Room, engine_binary: Path) -> None:
+    discord, model, stack = room.discord, room.model, room.world.stack
+    number = await model.count()
+    await model.script(GATE)
+    said = await discord.mention(room.ada, room.channel, "a tale")
+    await model.wait(number)
+    before = await discord.wait_reply(room.channel, said, lambda m: True)
+    engine = stack.engine
+    await stack.kill_engine()
+    meanwhile = await discord.mention(room.ben, room.channel, "and mine?")
+    used = await discord.command(room.ben, room.channel, "history")
+    told = await discord.until(lambda: discord.answers(used), lambda found: found and not found[0].loading)
+    assert "cannot reach my memory" in told[0].content
+    await stack.start_engine(engine_binary, ports_of(engine.ingress_url, engine.admin_url))
+    [reply] = await answered(room, said)
+    assert reply.id == before.id and "a tale" in reply.content
+    await answered(room, meanwhile)
+    assert len(await discord.replies(room.channel)) == 2
+
+
+async def test_two_replicas_started_by_mistake_do_not_answer_twice(room: Room) -> None:
+    discord, world = room.discord, room.world
+    other = Bot(world.stack, discord, delivery_port=free_port())
+    await other.start()
+    try:
+        await discord.wait_connected(2)
+        said = [await discord.mention(room.ada, room.channel, f"question {n}") for n in range(3)]
+        for one in said:
+            await discord.wait_reply(room.channel, None, is_done)
+            await eventually(lambda one=one: answered_in(room, one.content.split("> ")[1]))  # type: ignore[misc]
+        whole = await history(room, room.channel)
+        assert len([m for m in whole.messages if m.role == "user"]) == 3
+        answers = [m for m in whole.messages if m.role == "assistant"]
+        await discord.until(
+            lambda: discord.replies(room.channel), lambda found: len(found) == len(answers) and all(map(is_done, found))
+        )
+    finally:
+        await other.close()
+        await discord.wait_connected(1)
+
+
+async def answered_in(room: Room, text: str) -> bool:
+    """Whether a message is in the history, and nothing is under way."""
+    whole = await history(room, room.channel)
+    return not whole.running and not whole.waiting and any(m.text == text for m in whole.messages)
+
+
+def ports_of(ingress: str, admin: str) -> EnginePorts:
+    """The ports an engine had; the one for itself may change."""
+    return EnginePorts(int(ingress.rsplit(":", 1)[1]), int(admin.rsplit(":", 1)[1]), 0)
