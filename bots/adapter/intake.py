@@ -186,6 +186,9 @@ async def _known_home(ctx: ObjectContext, it: Intake, heard: Heard, channel: Pla
         known = await ctx.get("homes", type_hint=Homes) or Homes()
         if (home := known.homes.get(heard.id)) is not None:
             return home
+        own = f"{_scope(ctx).rpartition(':')[0]}:{heard.id}"
+        if not heard.direct and (await ctx.object_call(look, own, PlaceRequest(conversation=own))).thread is not None:
+            return own
     return ctx.key() if channel.thread is not None else None
 
 
@@ -203,7 +206,12 @@ async def _ask(ctx: ObjectContext, it: Intake, heard: Heard, arrival: Arrival, h
         return
     if heard.mentions_bot and not heard.opens and not heard.direct:
         await _read_up(ctx, it, heard, channel)
-    following = Follow(conversation=home, seen=heard.position, quiet=False if heard.mentions_bot else None)
+    following = Follow(
+        conversation=home,
+        seen=heard.position,
+        quiet=False if heard.mentions_bot else None,
+        within=heard.parent or (_scope(ctx) if home != ctx.key() else ""),
+    )
     if channel.thread is None:
         await ctx.object_call(follow, key.scopes[-1], following)  # an edit that follows at once must find it
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,11 +26,13 @@ class Verdict:
 DEFAULT_MODES: dict[Platform, ReplyMode] = {"slack": "threads", "discord": "mentions"}
 
 
-def may_use(names: set[str], settings: Settings, *rules: Rules) -> bool:
-    """Whether somebody may use the bot somewhere: not on any block list, and on each allow list there is.
+def may_use(key: ConversationKey, person: str, settings: Settings, *rules: Rules, also: Iterable[str] = ()) -> bool:
+    """Whether a person may use the bot in a channel: not on any block list, and on each allow list there is.
 
-    `names` are the platform's ids of the workspace, the channel (a thread's channel too), the person and their roles.
+    A list names workspaces, channels and people by the platform's ids; `also` are those of the person's roles, and of
+    the channel that a thread belongs to.
     """
+    names = {key.space, key.channel, person, *also} - {""}
     blocks = [settings.access_block, *(one.block for one in rules)]
     allows = [settings.access_allow, *(one.allow for one in rules)]
     return not any(names & set(one) for one in blocks) and all(names & set(one) for one in allows if one)
@@ -41,9 +43,9 @@ def judge(heard: Heard, key: ConversationKey, places: Sequence[Place], settings:
     addressed = heard.direct or heard.mentions_bot
     person = heard.author.id if heard.author else ""
     rules = [one.rules for one in places]
-    names = {key.space, key.channel, person, *heard.roles, heard.parent.rpartition(":")[2]} - {""}
+    also = (*heard.roles, heard.parent.rpartition(":")[2])
     off = any(one.off for one in rules)
-    if off or not may_use(names, settings, *rules):
+    if off or not may_use(key, person, settings, *rules, also=also):
         reason = commands.OFF if off else commands.NOT_ALLOWED
         return Verdict("refuse", reason=reason) if addressed else Verdict("ignore")
     if addressed:

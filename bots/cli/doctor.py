@@ -59,7 +59,7 @@ async def findings(settings: Settings) -> AsyncIterator[Finding]:
     yield await _model(settings)
     for bot in tokens.NEEDED:
         yield _tokens(bot)
-    for finding in await _slack(settings):
+    for finding in (*await _slack(settings), *await _discord(settings)):
         yield finding
     for variable, (host, port) in needed(settings).items():
         yield await _port(variable, host, port, running)
@@ -125,6 +125,14 @@ async def _slack(settings: Settings) -> list[Finding]:
     from bots.slack.checkup import check
 
     return [Finding("slack app", good, line) for good, line in await check(settings)]
+
+
+async def _discord(settings: Settings) -> list[Finding]:
+    if not tokens.is_complete("discord") or settings.discord_token is None:
+        return []
+    from bots.discord.checkup import check
+
+    return [Finding("discord app", good, line) for good, line in await check(settings)]
 
 
 async def _port(variable: str, host: str, port: int, running: bool) -> Finding:

@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 MOST = 1_000
 """Messages of a channel that are read: the newest, a hundred a call, at the pace that Discord allows."""
+ARCHIVED = 50
+"""Conversations of a server that are read beside its channels: threads may be archived by now, and are listed by
+nobody. The most recently used first."""
 DIRECT = 200
 """Direct conversations that are read, the most recently used first: Discord does not list them."""
 
@@ -40,11 +43,15 @@ class DiscordReader:
         for guild in self._bot.guilds:
             places: list[Any] = [*guild.text_channels, *guild.voice_channels, *guild.threads]
             found += [f"discord:{guild.id}:{one.id}" for one in places if _is_readable(one, guild.me)]
-        request = DirectoryRequest(limit=DIRECT)
-        listed = await self._ingress.call(
-            "Directory", "workspace:discord:@me", "list", request, DirectoryPage, timeout=30
-        )
-        return [*found, *(one.conversation for one in listed.entries)]
+            found += await self._recent(str(guild.id), ARCHIVED)
+        found += await self._recent("@me", DIRECT)
+        return list(dict.fromkeys(found))
+
+    async def _recent(self, space: str, limit: int) -> list[str]:
+        """The conversations of a server that were active last."""
+        owner, request = f"workspace:discord:{space}", DirectoryRequest(limit=limit)
+        listed = await self._ingress.call("Directory", owner, "list", request, DirectoryPage, timeout=30)
+        return [one.conversation for one in listed.entries]
 
     async def since(self, scope: str, position_: str, threads: list[Thread]) -> list[Missed]:
         place = self._bot.place(scope)

@@ -20,7 +20,7 @@ from chat_service.settings import Settings
 
 DEFAULT = "default"
 """The word by which a setting is given back to the wider scope."""
-WIDTHS = {"workspace": "server", "channel": "here", "conversation": "here"}
+WIDTHS = {"workspace": "server", "thread": "here", "conversation": "here"}
 MODES = {"mentions": "mentions and replies", "everything": "everything"}
 Where = Literal["here", "server"]
 
@@ -81,9 +81,10 @@ class ChatSettings:
             await self._ingress.call("Channel", scope, "rule", change, Rules, timeout=5)
 
     async def _view(self, interaction: discord.Interaction, conversation: str) -> Shown:
+        in_thread = isinstance(interaction.channel, discord.Thread)
         view = await self._ingress.call("Chat", conversation, "get_settings", None, SettingsView, timeout=5)
         lines = [
-            f"**{one.name}**: {_short(one.value)} _({_source(one.source)})_"
+            f"**{one.name}**: {_short(one.value)} _({_source(one.source, in_thread)})_"
             for one in view.settings
             if one.name in ("persona", "model", "prompt", "temperature")
         ]
@@ -106,8 +107,8 @@ class ChatSettings:
         return Shown(page="\n".join(lines)[:4_000])
 
 
-def _source(source: str) -> str:
-    for width, name in WIDTHS.items():
+def _source(source: str, in_thread: bool) -> str:
+    for width, name in {**WIDTHS, "channel": "channel" if in_thread else "here"}.items():
         source = source.replace(width, name)
     return source
 

@@ -122,6 +122,13 @@ def _sorted(what: str, error: discord.HTTPException) -> Exception:
     return Refused(what, error)
 
 
+def point_at(settings: Settings) -> None:
+    """Tell discord.py where Discord is; it has no other way, and one process has one Discord."""
+    discord.http.Route.BASE = settings.discord_api_url.rstrip("/")
+    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.discord_gateway_url)
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody speaks here
+
+
 @asynccontextmanager
 async def open_bot(settings: Settings) -> AsyncIterator[Bot]:
     """Log in; waits for a Discord that is away. The gateway is not connected yet.
@@ -131,9 +138,7 @@ async def open_bot(settings: Settings) -> AsyncIterator[Bot]:
     """
     if settings.discord_token is None:
         raise UserError("DISCORD_TOKEN is not set: copy your bot's token (Developer Portal → Bot) into .env")
-    # discord.py has no other way to be told where Discord is.
-    discord.http.Route.BASE = settings.discord_api_url.rstrip("/")
-    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.discord_gateway_url)
+    point_at(settings)
     token = settings.discord_token.get_secret_value()
     bot = await _logged_in(token, reads_content=True)
     flags = bot.application_flags

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,10 @@ PARTS = 8
 EXCERPT = 1_500
 THINKING = "…"
 MARK = "tw"
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
+_RULE = re.compile(r"^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)+\|?\s*$")
+_HEADING = re.compile(r"^#{4,6}\s+(.*?)\s*#*$")
+_PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)[^)]*\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,34 @@ class Button:
 
 def parts_of(text: str) -> list[str]:
     """A finished reply in parts of a message each; a very long one stays whole, as a file."""
-    parts = split(text, LIMIT)
+    parts = split(shown(text), LIMIT)
     return parts if len(parts) <= PARTS else [text]
+
+
+def shown(text: str) -> str:
+    """Markdown as Discord shows it: what it does not know (tables, small headings, pictures) in what it does."""
+    lines: list[str] = []
+    fence = ""
+    table = False
+    given = text.split("\n")
+    for number, line in enumerate(given):
+        marks = _FENCE.match(line)
+        if fence:
+            fence = "" if marks and marks.group(1).startswith(fence) else fence
+            lines.append(line)
+            continue
+        following = given[number + 1] if number + 1 < len(given) else ""
+        if table and "|" not in line:
+            lines.append("```")
+            table = False
+        if not table and "|" in line and _RULE.match(following):
+            lines.append("```")
+            table = True
+        fence = marks.group(1) if marks else ""
+        if not table:
+            line = _HEADING.sub(r"**\1**", _PICTURE.sub(r"[\1](\2)", line))
+        lines.append(line)
+    return "\n".join([*lines, "```"] if table else lines)
 
 
 def excerpt(text: str) -> str:
@@ -55,10 +86,10 @@ def excerpt(text: str) -> str:
 
 def preview(text: str) -> str:
     """An unfinished reply: where it is being written, once it is longer than a message."""
-    parts = split(text, LIMIT - 10)
-    shown = parts[-1] if len(parts) == 1 else f"…\n{parts[-1]}"
-    fence = open_fence(shown)
-    return (f"{shown}\n{fence[0]}" if fence else shown).strip() or THINKING
+    parts = split(shown(text), LIMIT - 10)
+    last = parts[-1] if len(parts) == 1 else f"…\n{parts[-1]}"
+    fence = open_fence(last)
+    return (f"{last}\n{fence[0]}" if fence else last).strip() or THINKING
 
 
 def buttons(turn: int, number: int, ending: Ending | None) -> discord.ui.View:

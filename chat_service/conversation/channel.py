@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from restate import ObjectContext, ObjectSharedContext, VirtualObject
 
-from chat_service.contracts import ConfigureRequest, Overrides
+from chat_service.contracts import ConfigureRequest, Contract, Overrides
 from chat_service.conversation import policy
 from chat_service.conversation.records import Stored, put
 
@@ -40,6 +40,27 @@ async def configure(ctx: ObjectContext, request: ConfigureRequest) -> Overrides:
 async def channel_forget(ctx: ObjectContext) -> None:
     """Forget what was set at this width."""
     ctx.clear_all()
+
+
+class Within(Stored):
+    """The channel that a thread with a place of its own lies in."""
+
+    scope: str = ""
+
+
+class Layers(Contract):
+    """What is set at this width, and in the channel around it, if this is a thread."""
+
+    own: Overrides
+    around: Overrides | None = None
+
+
+@channel.handler(kind="shared")
+async def layers(ctx: ObjectSharedContext) -> Layers:
+    """What is set here and, for a thread, in its channel: its settings hold inside, too."""
+    own = (await ctx.get("scope", type_hint=Scope) or Scope()).overrides
+    within = await ctx.get("within", type_hint=Within) or Within()
+    return Layers(own=own, around=await ctx.object_call(get_settings, within.scope, arg=None) if within.scope else None)
 
 
 @channel.handler(kind="shared")

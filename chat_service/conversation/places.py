@@ -12,7 +12,7 @@ from restate import ObjectContext, ObjectSharedContext
 
 from chat_service import keys
 from chat_service.contracts import Contract
-from chat_service.conversation.channel import channel
+from chat_service.conversation.channel import Within, channel
 from chat_service.conversation.deliveries import Postponed, delivery_service
 from chat_service.conversation.records import Stored, put
 
@@ -64,12 +64,14 @@ class Threads(Stored):
 
 
 class Follow(Contract):
-    """A message was taken in: the bot takes part from now on, if `active`; `quiet` None leaves it as it is."""
+    """A message was taken in: the bot takes part from now on, if `active`; `quiet` None leaves it as it is. `within`:
+    the channel around a thread that is a place of its own."""
 
     conversation: str
     seen: str = ""
     active: bool = True
     quiet: bool | None = None
+    within: str = ""
 
 
 class Reach(Stored):
@@ -143,6 +145,8 @@ async def follow(ctx: ObjectContext, request: Follow) -> None:
     known = next((one for one in kept.threads if one.conversation == request.conversation), None)
     if known is None and not request.active:
         return
+    if request.within:
+        put(ctx, "within", Within(scope=request.within))
     thread = known or Thread(conversation=request.conversation)
     thread.seen = max(thread.seen, request.seen)
     thread.quiet = thread.quiet if request.quiet is None else request.quiet

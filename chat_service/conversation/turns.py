@@ -20,7 +20,7 @@ from chat_service.contracts import Entry, Inbound, Overrides, Reply
 from chat_service.conversation import deliveries, directory, housekeeping, memory, quota, summaries, titles, transcript
 from chat_service.conversation import inbox as inboxes
 from chat_service.conversation.answering import answer_guarded, budget_of
-from chat_service.conversation.channel import get_settings
+from chat_service.conversation.channel import layers
 from chat_service.conversation.clock import now
 from chat_service.conversation.effective import Effective, resolve
 from chat_service.conversation.records import put
@@ -226,12 +226,15 @@ async def resolved(ctx: ObjectContext | ObjectSharedContext, overrides: Override
     """The settings in force, from the deployment down. The scopes are asked side by side."""
     key = keys.parse(ctx.key())
     scopes = key.scopes if key else ()
-    asked = [ctx.object_call(get_settings, scope, arg=None) for scope in scopes]
+    asked = [ctx.object_call(layers, scope, arg=None) for scope in scopes]
     await restate.gather(*asked)
     widths = ("workspace", "channel")[-len(scopes) :] if scopes else ()
-    layers = [(width, await answer) for width, answer in zip(widths, asked, strict=True)]
+    found: list[tuple[str, Overrides]] = []
+    for width, answer in zip(widths, asked, strict=True):
+        there = await answer
+        found += [(width, there.own)] if there.around is None else [(width, there.around), ("thread", there.own)]
     it = runtime.current()
-    return resolve(it.settings, it.personas, [*layers, ("conversation", overrides)], in_chat=key is not None)
+    return resolve(it.settings, it.personas, [*found, ("conversation", overrides)], in_chat=key is not None)
 
 
 def list_in_directories(ctx: ObjectContext, conversation: Conversation, at: datetime) -> None:

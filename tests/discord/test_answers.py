@@ -153,3 +153,17 @@ async def test_stop_all_by_name_takes_back_what_waits(room: Room) -> None:
     )
     assert [m.status for m in whole.messages if m.role == "assistant"] == ["stopped"]
     await asks(room, room.ada, room.channel, f"<@{discord.bot}> third")
+
+
+async def test_markdown_is_shown_as_discord_shows_it(room: Room) -> None:
+    text = (
+        "# Title\n#### Small\n| a | b |\n|---|:-:|\n| 1 | 2 |\n\n- **bold** ![pic](https://x.test/a.png)\n"
+        "```\n| no | table |\n|---|---|\n```"
+    )
+    await room.model.script(Behaviour(text=text))
+    said = await room.discord.mention(room.ada, room.channel, "format this")
+    [reply] = await answered(room, said)
+    assert reply.content == (
+        "# Title\n**Small**\n```\n| a | b |\n|---|:-:|\n| 1 | 2 |\n```\n\n- **bold** [pic](https://x.test/a.png)\n"
+        "```\n| no | table |\n|---|---|\n```"
+    )

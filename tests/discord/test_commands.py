@@ -185,6 +185,13 @@ async def test_a_channels_settings_hold_in_its_threads(room: Room) -> None:
     await asks(room, room.ben, thread.id, "nobody is named")
     page = text(await shown(room, await discord.command(room.ada, thread.id, "settings")))
     assert "everything _(channel)_" in page
+    await shown(room, await discord.command(room.ada, room.channel, "settings", model="scripted-large"))
+    _, _, seen = await asks(room, room.ben, thread.id, "and which model is this?")
+    assert seen.body["model"] == "scripted-large"
+    page = text(await shown(room, await discord.command(room.ada, thread.id, "settings", model="scripted")))
+    assert "scripted _(here)_" in page
+    _, _, seen = await asks(room, room.ben, thread.id, "and now?")
+    assert seen.body["model"] == "scripted"
 
 
 DENIED = "may not read"

@@ -83,7 +83,7 @@ async def test_the_doctor_finds_a_machine_before_its_first_start_well(tmp_path: 
         ({"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}, r"no  model: .*127.0.0.1.*"),
         ({"MODEL_BACKEND": "nowhere:x"}, r"no  model: MODEL_BACKEND='nowhere:x' cannot be imported"),
         ({"SLACK_BOT_TOKEN": "xoxb-1"}, r"no  slack: SLACK_BOT_TOKEN set, but not SLACK_APP_TOKEN or SLACK_SIGNING"),
-        ({"DISCORD_TOKEN": "x"}, r"--  discord: DISCORD_TOKEN set"),
+        ({"DISCORD_TOKEN": "x", "DISCORD_API_URL": "http://127.0.0.1:1"}, r"--  discord: DISCORD_TOKEN set"),
     ],
 )
 async def test_the_doctor_says_what_is_wrong(tmp_path: Path, env: dict[str, str], line: str) -> None:
@@ -102,7 +102,7 @@ async def test_the_doctor_tests_key_and_model(model: ModelControl, tmp_path: Pat
 
 
 async def test_the_doctor_sees_tokens_in_the_env_file_and_shows_none(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("DISCORD_TOKEN=very-secret\n")
+    (tmp_path / ".env").write_text("DISCORD_TOKEN=very-secret\nDISCORD_API_URL=http://127.0.0.1:1\n")
     status, said = await threadwell(tmp_path, "doctor", **ports())
     assert status == 0
     assert "--  discord: DISCORD_TOKEN set" in said

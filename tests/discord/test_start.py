@@ -1,0 +1,178 @@
+"""Starting: intents, commands, tokens, who may use the bot, limits, and what came while it was away."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.discord.rooms import Room, answered, asks, history, new_room, prompt
+from tests.discord.stack import World, running_world
+from tests.fakes.discord.models import Message
+from tests.fakes.model import ModelControl
+from tests.operation.up import clean_env
+from tests.processes import eventually
+
+
+@pytest.fixture(scope="module")
+async def idle(
+    engine_binary: Path, model: ModelControl, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    """Everything but the bot, which each test starts in its own way."""
+    await model.clear()
+    async with running_world(engine_binary, tmp_path_factory.mktemp("idle"), model, whole=False, start=False) as world:
+        yield world
+
+
+@pytest.fixture
+async def room(idle: World) -> AsyncIterator[Room]:
+    await idle.model.clear()
+    await idle.discord.clear()
+    yield await new_room(idle)
+    await idle.bot.close()
+    await idle.discord.configure(message_content=True)
+
+
+async def told(room: Room, said: Message) -> str:
+    """The first thing the bot replies."""
+    return (await room.discord.wait_reply(said.channel, said)).content
+
+
+async def test_without_the_message_content_intent_it_says_what_will_not_work(room: Room) -> None:
+    discord = room.discord
+    await discord.configure(message_content=False)
+    await room.world.bot.start()
+    assert "without the Message Content intent" in room.world.bot.said
+    assert "Message Content intent is off" in room.world.bot.log and "replies without a ping" in room.world.bot.log
+    _, reply, _ = await asks(room, room.ada, room.channel, f"<@{discord.bot}> my name is Ada")
+    await asks(room, room.ada, room.direct, "hello")
+    await discord.post(room.ada, room.channel, "this cannot be read", reply_to=reply.id, ping=False)
+    await asks(room, room.ada, room.channel, f"<@{discord.bot}> and this can")
+    assert len(await discord.replies(room.channel)) == 2
+
+
+async def test_commands_are_registered_only_when_they_changed(room: Room) -> None:
+    discord, bot = room.discord, room.world.bot
+    for number in range(2):
+        looks = len(await discord.calls("get_global_commands"))
+        await bot.start()
+        await discord.wait_call("get_global_commands", looks)
+        await discord.until(discord.commands, lambda found: len(found) == 8)
+        await bot.close()
+        assert len(await discord.calls("bulk_overwrite_global_commands")) == 1, number
+
+
+async def test_a_wrong_token_is_told_in_one_line(room: Room, tmp_path: Path) -> None:
+    env = clean_env(**{**room.world.stack.environment(**room.discord.env()), "DISCORD_TOKEN": "wrong"})
+    for command, status in (("bot", 1), ("doctor", 1)):
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bots", command, *(["discord"] if command == "bot" else [])),
+            cwd=tmp_path,
+            env=env,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == status
+        [line] = [one for one in said.decode().splitlines() if "DISCORD_TOKEN" in one and "take" in one]
+        assert "Traceback" not in said.decode() and "copy it again" in line
+
+
+async def test_the_doctor_prints_the_invite_link_and_names_what_is_missing(room: Room, tmp_path: Path) -> None:
+    discord = room.discord
+    await discord.configure(message_content=False)
+    poor = await discord.add_guild("Poor", permissions=("view_channel",))
+    await discord.change_role(poor.id, poor.id, deny=["read_message_history"])
+    env = clean_env(**room.world.stack.environment(**discord.env()))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bots", "doctor", cwd=tmp_path, env=env,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    said, _ = await asyncio.wait_for(process.communicate(), 60)
+    lines = said.decode().splitlines()
+    assert process.returncode == 1
+    assert any(line.startswith("no  discord app: the Message Content intent is off") for line in lines), lines
+    assert any("in Poor it lacks: " in line and "read message history" in line for line in lines), lines
+    [link] = [line for line in lines if line.startswith("--  discord app: invite link: ")]
+    assert f"client_id={discord.application}" in link and "applications.commands" in link and "permissions=" in link
+
+
+async def test_allow_and_block_lists_for_servers_channels_roles_and_people(room: Room) -> None:
+    discord = room.discord
+    other = await discord.add_channel(room.guild, "other")
+    elsewhere = await new_room(room.world)
+    crew = await discord.add_role(room.guild, "Crew")
+    banned = await discord.add_role(room.guild, "Banned")
+    cleo = await discord.add_user("cleo")
+    await discord.join(cleo.id, room.guild, roles=[crew.id, banned.id])
+    await discord.change_member(room.guild, room.ada, roles=[crew.id])
+    thread = await discord.start_thread(room.ada, other.id, "aside", None, type=11)
+    await room.world.bot.start(
+        ACCESS_ALLOW=f"{crew.id} {elsewhere.guild}", ACCESS_BLOCK=f"{other.id}, {banned.id} {elsewhere.ben}"
+    )
+    await asks(room, room.ada, room.channel, f"<@{discord.bot}> I am of the crew")
+    await asks(elsewhere, elsewhere.ada, elsewhere.channel, f"<@{discord.bot}> my server is allowed")
+    for person, channel in (
+        (room.ben, room.channel),  # no role that is allowed
+        (cleo.id, room.channel),  # a role that is blocked
+        (room.ada, other.id),  # a channel that is blocked
+        (room.ada, thread.id),  # and its threads
+        (elsewhere.ben, elsewhere.channel),
+    ):
+        said = await discord.mention(person, channel, "may I?")
+        assert "may not answer" in await told(room, said)
+
+
+async def test_limits_per_person_and_per_channel(room: Room) -> None:
+    discord = room.discord
+    await room.world.bot.start(PERSON_MESSAGES_PER_MINUTE="2", CHANNEL_MESSAGES_PER_MINUTE="3")
+    for number in range(2):
+        await asks(room, room.ada, room.channel, f"<@{discord.bot}> question {number}")
+    said = await discord.mention(room.ada, room.channel, "one too many")
+    assert "That was quick" in await told(room, said)
+    thread = await discord.start_thread(room.ada, room.channel, "aside", None, type=11)
+    await asks(room, room.ben, thread.id, f"<@{discord.bot}> the third of this channel")
+    said = await discord.mention(room.ben, thread.id, "the fourth")
+    assert "That was quick" in await told(room, said)
+    assert len([m for m in (await history(room, room.channel)).messages if m.role == "user"]) == 2
+
+
+async def test_what_is_too_old_becomes_context_and_is_asked_about_once(room: Room) -> None:
+    discord, bot = room.discord, room.world.bot
+    await bot.start()
+    for place in (room.channel, room.direct):
+        await asks(room, room.ada, place, f"<@{discord.bot}> hello")
+    await bot.close()
+    await discord.mention(room.ada, room.channel, "my name is Ada", silent=True)
+    await discord.mention(room.ben, room.channel, "and mine is Ben", silent=True)
+    last = await discord.post(room.ada, room.direct, "my name is Ada", silent=True)
+    await eventually(lambda: older_than(last, 1.5))
+    await bot.start(CATCHUP_MAX_AGE="1")
+    for place in (room.channel, room.direct):
+        await discord.wait_reply(place, None, lambda m: "I was away" in m.content)
+        _, reply, _ = await asks(room, room.ada, place, f"<@{discord.bot}> what is my name?")
+        assert reply.content == "Your name is Ada."
+        assert len(await discord.replies(place)) == 3
+
+
+async def older_than(message: Message, seconds: float) -> bool:
+    return time.time() - message.created > seconds
+
+
+async def test_what_is_young_enough_is_answered_with_the_old_as_context(room: Room) -> None:
+    discord, bot = room.discord, room.world.bot
+    await bot.start()
+    await asks(room, room.ada, room.channel, f"<@{discord.bot}> hello")
+    await bot.close()
+    said = await discord.mention(room.ada, room.channel, "my name is Ada", silent=True)
+    other = await discord.mention(room.ben, room.channel, "what is my name?", silent=True)
+    await bot.start()
+    await answered(room, said)
+    await answered(room, other)
+    seen = (await room.model.requests())[-1]
+    assert "my name is Ada" in prompt(seen)
+    assert len(await discord.replies(room.channel)) == 3
