@@ -37,6 +37,10 @@ class DiscordReader:
     def now(self) -> str:
         return now()
 
+    async def spaces(self) -> list[str]:
+        await self._bot.filled.wait()
+        return [*(f"discord:{guild.id}" for guild in self._bot.guilds), "discord:@me"]
+
     async def channels(self) -> list[str]:
         await self._bot.filled.wait()
         found: list[str] = []
