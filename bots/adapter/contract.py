@@ -110,6 +110,10 @@ class Ears(Protocol):
         """The lossy sign that a message has arrived. Never raises."""
         ...
 
+    async def unmark(self, conversation: str, ids: list[str]) -> None:
+        """These messages were taken back: their signs may go. Never raises."""
+        ...
+
     async def show_history(self, conversation: str, heard: Heard) -> None:
         """Show the person what was said, if they may read it."""
         ...

@@ -22,6 +22,7 @@ from chat_service.contracts import EditRequest, Notes, RedactRequest, StopReques
 from chat_service.conversation import policy
 from chat_service.conversation.chat import forget, reset, stop
 from chat_service.conversation.inbox import accept
+from chat_service.conversation.inbox import waiting as waits
 from chat_service.conversation.places import Follow, Place, PlaceRequest, follow, look
 from chat_service.conversation.quota import Claim, claim
 from chat_service.conversation.records import Stored, put
@@ -307,7 +308,9 @@ async def _obey(ctx: ObjectContext, it: Intake, heard: Heard, verdict: Verdict, 
             if not done.stopped:
                 await _tell(ctx, it, heard, commands.NOTHING_RUNS)
         case "stop all":
+            waiting = (await ctx.object_call(waits, ctx.key(), arg=None)).messages
             ctx.object_send(stop, ctx.key(), StopRequest(all=True))
+            await _lossy(ctx, "unmark", lambda: it.ears.unmark(ctx.key(), [one.id for one in waiting if one.id]))
             await _tell(ctx, it, heard, commands.STOPPING)
         case "reset":
             ctx.object_send(reset, ctx.key(), arg=None)

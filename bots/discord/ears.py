@@ -106,6 +106,9 @@ class DiscordEars:
     async def mark(self, conversation: str, heard: Heard) -> None:
         await self._marks.arrived(conversation, heard)
 
+    async def unmark(self, conversation: str, ids: list[str]) -> None:
+        await self._marks.taken_back(conversation, ids)
+
     async def show_history(self, conversation: str, heard: Heard) -> None:
         await self.tell(conversation, heard, HISTORY)
 

@@ -33,6 +33,11 @@ class Marks:
             await self._type(conversation)  # no permission for reactions
         await self._line(conversation)
 
+    async def taken_back(self, conversation: str, ids: list[str]) -> None:
+        """These messages will not be answered."""
+        for id in ids:
+            await self._react(conversation, id, EYES, remove=True)
+
     async def settled(self, spot: Spot) -> None:
         """A turn has ended: its questions lose their signs, and the others move up."""
         for one in spot.asked:

@@ -86,7 +86,8 @@ async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
         async def hand_over(conversation: str, id: str, arrival: Any) -> None:
             await listeners.hand_over(conversation, id, arrival)
 
-        catch_up = CatchUp(SlackReader(slack), ingress, lanes, hand_over)
+        reader = SlackReader(slack)
+        catch_up = CatchUp(reader, ingress, lanes, hand_over)
         chat_settings = ChatSettings(slack, ingress, permissions, settings)
         listeners = Listeners(slack, ingress, lanes, catch_up, permissions, histories, chat_settings)
         secret = settings.slack_signing_secret
@@ -108,10 +109,12 @@ async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
             stack.callback(task.cancel)
         if settings.slack_app_token is not None:
             token = settings.slack_app_token.get_secret_value()
-            await stack.enter_async_context(_socket(app, token, catch_up))
+            await stack.enter_async_context(_socket(app, token, reader, catch_up))
             yield f"Slack: listening as @{slack.identity.name} by Socket Mode"
         else:
             url = await stack.enter_async_context(_http(app, settings))
+            reader.connected()
+            await catch_up.begin()  # what came until now may have been told to nobody
             yield f"Slack: listening as @{slack.identity.name} at {url}"
 
 
@@ -127,17 +130,14 @@ async def run(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _socket(app: AsyncApp, token: str, catch_up: CatchUp) -> AsyncIterator[None]:
+async def _socket(app: AsyncApp, token: str, reader: SlackReader, catch_up: CatchUp) -> AsyncIterator[None]:
     """Connected by Socket Mode. After each new connection what was said in between is read."""
     handler: Any = AsyncSocketModeHandler(app, token, ping_interval=10)
-    greeted = False
 
     async def on_message(client: Any, message: dict[str, Any], raw: str) -> None:
-        nonlocal greeted
         if message.get("type") == "hello":
-            if greeted:
-                await catch_up.begin()
-            greeted = True
+            reader.connected()
+            await catch_up.begin()
 
     handler.client.message_listeners.append(on_message)
     while True:

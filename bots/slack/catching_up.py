@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 PAGE = 200
 MAX_THREADS = 200
 """Threads of a channel that are read, the most recently used first; one call each."""
+SKEW_SECONDS = 5.0
+"""How far Slack's clock and ours may be apart."""
 KINDS = "public_channel,private_channel,mpim,im"
 
 
@@ -27,6 +29,11 @@ class SlackReader:
 
     def __init__(self, slack: Slack) -> None:
         self._slack = slack
+        self._connected = time.time()
+
+    def connected(self) -> None:
+        """What comes from now on is told live; read here, an edit of it would look like something new."""
+        self._connected = time.time()
 
     def now(self) -> str:
         return f"{time.time():.6f}"
@@ -64,7 +71,12 @@ class SlackReader:
                     raise
                 continue  # deleted meanwhile
             messages += [one for one in replies if str(one["ts"]) > after]
-        return [missed for one in messages if (missed := self._missed(channel, one)) is not None]
+        told = [one for one in messages if float(one["ts"]) <= self._latest(one)]
+        return [missed for one in told if (missed := self._missed(channel, one)) is not None]
+
+    def _latest(self, message: dict[str, Any]) -> float:
+        """Until when a message may have been missed."""
+        return self._connected + (0 if message.get("edited") else SKEW_SECONDS)
 
     async def _pages(self, call: Any, **args: Any) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []

@@ -113,6 +113,14 @@ class SlackEars:
         except (Gone, Refused, Unclear, Later) as error:
             log.debug("no status in %s: %s", conversation, error)
 
+    async def unmark(self, conversation: str, ids: list[str]) -> None:
+        channel, _ = _place(conversation)
+        for id in ids if not channel.startswith("D") else ():
+            try:
+                await self._slack(self._slack.web.reactions_remove, channel=channel, timestamp=id, name=EYES)
+            except (Gone, Refused, Unclear, Later) as error:
+                log.debug("a sign stays in %s: %s", conversation, error)
+
     async def show_history(self, conversation: str, heard: Heard) -> None:
         if heard.author is not None:
             channel, thread = _place(conversation)

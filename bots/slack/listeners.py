@@ -24,7 +24,7 @@ from bots.slack.histories import Histories, Shown, words
 from bots.slack.permissions import Permissions
 from bots.slack.routing import mentions, route
 from chat_service import keys
-from chat_service.contracts import FeedbackRequest, StopRequest, TurnRequest
+from chat_service.contracts import FeedbackRequest, Stopped, StopRequest, TurnRequest
 from chat_service.ingress import IngressClient, IngressError
 
 log = logging.getLogger(__name__)
@@ -106,9 +106,20 @@ class Listeners:
         self._soon(home.opened(self._slack, event["user"], event["channel"], event.get("tab") or "home"))
 
     async def _on_native_stop(self, event: dict[str, Any]) -> None:
-        """Slack's own stop button: its streams have ended already; the delivery then leaves `processing`."""
-        conversation = keys.slack(self._slack.identity.team, event["channel"], event["thread_ts"])
-        await self._stop(conversation, StopRequest())
+        """Slack's own stop button: its streams have ended already. The delivery then leaves `processing`; where nothing
+        runs, nobody else would."""
+        channel, thread = event["channel"], event["thread_ts"]
+        conversation = keys.slack(self._slack.identity.team, channel, thread)
+        done = await self._ingress.call("Chat", conversation, "stop", StopRequest(), Stopped, timeout=ACK_SECONDS)
+        if not done.stopped:
+            self._soon(self._leave_processing(channel, thread))
+
+    async def _leave_processing(self, channel: str, thread: str) -> None:
+        call = self._slack.web.agents_sessions_setStatus
+        try:
+            await self._slack(call, status="active", channel_id=channel, thread_ts=thread)
+        except (Gone, Refused, Unclear, Later) as error:
+            log.warning("a session stays in processing: %s", error)
 
     async def _on_uninstalled(self, event: dict[str, Any]) -> None:
         log.error("the app was removed or its token revoked (%s): replies stay undelivered", event.get("type"))

@@ -134,6 +134,25 @@ async def test_slacks_own_stop_button_ends_the_reply_in_its_message(room: Room) 
     assert (await history(room, room.direct, said.ts)).messages[-1].status == "stopped"
 
 
+async def test_slacks_stop_button_ends_a_session_in_which_nothing_runs(room: Room) -> None:
+    """A session that was left in `processing`, whatever the reason, is not stuck in it."""
+    slack, model = room.slack, room.world.model
+    number = await model.count()
+    await model.script(GATE)
+    await slack.fault("agents.sessions.setStatus", "refuse", contains='"active"', error="thread_not_found")
+    await slack.fault("chat.startStream", "refuse", error="channel_type_not_supported", contains=room.direct)
+    said = await slack.post(room.ada, room.direct, "quick one")
+    running = await model.wait(number)
+    await slack.until(lambda: slack.session(room.direct, said.ts), lambda s: s and s.status == "processing")
+    await model.release(running.number, "done")
+    await model.finish(running.number)
+    await finished(room, room.direct, said.ts)
+    refused = lambda found: any(one.error == "thread_not_found" for one in found)  # noqa: E731
+    await slack.until(lambda: slack.calls("agents.sessions.setStatus"), refused)
+    await slack.stop(room.ada, room.direct, said.ts)
+    await slack.until(lambda: slack.session(room.direct, said.ts), lambda s: s and s.status == "active")
+
+
 async def test_stop_by_name_and_stop_all(room: Room) -> None:
     slack, model = room.slack, room.world.model
     number = await model.count()
@@ -148,6 +167,11 @@ async def test_stop_by_name_and_stop_all(room: Room) -> None:
         lambda: history(room, room.channel, said.ts), lambda h: not h.waiting and not h.running and h.messages
     )
     assert [m.status for m in whole.messages if m.role == "assistant"] == ["stopped"]
+
+    async def marks() -> list[str]:
+        return [name for m in await slack.messages(room.channel) if m.ts == waits.ts for name in m.reactions]
+
+    await slack.until(marks, lambda found: not found)
     number = await model.count()
     await model.script(GATE)
     await slack.post(room.ada, room.channel, "third", thread_ts=said.ts)
