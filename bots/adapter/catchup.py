@@ -130,17 +130,25 @@ class CatchUp:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _walk(self) -> None:
-        try:
-            for scope in await self._reader.channels():
-                await self.ensure(scope)
-            spaces = await self._reader.spaces()
-        except Gone as gone:
-            log.error("catch-up is not possible: %s", gone)
-            return
+        through = False
         while True:
-            for space in spaces:  # a channel that is new to us then starts here, not at its beginning
-                await self._advance(space, self._reader.now())
-            await asyncio.sleep(ALIVE_SECONDS)
+            try:
+                if not through:
+                    for scope in await self._reader.channels():
+                        await self.ensure(scope)
+                    through = True
+                for (
+                    space
+                ) in await self._reader.spaces():  # a channel that is new then starts here, not at its beginning
+                    await self._advance(space, self._reader.now())
+                pause = ALIVE_SECONDS
+            except Gone as gone:
+                log.error("catch-up is not possible: %s", gone)
+                return
+            except Exception as error:  # noqa: BLE001  whatever is away now comes back, and what was missed stays missed
+                log.warning("catch-up has to wait: %s", error)
+                pause = RETRY_SECONDS
+            await asyncio.sleep(pause)
 
     async def _channel(self, scope: str, run: str) -> None:
         for attempt in range(ATTEMPTS):
@@ -170,6 +178,9 @@ class CatchUp:
             missed = await self._reader.since(scope, position, threads.threads)
             for one in sorted(missed, key=lambda m: m.position):
                 await self._hand_over(one.conversation, one.id, Arrival(raw=one.raw, late=run))
+        else:
+            # A workspace that the bot has only just come into: what opens there from now on starts here.
+            await self._advance(_space(scope), until)
         await self._advance(scope, until)
 
     async def _advance(self, scope: str, position: str) -> None:

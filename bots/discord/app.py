@@ -85,6 +85,7 @@ async def _listening(settings: Settings, bus: LiveBus) -> AsyncIterator[tuple[st
         outlet = DiscordOutlet(bot, marks)
         previews = Previews(outlet, bus)
         stack.push_async_callback(previews.close)
+        stack.push_async_callback(marks.close)
         ears = DiscordEars(bot, records, Hearing(session, images=settings.model_images), marks)
         objects = [
             intake_object("Discord", Intake(ears, settings, ears.branch)),

@@ -41,11 +41,12 @@ class Buttons:
             return
         try:
             await called("defer", interaction.response.defer())
+        except (Gone, Unclear, Later) as error:
+            log.warning("a button was not answered in time: %s", error)  # and done all the same
+        try:
             await self._do(keys.discord(interaction.guild_id, interaction.channel_id or 0), interaction, button)
         except (IngressError, TimeoutError):
             await tell(interaction, commands.AWAY)
-        except (Gone, Unclear, Later) as error:
-            log.warning("a button was not answered: %s", error)
 
     async def _do(self, conversation: str, interaction: discord.Interaction, button: Button) -> None:
         match button.action:

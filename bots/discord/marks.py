@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
+from weakref import WeakValueDictionary
 
 import discord
 
@@ -24,6 +26,8 @@ class Marks:
 
     def __init__(self, bot: Bot, ingress: IngressClient) -> None:
         self._bot, self._ingress = bot, ingress
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._digits: dict[str, dict[str, str]] = {}
         """The place that each waiting message of a conversation shows."""
 
@@ -38,8 +42,20 @@ class Marks:
         for id in ids:
             await self._react(conversation, id, EYES, remove=True)
 
-    async def settled(self, spot: Spot) -> None:
-        """A turn has ended: its questions lose their signs, and the others move up."""
+    def settled(self, spot: Spot) -> None:
+        """A turn has ended: its questions lose their signs, and the others move up. Beside the delivery: Discord takes
+        four reactions a second, and the next reply must not wait for them."""
+        task = asyncio.create_task(self._settle(spot))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Give up."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _settle(self, spot: Spot) -> None:
         for one in spot.asked:
             if one.id:
                 await self._react(spot.conversation, one.id, EYES, remove=True)
@@ -47,6 +63,11 @@ class Marks:
 
     async def _line(self, conversation: str) -> None:
         """Show everybody who waits their place, as far as there are digits."""
+        lock = self._locks.setdefault(conversation, asyncio.Lock())
+        async with lock:
+            await self._show_line(conversation)
+
+    async def _show_line(self, conversation: str) -> None:
         try:
             request = HistoryRequest(limit=1)
             page = await self._ingress.call("Chat", conversation, "get_history", request, History, timeout=3)

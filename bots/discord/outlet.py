@@ -90,7 +90,7 @@ class DiscordOutlet:
                 raise
 
     async def settled(self, spot: Spot, ending: Ending) -> None:
-        await self._marks.settled(spot)
+        self._marks.settled(spot)
 
     async def _post(self, spot: Spot, nonce: str, **what: Any) -> Opened:
         message: discord.Message = await called(

@@ -119,6 +119,26 @@ async def test_restate_is_killed_in_mid_stream(room: Room, engine_binary: Path) 
     assert len(await discord.replies(room.channel)) == 2
 
 
+async def test_what_was_said_between_two_sessions_while_restate_was_away_is_answered(
+    room: Room, engine_binary: Path
+) -> None:
+    discord, stack = room.discord, room.world.stack
+    await asks(room, room.ada, room.channel, f"<@{discord.bot}> hello")
+    engine = stack.engine
+    await stack.kill_engine()
+    await discord.forget_sessions()
+    await discord.cut_sockets()
+    silent = await discord.mention(room.ada, room.channel, "nobody hears this", silent=True)
+    await discord.wait_connected()
+    await eventually(lambda: said_in_log(room, "catch-up has to wait"))
+    await stack.start_engine(engine_binary, ports_of(engine.ingress_url, engine.admin_url))
+    await answered(room, silent)
+
+
+async def said_in_log(room: Room, words: str) -> bool:
+    return words in room.world.bot.log
+
+
 async def test_two_replicas_started_by_mistake_do_not_answer_twice(room: Room) -> None:
     discord, world = room.discord, room.world
     other = Bot(world.stack, discord, delivery_port=free_port())
