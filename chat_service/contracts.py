@@ -9,7 +9,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 MAX_TEXT = 256 * 1024
 """Characters of one message. The engine takes 32 MiB; a model never does, and state is kept small on purpose."""
@@ -17,7 +26,15 @@ MAX_INLINE = 256 * 1024
 """Characters of all inline attachments of one message; what is larger comes by reference (`url`)."""
 MAX_ATTACHMENTS = 10
 
-Time = Annotated[AwareDatetime, AfterValidator(lambda value: value.astimezone(UTC))]
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("there is no such time in UTC") from None
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 """A moment, kept in UTC."""
 
 Status = Literal["waiting", "running", "answered", "stopped", "failed", "withdrawn", "noted", "forgotten"]
@@ -75,6 +92,16 @@ class Inbound(Contract):
     attachments: list[Attachment] = Field(default_factory=list, max_length=MAX_ATTACHMENTS)
     expects_reply: bool = True
     queued: bool = Field(default=False, description="Set by the Inbox: its text lies there.")
+
+    @field_validator("id")
+    @classmethod
+    def _no_id_is_none(cls, value: str | None) -> str | None:
+        return value or None  # or all messages without one would be repeats of the first
+
+    @property
+    def size(self) -> int:
+        """Characters of text and inline attachments."""
+        return len(self.message) + sum(len(a.text or "") + len(a.data or "") for a in self.attachments)
 
     @model_validator(mode="after")
     def _is_small_and_says_something(self) -> Inbound:
@@ -194,7 +221,7 @@ class Export(Contract):
 class TurnRequest(Contract):
     """Names a turn, by its number or by the id of a message in it."""
 
-    turn: int | None = None
+    turn: int | None = Field(default=None, ge=1, lt=2**53)
     id: str | None = None
 
 
@@ -250,7 +277,7 @@ class SettingsView(Contract):
 class RenameRequest(Contract):
     """A title chosen by a person; it is never overwritten by the bot's own."""
 
-    title: str = Field(min_length=1, max_length=200)
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
 class Accepted(Contract):

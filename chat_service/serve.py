@@ -23,6 +23,7 @@ from chat_service.conversation.summaries import service as summaries
 from chat_service.conversation.titles import service as titles
 from chat_service.conversation.transcript import transcript
 from chat_service.endpoint import answering, listening
+from chat_service.errors import UserError
 from chat_service.live import LiveBus, open_bus
 from chat_service.models.configured import check_model
 from chat_service.models.protocol import Endpoint
@@ -55,7 +56,10 @@ async def serving(settings: Settings, *, model: Endpoint | None, bus: LiveBus) -
         listening(settings.chat_service_host, settings.chat_service_port, "CHAT_SERVICE_PORT") as config,
         open_models(settings, model) as models,
     ):
-        it = runtime.Runtime(settings=settings, models=models, bus=bus, personas=read_personas(settings.personas_file))
+        personas = read_personas(settings.personas_file)
+        if settings.persona != "default" and settings.persona not in personas:
+            raise UserError(f"PERSONA={settings.persona}: there is no such persona in PERSONAS_FILE")
+        it = runtime.Runtime(settings=settings, models=models, bus=bus, personas=personas)
         runtime.install(it)
         chat.inactivity_timeout = timedelta(seconds=settings.turn_inactivity_seconds)
         listener = asyncio.create_task(it.halts.listen(bus))

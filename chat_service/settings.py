@@ -126,6 +126,13 @@ class Settings(BaseSettings):
             return tuple(ip_network(part.strip(), strict=False) for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("openai_base_url", "fallback_base_url", "restate_ingress_url", "restate_admin_url")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("an address begins with http:// or https://")
+        return value
+
     @cached_property
     def ingress_url(self) -> str:
         """Where Restate takes calls, without a trailing slash."""

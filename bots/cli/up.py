@@ -10,6 +10,7 @@ import asyncio
 import importlib
 import os
 import signal
+import threading
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -32,6 +33,9 @@ from chat_service.models.configured import check_model
 from chat_service.settings import Settings
 
 PARENT_POLL_SECONDS = 0.5
+
+STOP_SECONDS = 45.0
+"""After so long a stop is no longer kind: well above what turns in flight get to finish."""
 
 
 async def up(settings: Settings, *, with_parent: bool = False) -> None:
@@ -61,6 +65,8 @@ async def up(settings: Settings, *, with_parent: bool = False) -> None:
 
 async def _work(settings: Settings, stopping: asyncio.Event, is_up: asyncio.Event) -> None:
     console = Console(highlight=False)
+    if (settings.restate_ingress_url is None) != (settings.restate_admin_url is None):
+        raise UserError("RESTATE_INGRESS_URL and RESTATE_ADMIN_URL belong together: set both, or neither")
     check_ports(settings)
     if not settings.embeds_model:
         check_model(settings)
@@ -101,7 +107,15 @@ async def _work(settings: Settings, stopping: asyncio.Event, is_up: asyncio.Even
         console.print(f"ready in {time.monotonic() - started:.1f} s; Ctrl-C stops it, and nothing is lost")
         is_up.set()
         await _until_stopped(stopping, engine, model)
+        _end_at_last()
         console.print(f"stopping … (replies under way get {GRACE_SECONDS:g} s; Ctrl-C again ends it at once)")
+
+
+def _end_at_last() -> None:
+    """Whatever does not let itself be stopped: the children die with this process, and Restate keeps what is left."""
+    timer = threading.Timer(STOP_SECONDS, os._exit, (1,))
+    timer.daemon = True
+    timer.start()
 
 
 async def _children(

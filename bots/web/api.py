@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel
@@ -37,7 +37,7 @@ from chat_service.live import LiveBus, LiveEvent
 from chat_service.settings import Settings
 
 M = TypeVar("M", bound=BaseModel)
-_CONVERSATION = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Api:
@@ -112,13 +112,13 @@ class Api:
     async def send(self, request: web.Request) -> web.Response:
         """Take a message in. The browser names it, so that sending again is harmless."""
         key = self._key(request)
-        inbound = await _body(request, Inbound)
-        if not inbound.id:
-            raise web.HTTPBadRequest(text="a message needs an id")
+        inbound = await _body(request, _FromBrowser)
+        if not inbound.id or not _ID.fullmatch(inbound.id):
+            raise web.HTTPBadRequest(text="a message needs an id of letters, digits, - and _")
         now = utc(time.time())
         # What identifies a repeat in years is the time it was written: the browser's, but never a future one.
         inbound.at = min(inbound.at or now, now)
-        inbound.author, inbound.queued, inbound.expects_reply = None, False, True
+        inbound.author, inbound.expects_reply = None, True
         accepted = await self._ingress.call(
             "Inbox", key, "accept", inbound, Accepted, timeout=20, idempotency_key=f"{key}/{inbound.id}"
         )
@@ -186,7 +186,7 @@ class Api:
 
     def _key(self, request: web.Request) -> str:
         conversation = request.match_info["conversation"]
-        if not _CONVERSATION.fullmatch(conversation):
+        if not _ID.fullmatch(conversation):
             raise web.HTTPNotFound(text="there is no such conversation")
         return keys.web(request[PERSON], conversation)
 
@@ -195,6 +195,12 @@ class _Again(TurnRequest):
     """`reply` is the sequence number of the reply that the person wants answered anew."""
 
     reply: int | None = None
+
+
+class _FromBrowser(Inbound):
+    """A message as a browser sends it: `queued` is a word between the chat service's own objects."""
+
+    queued: Literal[False] = False
 
 
 class _Taken(Contract):

@@ -19,6 +19,10 @@ from chat_service.conversation.clock import now
 from chat_service.conversation.records import Stored, put
 
 MAX_WAITING = 100
+MAX_WAITING_CHARACTERS = 4 * 1024 * 1024
+"""Of all that waits together: one answer of the engine takes 32 MiB, and whoever asks what waits gets all of it."""
+MAX_QUESTION_CHARACTERS = 512 * 1024
+"""Of the lines that become one question: it lies in the preloaded state while it is answered."""
 
 inbox = VirtualObject(
     "Inbox",
@@ -36,11 +40,13 @@ class Line(Stored):
     `taken` was handed to Chat last. It lies here until the next is taken: between our answer and the moment when
     Chat has written it down, it would be nowhere to be seen. `swaps`: a ticket that overtook (quick lines are held
     back a moment, what follows may not be) took the head of the line; the head's own ticket stands for it then.
+    `characters` is how much was accepted since the line was empty last.
     """
 
     ids: list[str] = []
     taken: list[str] = []
     swaps: dict[str, str] = {}
+    characters: int = 0
     together: bool | None = None
 
 
@@ -81,6 +87,10 @@ async def accept(ctx: ObjectContext, inbound: Inbound) -> Accepted:
             raise TerminalError(
                 f"{MAX_WAITING} messages wait here already: let some be answered first", status_code=429
             )
+        line.characters = line.characters if line.ids else 0
+        if line.ids and line.characters + inbound.size > MAX_WAITING_CHARACTERS:
+            raise TerminalError("too much text waits here already: let some be answered first", status_code=429)
+        line.characters += inbound.size
         line.ids.append(inbound.id)
         put(ctx, _slot(inbound.id), Waiting(inbound=inbound))
         put(ctx, "line", line)
@@ -106,12 +116,15 @@ async def take(ctx: ObjectContext, request: TakeRequest) -> Inbounds:
         line.swaps[head] = named
     _let_go(ctx, line)
     taken: list[Inbound] = []
+    size = 0
     for message_id in list(line.ids):
         waiting = await ctx.get(_slot(message_id), type_hint=Waiting)
         if waiting is None:
             line.ids.remove(message_id)
             continue
-        if message_id == head or (taken and request.together and _continues(taken[0], waiting.inbound)):
+        size += waiting.inbound.size
+        more = request.together and size <= MAX_QUESTION_CHARACTERS
+        if message_id == head or (taken and more and _continues(taken[0], waiting.inbound)):
             taken.append(waiting.inbound)
             line.ids.remove(message_id)
             line.taken.append(message_id)

@@ -79,7 +79,9 @@ def tidied(said: str) -> str:
     """One short line out of what a model calls a title; empty when there is none."""
     line = next((line.strip() for line in said.splitlines() if line.strip()), "")
     line = re.sub(r"^(?:#+\s*|title\s*:\s*)", "", line, flags=re.IGNORECASE)
-    line = line.strip(" \t\"'“”„«»*_`.")
+    if "|" in line:  # a table is no title
+        return ""
+    line = re.sub(r"[*_`]+", "", line).strip(" \t\"'“”„«»#.")
     line = context.safe_name(line) if line else ""
     if len(line) <= MAX_CHARACTERS:
         return line

@@ -9,6 +9,7 @@ the scopes for their settings, and sends its place to the directories.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -259,5 +260,5 @@ def entitle(ctx: ObjectContext, conversation: Conversation) -> None:
 
 
 def _excerpt(text: str) -> str:
-    line = " ".join(text.split())
+    line = " ".join(re.sub(r"[*_`#|>]+", " ", text).split())
     return line if len(line) <= TITLE_CHARACTERS else line[: TITLE_CHARACTERS - 1].rstrip() + "…"

@@ -72,7 +72,12 @@ async def running_engine(
         UserError: when it does not come up; the message names the reason, or its log.
     """
     ports = ports.settled()
-    data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"RESTATE_DATA_DIR={data_dir} cannot be made ({error.strerror}): name another folder"
+        ) from error
     need_space(data_dir, DATA_MB, "Restate", "RESTATE_DATA_DIR")
     log = data_dir.parent / f"{data_dir.name}.log"
     env = {

@@ -22,6 +22,8 @@ _LIMIT = re.compile(r"(?:maximum context length is|context (?:size|window|length
 _ASKED = re.compile(r"(?:resulted in|requested|have|request \(|prompt (?:has|contains)) ?(\d[\d,]*) ?tokens?", re.I)
 _RETRIED = (408, 409, 425, 429)
 _SHOWN = 200
+SECRET_LENGTH = 8
+"""A key shorter than this is no secret, and would be found in any word."""
 
 
 def sorted_error(error: openai.OpenAIError, endpoint: Endpoint, model: str | None) -> ModelError:
@@ -107,7 +109,7 @@ def _retry_after(error: openai.APIStatusError) -> float | None:
 
 def _clean(message: str, endpoint: Endpoint) -> str:
     line = " ".join(message.split())
-    if endpoint.api_key and (key := endpoint.api_key.get_secret_value()):
+    if endpoint.api_key and len(key := endpoint.api_key.get_secret_value()) >= SECRET_LENGTH:
         line = line.replace(key, "…")
     line = re.sub(r"\b(sk|key|Bearer)[-_ ][A-Za-z0-9*_\-]{6,}", "…", line)
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import pytest
 
-from chat_service.contracts import Attachment, Author, Reply, TurnRequest
+from chat_service.contracts import Attachment, Author, RenameRequest, Reply, TurnRequest
 from chat_service.ingress import IngressClient, IngressError
 from tests.conversation.talk import read, say, whole
 from tests.fakes.model.protocol import Behaviour, text_of
@@ -175,3 +175,18 @@ async def test_an_unknown_turn_is_told(ingress: IngressClient, key: str) -> None
     with pytest.raises(IngressError) as caught:
         await ingress.call("Chat", key, "get_turn", TurnRequest(turn=7), Reply)
     assert caught.value.status == 404
+
+
+async def test_an_empty_id_is_no_id(ingress: IngressClient, key: str) -> None:
+    """Or the second message without one would be a repeat of the first."""
+    assert [(await say(ingress, key, text, id="")).status for text in ("one", "two")] == ["answered"] * 2
+
+
+async def test_a_time_that_utc_does_not_have_is_refused_in_words(ingress: IngressClient, key: str) -> None:
+    with pytest.raises(ValueError, match="no such time"):
+        await say(ingress, key, "hi", at="0001-01-01T00:00:00+14:00")
+
+
+async def test_a_title_of_blanks_is_refused(ingress: IngressClient, key: str) -> None:
+    with pytest.raises(ValueError, match="title"):
+        RenameRequest(title="   ")

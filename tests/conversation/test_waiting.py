@@ -17,7 +17,7 @@ from chat_service.contracts import (
     SettingsView,
     WithdrawRequest,
 )
-from chat_service.conversation.inbox import MAX_WAITING, Inbounds
+from chat_service.conversation.inbox import MAX_QUESTION_CHARACTERS, MAX_WAITING, MAX_WAITING_CHARACTERS, Inbounds
 from chat_service.ingress import IngressClient, IngressError
 from tests.conversation.talk import chat_key, hand_in, read, reply_to, stop, whole
 from tests.fakes.model import ModelControl
@@ -152,5 +152,31 @@ async def test_the_line_has_an_end(ingress: IngressClient, stack: Stack) -> None
         await hand_in(ingress, key, "one too many", "m-last", at=datetime.now(UTC))
     assert caught.value.status == 429 and "wait here already" in caught.value.message
     await stop(ingress, key, all=True)
+    await hand_in(ingress, key, "later", "m-later")
+    assert (await reply_to(ingress, key, "m-later")).status == "answered"
+
+
+async def test_what_waits_is_bounded_in_characters_too(ingress: IngressClient, stack: Stack) -> None:
+    """However large the messages: the line can be read, the state stays small, and the thread goes on."""
+    key = chat_key()
+    number = await busy(ingress, stack, key)
+    large = "x" * 250_000
+    taken = 0
+    with pytest.raises(IngressError) as caught:
+        for taken in range(1, 40):
+            await hand_in(ingress, key, large, f"large-{taken}")
+    assert caught.value.status == 429 and "too much text waits" in caught.value.message
+    assert taken - 1 == MAX_WAITING_CHARACTERS // 250_000
+    assert len((await read(ingress, key, limit=1)).waiting) == taken - 1
+    second = await stack.model.count()
+    await stack.model.script(GATE)
+    await stack.model.finish(number)
+    asked = await stack.model.wait_for_question("x", second)
+    rows = await stack.admin(
+        f"SELECT * FROM state WHERE service_name = 'Chat' AND service_key = '{key}' AND key = 'meta'"
+    )
+    assert rows[0]["value_length"] < 2 * MAX_QUESTION_CHARACTERS
+    await stop(ingress, key, all=True)
+    await stack.model.wait(asked.number, "disconnected")
     await hand_in(ingress, key, "later", "m-later")
     assert (await reply_to(ingress, key, "m-later")).status == "answered"
