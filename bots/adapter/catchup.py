@@ -137,9 +137,8 @@ class CatchUp:
                     for scope in await self._reader.channels():
                         await self.ensure(scope)
                     through = True
-                for (
-                    space
-                ) in await self._reader.spaces():  # a channel that is new then starts here, not at its beginning
+                # A channel that is new to us then starts here, not at its beginning.
+                for space in await self._reader.spaces():
                     await self._advance(space, self._reader.now())
                 pause = ALIVE_SECONDS
             except Gone as gone:

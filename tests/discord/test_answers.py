@@ -63,6 +63,7 @@ async def test_where_no_file_may_be_attached_the_person_is_told(room: Room) -> N
 async def test_model_output_pings_nobody_and_unfurls_nothing(room: Room) -> None:
     role = await room.discord.add_role(room.guild, "Crew", mentionable=True)
     text = f"@everyone @here <@{room.ben}> <@&{role.id}> see https://x.test " + "and more " * 300
+    text += text[:60]  # a part that is posted pings where an edit would not
     await room.model.script(Behaviour(text=text, chunk=400, delay=0.02))
     said = await room.discord.mention(room.ada, room.channel, "shout")
     parts = await answered(room, said, parts=2)
