@@ -18,7 +18,7 @@ from chat_service.fetching import need_space
 
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.05
-LOG_LINES = 15
+LOG_LINES = 300
 DATA_MB = 64
 """With less room than this Restate still starts, and fails at somebody's message."""
 LOG_BYTES = 10_000_000
@@ -140,13 +140,14 @@ async def _healthy(session: aiohttp.ClientSession, urls: list[str]) -> bool:
 
 
 def cause_of_death(engine: Engine) -> str:
-    """Why a server went away by itself, in one line; its log also holds earlier runs, which are not asked."""
+    """Why a server went away by itself, in one line; its log also holds earlier runs, which are not asked. Another
+    server on the same data writes into the same log, so the last few lines may not be ours."""
     tail = engine.log.read_bytes()[engine.log_begins :].decode(errors="replace").splitlines()[-LOG_LINES:]
     said = " ".join(tail).lower()
     if "no space left" in said:
         return f"the disk is full: Restate cannot write to {engine.log.parent}; free some space and start again"
     if "address already in use" in said or "addrinuse" in said:
         return "one of Restate's ports is taken: see RESTATE_INGRESS_PORT, RESTATE_ADMIN_PORT, RESTATE_NODE_PORT"
-    if "lock" in said and "rocksdb" in said:
+    if "/lock:" in said or "lock file" in said:
         return f"another Restate server uses {engine.log.parent}: stop it, or set RESTATE_DATA_DIR"
     return f"Restate stopped by itself (status {engine.process.returncode}): see {engine.log}"
