@@ -118,7 +118,7 @@ class Hearing:
         size, url = int(file.get("size") or 0), str(file.get("url_private") or "")
         is_image = kind.startswith("image/") and self._images
         is_text = bool(TEXT_TYPES.fullmatch(kind))
-        if not ((is_image and size * 4 // 3 < room) or (is_text and size < min(MAX_TEXT_FILE, room))):
+        if not ((is_image and 4 * ((size + 2) // 3) < room) or (is_text and size < min(MAX_TEXT_FILE, room))):
             return None
         content = await self._download(url) if self._is_slacks(url) else None
         if content is None:
@@ -140,12 +140,18 @@ class Hearing:
     async def _download(self, url: str) -> bytes | None:
         headers = {"Authorization": f"Bearer {self._slack.web.token}"}
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
-        async with self._slack.session.get(url, headers=headers, timeout=timeout, allow_redirects=False) as response:
-            # Without the scope files:read Slack answers with its sign-in page.
-            if response.status != 200 or response.content_type == "text/html":
-                log.warning("a file could not be read (HTTP %s): is the scope files:read granted?", response.status)
-                return None
-            return await response.read()
+        get = self._slack.session.get
+        try:
+            async with get(url, headers=headers, timeout=timeout, allow_redirects=False) as response:
+                # Without the scope files:read Slack answers with its sign-in page.
+                if response.status != 200 or response.content_type == "text/html":
+                    log.warning("a file could not be read (HTTP %s): is the scope files:read granted?", response.status)
+                    return None
+                return await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            # Named to the person as unreadable: one broken file must not hold up everything later in its thread.
+            log.warning("a file could not be read: %s", error or type(error).__name__)
+            return None
 
 
 def _without_name(text: str, me: str) -> str:
