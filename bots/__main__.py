@@ -70,7 +70,7 @@ def history(key: str, as_json: Annotated[bool, typer.Option("--json", help="for 
     """Print a conversation."""
     from bots.cli.history import run
 
-    run(key, as_json)
+    _run(run(_settings(), key, as_json))
 
 
 @cli.command()

@@ -12,17 +12,21 @@ from rich.console import Console
 
 from bots.cli import tokens
 from bots.cli.ports import needed, owner, trouble
+from chat_service.contracts import History, HistoryRequest
 from chat_service.engine.binary import present_engine
 from chat_service.engine.npm import PACKED, supported_platform
 from chat_service.errors import UserError
 from chat_service.fetching import MEGABYTE
+from chat_service.ingress import IngressClient, IngressError
 from chat_service.local_model.weights import SIZE, cached_weights
 from chat_service.models.configured import check_model
 from chat_service.models.protocol import ModelError
 from chat_service.models.registry import open_models
 from chat_service.settings import Settings
 
-PATIENCE_SECONDS = 2.0
+PATIENCE = aiohttp.ClientTimeout(total=2)
+ANSWER_SECONDS = 5.0
+"""A read takes milliseconds; a chat service that just restarts gets this long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +75,31 @@ async def _running_restate(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding("Restate admin", False, f"{settings.admin_url} is silent: correct RESTATE_ADMIN_URL")
         return
     yield Finding("Restate admin", True, f"answers at {settings.admin_url}")
-    if await _answers(f"{settings.admin_url}/services/Chat"):
-        yield Finding("chat service", True, "registered")
-    else:
-        yield Finding("chat service", False, "not registered: start it, then run `threadwell register`")
+    yield await _chat_service(settings)
+
+
+async def _chat_service(settings: Settings) -> Finding:
+    """Whether Restate knows it, and gets an answer from where it believes it to be."""
+    what = "chat service"
+    try:
+        async with aiohttp.ClientSession(settings.admin_url, timeout=PATIENCE) as session:
+            async with session.get("/services/Chat") as response:
+                if response.status != 200:
+                    return Finding(what, False, "not registered: start it, then run `threadwell register`")
+                deployment = (await response.json())["deployment_id"]
+            async with session.get(f"/deployments/{deployment}") as response:
+                uri = (await response.json()).get("uri", "")
+        # Asked through Restate, which may see it where this machine does not.
+        async with IngressClient.connected(settings.ingress_url) as ingress:
+            await ingress.call(
+                "Chat", "doctor", "get_history", HistoryRequest(limit=1), History, timeout=ANSWER_SECONDS
+            )
+    except TimeoutError:
+        line = f"registered, but Restate gets no answer from {uri}: start it there, or run `threadwell register`"
+        return Finding(what, False, line)
+    except (aiohttp.ClientError, IngressError) as error:
+        return Finding(what, False, f"{error}; see Restate's log")
+    return Finding(what, True, f"registered, answers at {uri}")
 
 
 def _absent_restate(settings: Settings) -> Finding:
@@ -148,7 +173,7 @@ async def _port(variable: str, host: str, port: int, running: bool) -> Finding:
 async def _answers(url: str) -> bool:
     try:
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE_SECONDS)) as session,
+            aiohttp.ClientSession(timeout=PATIENCE) as session,
             session.get(url) as response,
         ):
             return response.status == 200

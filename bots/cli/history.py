@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import AsyncIterator
 
 from rich.console import Console
 from rich.text import Text
@@ -15,44 +15,52 @@ from chat_service.settings import Settings
 PAGE = 200
 
 
-async def fetch(settings: Settings, key: str) -> History:
-    """The whole conversation, page by page, oldest first.
+async def pages(settings: Settings, key: str) -> AsyncIterator[History]:
+    """The conversation, a page at a time, the oldest first; the last one also has what is running and what waits.
 
     Raises:
         UserError: when Restate, or the chat service behind it, does not answer.
     """
     try:
         async with IngressClient.connected(settings.ingress_url) as ingress:
-            whole = await ingress.call("Chat", key, "get_history", HistoryRequest(limit=PAGE), History)
-            before = whole.next_before
-            while before is not None:
-                request = HistoryRequest(limit=PAGE, before=before)
+            newest = await ingress.call("Chat", key, "get_history", HistoryRequest(limit=PAGE), History)
+            last = newest.messages[0].seq if newest.messages else 1
+            # Numbers only grow: pages of so many numbers hold every message, whatever was taken out between.
+            for start in range(1, last, PAGE) if newest.next_before else ():
+                request = HistoryRequest(before=min(start + PAGE, last), limit=PAGE)
                 page = await ingress.call("Chat", key, "get_history", request, History)
-                whole.messages = page.messages + whole.messages
-                before = page.next_before
+                page.messages = [message for message in page.messages if message.seq >= start]
+                yield page
+            newest.next_before = None
+            yield newest
     except (IngressError, TimeoutError) as error:
         raise UserError(f"{error or 'Restate does not answer'}; is `threadwell up` running?") from error
-    whole.next_before = None
-    return whole
 
 
-def run(key: str, as_json: bool) -> None:
-    """Print the conversation `key`."""
-    whole = asyncio.run(fetch(Settings(), key))
+async def run(settings: Settings, key: str, as_json: bool) -> None:
+    """Print the conversation `key`: as text at once, page by page, or as one JSON document."""
     if as_json:
-        print(whole.model_dump_json(indent=2))  # noqa: T201
+        messages: list[Message] = []
+        async for page in pages(settings, key):
+            messages += page.messages
+        page.messages = messages
+        print(page.model_dump_json(indent=2))  # noqa: T201
         return
     console = Console()
-    if whole.title:
-        console.rule(whole.title)
-    if not (whole.messages or whole.running or whole.waiting):
+    titled = empty = True
+    async for page in pages(settings, key):
+        if page.title and titled:
+            console.rule(page.title)
+            titled = False
+        for message in page.messages:
+            _show(console, message)
+        for message in page.running.question if page.running else []:
+            _show(console, message, "being answered")
+        for inbound in page.waiting:
+            console.print(Text(f"(waiting) {inbound.message}", style="dim"))
+        empty = empty and not (page.messages or page.running or page.waiting)
+    if empty:
         console.print(f"There is nothing in {key}.", style="dim")
-    for message in whole.messages:
-        _show(console, message)
-    for message in whole.running.question if whole.running else []:
-        _show(console, message, "being answered")
-    for inbound in whole.waiting:
-        console.print(Text(f"(waiting) {inbound.message}", style="dim"))
 
 
 def _show(console: Console, message: Message, note: str = "") -> None:

@@ -14,6 +14,7 @@ import threading
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 from restate.server import install_shutdown_hook
 from rich.console import Console
@@ -100,6 +101,9 @@ async def _work(settings: Settings, stopping: asyncio.Event, is_up: asyncio.Even
             else settings.openai_model or "whatever the endpoint takes by default",
             "data": str(settings.restate_data_dir.resolve()) if engine else settings.ingress_url,
         }
+        for name in tokens.NEEDED:
+            if name not in bots and (there := tokens.present(name)):
+                rows[name] = f"not started: {', '.join(there)} set, but not {tokens.missing(name)}"
         table = Table.grid(padding=(0, 2))
         for name, value in rows.items():
             table.add_row(f"[bold]{name}[/bold]", value)
@@ -128,8 +132,8 @@ async def _children(
         return await stack.enter_async_context(running_engine(binary, settings.restate_data_dir, ports))
 
     async def model(weights: Path) -> LocalModel:
-        log = settings.restate_data_dir.parent / "local-model.log"
-        return await stack.enter_async_context(running_model(weights, log))
+        log_file = settings.restate_data_dir.parent / "local-model.log"
+        return await stack.enter_async_context(running_model(weights, log_file))
 
     async with asyncio.TaskGroup() as group:
         starting_engine = group.create_task(engine(binary)) if binary else None
@@ -141,19 +145,17 @@ async def _children(
 
 
 async def _until_stopped(stopping: asyncio.Event, engine: Engine | None, model: LocalModel | None) -> None:
-    """Wait for the end; a child that goes away by itself is one, and told."""
+    """Wait for the end; a child that goes away by itself, and cannot be had back, is one, and told."""
     waiting = asyncio.create_task(stopping.wait())
     engine_gone = engine and asyncio.create_task(engine.process.wait())
-    model_gone = model and asyncio.create_task(model.process.wait())
-    tasks = {task for task in (waiting, engine_gone, model_gone) if task}
+    tasks: set[asyncio.Task[Any]] = {task for task in (waiting, engine_gone, model and model.watch) if task}
     done, left = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in left:
+    for task in left - {model.watch} if model else left:
         task.cancel()
     if engine and engine_gone in done:
         raise UserError(f"{cause_of_death(engine)}; start again, nothing is lost")
-    if model and model_gone in done:
-        status = model.process.returncode
-        raise UserError(f"the embedded model stopped by itself (status {status}): see {model.log}; start again")
+    if model and model.watch in done:
+        model.watch.result()
 
 
 async def _stop_without_parent(stopping: asyncio.Event) -> None:

@@ -1,15 +1,18 @@
-"""The embedded model as a child of this process."""
+"""The embedded model as a child of this process, started anew when it dies."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 from pydantic import SecretStr
 
@@ -19,39 +22,88 @@ from chat_service.models.protocol import Endpoint
 
 READY_SECONDS = 120.0
 LABEL = "local"
+DEATHS = 3
+DEATHS_SECONDS = 60.0
+"""A model that dies so often in so short a time does so for a reason that a start does not mend."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """A running model; its endpoint wants a key that only the process which started it knows."""
+    """A running model; its endpoint wants a key that only the process which started it knows.
+
+    Attributes:
+        watch: ends, with a `UserError`, when the model cannot be kept running.
+    """
 
     endpoint: Endpoint
-    process: asyncio.subprocess.Process
-    log: Path
+    watch: asyncio.Task[None]
 
 
 @asynccontextmanager
-async def running_model(weights: Path, log: Path) -> AsyncIterator[LocalModel]:
-    """Run the model while the block runs.
+async def running_model(weights: Path, log_file: Path) -> AsyncIterator[LocalModel]:
+    """Run the model while the block runs. One that dies comes back at the same address; what was asked of it meanwhile
+    is retried by the turns that ask.
 
     Raises:
         UserError: when it does not load; the message names its log.
     """
-    key = secrets.token_urlsafe(32)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "chat_service.local_model.server", str(weights)]
-    env = {**os.environ, "LOCAL_MODEL_KEY": key}
-    pipe = asyncio.subprocess.PIPE
-    with log.open("wb") as sink:
-        async with child(command, env=env, stdin=pipe, stdout=pipe, stderr=sink, stop_seconds=3) as process:
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with log_file.open("wb") as sink:
+        server = _Server(weights, log_file, sink)
+        watch = asyncio.create_task(server.keep())
+        try:
+            both: set[asyncio.Future[Any]] = {watch, server.up}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if watch.done():
+                watch.result()
+            yield LocalModel(Endpoint(f"{server.up.result()}/v1", server.key, LABEL, "LOCAL"), watch)
+        finally:
+            watch.cancel()
+            await asyncio.wait({watch})
+
+
+class _Server:
+    def __init__(self, weights: Path, log_file: Path, sink: IO[bytes]) -> None:
+        self._weights, self._log, self._sink = weights, log_file, sink
+        self.key = SecretStr(secrets.token_urlsafe(32))
+        self.up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def keep(self) -> None:
+        """Start the server, and again when it dies.
+
+        Raises:
+            UserError: when it does not come up, or dies again and again.
+        """
+        deaths: list[float] = []
+        while True:
+            status = await self._run_once()
+            deaths = [*(at for at in deaths if at > time.monotonic() - DEATHS_SECONDS), time.monotonic()]
+            what = f"the embedded model stopped by itself (status {status})"
+            if len(deaths) >= DEATHS:
+                raise UserError(f"{what}, {DEATHS} times within {DEATHS_SECONDS:g} s: see {self._log}; start again")
+            log.warning("%s: it is started anew, and what it was saying is asked again", what)
+
+    async def _run_once(self) -> int:
+        command = [sys.executable, "-m", "chat_service.local_model.server", str(self._weights)]
+        if self.up.done():
+            command.append(self.up.result().rpartition(":")[2])
+        env = {**os.environ, "LOCAL_MODEL_KEY": self.key.get_secret_value()}
+        pipe = asyncio.subprocess.PIPE
+        async with child(command, env=env, stdin=pipe, stdout=pipe, stderr=self._sink, stop_seconds=3) as process:
             try:
                 async with asyncio.timeout(READY_SECONDS):
-                    line = await _address(process.stdout)
+                    address = await _address(process.stdout)
             except TimeoutError as error:
-                raise UserError(f"the embedded model did not load within {READY_SECONDS:g} s: see {log}") from error
-            if line is None:
-                raise UserError(f"the embedded model {weights} cannot be loaded: see {log}, or set LOCAL_MODEL=off")
-            yield LocalModel(Endpoint(f"{line.rstrip('/')}/v1", SecretStr(key), LABEL, "LOCAL"), process, log)
+                line = f"the embedded model did not load within {READY_SECONDS:g} s: see {self._log}"
+                raise UserError(line) from error
+            if address is not None and not self.up.done():
+                self.up.set_result(address.rstrip("/"))
+            elif not self.up.done():
+                line = f"the embedded model {self._weights} cannot be loaded: see {self._log}, or set LOCAL_MODEL=off"
+                raise UserError(line)
+            return await process.wait()
 
 
 async def _address(stdout: asyncio.StreamReader | None) -> str | None:

@@ -1,4 +1,4 @@
-"""The child process of the embedded model: `python -m chat_service.local_model.server MODEL.gguf`.
+"""The child process of the embedded model: `python -m chat_service.local_model.server MODEL.gguf [PORT]`.
 
 Prints the address it listens on, then waits: when its stdin closes, its parent is gone, and it goes too. The API key
 comes by environment, since command lines can be read by everybody on the machine.
@@ -23,7 +23,7 @@ def main() -> None:
     params.n_parallel = 2  # one for the conversation, one for its title
     params.kv_unified = True
     params.hostnames = ["127.0.0.1"]
-    params.port = 0
+    params.port = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = max(1, cores - 1)
     params.model_alias = {"local"}
     params.api_keys = [os.environ["LOCAL_MODEL_KEY"]]

@@ -14,6 +14,7 @@ import pytest
 from chat_service.contracts import Inbound, Reply
 from chat_service.engine.process import free_port
 from chat_service.ingress import IngressClient
+from chat_service.version import code_version
 from tests.conversation.talk import say
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import Behaviour
@@ -56,12 +57,24 @@ async def test_the_doctor_finds_a_running_stack_well(stack: Stack, tmp_path: Pat
         "ok  Python: 3 (3.11 or newer is needed)",
         f"ok  Restate: answers at {stack.engine.ingress_url}",
         f"ok  Restate admin: answers at {stack.engine.admin_url}",
-        "ok  chat service: registered",
+        f"ok  chat service: registered, answers at http://127.0.0.1:{stack.service_port}/{code_version()}",
         "ok  model: scripted at 127.0.0.1",
         "--  slack: no tokens, so no bot; to have one, set SLACK_BOT_TOKEN or SLACK_APP_TOKEN or SLACK_SIGNING_SECRET",
     ]
     assert any(line.startswith("ok  CHAT_SERVICE_PORT: ") and "in use by" in line for line in said)
     assert any(line.startswith("ok  WEB_PORT: ") and line.endswith("free") for line in said)
+
+
+async def test_the_doctor_tells_a_chat_service_that_is_gone(stack: Stack, tmp_path: Path) -> None:
+    await stack.kill_service()
+    try:
+        status, said = await threadwell(tmp_path, "doctor", **of(stack))
+    finally:
+        url = await stack.start_service()
+    assert status == 1
+    assert f"no  chat service: registered, but Restate gets no answer from {url}: start it there, or run" in "\n".join(
+        said
+    )
 
 
 async def test_the_doctor_finds_a_machine_before_its_first_start_well(tmp_path: Path) -> None:

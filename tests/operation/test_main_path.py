@@ -2,18 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
+from chat_service.local_model.process import DEATHS
 from chat_service.local_model.weights import SIZE, find_weights
 from chat_service.settings import Settings
 from tests.operation.page import browser
-from tests.operation.up import prepared
+from tests.operation.up import Up, prepared
 from tests.processes import eventually
 
 pytestmark = pytest.mark.local_model
+
+SERVER = "chat_service.local_model.server"
+
+
+async def killed_model(up: Up) -> None:
+    """Kill the model's process, as soon as there is one that has not died yet."""
+
+    async def running() -> list[psutil.Process]:
+        return [one for one in psutil.Process(up.pid).children() if SERVER in _command(one)]
+
+    (model,) = await eventually(running, bool)
+    model.kill()
+
+    async def gone() -> bool:
+        return not model.is_running()
+
+    await eventually(gone, bool)
+
+
+def _command(process: psutil.Process) -> list[str]:
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+        return process.cmdline()
+    return []
 
 
 @pytest.fixture(scope="session")
@@ -54,13 +80,26 @@ async def test_the_local_model_recalls_a_name_two_turns_later(tmp_path: Path) ->
 
 
 @pytest.mark.usefixtures("downloads")
-async def test_a_model_that_dies_ends_the_rest_with_a_word(tmp_path: Path) -> None:
+async def test_a_model_that_dies_comes_back_and_answers(tmp_path: Path) -> None:
     async with prepared(tmp_path, None) as up:
         await up.ready()
-        model = next(child for child in up.family if "chat_service.local_model.server" in child.cmdline())
-        model.kill()
+        async with browser(up.page) as page:
+            assert await page.ask("Hello, my name is Marguerite. Please remember it.")
+            await killed_model(up)
+            assert "Marguerite" in await page.ask("What is my name?")
+        up.kill(signal.SIGTERM)
+        assert await up.ended() == 0
+
+
+@pytest.mark.usefixtures("downloads")
+async def test_a_model_that_dies_again_and_again_ends_the_rest_with_a_word(tmp_path: Path) -> None:
+    async with prepared(tmp_path, None) as up:
+        await up.ready()
+        for _ in range(DEATHS):
+            await killed_model(up)
         assert await up.ended() == 1
-        assert up.said[-1].startswith("threadwell: the embedded model stopped by itself (status -9): see ")
+        assert up.said[-1].startswith(f"threadwell: the embedded model stopped by itself (status -9), {DEATHS} times ")
+        assert not any("Traceback" in line for line in up.said)
         assert up.survivors() == []
 
 

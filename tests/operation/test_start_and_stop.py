@@ -260,6 +260,18 @@ async def test_what_is_no_server_is_told(tmp_path: Path, model: ModelControl) ->
         assert telling in said[0]
 
 
+async def test_a_bot_with_half_its_tokens_is_told_and_the_rest_runs(
+    engine_binary: Path, model: ModelControl, tmp_path: Path
+) -> None:
+    async with prepared(tmp_path, engine_binary, **answering(model), SLACK_BOT_TOKEN="xoxb-1") as up:
+        await up.ready()
+        up.kill(signal.SIGTERM)
+        assert await up.ended() == 0
+    (line,) = [line for line in up.said if line.startswith("slack ")]
+    told = "not started: SLACK_BOT_TOKEN set, but not SLACK_APP_TOKEN or SLACK_SIGNING_SECRET"
+    assert line.split(maxsplit=1)[1].strip() == told
+
+
 async def test_bots_that_cannot_run_are_told(tmp_path: Path) -> None:
     for names, telling in ((("nobody",), "there is no bot 'nobody'"), (("../evil",), "there is no bot '../evil'")):
         async with prepared(tmp_path, None) as up:
