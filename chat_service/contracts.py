@@ -6,6 +6,7 @@ plain payload (`{"message": "hi"}`) is optional.
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -25,6 +26,17 @@ MAX_TEXT = 256 * 1024
 MAX_INLINE = 256 * 1024
 """Characters of all inline attachments of one message; what is larger comes by reference (`url`)."""
 MAX_ATTACHMENTS = 10
+
+
+_SHAPELESS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and symbols by their category that show nothing."""
+
+
+def is_blank(text: str) -> bool:
+    """Whether a text shows nothing: spaces, characters of no width, marks that stand on no letter."""
+    return all(
+        one.isspace() or one in _SHAPELESS or unicodedata.category(one) in ("Cc", "Cf", "Mn", "Me") for one in text
+    )
 
 
 def _in_utc(value: datetime) -> datetime:

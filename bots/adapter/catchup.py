@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 FLUSH_SECONDS = 2.0
 ALIVE_SECONDS = 30.0
 ATTEMPTS = 5
+LIVE_PATIENCE = 8.0
+"""So long a live event waits for its channel's catch-up. Then it goes on: what is still to be read comes after it,
+which is better than nobody being answered while a platform's history is slow or broken."""
 RETRY_SECONDS = 2.0
 
 
@@ -87,11 +90,14 @@ class CatchUp:
         self._all = asyncio.create_task(self._walk())
 
     async def ensure(self, scope: str) -> None:
-        """Wait until a channel has been caught up with in this run; it comes first now."""
-        task = self._channels.get(scope)
-        if task is None:
-            task = self._channels[scope] = asyncio.create_task(self._channel(scope, self._run))
-        await asyncio.wait({task})
+        """Wait until a channel has been caught up with in this run, or as long as a live event can; it comes first
+        now."""
+        await asyncio.wait({self._started(scope)}, timeout=LIVE_PATIENCE)
+
+    def _started(self, scope: str) -> asyncio.Task[None]:
+        if scope not in self._channels:
+            self._channels[scope] = asyncio.create_task(self._channel(scope, self._run))
+        return self._channels[scope]
 
     def passed(self, scope: str, position: str) -> None:
         """An event of a channel was accepted by Restate, or is none of the bot's business."""
@@ -135,7 +141,7 @@ class CatchUp:
             try:
                 if not through:
                     for scope in await self._reader.channels():
-                        await self.ensure(scope)
+                        await asyncio.wait({self._started(scope)})
                     through = True
                 # A channel that is new to us then starts here, not at its beginning.
                 for space in await self._reader.spaces():

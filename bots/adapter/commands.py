@@ -44,6 +44,8 @@ STOPPED = "Stopped; what was said so far stays."
 STOPPING = "Stopping, and taking back what waits."
 RESET = "A fresh start: from here on I no longer look at what was said before. The history stays readable."
 QUIET = "I keep quiet in this thread until somebody mentions me again."
+NOT_QUIET = "Here we talk alone, so I answer whatever you write. `stop` ends a reply that is running."
+NOT_THE_LAST = "Only the last reply of a conversation can be tried again: please ask your question once more."
 FORGOTTEN = "Forgotten: nothing of this conversation is kept."
 NOT_YOURS = "Only an administrator, or the one who created this channel, can do that here."
 NOT_YOURS_DISCORD = "Only somebody who may manage this channel can do that here, and the server's settings want more."
@@ -56,6 +58,15 @@ FULL = "A hundred messages wait here already. Please let some of them be answere
 def help_on(conversation: str) -> str:
     """What this is, in the words of the conversation's platform."""
     return HELP_DISCORD if conversation.startswith("discord:") else HELP
+
+
+def without_name(text: str, name: re.Pattern[str]) -> str:
+    """A text without the bot's own name at the beginning: there it is the address. Anywhere else it is part of what is
+    said, unless nothing but a command is left without it ("stop @bot")."""
+    bare = name.sub(" ", text)
+    if command_of(bare) is not None:
+        return bare
+    return re.sub(rf"^\s*(?:(?:{name.pattern})[\s,:]*)+", "", text)
 
 
 def command_of(text: str) -> Command | None:

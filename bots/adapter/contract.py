@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
-from chat_service.contracts import Asked, Attachment, Author, Contract, Inbound, Status, Time
+from chat_service.contracts import Asked, Attachment, Author, Contract, Inbound, Status, Time, is_blank
 from chat_service.conversation.records import Stored
 
 
@@ -64,7 +64,13 @@ class Heard(Contract):
 
     @property
     def says_something(self) -> bool:
-        return bool(self.text.strip()) or any(one.text is not None or one.data for one in self.attachments)
+        """Whether there is anything to answer: words, or a file with something in it."""
+        return not is_blank(self.text) or any(one.data or not is_blank(one.text or "") for one in self.attachments)
+
+    @property
+    def holds_something(self) -> bool:
+        """Whether it is worth remembering: a file that nobody can read is still named."""
+        return not is_blank(self.text) or bool(self.attachments)
 
     def inbound(self, *, expects_reply: bool = True) -> Inbound:
         """As the conversation takes it."""
@@ -78,10 +84,11 @@ class Heard(Contract):
         )
 
 
-class Inbounds(Contract):
-    """Messages, oldest first."""
+class Overheard(Contract):
+    """What was said in a thread, oldest first; not `whole` when it could not be read."""
 
-    messages: list[Inbound] = Field(default_factory=list)
+    messages: list[Heard] = Field(default_factory=list)
+    whole: bool = True
 
 
 class Ears(Protocol):
@@ -94,8 +101,9 @@ class Ears(Protocol):
         """The event in the shared layer's words; None when it is nobody's business."""
         ...
 
-    async def earlier(self, conversation: str, heard: Heard, after: str) -> Inbounds:
-        """What others said in the thread after position `after` and before this message."""
+    async def earlier(self, conversation: str, heard: Heard, after: str) -> Overheard:
+        """What others said in the thread after position `after` and before this message, files included. All of it, or
+        it raises."""
         ...
 
     async def tell(self, conversation: str, heard: Heard, text: str) -> None:
@@ -132,10 +140,12 @@ class Spot(Contract):
 
 
 class Opened(Stored):
-    """The message that a reply grows in. `streaming` while the platform's own stream is open on it."""
+    """The message that a reply grows in. `streaming` while the platform's own stream is open on it; not `sure` when an
+    earlier try to post it, whose answer was lost, may still be committed."""
 
     id: str
     streaming: bool = False
+    sure: bool = True
 
 
 class Ending(Contract):
@@ -186,6 +196,10 @@ class Outlet(Protocol):
 
     async def remove(self, spot: Spot, id: str) -> None:
         """Take a message away; one that is gone already is fine."""
+        ...
+
+    async def sweep(self, spot: Spot, kept: list[str]) -> None:
+        """Take away what a try committed late posted beside the messages that are `kept`."""
         ...
 
     async def settled(self, spot: Spot, ending: Ending) -> None:

@@ -16,8 +16,9 @@ from uuid import uuid4
 from restate import ObjectContext, RunOptions, TerminalError, VirtualObject
 
 from bots.adapter.contract import Ending, Gone, Opened, Outlet, Spot, Unclear
+from bots.adapter.listening import Done, lossy
 from bots.adapter.previews import Previews
-from chat_service.contracts import Deliver, DeliveryReport, History, HistoryRequest, Reply, TurnRequest
+from chat_service.contracts import Contract, Deliver, DeliveryReport, History, HistoryRequest, Reply, TurnRequest
 from chat_service.conversation import policy
 from chat_service.conversation.chat import get_history, get_turn
 from chat_service.conversation.records import Stored, put
@@ -30,6 +31,8 @@ PROCESS = uuid4().hex
 """Tells the tries of this process from those of one that died."""
 SETTLE_SECONDS = 3.0
 """After an unclear answer a commit can still come: so long it is waited for before the message is looked for."""
+SWEEPS = (timedelta(seconds=10), timedelta(minutes=3))
+"""A commit can come later than that, too: after an unclear try the thread is looked through so much later again."""
 GONE_STATUS = 410
 KEPT_TURNS = 20
 REPEAT = RunOptions[Opened](
@@ -50,8 +53,10 @@ class Posted(Stored):
     seq: int = 0
 
 
-class Done(Stored):
-    """The result of a step that has none."""
+class Sweep(Contract):
+    """A turn one of whose posts got no clear answer."""
+
+    spot: Spot
 
 
 class Turns(Stored):
@@ -75,13 +80,14 @@ class Deliveries:
         `first` is the process that began; a try of another, or a second one of ours, looks first, and waits before it
         does, since a post whose answer was lost may be committed late.
         """
-        if first == PROCESS and name not in self._tried:
+        sure = first == PROCESS and name not in self._tried
+        if sure:
             self._tried[name] = 0
         else:
             await asyncio.sleep(max(self._tried.get(name, time.monotonic()) + SETTLE_SECONDS - time.monotonic(), 0))
             if (there := await find()) is not None:
                 self._tried.pop(name, None)
-                return there
+                return there.model_copy(update={"sure": False})
         try:
             opened = await post()
         except Unclear:
@@ -89,7 +95,7 @@ class Deliveries:
             raise
         self._tried.pop(name, None)
         self.previews.opened(opened)
-        return opened
+        return opened if sure else opened.model_copy(update={"sure": False})
 
 
 def delivery_object(name: str, it: Deliveries, settings: Settings) -> VirtualObject:
@@ -106,11 +112,24 @@ def delivery_object(name: str, it: Deliveries, settings: Settings) -> VirtualObj
     )
 
     @obj.handler()
+    async def sweep(ctx: ObjectContext, request: Sweep) -> None:
+        """Look for a post that was committed late, long after it was tried. Waits for the delivery that runs."""
+        posted = await ctx.get(_slot(request.spot.turn), type_hint=Posted)
+        if posted is not None and posted.opened is not None:
+            kept = [posted.opened.id, *posted.more]
+            await lossy(ctx, "sweep", lambda: it.outlet.sweep(request.spot, kept))
+
+    @obj.handler()
     async def deliver(ctx: ObjectContext, order: Deliver) -> None:
         """Bring the outcome of a turn: a message now, the reply in it when it is there."""
         spot = Spot(conversation=ctx.key(), turn=order.turn, asked=order.question)
+
+        def doubt(opened: Opened) -> None:
+            for pause in () if opened.sure else SWEEPS:
+                ctx.object_send(sweep, ctx.key(), Sweep(spot=spot), send_delay=pause)
+
         try:
-            await _deliver(ctx, it, order, spot)
+            await _deliver(ctx, it, order, spot, doubt)
         except TerminalError as error:
             # Cancelled by an operator, or gone for good; either way the key goes on, and somebody has to know.
             await it.previews.end(spot)
@@ -120,10 +139,13 @@ def delivery_object(name: str, it: Deliveries, settings: Settings) -> VirtualObj
     return obj
 
 
-async def _deliver(ctx: ObjectContext, it: Deliveries, order: Deliver, spot: Spot) -> None:
+async def _deliver(
+    ctx: ObjectContext, it: Deliveries, order: Deliver, spot: Spot, doubt: Callable[[Opened], None]
+) -> None:
     posted = await ctx.get(_slot(order.turn), type_hint=Posted) or Posted()
     if posted.opened is None:
         posted.opened = await _post_once(ctx, it, spot, 0, lambda: it.outlet.open(spot))
+        doubt(posted.opened)
         put(ctx, _slot(order.turn), posted)
     elif posted.seq:
         page: History = await ctx.object_call(get_history, ctx.key(), HistoryRequest(limit=1))
@@ -134,12 +156,19 @@ async def _deliver(ctx: ObjectContext, it: Deliveries, order: Deliver, spot: Spo
     if posted.seq and reply.seq == posted.seq:
         await it.previews.end(spot)
         return  # a repeat: it says so already
-    await _finish(ctx, it, spot, posted, reply)
+    await _finish(ctx, it, spot, posted, reply, doubt)
     if order.late:
         ctx.object_send(delivered, ctx.key(), DeliveryReport(turn=order.turn))
 
 
-async def _finish(ctx: ObjectContext, it: Deliveries, spot: Spot, posted: Posted, reply: Reply) -> None:
+async def _finish(
+    ctx: ObjectContext,
+    it: Deliveries,
+    spot: Spot,
+    posted: Posted,
+    reply: Reply,
+    doubt: Callable[[Opened], None],
+) -> None:
     """The reply in its message, what does not fit behind it, and nothing of an older version left."""
     opened = _opened(posted)
     if reply.status not in ("answered", "stopped", "failed"):
@@ -176,7 +205,9 @@ async def _finish(ctx: ObjectContext, it: Deliveries, spot: Spot, posted: Posted
         async def post(number: int = number) -> Opened:
             return await it.outlet.post(spot, number, parts[number], ending(number))
 
-        posted.more.append((await _post_once(ctx, it, spot, number, post)).id)
+        more = await _post_once(ctx, it, spot, number, post)
+        doubt(more)
+        posted.more.append(more.id)
     posted.seq = reply.seq
     put(ctx, _slot(spot.turn), posted)
     await _keep_few(ctx, spot.turn)

@@ -6,34 +6,29 @@ The adapter hands an event over as it came and may then acknowledge it: from her
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import restate
 from restate import ObjectContext, RunOptions, TerminalError, VirtualObject
 
 from bots.adapter import commands
-from bots.adapter.contract import Arrival, Ears, Gone, Heard, Inbounds
-from bots.adapter.judging import Verdict, judge, narrowest
+from bots.adapter.allowance import within_limits
+from bots.adapter.contract import Arrival, Gone, Heard
+from bots.adapter.homes import home_of, known_home, may_branch
+from bots.adapter.judging import judge, narrowest
+from bots.adapter.listening import Done, Intake, lossy, scope_of, tell
+from bots.adapter.obeying import obey
+from bots.adapter.reading_up import read_up
 from chat_service import keys
-from chat_service.contracts import EditRequest, Notes, RedactRequest, StopRequest, utc
+from chat_service.contracts import EditRequest, Notes, RedactRequest, utc
 from chat_service.conversation import policy
-from chat_service.conversation.chat import forget, reset, stop
 from chat_service.conversation.inbox import accept
-from chat_service.conversation.inbox import waiting as waits
 from chat_service.conversation.places import Follow, Place, PlaceRequest, follow, look
-from chat_service.conversation.quota import Claim, claim
 from chat_service.conversation.records import Stored, put
 from chat_service.conversation.revisions import edit_waiting, note, redact_waiting
-from chat_service.settings import Settings
 
 log = logging.getLogger(__name__)
-
-KEPT_HOMES = 200
-TELL_ATTEMPTS = 3
-"""A word beside the replies may be lost: the conversation does not wait for it."""
 
 
 class Maybe(Stored):
@@ -46,34 +41,6 @@ class Away(Stored):
     """The catch-up run in which the thread was last told that nobody was there."""
 
     run: str = ""
-
-
-class Done(Stored):
-    """The result of a step that has none."""
-
-
-class Homes(Stored):
-    """Where the latest questions of a channel are answered, by message id: a setting may decide it, and a repeat must
-    get the same key after the setting has changed."""
-
-    homes: dict[str, str] = {}
-
-
-class Intake:
-    """What the handlers need of their process. `branch` opens a thread of its own for a question and gives its key, on
-    a platform whose channels are conversations; run twice it gives the same."""
-
-    def __init__(
-        self, ears: Ears, settings: Settings, branch: Callable[[str, Heard], Awaitable[str]] | None = None
-    ) -> None:
-        self.ears, self.settings, self.branch = ears, settings, branch
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def soon(self, work: Awaitable[None]) -> None:
-        """Do something lossy beside the handler."""
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def intake_object(name: str, it: Intake) -> VirtualObject:
@@ -116,24 +83,24 @@ async def _take_in(ctx: ObjectContext, it: Intake, arrival: Arrival) -> None:
     places = [await one for one in asked]
     channel = places[-1]
     if heard.kind != "said":
-        if (home := await _known_home(ctx, it, heard, channel)) is not None:
+        if (home := await known_home(ctx, it, heard, channel)) is not None:
             _revise(ctx, home, heard)
         return
     verdict = judge(heard, key, places, it.settings)
     match verdict.act:
         case "refuse":
-            await _tell(ctx, it, heard, verdict.reason)
+            await tell(ctx, it, heard, verdict.reason)
         case "command":
-            await _obey(ctx, it, heard, verdict, channel)
-        case "note":
+            await obey(ctx, it, heard, verdict)
+        case "note" if heard.holds_something:
             ctx.object_send(note, ctx.key(), Notes(messages=[heard.inbound(expects_reply=False)]))
             ctx.object_send(follow, narrow, Follow(conversation=ctx.key(), seen=heard.position))
         case "ask":
             in_thread = narrowest([one.rules for one in places], "answer_in") == "thread"
-            home = await _home(ctx, it, heard, in_thread=in_thread) if _may_branch(it, key, heard) else ctx.key()
+            home = await home_of(ctx, it, heard, in_thread=in_thread) if may_branch(it, key, heard) else ctx.key()
             if home != ctx.key():
-                heard, channel = heard.model_copy(update={"opens": True}), Place(rules=channel.rules)
-            await _ask(ctx, it, heard, arrival, home, channel)
+                heard, places = heard.model_copy(update={"opens": True}), [*places[:-1], Place(rules=channel.rules)]
+            await _ask(ctx, it, heard, arrival, home, places)
 
 
 async def _hear(ctx: ObjectContext, it: Intake, arrival: Arrival) -> Heard | None:
@@ -148,72 +115,29 @@ async def _hear(ctx: ObjectContext, it: Intake, arrival: Arrival) -> Heard | Non
     return found.heard
 
 
-def _may_branch(it: Intake, key: keys.ConversationKey, heard: Heard) -> bool:
-    """Whether the message stands in a channel, where a thread can be opened from it, and says something to answer."""
-    return it.branch is not None and not (heard.direct or heard.parent or key.thread) and heard.says_something
-
-
-async def _home(ctx: ObjectContext, it: Intake, heard: Heard, *, in_thread: bool) -> str:
-    """The conversation that answers a question: the channel's, or one in a thread of its own. The first decision
-    stays."""
-    known = await ctx.get("homes", type_hint=Homes) or Homes()
-    if (home := known.homes.get(heard.id)) is not None:
-        return home
-    home = await _branch(ctx, it, heard) if in_thread else ctx.key()
-    known.homes = dict([*known.homes.items(), (heard.id, home)][-KEPT_HOMES:])
-    put(ctx, "homes", known)
-    return home
-
-
-async def _branch(ctx: ObjectContext, it: Intake, heard: Heard) -> str:
-    assert it.branch is not None  # noqa: S101
-    branch = it.branch
-
-    async def attempt() -> str:
-        """Run twice it finds the thread that it opened."""
-        try:
-            return await branch(ctx.key(), heard)
-        except Gone as gone:
-            log.warning("no thread can be opened in %s, so the answer goes into the channel: %s", ctx.key(), gone)
-            return ctx.key()
-
-    home: str = await ctx.run_typed("open a thread", attempt, RunOptions(type_hint=str))
-    return home
-
-
-async def _known_home(ctx: ObjectContext, it: Intake, heard: Heard, channel: Place) -> str | None:
-    """The conversation that a changed message belongs to; None when the bot never took part."""
-    if it.branch is not None and not heard.parent:
-        known = await ctx.get("homes", type_hint=Homes) or Homes()
-        if (home := known.homes.get(heard.id)) is not None:
-            return home
-        own = f"{_scope(ctx).rpartition(':')[0]}:{heard.id}"
-        if not heard.direct and (await ctx.object_call(look, own, PlaceRequest(conversation=own))).thread is not None:
-            return own
-    return ctx.key() if channel.thread is not None else None
-
-
-async def _ask(ctx: ObjectContext, it: Intake, heard: Heard, arrival: Arrival, home: str, channel: Place) -> None:
+async def _ask(ctx: ObjectContext, it: Intake, heard: Heard, arrival: Arrival, home: str, places: list[Place]) -> None:
     """A message for the bot, on its way to the conversation that is its home."""
     key = keys.parse(home)
     assert key is not None  # noqa: S101
     if heard.unreadable:
-        await _tell(ctx, it, heard, commands.unreadable(heard.unreadable))
+        await tell(ctx, it, heard, commands.unreadable(heard.unreadable))
     if not heard.says_something:
         if not heard.unreadable:
-            await _tell(ctx, it, heard, commands.BLANK)
+            await tell(ctx, it, heard, commands.BLANK)
         return
-    if not await _within_limits(ctx, it, heard, key):
+    if not await within_limits(ctx, it, heard, key):
         return
+    gap: str | None = None
     if heard.mentions_bot and not heard.opens and not heard.direct:
-        await _read_up(ctx, it, heard, channel)
+        gap = await read_up(ctx, it, heard, places)
     following = Follow(
         conversation=home,
         seen=heard.position,
+        gap=gap,
         quiet=False if heard.mentions_bot else None,
-        within=heard.parent or (_scope(ctx) if home != ctx.key() else ""),
+        within=heard.parent or (scope_of(ctx) if home != ctx.key() else ""),
     )
-    if channel.thread is None:
+    if places[-1].thread is None:
         await ctx.object_call(follow, key.scopes[-1], following)  # an edit that follows at once must find it
     else:
         ctx.object_send(follow, key.scopes[-1], following)
@@ -224,9 +148,8 @@ async def _ask(ctx: ObjectContext, it: Intake, heard: Heard, arrival: Arrival, h
     try:
         await ctx.object_call(accept, home, heard.inbound())
     except TerminalError as error:
-        await _tell(
-            ctx, it, heard, commands.FULL if error.status_code == 429 else f"That did not work: {error.message}"
-        )
+        word = commands.FULL if error.status_code == 429 else f"That did not work: {error.message}"
+        await tell(ctx, it, heard, word)
         return
 
     async def mark() -> Done:
@@ -235,52 +158,6 @@ async def _ask(ctx: ObjectContext, it: Intake, heard: Heard, arrival: Arrival, h
         return Done()
 
     await ctx.run_typed("mark", mark, RunOptions(type_hint=Done))
-
-
-async def _within_limits(ctx: ObjectContext, it: Intake, heard: Heard, key: keys.ConversationKey) -> bool:
-    limits = it.settings
-    person = heard.author.id if heard.author else ""
-    claims = [
-        (f"{key.platform}:{key.space}:{person}", limits.person_messages_per_minute, limits.person_tokens_per_day),
-        (key.scopes[-1], limits.channel_messages_per_minute, limits.channel_tokens_per_day),
-    ]
-    if wider := heard.parent or (_scope(ctx) if _scope(ctx) != key.scopes[-1] else ""):
-        # Where a thread is a place of its own, its messages count for its channel; tokens are counted by conversation.
-        claims[1:] = [
-            (wider, limits.channel_messages_per_minute, 0),
-            (key.scopes[-1], 0, limits.channel_tokens_per_day),
-        ]
-    for owner, per_minute, per_day in claims:
-        if not (per_minute or per_day):
-            continue
-        request = Claim(id=f"{ctx.key()}:{heard.id}", per_minute=per_minute, tokens_per_day=per_day)
-        granted = await ctx.object_call(claim, owner, request)
-        if not granted.allowed:
-            await _tell(ctx, it, heard, commands.wait_a_bit(granted.over, granted.wait))
-            return False
-    return True
-
-
-def _scope(ctx: ObjectContext) -> str:
-    """The channel in which the message was written."""
-    key = keys.parse(ctx.key())
-    return key.scopes[-1] if key else ""
-
-
-async def _read_up(ctx: ObjectContext, it: Intake, heard: Heard, channel: Place) -> None:
-    """What was said in the thread since the bot last took part, as context before the question."""
-
-    async def earlier() -> Inbounds:
-        """Only reads, so it may run twice."""
-        try:
-            return await it.ears.earlier(ctx.key(), heard, channel.thread.seen if channel.thread else "")
-        except Gone as gone:
-            log.warning("the thread %s cannot be read: %s", ctx.key(), gone)
-            return Inbounds()
-
-    found: Inbounds = await ctx.run_typed("read up", earlier, RunOptions(type_hint=Inbounds))
-    if found.messages:
-        ctx.object_send(note, ctx.key(), Notes(messages=found.messages))
 
 
 async def _is_old(ctx: ObjectContext, it: Intake, heard: Heard) -> bool:
@@ -295,52 +172,7 @@ async def _was_away(ctx: ObjectContext, it: Intake, arrival: Arrival) -> None:
         return
     put(ctx, "away", Away(run=arrival.late))
     text = commands.was_away(it.settings.catchup_max_age / 3600)
-    await _lossy(ctx, "say", lambda: it.ears.say(ctx.key(), f"away-{arrival.late}", text))
-
-
-async def _obey(ctx: ObjectContext, it: Intake, heard: Heard, verdict: Verdict, channel: Place) -> None:
-    """A command. Those that would queue behind a running turn are sent, not waited for."""
-    match verdict.command:
-        case "help":
-            await _tell(ctx, it, heard, commands.help_on(ctx.key()))
-        case "stop":
-            done = await ctx.object_call(stop, ctx.key(), StopRequest())
-            if not done.stopped:
-                await _tell(ctx, it, heard, commands.NOTHING_RUNS)
-        case "stop all":
-            waiting = (await ctx.object_call(waits, ctx.key(), arg=None)).messages
-            ctx.object_send(stop, ctx.key(), StopRequest(all=True))
-            await _lossy(ctx, "unmark", lambda: it.ears.unmark(ctx.key(), [one.id for one in waiting if one.id]))
-            await _tell(ctx, it, heard, commands.STOPPING)
-        case "reset":
-            ctx.object_send(reset, ctx.key(), arg=None)
-            await _tell(ctx, it, heard, commands.RESET)
-        case "quiet":
-            quiet = Follow(conversation=ctx.key(), seen=heard.position, quiet=True)
-            key = keys.parse(ctx.key())
-            if key is not None:
-                await ctx.object_call(follow, key.scopes[-1], quiet)
-            await _tell(ctx, it, heard, commands.QUIET)
-        case "history":
-            await _lossy(ctx, "history", lambda: it.ears.show_history(ctx.key(), heard))
-        case "forget":
-            await _forget(ctx, it, heard)
-        case None:
-            pass
-
-
-async def _forget(ctx: ObjectContext, it: Intake, heard: Heard) -> None:
-    person = heard.author.id if heard.author else ""
-
-    async def may() -> bool:
-        """Only looks, so it may run twice."""
-        return heard.direct or await it.ears.may_administer(ctx.key(), person)
-
-    if await ctx.run_typed("may they", may, RunOptions(type_hint=bool, max_attempts=TELL_ATTEMPTS)):
-        ctx.object_send(forget, ctx.key(), arg=None)
-        await _tell(ctx, it, heard, commands.FORGOTTEN)
-    else:
-        await _tell(ctx, it, heard, commands.NOT_YOURS)
+    await lossy(ctx, "say", lambda: it.ears.say(ctx.key(), f"away-{arrival.late}", text))
 
 
 def _revise(ctx: ObjectContext, home: str, heard: Heard) -> None:
@@ -350,23 +182,4 @@ def _revise(ctx: ObjectContext, home: str, heard: Heard) -> None:
         ctx.object_send(edit_waiting, home, EditRequest(id=heard.id, message=heard.text))
 
 
-async def _tell(ctx: ObjectContext, it: Intake, heard: Heard, text: str) -> None:
-    await _lossy(ctx, "tell", lambda: it.ears.tell(ctx.key(), heard, text))
-
-
-async def _lossy(ctx: ObjectContext, name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """A word that may be said twice, or be lost: after a few tries the conversation goes on without it."""
-
-    async def attempt() -> Done:
-        try:
-            await work()
-        except Gone as gone:
-            log.warning("%s in %s: %s", name, ctx.key(), gone)
-        return Done()
-
-    try:
-        await ctx.run_typed(name, attempt, RunOptions(type_hint=Done, max_attempts=TELL_ATTEMPTS))
-    except TerminalError as error:
-        if error.status_code == 409:
-            raise
-        log.warning("%s in %s was given up: %s", name, ctx.key(), error.message)
+__all__ = ["Intake", "intake_object"]

@@ -38,14 +38,19 @@ def may_use(key: ConversationKey, person: str, settings: Settings, *rules: Rules
     return not any(names & set(one) for one in blocks) and all(names & set(one) for one in allows if one)
 
 
+def is_welcome(heard: Heard, key: ConversationKey, places: Sequence[Place], settings: Settings) -> bool:
+    """Whether the author of a message may use the bot where it was said."""
+    person = heard.author.id if heard.author else ""
+    also = (*heard.roles, heard.parent.rpartition(":")[2])
+    return may_use(key, person, settings, *(one.rules for one in places), also=also)
+
+
 def judge(heard: Heard, key: ConversationKey, places: Sequence[Place], settings: Settings) -> Verdict:
     """What a message is: for the bot, about it, around it, or none of its business. `places`: widest first."""
     addressed = heard.direct or heard.mentions_bot
-    person = heard.author.id if heard.author else ""
     rules = [one.rules for one in places]
-    also = (*heard.roles, heard.parent.rpartition(":")[2])
     off = any(one.off for one in rules)
-    if off or not may_use(key, person, settings, *rules, also=also):
+    if off or not is_welcome(heard, key, places, settings):
         reason = commands.OFF if off else commands.NOT_ALLOWED
         return Verdict("refuse", reason=reason) if addressed else Verdict("ignore")
     if addressed:

@@ -7,7 +7,7 @@ from typing import Any
 
 import discord
 
-from bots.adapter.contract import Gone, Heard, Inbounds, Later, Unclear
+from bots.adapter.contract import Gone, Heard, Overheard
 from bots.discord import markup
 from bots.discord.client import THREAD_EXISTS, Bot, Refused, called
 from bots.discord.hearing import Hearing
@@ -34,7 +34,7 @@ class DiscordEars:
     async def hear(self, conversation: str, raw: dict[str, Any]) -> Heard | None:
         return await self._hearing.hear(Record.model_validate(raw))
 
-    async def earlier(self, conversation: str, heard: Heard, after: str) -> Inbounds:
+    async def earlier(self, conversation: str, heard: Heard, after: str) -> Overheard:
         place = self._bot.place(conversation)
         history = place.history(
             limit=READ_UP,
@@ -46,11 +46,7 @@ class DiscordEars:
         async def read() -> list[discord.Message]:
             return [one async for one in history]
 
-        try:
-            found = await called("history", read())
-        except (Unclear, Later) as error:
-            log.warning("%s was not read: %s", conversation, error)
-            return Inbounds()
+        found = await called("history", read())
         said: list[Heard] = []
         for message in reversed(found):
             # A thread begins with a notice that stands for the message it was opened from.
@@ -60,9 +56,9 @@ class DiscordEars:
             if not self._records.is_persons(message):
                 continue
             one = await self._hearing.hear(await self._records.said(message), files=False)
-            if one is not None and one.says_something:
+            if one is not None:
                 said.append(one)
-        return Inbounds(messages=[one.inbound(expects_reply=False) for one in said])
+        return Overheard(messages=said)
 
     async def branch(self, conversation: str, heard: Heard) -> str:
         """Open a thread from a question, which gets the question's id; gives its key. Run twice it is the same."""

@@ -89,6 +89,10 @@ class DiscordOutlet:
             if refused.code != UNKNOWN_MESSAGE:
                 raise
 
+    async def sweep(self, spot: Spot, kept: list[str]) -> None:
+        """Nothing: Discord knows the nonce for longer than a commit can be late, so a second try made no second
+        message."""
+
     async def settled(self, spot: Spot, ending: Ending) -> None:
         self._marks.settled(spot)
 

@@ -24,6 +24,7 @@ from bots.adapter.intake import Intake, intake_object
 from bots.adapter.lanes import Lanes
 from bots.adapter.previews import Previews
 from bots.adapter.serving import serving_objects
+from bots.slack.buttons import Buttons
 from bots.slack.catching_up import SlackReader
 from bots.slack.chat_settings import ChatSettings
 from bots.slack.client import Slack, open_slack
@@ -31,6 +32,7 @@ from bots.slack.ears import SlackEars
 from bots.slack.hearing import Hearing
 from bots.slack.histories import Histories
 from bots.slack.listeners import Listeners
+from bots.slack.marks import slack_marks
 from bots.slack.names import Names
 from bots.slack.outlet import SlackOutlet
 from bots.slack.permissions import Permissions
@@ -62,10 +64,13 @@ async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
         ingress = await stack.enter_async_context(IngressClient.connected(settings.ingress_url))
         names, permissions = Names(slack), Permissions(slack)
         histories = Histories(slack, ingress, permissions)
-        outlet = SlackOutlet(slack, ingress)
+        marks = slack_marks(slack, ingress)
+        stack.push_async_callback(marks.close)
+        outlet = SlackOutlet(slack, ingress, marks)
         previews = Previews(outlet, bus)
         stack.push_async_callback(previews.close)
-        ears = SlackEars(slack, Hearing(slack, names, images=settings.model_images), permissions, histories)
+        hearing = Hearing(slack, names, images=settings.model_images)
+        ears = SlackEars(slack, hearing, permissions, histories, marks)
         objects = [
             intake_object("Slack", Intake(ears, settings)),
             delivery_object("Slack", Deliveries(outlet, previews), settings),
@@ -86,10 +91,11 @@ async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
         async def hand_over(conversation: str, id: str, arrival: Any) -> None:
             await listeners.hand_over(conversation, id, arrival)
 
-        reader = SlackReader(slack)
+        reader = SlackReader(slack, ingress)
         catch_up = CatchUp(reader, ingress, lanes, hand_over)
         chat_settings = ChatSettings(slack, ingress, permissions, settings)
-        listeners = Listeners(slack, ingress, lanes, catch_up, permissions, histories, chat_settings)
+        buttons = Buttons(slack, ingress, permissions, settings)
+        listeners = Listeners(slack, ingress, lanes, catch_up, buttons, histories, chat_settings)
         secret = settings.slack_signing_secret
         app = AsyncApp(
             client=slack.web,

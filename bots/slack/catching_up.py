@@ -4,31 +4,40 @@ not list."""
 from __future__ import annotations
 
 import logging
+import re
 import time
 from typing import Any
 
 from bots.adapter.catchup import Missed
 from bots.adapter.contract import Gone
-from bots.slack.client import Slack
+from bots.adapter.remembering import remembered
+from bots.slack.client import PAGE, Slack
 from bots.slack.routing import route
 from chat_service import keys
 from chat_service.conversation.places import Thread
+from chat_service.ingress import IngressClient
 
 log = logging.getLogger(__name__)
 
-PAGE = 200
 MAX_THREADS = 200
 """Threads of a channel that are read, the most recently used first; one call each."""
+OLDER_PAGES = 2
+OLDER_SECONDS = 14 * 86_400
+"""How far back a channel is looked through for threads that have grown: so many pages of the channel itself, and so
+long before the gap. A mention in a thread that is older, and without the bot until then, is not found."""
+COMPARED_SECONDS = 30 * 86_400
+"""How old a message may be that is compared with what Slack has now."""
 SKEW_SECONDS = 5.0
 """How far Slack's clock and ours may be apart."""
 KINDS = "public_channel,private_channel,mpim,im"
+_TS = re.compile(r"\d+\.\d+")
 
 
 class SlackReader:
     """Reads one workspace. Slack's pace is kept by waiting out its 429s."""
 
-    def __init__(self, slack: Slack) -> None:
-        self._slack = slack
+    def __init__(self, slack: Slack, ingress: IngressClient) -> None:
+        self._slack, self._ingress = slack, ingress
         self._connected = time.time()
 
     def connected(self) -> None:
@@ -55,38 +64,89 @@ class SlackReader:
 
     async def since(self, scope: str, position: str, threads: list[Thread]) -> list[Missed]:
         channel = scope.rsplit(":", 1)[1]
-        web = self._slack.web
-        top = await self._pages(web.conversations_history, channel=channel, oldest=position)
+        top = await self._top(channel, position)
         known = {key.thread: one for one in threads if (key := keys.parse(one.conversation))}
         grown = [str(one["ts"]) for one in top if str(one.get("latest_reply") or "") > position]
         recent = [thread for thread, _ in sorted(known.items(), key=lambda item: item[1].seen, reverse=True)]
-        messages = list(top)
+        messages = [one for one in top if str(one["ts"]) > position]
+        changes: list[Missed] = []
         for thread in dict.fromkeys([*grown, *recent[:MAX_THREADS]]):
-            seen = known[thread].seen if thread in known else position
-            after = min(seen or position, position) if thread in known else position
-            try:
-                replies = await self._pages(web.conversations_replies, channel=channel, ts=thread, oldest=after)
-            except Gone as gone:
-                if "thread_not_found" not in str(gone):
-                    raise
-                continue  # deleted meanwhile
-            messages += [one for one in replies if str(one["ts"]) > after]
-        told = [one for one in messages if float(one["ts"]) <= self._latest(one)]
-        return [missed for one in told if (missed := self._missed(channel, one)) is not None]
+            if (one := known.get(thread)) is None:
+                found = await self._replies(channel, thread, position)
+                messages += [reply for reply in found or [] if str(reply["ts"]) > position]
+                continue
+            after = min(one.seen or position, position)
+            told = await self._remembered(one.conversation)
+            found = await self._replies(channel, thread, min([after, *told], key=float))
+            changes += self._changes(channel, thread, told, found, position)
+            messages += [reply for reply in found or [] if str(reply["ts"]) > after]
+        said = [one for one in messages if float(one["ts"]) <= self._latest(one)]
+        return changes + [missed for one in said if (missed := self._missed(channel, one)) is not None]
+
+    async def _top(self, channel: str, position: str) -> list[dict[str, Any]]:
+        """The messages of a channel itself, the newest first: all that came after `position`, and older ones as far as
+        somebody may have called the bot into their threads meanwhile."""
+        oldest = f"{max(float(position) - OLDER_SECONDS, 0):.6f}"
+        found: list[dict[str, Any]] = []
+        older = 0
+        cursor: str | None = None
+        while True:
+            page = await self._slack(
+                self._slack.web.conversations_history, channel=channel, oldest=oldest, limit=PAGE, cursor=cursor
+            )
+            found += page["messages"]
+            cursor = (page.get("response_metadata") or {}).get("next_cursor")
+            older += all(str(one["ts"]) <= position for one in page["messages"])
+            if not cursor or older >= OLDER_PAGES:
+                return found
+
+    async def _replies(self, channel: str, thread: str, after: str) -> list[dict[str, Any]] | None:
+        """A thread's first message and its replies from `after` on; None when the thread is gone."""
+        since = f"{max(float(after) - 0.000001, 0):.6f}"
+        try:
+            return [one async for one in self._slack.thread(channel, thread, oldest=since)]
+        except Gone as gone:
+            if "thread_not_found" not in str(gone):
+                raise
+            return None
+
+    async def _remembered(self, conversation: str) -> dict[str, str]:
+        """The people whose messages a conversation remembers and that are young enough to be compared, by timestamp.
+        (Beyond some weeks a workspace may hide what is still there, and that is no deletion.)"""
+        oldest = time.time() - COMPARED_SECONDS
+        told = await remembered(self._ingress, conversation)
+        return {
+            id: one.author.id
+            for id, one in told.items()
+            if _TS.fullmatch(id) and float(id) > oldest and one.author and one.author.id
+        }
+
+    def _changes(
+        self, channel: str, thread: str, told: dict[str, str], found: list[dict[str, Any]] | None, position: str
+    ) -> list[Missed]:
+        """What was edited or deleted, as the events that nobody sent."""
+        now = f"{self._connected:.6f}"
+        there = {str(one["ts"]): one for one in found or [] if one.get("subtype") != "tombstone"}
+        raws: list[dict[str, Any]] = []
+        for ts, person in told.items():
+            before = {"ts": ts, "thread_ts": thread, "user": person}
+            message = there.get(ts)
+            if message is None:
+                raws.append(
+                    {"subtype": "message_deleted", "deleted_ts": ts, "previous_message": before, "event_ts": now}
+                )
+                continue
+            edited = str((message.get("edited") or {}).get("ts") or "")
+            if edited > position and float(edited) <= self._connected:
+                change = {"subtype": "message_changed", "message": message, "previous_message": before}
+                raws.append({**change, "event_ts": edited})
+        events = [{**raw, "type": "message", "channel": channel} for raw in raws]
+        ways = [(raw, route(raw, self._slack.identity.team, self._slack.identity.user)) for raw in events]
+        return [Missed(way.conversation, way.id, way.position, raw) for raw, way in ways if way]
 
     def _latest(self, message: dict[str, Any]) -> float:
         """Until when a message may have been missed."""
         return self._connected + (0 if message.get("edited") else SKEW_SECONDS)
-
-    async def _pages(self, call: Any, **args: Any) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        cursor: str | None = None
-        while True:
-            page = await self._slack(call, limit=PAGE, cursor=cursor, **args)
-            found += page["messages"]
-            cursor = (page.get("response_metadata") or {}).get("next_cursor")
-            if not cursor:
-                return found
 
     def _missed(self, channel: str, message: dict[str, Any]) -> Missed | None:
         raw = {**message, "type": "message", "channel": channel}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic import ValidationError
+
 from bots.adapter import commands
 from bots.slack import markup
 from bots.slack.client import Slack
@@ -16,6 +18,7 @@ from chat_service.ingress import IngressClient
 from chat_service.settings import Settings
 
 CALLBACK = "chat_settings"
+MAX_MODEL = 200
 DEFAULT = "(the wider setting)"
 MODES = {
     "threads": "Once mentioned, answer every message in the thread",
@@ -54,7 +57,10 @@ class ChatSettings:
             "persona": persona if persona and persona != DEFAULT else None,
             "model": model or None,
         }
-        chosen = Overrides.model_validate({name: value for name, value in given.items() if value})
+        try:
+            chosen = Overrides.model_validate({name: value for name, value in given.items() if value})
+        except ValidationError as error:
+            return {str(one["loc"][0]): f"This does not work: {one['msg'].lower()}." for one in error.errors()}
         unset = [name for name, value in given.items() if value is None]
         request = ConfigureRequest(set=chosen, unset=unset)
         await self._ingress.call("Channel", self._scope(channel), "configure", request, Overrides, timeout=2)
@@ -94,7 +100,7 @@ class ChatSettings:
         if wide is not None:
             off.append((wide.off, markup.option("Switched off in the whole workspace", "off everywhere")))
         chosen_off = [one for is_off, one in off if is_off]
-        model: dict[str, Any] = {"type": "plain_text_input", "action_id": "model"}
+        model: dict[str, Any] = {"type": "plain_text_input", "action_id": "model", "max_length": MAX_MODEL}
         if overrides.model:
             model["initial_value"] = overrides.model
         blocks = [

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 10
 LONGEST_WAIT = 60.0
+PAGE = 200
 WAITS = 5
 TOKEN_GONE = frozenset(
     {"account_inactive", "token_revoked", "token_expired", "invalid_auth", "not_authed", "team_access_not_granted"}
@@ -35,6 +36,16 @@ GONE = TOKEN_GONE | {
     *("restricted_action_thread_only_channel", "cannot_reply_to_message", "cant_update_message", "edit_window_closed"),
 }
 """What no later try can mend."""
+WRONG = frozenset(
+    {
+        *("msg_too_long", "msg_blocks_too_long", "no_text", "invalid_blocks", "invalid_blocks_format"),
+        *("invalid_arguments", "invalid_metadata_format", "markdown_text_conflict", "invalid_attachments"),
+        *("cant_delete_message", "compliance_exports_prevent_deletion", "is_inactive", "unknown_method"),
+    }
+)
+"""What was asked is wrong in itself: the same words get the same answer."""
+BUSY = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded", "team_added_to_org", "accesslimited"})
+"""Not now: Slack asks for a pause without its 429, or moves the workspace into an organisation, for some minutes."""
 MAYBE = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
 """Slack's own trouble: whether it did what it was asked, it does not say."""
 
@@ -71,6 +82,32 @@ class Slack:
             Gone, Unclear, Refused, Later: how it did not succeed.
         """
         return await called(call, **args)
+
+    async def thread(
+        self, channel: str, ts: str, *, oldest: str = "", latest: str = "", metadata: bool = False
+    ) -> AsyncIterator[dict[str, Any]]:
+        """A thread's first message and its replies after `oldest` and before `latest`, oldest first.
+
+        Raises:
+            Gone, Unclear, Refused, Later: it cannot be read.
+        """
+        cursor: str | None = None
+        while True:
+            page = await self(
+                self.web.conversations_replies,
+                channel=channel,
+                ts=ts,
+                oldest=oldest or None,
+                latest=latest or None,
+                limit=PAGE,
+                cursor=cursor,
+                include_all_metadata=metadata or None,
+            )
+            for message in page["messages"]:
+                yield message
+            cursor = (page.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return
 
 
 async def called(call: Callable[..., Awaitable[Any]], **args: Any) -> dict[str, Any]:
@@ -111,6 +148,8 @@ def _sorted(name: str, error: SlackApiError) -> Exception:
     if word in GONE:
         needed = f" (scope {data['needed']})" if isinstance(data, dict) and data.get("needed") else ""
         return Gone(f"{name}: {word}{needed}")
+    if word in BUSY:
+        return Later(f"{name}: {word}")
     if status >= 500 or word in MAYBE or not word:
         return Unclear(f"{name}: {word or f'HTTP {status}'}")
     return Refused(name, word)

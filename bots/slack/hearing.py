@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from bots.adapter import commands
 from bots.adapter.contract import Gone, Heard
 from bots.slack.client import TIMEOUT_SECONDS, Refused, Slack
 from bots.slack.names import Names
@@ -30,8 +31,8 @@ class Hearing:
     def __init__(self, slack: Slack, names: Names, *, images: bool) -> None:
         self._slack, self._names, self._images = slack, names, images
 
-    async def hear(self, raw: dict[str, Any], *, files: bool = True) -> Heard | None:
-        """What was said, edited or deleted.
+    async def hear(self, raw: dict[str, Any], *, room: int = MAX_INLINE) -> Heard | None:
+        """What was said, edited or deleted, with files as far as there is `room` for them, in characters.
 
         Raises:
             Unclear, Later: Slack is away: try again.
@@ -40,28 +41,28 @@ class Hearing:
             message = raw.get("message") or {}
             if message.get("subtype") == "tombstone":
                 return self._deleted(raw, raw.get("previous_message") or {})
-            heard = await self._said({**message, "channel": raw.get("channel")}, files=False)
+            heard = await self._said({**message, "channel": raw.get("channel"), "files": []}, 0)
             return heard.model_copy(update={"kind": "edited"}) if heard else None
         if raw.get("subtype") == "message_deleted":
             return self._deleted(raw, {**(raw.get("previous_message") or {}), "ts": raw.get("deleted_ts")})
-        return await self._said(raw, files=files)
+        return await self._said(raw, room)
 
     def _deleted(self, raw: dict[str, Any], before: dict[str, Any]) -> Heard:
         ts = str(before.get("ts"))
         return Heard(kind="deleted", id=ts, position=str(raw.get("event_ts") or ts), at=utc(float(ts)))
 
-    async def _said(self, raw: dict[str, Any], *, files: bool) -> Heard | None:
-        ts, user, text = str(raw.get("ts")), str(raw.get("user") or ""), str(raw.get("text") or "")
+    async def _said(self, raw: dict[str, Any], room: int) -> Heard | None:
+        ts, text = str(raw.get("ts")), str(raw.get("text") or "")
         me = self._slack.identity.user
-        words = [await self._names.plain(_without_name(text, me))]
+        words = [await self._names.plain(commands.without_name(text, _name_of(me)))]
         words += [said for one in raw.get("attachments") or [] if (said := await self._quoted(one))]
-        attachments, unreadable = await self._files(raw.get("files") or []) if files else ([], [])
+        attachments, unreadable = await self._files(raw.get("files") or [], room)
         others = {one for one in _OTHERS.findall(text) if one != me}
         return Heard(
             id=ts,
             position=ts,
             text="\n".join(one for one in words if one.strip())[:MAX_TEXT],
-            author=Author(id=user, name=(await self._names.person(user))[:200]),
+            author=await self._author(raw),
             at=utc(float(ts)),
             attachments=attachments,
             mentions_bot=mentions(text, me),
@@ -70,6 +71,14 @@ class Hearing:
             opens=raw.get("thread_ts") in (None, ts),
             unreadable=unreadable,
         )
+
+    async def _author(self, raw: dict[str, Any]) -> Author:
+        """A person, or the app that has posted a message by a bot."""
+        if raw.get("bot_id"):
+            name = raw.get("username") or (raw.get("bot_profile") or {}).get("name") or "an app"
+            return Author(id=str(raw["bot_id"]), name=str(name)[:200])
+        user = str(raw.get("user") or "")
+        return Author(id=user, name=(await self._names.person(user))[:200])
 
     async def _quoted(self, attachment: dict[str, Any]) -> str:
         """A forwarded message in its author's name, or the title of a link."""
@@ -85,10 +94,9 @@ class Hearing:
             return f"(link: {title}{f', {link}' if link else ''})" + (f"\n> {text}" if text else "")
         return text or str(attachment.get("fallback") or "")
 
-    async def _files(self, files: list[dict[str, Any]]) -> tuple[list[Attachment], list[str]]:
+    async def _files(self, files: list[dict[str, Any]], room: int) -> tuple[list[Attachment], list[str]]:
         attachments: list[Attachment] = []
         unreadable: list[str] = []
-        room = MAX_INLINE
         for number, file in enumerate(files):
             known = await self._known(file)
             name = str(known.get("name") or known.get("title") or "a file")[:300]
@@ -120,9 +128,9 @@ class Hearing:
         is_text = bool(TEXT_TYPES.fullmatch(kind))
         if not ((is_image and 4 * ((size + 2) // 3) < room) or (is_text and size < min(MAX_TEXT_FILE, room))):
             return None
-        content = await self._download(url) if self._is_slacks(url) else None
-        if content is None:
-            return None
+        content = await self._download(url, size, kind) if self._is_slacks(url) else None
+        if not content:
+            return None  # an empty file says nothing either
         if is_image:
             return Attachment(name=name, media_type=kind, data=base64.b64encode(content).decode())
         try:
@@ -137,23 +145,25 @@ class Hearing:
             return True
         return host.scheme == "https" and (host.hostname or "").endswith((".slack.com", ".slack-files.com"))
 
-    async def _download(self, url: str) -> bytes | None:
+    async def _download(self, url: str, size: int, kind: str) -> bytes | None:
         headers = {"Authorization": f"Bearer {self._slack.web.token}"}
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
         get = self._slack.session.get
         try:
             async with get(url, headers=headers, timeout=timeout, allow_redirects=False) as response:
-                # Without the scope files:read Slack answers with its sign-in page.
-                if response.status != 200 or response.content_type == "text/html":
+                content = await response.read() if response.status == 200 else b""
+                # Without the scope files:read Slack answers with its sign-in page; a page that somebody has sent is as
+                # long as Slack said it is.
+                page = response.content_type == "text/html"
+                if response.status != 200 or (page and (kind != "text/html" or len(content) != size)):
                     log.warning("a file could not be read (HTTP %s): is the scope files:read granted?", response.status)
                     return None
-                return await response.read()
+                return content
         except (aiohttp.ClientError, TimeoutError) as error:
             # Named to the person as unreadable: one broken file must not hold up everything later in its thread.
             log.warning("a file could not be read: %s", error or type(error).__name__)
             return None
 
 
-def _without_name(text: str, me: str) -> str:
-    """Without the bot's own name at the beginning: it is the address, not the message."""
-    return re.sub(rf"^\s*(<@{me}(\|[^>]*)?>[\s,:]*)+", "", text)
+def _name_of(me: str) -> re.Pattern[str]:
+    return re.compile(rf"<@{me}(?:\|[^>]*)?>")

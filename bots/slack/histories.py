@@ -11,6 +11,7 @@ from bots.adapter import reading
 from bots.slack import markup
 from bots.slack.client import Slack
 from bots.slack.permissions import Permissions
+from bots.slack.responding import Shown, words
 from chat_service import keys
 from chat_service.contracts import DirectoryPage, DirectoryRequest
 from chat_service.ingress import IngressClient
@@ -24,8 +25,6 @@ CHOICES = 25
 ROOM = 11_000
 _PERMALINK = re.compile(r"https?://[^/\s]+/archives/([A-Z0-9]+)/p(\d{10})(\d{6})(?:\?([^\s>|]*))?")
 _THREAD = re.compile(r"thread_ts=(\d+\.\d+)")
-
-Shown = dict[str, Any]
 
 
 class Histories:
@@ -127,8 +126,3 @@ def conversation_of(text: str, team: str) -> str | None:
         return keys.slack(team, channel, thread.group(1) if thread else f"{seconds}.{fraction}")
     except ValueError:
         return None
-
-
-def words(text: str) -> Shown:
-    """A plain answer."""
-    return {"text": text}

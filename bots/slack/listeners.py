@@ -8,30 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 
+from bots.adapter import commands
 from bots.adapter.catchup import CatchUp
 from bots.adapter.contract import Arrival, Gone, Later, Unclear
 from bots.adapter.lanes import Lanes
 from bots.slack import home
+from bots.slack.buttons import Buttons
 from bots.slack.chat_settings import CALLBACK, ChatSettings
 from bots.slack.checkup import Telltale
 from bots.slack.client import Refused, Slack
-from bots.slack.histories import Histories, Shown, words
-from bots.slack.permissions import Permissions
+from bots.slack.histories import Histories
+from bots.slack.responding import Responder
 from bots.slack.routing import mentions, route
 from chat_service import keys
-from chat_service.contracts import FeedbackRequest, Stopped, StopRequest, TurnRequest
+from chat_service.contracts import Stopped, StopRequest
 from chat_service.ingress import IngressClient, IngressError
 
 log = logging.getLogger(__name__)
 
 ACK_SECONDS = 2.6
 """Slack waits three seconds; what takes longer is not acknowledged, and comes again."""
-AWAY = "I cannot reach my memory right now. Nothing is lost: please try again in a moment."
 
 
 class Listeners:
@@ -43,14 +43,13 @@ class Listeners:
         ingress: IngressClient,
         lanes: Lanes,
         catch_up: CatchUp,
-        permissions: Permissions,
+        buttons: Buttons,
         histories: Histories,
         chat_settings: ChatSettings,
     ) -> None:
         self._slack, self._ingress, self._lanes, self._catch_up = slack, ingress, lanes, catch_up
-        self._permissions, self._histories, self._chat_settings = permissions, histories, chat_settings
-        self._telltale = Telltale()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._buttons, self._histories, self._chat_settings = buttons, histories, chat_settings
+        self._telltale, self._responder = Telltale(), Responder(slack)
 
     def register(self, app: AsyncApp) -> None:
         """Put the listeners into the app."""
@@ -64,17 +63,13 @@ class Listeners:
         app.command("/chat-settings")(self._on_settings)
         app.shortcut("show_history")(self._on_shortcut)
         app.view(CALLBACK)(self._on_submit)
-        app.action("stop")(self._on_stop)
-        app.action("retry")(self._on_retry)
-        app.action("feedback")(self._on_feedback)
+        self._buttons.register(app, self._responder)
         for action in ("history_pick", "history_older", "history_export"):
             app.action(action)(self._on_page)
 
     async def close(self) -> None:
         """Give up what is beside the events."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._responder.close()
 
     # --- messages -----------------------------------------------------------------------------------------
     async def _on_message(self, event: dict[str, Any]) -> None:
@@ -103,7 +98,7 @@ class Listeners:
         await self._ingress.send("SlackIntake", conversation, "event", arrival, idempotency_key=id)
 
     async def _on_home(self, event: dict[str, Any]) -> None:
-        self._soon(home.opened(self._slack, event["user"], event["channel"], event.get("tab") or "home"))
+        self._responder.soon(home.opened(self._slack, event["user"], event["channel"], event.get("tab") or "home"))
 
     async def _on_native_stop(self, event: dict[str, Any]) -> None:
         """Slack's own stop button: its streams have ended already. The delivery then leaves `processing`; where nothing
@@ -112,7 +107,7 @@ class Listeners:
         conversation = keys.slack(self._slack.identity.team, channel, thread)
         done = await self._ingress.call("Chat", conversation, "stop", StopRequest(), Stopped, timeout=ACK_SECONDS)
         if not done.stopped:
-            self._soon(self._leave_processing(channel, thread))
+            self._responder.soon(self._leave_processing(channel, thread))
 
     async def _leave_processing(self, channel: str, thread: str) -> None:
         call = self._slack.web.agents_sessions_setStatus
@@ -124,86 +119,40 @@ class Listeners:
     async def _on_uninstalled(self, event: dict[str, Any]) -> None:
         log.error("the app was removed or its token revoked (%s): replies stay undelivered", event.get("type"))
 
-    # --- buttons ------------------------------------------------------------------------------------------
-    async def _on_stop(self, ack: Any, body: dict[str, Any], action: dict[str, Any]) -> None:
-        await ack()
-        if conversation := await self._readable(body):
-            await self._stop(conversation, StopRequest(turn=int(action["value"])))
-
-    async def _on_retry(self, ack: Any, body: dict[str, Any], action: dict[str, Any]) -> None:
-        await ack()
-        if conversation := await self._readable(body):
-            turn, _, seq = action["value"].partition("|")
-            # Pressed twice, also by two people, it is one retry of that reply.
-            once, request = f"retry:{seq}", TurnRequest(turn=int(turn))
-            await self._ingress.send("Chat", conversation, "regenerate", request, idempotency_key=once)
-
-    async def _on_feedback(self, ack: Any, body: dict[str, Any], action: dict[str, Any]) -> None:
-        await ack()
-        if conversation := await self._readable(body):
-            said, _, seq = action["value"].partition("|")
-            request = FeedbackRequest.model_validate({"seq": int(seq), "person": body["user"]["id"], "value": said})
-            await self._ingress.send("Chat", conversation, "feedback", request)
-
-    async def _stop(self, conversation: str, request: StopRequest) -> None:
-        await self._ingress.send("Chat", conversation, "stop", request)
-
-    async def _readable(self, body: dict[str, Any]) -> str | None:
-        """The conversation of a pressed button, if the person may read it at this moment; else they are told."""
-        channel, message = body["channel"]["id"], body["message"]
-        if await self._permissions.may_read(body["user"]["id"], channel):
-            return keys.slack(self._slack.identity.team, channel, message.get("thread_ts") or message["ts"])
-        return None
-
     # --- history ------------------------------------------------------------------------------------------
     async def _on_history(self, ack: Any, body: dict[str, Any]) -> None:
         await ack()
         work = self._histories.asked(body["user_id"], body["channel_id"], body.get("text") or "")
-        self._soon(self._answer(body["response_url"], work))
+        self._responder.answer(body["response_url"], work)
 
     async def _on_shortcut(self, ack: Any, body: dict[str, Any]) -> None:
         await ack()
         message = body["message"]
         thread = message.get("thread_ts") or message.get("ts") or body["message_ts"]
         conversation = keys.slack(self._slack.identity.team, body["channel"]["id"], thread)
-        self._soon(self._answer(body["response_url"], self._histories.page(body["user"]["id"], conversation)))
+        self._responder.answer(body["response_url"], self._histories.page(body["user"]["id"], conversation))
 
     async def _on_page(self, ack: Any, body: dict[str, Any], action: dict[str, Any]) -> None:
         await ack()
-        self._soon(self._answer(body["response_url"], self._histories.pressed(body["user"]["id"], action)))
-
-    async def _answer(self, url: str, work: Awaitable[Shown | None]) -> None:
-        """Answer to the person alone, whatever comes of it."""
-        try:
-            shown = await work
-        except (IngressError, TimeoutError):
-            shown = words(AWAY)
-        except (Gone, Refused, Unclear, Later) as error:
-            log.warning("history could not be shown: %s", error)
-            shown = words(f"Slack did not let me do that ({error}).")
-        if shown is not None:
-            body = {"response_type": "ephemeral", "replace_original": False, **shown}
-            async with self._slack.session.post(url, json=body) as response:
-                if response.status != 200:
-                    log.warning("an answer was not taken: %s", await response.text())
+        self._responder.answer(body["response_url"], self._histories.pressed(body["user"]["id"], action))
 
     # --- settings -----------------------------------------------------------------------------------------
     async def _on_settings(self, ack: Any, body: dict[str, Any]) -> None:
         try:
             refused = await self._chat_settings.open(body["user_id"], body["channel_id"], body["trigger_id"])
         except (IngressError, TimeoutError):
-            refused = AWAY
+            refused = commands.AWAY
+        except (Gone, Refused, Unclear, Later) as error:
+            log.warning("the settings could not be shown: %s", error)
+            refused = f"Slack did not let me do that ({error})."
         await ack(refused) if refused else await ack()
 
     async def _on_submit(self, ack: Any, body: dict[str, Any], view: dict[str, Any]) -> None:
         try:
             wrong = await self._chat_settings.submitted(body["user"]["id"], view)
         except (IngressError, TimeoutError):
-            wrong = {"mode": AWAY}
+            wrong = {"mode": commands.AWAY}
+        except (Gone, Refused, Unclear, Later) as error:
+            log.warning("settings could not be checked: %s", error)
+            wrong = {"mode": f"Slack did not let me check that ({error}). Please try again."}
         await ack(response_action="errors", errors=wrong) if wrong else await ack()
-
-    def _soon(self, work: Any) -> None:
-        """Do what is not an event beside the acknowledgement."""
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

@@ -7,12 +7,14 @@ it should. While it is open it cannot carry metadata: then it is the bot's one m
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Awaitable
 from typing import Any
 
 from bots.adapter.contract import Ending, Gone, Later, Opened, Spot, Unclear
+from bots.adapter.marking import Marks
 from bots.slack import markup
-from bots.slack.client import Refused, Slack
+from bots.slack.client import WRONG, Refused, Slack
 from chat_service import keys
 from chat_service.contracts import History, HistoryRequest
 from chat_service.ingress import IngressClient, IngressError
@@ -20,9 +22,9 @@ from chat_service.ingress import IngressClient, IngressError
 log = logging.getLogger(__name__)
 
 REPLY = "threadwell_reply"
-EYES = "eyes"
-PAGE = 200
 MANY = 10_000
+REFUSALS = 5
+"""Times that Slack may refuse the same thing with a word nobody listed, before it counts as said for good."""
 
 
 class SlackOutlet:
@@ -30,11 +32,12 @@ class SlackOutlet:
 
     pace = 1.1
 
-    def __init__(self, slack: Slack, ingress: IngressClient) -> None:
-        self._slack, self._ingress = slack, ingress
+    def __init__(self, slack: Slack, ingress: IngressClient, marks: Marks) -> None:
+        self._slack, self._ingress, self._marks = slack, ingress, marks
         self._streams_natively = True
         self._ended: set[str] = set()
         """Streams that this process has seen the end of; their messages are updated."""
+        self._refusals: Counter[tuple[str, int, str]] = Counter()
 
     def split(self, text: str) -> list[str]:
         return markup.parts_of(text)
@@ -122,18 +125,36 @@ class SlackOutlet:
         except Gone as gone:
             if "message_not_found" not in str(gone):
                 raise
+        except Refused as refused:
+            if not self._is_final(spot, refused):
+                raise Later(str(refused)) from refused
+            # What is left over stays; the reply beside it is whole.
+            log.warning("a message of %s stays where it is: %s", spot.conversation, refused)
+
+    async def sweep(self, spot: Spot, kept: list[str]) -> None:
+        channel, thread = _place(spot)
+        since = min((one.id for one in spot.asked if one.id), default=thread)
+        strays: list[Opened] = []
+        async for message in self._ours(channel, thread, since):
+            metadata = message.get("metadata")
+            payload = (metadata or {}).get("event_payload") or {}
+            ours = (metadata or {}).get("event_type") == REPLY and payload.get("turn") == spot.turn
+            # Nothing is delivered while this runs: a message without metadata is a stream that nobody knows of.
+            if message["ts"] not in kept and (ours or metadata is None):
+                strays.append(Opened(id=message["ts"], streaming=metadata is None))
+        for one in strays:
+            log.warning("%s was posted twice in %s: the later one goes", one.id, spot.conversation)
+            if one.streaming:
+                await self._stop(spot, one, None, "", [])
+            await self.remove(spot, one.id)
 
     async def settled(self, spot: Spot, ending: Ending) -> None:
         if len(self._ended) > MANY:
             self._ended.clear()  # an older one of them is refused as ended, and then updated all the same
+        self._marks.settled(spot)
         channel, thread = _place(spot)
         if channel.startswith("D"):
             await self._lossy(spot, self._close_session(spot, channel, thread))
-            return
-        for one in spot.asked:
-            if one.id:
-                remove = self._slack.web.reactions_remove
-                await self._lossy(spot, self._slack(remove, channel=channel, timestamp=one.id, name=EYES))
 
     async def _lossy(self, spot: Spot, work: Awaitable[object]) -> None:
         try:
@@ -188,7 +209,7 @@ class SlackOutlet:
             if refused.error == "streaming_state_conflict":
                 await self._slack(self._slack.web.chat_stopStream, channel=channel, ts=opened.id, metadata=metadata)
                 raise Later("a stream was still open") from refused
-            raise Gone(str(refused)) from refused
+            raise self._verdict(spot, refused) from refused
 
     async def _post(self, spot: Spot, number: int, text: str, blocks: list[dict[str, Any]]) -> Opened:
         channel, thread = _place(spot)
@@ -204,28 +225,30 @@ class SlackOutlet:
                 unfurl_media=False,
             )
         except Refused as refused:
-            raise Gone(str(refused)) from refused
+            raise self._verdict(spot, refused) from refused
         return Opened(id=answer["ts"])
+
+    def _verdict(self, spot: Spot, refused: Refused) -> Exception:
+        """What a refusal that is on no list means: not now, until it was said some times."""
+        return Gone(str(refused)) if self._is_final(spot, refused) else Later(str(refused))
+
+    def _is_final(self, spot: Spot, refused: Refused) -> bool:
+        if refused.error in WRONG:
+            return True
+        if len(self._refusals) > MANY:
+            self._refusals.clear()
+        said = (spot.conversation, spot.turn, str(refused))
+        self._refusals[said] += 1
+        if self._refusals[said] < REFUSALS:
+            return False
+        del self._refusals[said]
+        return True
 
     async def _ours(self, channel: str, thread: str, since: str) -> Any:
         """The bot's own messages in a thread after a moment, with their metadata."""
-        cursor: str | None = None
-        while True:
-            page = await self._slack(
-                self._slack.web.conversations_replies,
-                channel=channel,
-                ts=thread,
-                oldest=since,
-                limit=PAGE,
-                cursor=cursor,
-                include_all_metadata=True,
-            )
-            for message in page["messages"]:
-                if message.get("user") == self._slack.identity.user and str(message["ts"]) > since:
-                    yield message
-            cursor = (page.get("response_metadata") or {}).get("next_cursor")
-            if not cursor:
-                return
+        async for message in self._slack.thread(channel, thread, oldest=since, metadata=True):
+            if message.get("user") == self._slack.identity.user and str(message["ts"]) > since:
+                yield message
 
 
 def _place(spot: Spot) -> tuple[str, str]:

@@ -32,8 +32,8 @@ def route(raw: dict[str, Any], team: str, bot: str) -> Route | None:
         message, before = raw.get("message") or {}, raw.get("previous_message") or {}
         if message.get("subtype") == "tombstone":
             return _route(team, channel, before, f"{before.get('ts')}:deleted", raw)
-        if not _by_person(message, bot) or message.get("text") == before.get("text"):
-            return None  # Slack adds link titles this way, and the bot's own messages change all the time
+        if not _by_person(message, bot) or _says(message) == _says(before):
+            return None  # a thread begins beneath it, somebody pins it; and the bot's own messages change all the time
         return _route(team, channel, message, f"{message.get('ts')}:edited:{raw.get('event_ts')}", raw)
     if subtype == "message_deleted":
         before = raw.get("previous_message") or {}
@@ -56,6 +56,11 @@ def is_direct(raw: dict[str, Any]) -> bool:
 def mentions(text: str, user: str) -> bool:
     """Whether a text names this user."""
     return f"<@{user}>" in text or f"<@{user}|" in text
+
+
+def _says(message: dict[str, Any]) -> tuple[Any, Any]:
+    """What of a message the model gets to see; Slack adds the titles of links a moment later."""
+    return message.get("text"), message.get("attachments") or []
 
 
 def _by_person(message: dict[str, Any], bot: str) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 
-from chat_service.contracts import Attachment, Message
+from chat_service.contracts import Attachment, Message, is_blank
 from chat_service.models.protocol import Image, Prompt, PromptMessage
 
 PAUSE = timedelta(hours=1)
@@ -81,12 +81,18 @@ def standing_turns(history: Sequence[Message]) -> list[list[Message]]:
     """The turns that count, oldest first: questions with their standing answer, and notes."""
     ordered = sorted((m for m in history if not m.replaced), key=lambda m: (m.turn, m.seq))
     turns = [list(group) for _, group in groupby(ordered, key=lambda m: m.turn)]
-    return [[m for m in messages if m.status != "forgotten"] for messages in turns if _counts(messages)]
+    return [[m for m in messages if not _is_gone(m)] for messages in turns if _counts(messages)]
+
+
+def _is_gone(message: Message) -> bool:
+    """Whether its author has deleted it, or left nothing of it by an edit."""
+    emptied = message.role == "user" and is_blank(message.text) and not message.attachments
+    return message.status == "forgotten" or emptied
 
 
 def _counts(messages: list[Message]) -> bool:
-    if any(m.role == "user" for m in messages) and all(m.status == "forgotten" for m in messages if m.role == "user"):
-        return False  # its author has deleted the question, and the reply quotes it
+    if any(m.role == "user" for m in messages) and all(_is_gone(m) for m in messages if m.role == "user"):
+        return False  # its author has taken the question back, and the reply quotes it
     if any(m.role == "assistant" for m in messages):
         whole = any(m.role == "user" for m in messages)
         return whole and all(m.status == "answered" for m in messages if m.role == "assistant")

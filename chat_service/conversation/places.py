@@ -49,12 +49,14 @@ class RulesChange(Contract):
 class Thread(Contract):
     """A conversation the bot takes part in.
 
-    `seen` is the platform's position of the last message that was taken in. Positions are compared as text.
+    `seen` is the platform's position of the last message that was taken in. Positions are compared as text. `gap` is
+    where reading up has to begin when the last time it could not be done.
     """
 
     conversation: str
     quiet: bool = False
     seen: str = ""
+    gap: str = ""
 
 
 class Threads(Stored):
@@ -64,13 +66,14 @@ class Threads(Stored):
 
 
 class Follow(Contract):
-    """A message was taken in: the bot takes part from now on, if `active`; `quiet` None leaves it as it is. `within`:
-    the channel around a thread that is a place of its own."""
+    """A message was taken in: the bot takes part from now on, if `active`; `quiet` and `gap` None leave them as they
+    are. `within`: the channel around a thread that is a place of its own."""
 
     conversation: str
     seen: str = ""
     active: bool = True
     quiet: bool | None = None
+    gap: str | None = None
     within: str = ""
 
 
@@ -150,6 +153,7 @@ async def follow(ctx: ObjectContext, request: Follow) -> None:
     thread = known or Thread(conversation=request.conversation)
     thread.seen = max(thread.seen, request.seen)
     thread.quiet = thread.quiet if request.quiet is None else request.quiet
+    thread.gap = thread.gap if request.gap is None else request.gap
     kept.threads = [*(one for one in kept.threads if one is not known), thread][-MAX_THREADS:]
     put(ctx, "threads", kept)
 

@@ -16,6 +16,7 @@ from chat_service.contracts import (
     Notes,
     RedactRequest,
     Reply,
+    is_blank,
 )
 from chat_service.conversation import transcript, turns
 from chat_service.conversation.addresses import send_to_chat
@@ -32,13 +33,19 @@ DELETED_TITLE = "Conversation"
 
 @inbox.handler(name="edit")
 async def edit_waiting(ctx: ObjectContext, request: EditRequest) -> None:
-    """Replace a message's words, whether it waits, is being answered or was answered long ago. Never waits."""
+    """Replace a message's words, whether it waits, is being answered or was answered long ago. Never waits.
+
+    One that waits and says nothing any more is withdrawn: nobody is to answer an empty question, nor words that were
+    taken back.
+    """
     waiting = await ctx.get(_slot(request.id), type_hint=Waiting)
     if waiting is not None:
-        changes = {"message": request.message}
         attachments = waiting.inbound.attachments if request.attachments is None else request.attachments
-        if request.message.strip() or attachments:
-            waiting.inbound = waiting.inbound.model_copy(update={**changes, "attachments": attachments})
+        if is_blank(request.message) and not attachments:
+            await _withdraw(ctx, request.id)
+        else:
+            changes = {"message": request.message, "attachments": attachments}
+            waiting.inbound = waiting.inbound.model_copy(update=changes)
             put(ctx, _slot(request.id), waiting)
     send_to_chat(ctx, ctx.key(), "edit", request)
 
@@ -46,12 +53,16 @@ async def edit_waiting(ctx: ObjectContext, request: EditRequest) -> None:
 @inbox.handler(name="redact")
 async def redact_waiting(ctx: ObjectContext, request: RedactRequest) -> None:
     """Take a deleted message out, wherever it is; one that waits is withdrawn. Never waits."""
-    line = await ctx.get("line", type_hint=Line) or Line()
-    ctx.clear(_slot(request.id))
-    line.ids = [one for one in line.ids if one != request.id]
-    line.taken = [one for one in line.taken if one != request.id]
-    put(ctx, "line", line)
+    await _withdraw(ctx, request.id)
     send_to_chat(ctx, ctx.key(), "redact", request)
+
+
+async def _withdraw(ctx: ObjectContext, id: str) -> None:
+    line = await ctx.get("line", type_hint=Line) or Line()
+    ctx.clear(_slot(id))
+    line.ids = [one for one in line.ids if one != id]
+    line.taken = [one for one in line.taken if one != id]
+    put(ctx, "line", line)
 
 
 @chat.handler()

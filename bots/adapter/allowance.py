@@ -1,0 +1,124 @@
+"""How much a person and a channel may ask, and trying again by a button, which costs what a question costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from restate import ObjectContext
+
+from bots.adapter import commands
+from bots.adapter.contract import Heard
+from bots.adapter.judging import may_use
+from bots.adapter.listening import Intake, scope_of, tell
+from chat_service import keys
+from chat_service.contracts import History, HistoryRequest, Reply, TurnRequest
+from chat_service.conversation.places import Place, PlaceRequest
+from chat_service.conversation.quota import Claim, Granted, claim
+from chat_service.ingress import IngressClient, IngressError
+from chat_service.settings import Settings
+
+LOOK_SECONDS = 5
+OUTCOME_SECONDS = 20.0
+"""So long a retry is watched for a word that it cannot be; it goes on whether it is watched or not."""
+LAST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """Somebody wants a reply anew. `id` tells this press from the next; `roles` and `parent` as in `Heard`."""
+
+    id: str
+    conversation: str
+    person: str
+    turn: int
+    seq: int
+    roles: list[str] = field(default_factory=list)
+    parent: str = ""
+
+
+def claims_of(settings: Settings, key: keys.ConversationKey, person: str, wider: str) -> list[tuple[str, int, int]]:
+    """Whose quota a message counts for, with the limits: messages a minute and tokens a day (0: none).
+
+    `wider` is the channel around a thread that is a place of its own: its messages count there, while tokens are
+    counted by conversation.
+    """
+    claims = [
+        (f"{key.platform}:{key.space}:{person}", settings.person_messages_per_minute, settings.person_tokens_per_day),
+        (key.scopes[-1], settings.channel_messages_per_minute, settings.channel_tokens_per_day),
+    ]
+    if wider:
+        claims[1:] = [
+            (wider, settings.channel_messages_per_minute, 0),
+            (key.scopes[-1], 0, settings.channel_tokens_per_day),
+        ]
+    return [one for one in claims if one[1] or one[2]]
+
+
+async def within_limits(ctx: ObjectContext, it: Intake, heard: Heard, key: keys.ConversationKey) -> bool:
+    """Count a message; its author is told when it is too much."""
+    person = heard.author.id if heard.author else ""
+    wider = heard.parent or (scope_of(ctx) if scope_of(ctx) != key.scopes[-1] else "")
+    for owner, per_minute, per_day in claims_of(it.settings, key, person, wider):
+        request = Claim(id=f"{ctx.key()}:{heard.id}", per_minute=per_minute, tokens_per_day=per_day)
+        granted = await ctx.object_call(claim, owner, request)
+        if not granted.allowed:
+            await tell(ctx, it, heard, commands.wait_a_bit(granted.over, granted.wait))
+            return False
+    return True
+
+
+async def try_again(ingress: IngressClient, settings: Settings, press: Press) -> str | None:
+    """Have the last reply answered anew; gives the reason when it is not. Waits some seconds for that reason at most.
+
+    That the person may read the conversation is the platform's to check, before.
+
+    Raises:
+        IngressError, TimeoutError: Restate is away.
+    """
+    key = keys.parse(press.conversation)
+    if key is None:
+        return commands.NOT_THE_LAST
+    wide, narrow = key.scopes
+    asked = [PlaceRequest(), *([PlaceRequest()] if press.parent else []), PlaceRequest(conversation=press.conversation)]
+    scopes = [wide, *([press.parent] if press.parent else []), narrow]
+    rules = [
+        (await ingress.call("Channel", scope, "look", request, Place, timeout=LOOK_SECONDS)).rules
+        for scope, request in zip(scopes, asked, strict=True)
+    ]
+    if any(one.off for one in rules):
+        return commands.OFF
+    also = (*press.roles, press.parent.rpartition(":")[2])
+    if not may_use(key, press.person, settings, *rules, also=also):
+        return commands.NOT_ALLOWED
+    if await _is_passed(ingress, press):
+        return commands.NOT_THE_LAST
+    for owner, per_minute, per_day in claims_of(settings, key, press.person, press.parent):
+        one = Claim(id=f"{press.conversation}:{press.id}", per_minute=per_minute, tokens_per_day=per_day)
+        granted = await ingress.call("Quota", owner, "claim", one, Granted, timeout=LOOK_SECONDS)
+        if not granted.allowed:
+            return commands.wait_a_bit(granted.over, granted.wait)
+    return await _regenerate(ingress, press)
+
+
+async def _is_passed(ingress: IngressClient, press: Press) -> bool:
+    """Whether the conversation has gone on since that reply."""
+    request = HistoryRequest(limit=LAST)
+    page = await ingress.call("Chat", press.conversation, "get_history", request, History, timeout=LOOK_SECONDS)
+    if page.running is not None:
+        return page.running.turn != press.turn
+    last = next((one for one in reversed(page.messages) if one.role == "assistant"), None)
+    return bool(page.waiting) or last is None or last.turn != press.turn
+
+
+async def _regenerate(ingress: IngressClient, press: Press) -> str | None:
+    # Pressed twice, also by two people, it is one retry of that reply.
+    once, request = f"retry:{press.seq}", TurnRequest(turn=press.turn)
+    sent = await ingress.send("Chat", press.conversation, "regenerate", request, idempotency_key=once)
+    try:
+        await ingress.attach(sent.invocationId, Reply, timeout=OUTCOME_SECONDS)
+    except IngressError as error:
+        if error.status in (404, 409) and error.from_handler and not sent.repeated:
+            return commands.NOT_THE_LAST
+    except TimeoutError:
+        pass  # it is being answered
+    return None

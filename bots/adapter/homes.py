@@ -1,0 +1,70 @@
+"""Which conversation answers a message, on a platform whose channels are conversations: the channel's own, or one in a
+thread that is opened for the question."""
+
+from __future__ import annotations
+
+import logging
+
+from restate import ObjectContext, RunOptions
+
+from bots.adapter.contract import Gone, Heard
+from bots.adapter.listening import Intake, scope_of
+from chat_service import keys
+from chat_service.conversation.places import Place, PlaceRequest, look
+from chat_service.conversation.records import Stored, put
+
+log = logging.getLogger(__name__)
+
+KEPT_HOMES = 200
+
+
+class Homes(Stored):
+    """Where the latest questions of a channel are answered, by message id: a setting may decide it, and a repeat must
+    get the same key after the setting has changed."""
+
+    homes: dict[str, str] = {}
+
+
+def may_branch(it: Intake, key: keys.ConversationKey, heard: Heard) -> bool:
+    """Whether the message stands in a channel, where a thread can be opened from it, and says something to answer."""
+    return it.branch is not None and not (heard.direct or heard.parent or key.thread) and heard.says_something
+
+
+async def home_of(ctx: ObjectContext, it: Intake, heard: Heard, *, in_thread: bool) -> str:
+    """The conversation that answers a question: the channel's, or one in a thread of its own. The first decision
+    stays."""
+    known = await ctx.get("homes", type_hint=Homes) or Homes()
+    if (home := known.homes.get(heard.id)) is not None:
+        return home
+    home = await _branch(ctx, it, heard) if in_thread else ctx.key()
+    known.homes = dict([*known.homes.items(), (heard.id, home)][-KEPT_HOMES:])
+    put(ctx, "homes", known)
+    return home
+
+
+async def known_home(ctx: ObjectContext, it: Intake, heard: Heard, channel: Place) -> str | None:
+    """The conversation that a changed message belongs to; None when the bot never took part."""
+    if it.branch is not None and not heard.parent:
+        known = await ctx.get("homes", type_hint=Homes) or Homes()
+        if (home := known.homes.get(heard.id)) is not None:
+            return home
+        own = f"{scope_of(ctx).rpartition(':')[0]}:{heard.id}"
+        if not heard.direct and (await ctx.object_call(look, own, PlaceRequest(conversation=own))).thread is not None:
+            return own
+    return ctx.key() if channel.thread is not None else None
+
+
+async def _branch(ctx: ObjectContext, it: Intake, heard: Heard) -> str:
+    assert it.branch is not None  # noqa: S101
+    branch = it.branch
+
+    async def attempt() -> str:
+        """Run twice it finds the thread that it opened."""
+        try:
+            return await branch(ctx.key(), heard)
+        except Gone as gone:
+            log.warning("no thread can be opened in %s, so the answer goes into the channel: %s", ctx.key(), gone)
+            return ctx.key()
+
+    home: str = await ctx.run_typed("open a thread", attempt, RunOptions(type_hint=str))
+    return home

@@ -1,0 +1,129 @@
+"""The lossy signs beside a question: that it has arrived, and its place in line while it waits.
+
+Nothing here ever raises, since nothing depends on it, and nothing waits for it: platforms let a bot react slowly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from weakref import WeakValueDictionary
+
+from bots.adapter.contract import Gone, Later, Spot, Unclear
+from chat_service.contracts import History, HistoryRequest
+from chat_service.ingress import IngressClient, IngressError
+
+log = logging.getLogger(__name__)
+
+REMEMBERED = 1_000
+LATE_SECONDS = 6.0
+"""After an unclear answer a sign may still appear: so much later it is taken off once more."""
+
+React = Callable[[str, str, str, bool], Awaitable[None]]
+"""Put a sign on a message, or take it off: conversation, message, sign, whether it goes."""
+
+
+class Marks:
+    """The signs of one process. `arrived` is put on each question (None: on none), one of `places` while it waits."""
+
+    def __init__(self, ingress: IngressClient, react: React, arrived: str | None, places: Sequence[str]) -> None:
+        self._ingress, self._react, self._eyes, self._places = ingress, react, arrived, places
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._shown: dict[str, dict[str, str]] = {}
+        """The place that each waiting message of a conversation shows."""
+        self._done: OrderedDict[tuple[str, str], None] = OrderedDict()
+        """Messages that were answered or taken back: their answer may be faster than their sign."""
+        self._doubtful: set[tuple[str, str]] = set()
+
+    async def arrived(self, conversation: str, id: str, *, eyes: bool = True) -> None:
+        """The message was taken in."""
+        if self._eyes and eyes and (conversation, id) not in self._done:
+            await self._put(conversation, id, self._eyes)
+            if (conversation, id) in self._done:
+                await self._off(conversation, id, self._eyes)
+        await self._line(conversation)
+
+    async def taken_back(self, conversation: str, ids: Sequence[str]) -> None:
+        """These messages will not be answered."""
+        for id in ids:
+            await self._leave(conversation, id)
+        await self._line(conversation)
+
+    def settled(self, spot: Spot) -> None:
+        """A turn has ended: its questions lose their signs, and the others move up."""
+        self._beside(self._settle(spot))
+
+    async def close(self) -> None:
+        """Give up."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _settle(self, spot: Spot) -> None:
+        await self.taken_back(spot.conversation, [one.id for one in spot.asked if one.id])
+
+    async def _leave(self, conversation: str, id: str) -> None:
+        where = (conversation, id)
+        self._done[where] = None
+        while len(self._done) > REMEMBERED:
+            self._done.popitem(last=False)
+        if self._eyes:
+            await self._off(conversation, id, self._eyes)
+            if where in self._doubtful:
+                self._doubtful.discard(where)
+                self._beside(self._off_later(conversation, id, self._eyes))
+
+    async def _off_later(self, conversation: str, id: str, sign: str) -> None:
+        await asyncio.sleep(LATE_SECONDS)
+        await self._off(conversation, id, sign)
+
+    async def _line(self, conversation: str) -> None:
+        """Show everybody who waits their place, as far as there are signs for it."""
+        lock = self._locks.setdefault(conversation, asyncio.Lock())
+        async with lock:
+            await self._show_line(conversation)
+
+    async def _show_line(self, conversation: str) -> None:
+        try:
+            request = HistoryRequest(limit=1)
+            page = await self._ingress.call("Chat", conversation, "get_history", request, History, timeout=3)
+        except (IngressError, TimeoutError):
+            return
+        asked = {one.id for one in page.running.question} if page.running else set()
+        waiting = [one.id for one in page.waiting if one.id and one.id not in asked] if page.running else []
+        shown = self._shown.pop(conversation, {})
+        now = dict(zip(waiting, self._places, strict=False))
+        if now:
+            self._shown[conversation] = now
+        for id, place in shown.items():
+            if now.get(id) != place:
+                await self._off(conversation, id, place)
+            if id not in waiting and id not in asked:
+                await self._leave(conversation, id)  # taken back
+        for id, place in now.items():
+            if shown.get(id) != place:
+                await self._put(conversation, id, place)
+
+    async def _put(self, conversation: str, id: str, sign: str) -> None:
+        try:
+            await self._react(conversation, id, sign, False)
+        except (Gone, Later) as error:
+            log.debug("no %s in %s: %s", sign, conversation, error)
+        except Unclear as error:
+            log.debug("nobody knows whether there is a %s in %s: %s", sign, conversation, error)
+            if sign == self._eyes:
+                self._doubtful.add((conversation, id))
+
+    async def _off(self, conversation: str, id: str, sign: str) -> None:
+        try:
+            await self._react(conversation, id, sign, True)
+        except (Gone, Later, Unclear) as error:
+            log.debug("a %s stays in %s: %s", sign, conversation, error)
+
+    def _beside(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,68 @@
+"""Before a question that calls the bot into a thread: what was said there meanwhile, as context."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from restate import ObjectContext, RunOptions, TerminalError
+
+from bots.adapter import commands
+from bots.adapter.contract import Gone, Heard, Overheard
+from bots.adapter.judging import is_welcome
+from bots.adapter.listening import Intake, tell
+from chat_service import keys
+from chat_service.contracts import Notes
+from chat_service.conversation.places import Place
+from chat_service.conversation.revisions import note
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 4
+"""Tries to read the thread, over some seconds: after them the question is answered without, and the next mention reads
+from the same place."""
+BEGINNING = "0"
+"""Stands before every position."""
+NAMED = 8
+"""Unreadable files that are named to the person, at most."""
+
+
+async def read_up(ctx: ObjectContext, it: Intake, heard: Heard, places: Sequence[Place]) -> str:
+    """Note what was said since the bot last took part. Gives what `Follow.gap` has to be: the position after which it
+    could not be read, or nothing."""
+    thread, key = places[-1].thread, keys.parse(ctx.key())
+    assert key is not None  # noqa: S101  the intake has looked
+    after = (thread.gap or thread.seen) if thread else ""
+
+    async def earlier() -> Overheard:
+        """Only reads, so it may run twice."""
+        try:
+            return await it.ears.earlier(ctx.key(), heard, after)
+        except Gone as gone:
+            log.warning("the thread %s cannot be read: %s", ctx.key(), gone)
+            return Overheard(whole=False)
+
+    try:
+        found: Overheard = await ctx.run_typed(
+            "read up",
+            earlier,
+            RunOptions(
+                type_hint=Overheard,
+                max_attempts=ATTEMPTS,
+                initial_retry_interval=timedelta(milliseconds=500),
+                retry_interval_factor=2,
+            ),
+        )
+    except TerminalError as error:
+        if error.status_code == 409:
+            raise
+        log.warning("the thread %s was not read, which is left to the next mention: %s", ctx.key(), error.message)
+        found = Overheard(whole=False)
+    # Whoever may not use the bot does not reach the model through somebody else's mention either.
+    kept = [one for one in found.messages if one.holds_something and is_welcome(one, key, places, it.settings)]
+    if kept:
+        ctx.object_send(note, ctx.key(), Notes(messages=[one.inbound(expects_reply=False) for one in kept]))
+    if names := [name for one in kept for name in one.unreadable][-NAMED:]:
+        await tell(ctx, it, heard, commands.unreadable(names))
+    return "" if found.whole else after or BEGINNING

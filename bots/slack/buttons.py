@@ -1,0 +1,54 @@
+"""The buttons beneath replies. What they do is checked when they are pressed, not when they were shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slack_bolt.async_app import AsyncApp
+
+from bots.adapter import commands
+from bots.adapter.allowance import Press, try_again
+from bots.slack.client import Slack
+from bots.slack.permissions import Permissions
+from bots.slack.responding import Responder, Shown, words
+from chat_service import keys
+from chat_service.contracts import FeedbackRequest, StopRequest
+from chat_service.ingress import IngressClient
+from chat_service.settings import Settings
+
+
+class Buttons:
+    """What happens when one is pressed."""
+
+    def __init__(self, slack: Slack, ingress: IngressClient, permissions: Permissions, settings: Settings) -> None:
+        self._slack, self._ingress, self._permissions, self._settings = slack, ingress, permissions, settings
+
+    def register(self, app: AsyncApp, responder: Responder) -> None:
+        """Listen for them: acknowledged at once, since nothing comes again."""
+
+        async def pressed(ack: Any, body: dict[str, Any], action: dict[str, Any]) -> None:
+            await ack()
+            responder.answer(body["response_url"], self._pressed(body, action))
+
+        for name in ("stop", "retry", "feedback"):
+            app.action(name)(pressed)
+
+    async def _pressed(self, body: dict[str, Any], action: dict[str, Any]) -> Shown | None:
+        person, channel, message = body["user"]["id"], body["channel"]["id"], body["message"]
+        if not await self._permissions.may_read(person, channel):
+            return words(commands.NOT_READABLE)
+        thread = message.get("thread_ts") or message["ts"]
+        conversation = keys.slack(self._slack.identity.team, channel, thread)
+        first, _, seq = action["value"].partition("|")
+        match action["action_id"]:
+            case "stop":
+                await self._ingress.send("Chat", conversation, "stop", StopRequest(turn=int(first)))
+            case "feedback":
+                request = FeedbackRequest.model_validate({"seq": int(seq), "person": person, "value": first})
+                await self._ingress.send("Chat", conversation, "feedback", request)
+            case "retry":
+                id = str(action.get("action_ts") or seq)
+                press = Press(id=f"retry:{id}", conversation=conversation, person=person, turn=int(first), seq=int(seq))
+                reason = await try_again(self._ingress, self._settings, press)
+                return words(reason) if reason else None
+        return None
