@@ -141,7 +141,7 @@ async def said_in_log(room: Room, words: str) -> bool:
 
 async def test_two_replicas_started_by_mistake_do_not_answer_twice(room: Room) -> None:
     discord, world = room.discord, room.world
-    other = Bot(world.stack, discord, delivery_port=free_port())
+    other = Bot(stack=world.stack, discord=discord, delivery_port=free_port())
     await other.start()
     try:
         await discord.wait_connected(2)

@@ -46,7 +46,7 @@ async def test_an_app_made_from_the_manifest_does_all_of_it(
     await model.clear()
     await slack.install(manifest())
     async with running_stack(engine_binary, tmp_path, model, serve=False) as stack:
-        bot = Bot(stack, slack, whole=True)
+        bot = Bot(stack=stack, slack=slack, whole=True)
         try:
             await bot.start()
             room = await new_room(World(stack, slack, bot))

@@ -2,7 +2,7 @@
 
 from tests.fakes.discord.control import DiscordControl, attached
 from tests.fakes.discord.discord import FakeDiscord
-from tests.fakes.discord.errors import Impossible
 from tests.fakes.discord.server import Server
+from tests.fakes.platform.errors import Impossible
 
 __all__ = ["DiscordControl", "FakeDiscord", "Impossible", "Server", "attached"]

@@ -11,20 +11,12 @@ import argparse
 import asyncio
 import math
 import shlex
-import sys
-
-from aiohttp import web
 
 from tests.fakes.discord.control import DiscordControl
 from tests.fakes.discord.discord import FakeDiscord
-from tests.fakes.discord.errors import Impossible
 from tests.fakes.discord.models import Message
 from tests.fakes.discord.server import Server
-
-
-def say(*words: str) -> None:
-    """A line for the person at the keyboard."""
-    print(*words, flush=True)  # noqa: T201
+from tests.fakes.platform.keyboard import read_lines, say, serve
 
 
 class Keyboard:
@@ -46,14 +38,7 @@ class Keyboard:
         for name, value in control.env().items():
             say(f"export {name}={value}")
         watching = asyncio.create_task(control.until(self._news, patience=math.inf))
-        reader = asyncio.StreamReader()
-        loop = asyncio.get_running_loop()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        while line := (await reader.readline()).decode():
-            try:
-                await self._typed(line.strip())
-            except Impossible as no:
-                say(f"  ! {no}")
+        await read_lines(self._typed)
         watching.cancel()
 
     async def _typed(self, line: str) -> None:
@@ -90,22 +75,15 @@ class Keyboard:
         return False
 
 
-async def serve(port: int, quiet: bool) -> None:
+def main() -> None:
     """The server, and the keyboard beside it unless told to be quiet."""
-    runner = web.AppRunner(Server(FakeDiscord()).app(), access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    try:
-        if quiet:
-            await asyncio.Event().wait()
-        await Keyboard(DiscordControl(f"http://127.0.0.1:{port}")).run()
-    finally:
-        await runner.cleanup()
-
-
-if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=4030)
     parser.add_argument("--quiet", action="store_true", help="only serve: a test drives it by the control API")
     given = parser.parse_args()
-    asyncio.run(serve(given.port, given.quiet))
+    keyboard = Keyboard(DiscordControl(f"http://127.0.0.1:{given.port}"))
+    asyncio.run(serve(Server(FakeDiscord()).app(), given.port, None if given.quiet else keyboard.run()))
+
+
+if __name__ == "__main__":
+    main()

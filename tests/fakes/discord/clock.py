@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
+
+from tests.fakes.platform import clock
 
 EPOCH = 1_420_070_400.0
 
 
-class Clock:
-    """Wall time plus whatever the test added."""
-
-    def __init__(self) -> None:
-        self._ahead = 0.0
-        self._last = 0
-        self._given: set[int] = set()
-
-    def now(self) -> float:
-        """Seconds since the Unix epoch."""
-        return time.time() + self._ahead
-
-    def advance(self, seconds: float) -> None:
-        """Put the clock forward."""
-        self._ahead += seconds
+class Clock(clock.Clock):
+    """It gives the ids of everything."""
 
     def snowflake(self, age: float = 0.0) -> str:
         """An id nobody has: larger than every one before it, or, with `age`, that many seconds old."""
-        value = int((self.now() - age - EPOCH) * 1000) << 22
-        if age:
-            while value in self._given:
-                value += 1
-        else:
-            value = self._last = max(value, self._last + 1)
-        self._given.add(value)
-        return str(value)
+        return str(self.unique(int((self.now() - age - EPOCH) * 1000) << 22, late=bool(age)))
 
 
 def made(snowflake: str) -> float:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import base64
-import time
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
-import aiohttp
-
-from tests.fakes.discord.errors import Impossible
 from tests.fakes.discord.models import (
     TEXT,
     Attachment,
@@ -28,14 +24,13 @@ from tests.fakes.discord.models import (
     Session,
     User,
 )
+from tests.fakes.platform.control import PATIENCE, Control
 
-PATIENCE = 30.0
 WORKING = (
     *("view_channel", "send_messages", "send_messages_in_threads", "read_message_history", "create_public_threads"),
     *("attach_files", "embed_links", "add_reactions", "use_application_commands"),
 )
 """What the bot is invited with, unless told otherwise."""
-T = TypeVar("T")
 
 
 def attached(name: str, content: bytes, kind: str | None = None) -> Json:
@@ -43,7 +38,7 @@ def attached(name: str, content: bytes, kind: str | None = None) -> Json:
     return {"name": name, "content": base64.b64encode(content).decode(), "type": kind}
 
 
-class DiscordControl:
+class DiscordControl(Control):
     """Makes people do things in the fake, makes things go wrong, and asks what happened.
 
     `url` is the server's. `connect()` first: it learns who the bot is. Every verb by which people do something takes
@@ -54,7 +49,7 @@ class DiscordControl:
     """
 
     def __init__(self, url: str) -> None:
-        self.url = url
+        super().__init__(url)
         self.api_url = f"{url}/api/v10"
         self.gateway_url = f"{url.replace('http', 'ws', 1)}/gateway"
         self.bot = self.application = self.owner = self.token = ""
@@ -236,38 +231,14 @@ class DiscordControl:
         """Change Discord's patience and limits: fields of `Rules` (`buckets={"create_message": (5, 5.0)}`, …)."""
         await self._ask("rules", changes=changes)
 
-    async def advance(self, seconds: float) -> None:
-        """Put Discord's clock forward: nonces, tokens, sessions and links run out, idle threads are archived."""
-        await self._ask("advance", seconds=seconds)
-
     # --- faults -------------------------------------------------------------------------------------------
     async def fault(self, route: str, kind: FaultKind, **more: Any) -> None:
         """Script a fault of a route by its name (`create_message`; `*`: any); they add up. See `Fault`."""
         await self._ask("fault", fault=Fault(route=route, kind=kind, **more).model_dump())
 
-    async def release(self) -> None:
-        """Let go what `hold` and `commit_hold` hold."""
-        await self._ask("release")
-
-    async def down(self, how: str = "cut") -> None:
-        """Discord is away: no gateway, every call cut (`cut`) or answered with a status (`503`)."""
-        await self._ask("down", how=how)
-
-    async def up(self) -> None:
-        """Discord is back."""
-        await self._ask("up")
-
-    async def cut_sockets(self) -> None:
-        """Cut the gateway connections without a word."""
-        await self._ask("cut_sockets")
-
     async def close_sockets(self, code: int = 4000) -> None:
         """Close the gateway connections with a code."""
         await self._ask("close_sockets", code=code)
-
-    async def refuse_sockets(self, refuse: bool = True) -> None:
-        """Take no gateway connection until told otherwise."""
-        await self._ask("refuse_sockets", refuse=refuse)
 
     async def reconnect(self) -> None:
         """Ask the clients to come back: op 7."""
@@ -292,10 +263,6 @@ class DiscordControl:
     async def repeat(self, event: Event, times: int = 1) -> None:
         """Deliver an event again, under a new sequence number."""
         await self._ask("repeat", number=event.number, times=times)
-
-    async def clear(self) -> None:
-        """Forget faults, limits and the outage."""
-        await self._ask("clear")
 
     # --- what happened ------------------------------------------------------------------------------------
     async def sessions(self) -> list[Session]:
@@ -361,20 +328,6 @@ class DiscordControl:
         found = Attachment.model_validate(await self._ask("download", attachment=attachment))
         return base64.b64decode(found.content)
 
-    async def until(
-        self, look: Callable[[], Awaitable[T]], holds: Callable[[T], Any] = bool, patience: float = PATIENCE
-    ) -> T:
-        """Look whenever something happened in the fake, until it holds; the last look is in the failure."""
-        ends = time.monotonic() + patience
-        while True:
-            since = int(await self._ask("changed", since=0, timeout=0))
-            seen = await look()
-            if holds(seen):
-                return seen
-            left = ends - time.monotonic()
-            assert left > 0, f"it never held; last seen: {seen!r}"
-            await self._ask("changed", since=since, timeout=min(left, 1.0))
-
     async def wait_reply(
         self,
         channel: str,
@@ -397,13 +350,3 @@ class DiscordControl:
 
     async def _use(self, verb: str, **given: Any) -> Interaction:
         return Interaction.model_validate(await self._ask(f"use_{verb}", **given))
-
-    async def _ask(self, verb: str, **given: Any) -> Any:
-        async with (
-            aiohttp.ClientSession() as session,
-            session.post(f"{self.url}/control/{verb}", json=given) as response,
-        ):
-            if response.status in (404, 409):
-                raise Impossible((await response.json())["impossible"])
-            response.raise_for_status()
-            return (await response.json())["result"]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
-from aiohttp import web
-from pydantic import BaseModel
-
 from tests.fakes.discord.discord import FakeDiscord
-from tests.fakes.discord.errors import Impossible, Refused
+from tests.fakes.discord.errors import Refused
 from tests.fakes.discord.hands import Hands
 from tests.fakes.discord.models import Channel, Event, Fault, Guild, Interaction, Json, Message, Role, User
 from tests.fakes.discord.people import People
+from tests.fakes.platform.control_api import Verbs
+from tests.fakes.platform.errors import Impossible
 
 DOES = (
     *("post", "edit", "delete", "delete_many", "unfurl", "react", "typing", "presence", "start_thread"),
@@ -20,49 +19,33 @@ DOES = (
     *("join", "leave", "change_member", "change_role", "outage"),
 )
 USES = ("command", "autocomplete", "context_menu", "press", "select", "submit")
-LOOKS = frozenset(
-    [
-        *("about", "changed", "sessions", "connections", "calls", "events", "messages", "channel", "threads"),
+
+
+class ControlApi(Verbs):
+    """What people do are verbs as they stand; with `silent`, no event of it reaches anybody."""
+
+    looks = Verbs.looks | {
+        *("about", "sessions", "connections", "events", "messages", "channel", "threads"),
         *("interactions", "commands", "download", "message"),
-    ]
-)
-
-
-class ControlApi:
-    """Verbs by name. What people do are verbs as they stand; with `silent`, no event of it reaches anybody."""
+    }
+    refusals = (Impossible, Refused)
 
     def __init__(self, discord: FakeDiscord) -> None:
         self._discord = discord
         self._world = discord.world
         people = People(discord)
         hands = Hands(people)
-        self._verbs: dict[str, Callable[..., Any]] = {
+        super().__init__(
+            discord,
             **{name: getattr(people, name) for name in DOES},
             **{f"use_{name}": getattr(hands, name) for name in USES},
-            **{name.removeprefix("do_"): getattr(self, name) for name in dir(self) if name.startswith("do_")},
-        }
+        )
 
-    def mount(self, app: web.Application) -> None:
-        """Add the routes."""
-        app.router.add_post("/control/{verb}", self._serve)
+    def base(self, url: str) -> None:
+        self._discord.render.base = url
 
-    async def _serve(self, request: web.Request) -> web.Response:
-        self._discord.render.base = f"http://{request.host}"
-        verb = request.match_info["verb"]
-        run = self._verbs.get(verb)
-        if run is None:
-            return web.json_response({"impossible": "no such verb"}, status=404)
-        given = await request.json()
-        try:
-            with self._discord.gateway.losing(bool(given.pop("silent", False))):
-                result = run(**given)
-            if isinstance(result, Awaitable):
-                result = await result
-        except (Impossible, Refused) as no:
-            return web.json_response({"impossible": str(no)}, status=409)
-        if verb not in LOOKS:
-            self._discord.touch()
-        return web.json_response({"result": _plain(result)})
+    def around(self, given: Json) -> AbstractContextManager[object]:
+        return self._discord.gateway.losing(bool(given.pop("silent", False)))
 
     # --- the world ----------------------------------------------------------------------------------------
     def do_about(self) -> Json:
@@ -164,17 +147,12 @@ class ControlApi:
 
     def do_clear(self) -> None:
         """Forget faults, limits and the outage; the world and the records stay."""
-        self._discord.faults.script.clear()
-        self._discord.faults.release()
-        self._discord.faults.down = None
+        self._discord.faults.clear()
         self._discord.limits.clear()
         self._discord.gateway.refuse = self._discord.gateway.mute = False
         self._discord.gateway.lose(False)
 
     # --- what happened ------------------------------------------------------------------------------------
-    async def do_changed(self, since: int, timeout: float) -> int:
-        return await self._discord.changed(since, timeout)
-
     def do_sessions(self) -> list[Any]:
         for live in self._discord.gateway.sessions.values():
             self._discord.gateway.lives(live)
@@ -215,11 +193,3 @@ class ControlApi:
 
     def do_download(self, attachment: str) -> Json:
         return self._world.attachments[attachment].model_dump()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return value.model_dump()
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    return value

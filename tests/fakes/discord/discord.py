@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-
 from tests.fakes.discord.events import Events
-from tests.fakes.discord.faults import Faults
 from tests.fakes.discord.gateway import Gateway
 from tests.fakes.discord.gateway import intents as bits
 from tests.fakes.discord.interactions import Interactions
 from tests.fakes.discord.limits import Limits
-from tests.fakes.discord.models import AppConfig, Call, Channel, Message, Rules
+from tests.fakes.discord.models import AppConfig, Call, Channel, Fault, Message, Rules
 from tests.fakes.discord.render import Render
 from tests.fakes.discord.threads import Threads
 from tests.fakes.discord.world import World
 from tests.fakes.discord.writing import Writing
+from tests.fakes.platform.changes import Changes
+from tests.fakes.platform.faults import Faults
 
 
-class FakeDiscord:
+class FakeDiscord(Changes):
     """Everything but the HTTP."""
 
     def __init__(self, app: AppConfig | None = None, rules: Rules | None = None) -> None:
+        super().__init__()
         self.app = app or AppConfig()
         self.rules = rules or Rules()
         self.world = World()
         self.render = Render(self.world)
-        self.faults = Faults()
+        self.faults: Faults[Fault] = Faults()
         self.limits = Limits(self.rules)
         self.gateway = Gateway(self)
         self.events = Events(self)
@@ -34,22 +33,6 @@ class FakeDiscord:
         self.threads = Threads(self)
         self.interactions = Interactions(self)
         self.calls: list[Call] = []
-        self.changes = 0
-        self._changed = asyncio.Event()
-
-    def touch(self) -> None:
-        """Wake whoever waits for a change."""
-        self.changes += 1
-        self._changed.set()
-
-    async def changed(self, since: int, timeout: float) -> int:
-        """Wait until there were more than `since` changes, or for `timeout` seconds; how many there were."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                while self.changes <= since:
-                    self._changed.clear()
-                    await self._changed.wait()
-        return self.changes
 
     def react(self, message: Message, user: str, name: str, *, remove: bool = False) -> None:
         """Put an emoji on a message, or take it away."""

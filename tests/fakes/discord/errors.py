@@ -79,7 +79,3 @@ def _status(code: int) -> int:
     if 10000 <= code < 20000:
         return 404
     return {40005: 413, 50027: 401}.get(code, 400)
-
-
-class Impossible(Exception):
-    """Something that no person could do in Discord: a button that is not there, a command nobody registered."""

@@ -6,9 +6,9 @@ import asyncio
 from typing import Any
 
 from tests.fakes.discord import permissions
-from tests.fakes.discord.errors import Impossible
 from tests.fakes.discord.models import Channel, Command, Interaction, Json, Message
 from tests.fakes.discord.people import People
+from tests.fakes.platform.errors import Impossible
 
 SUBCOMMAND, GROUP, STRING, INTEGER, BOOLEAN, USER, CHANNEL, ROLE, NUMBER, ATTACHMENT = 1, 2, 3, 4, 5, 6, 7, 8, 10, 11
 KINDS = {STRING: str, INTEGER: int, BOOLEAN: bool, NUMBER: (int, float), USER: str, CHANNEL: str, ROLE: str}

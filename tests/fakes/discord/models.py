@@ -302,6 +302,10 @@ class Fault(Model):
     via: bool = True
     delay: float = 0.0
 
+    @property
+    def aim(self) -> str:
+        return self.route
+
 
 class AppConfig(Model):
     """The application as the developer portal shows it."""

@@ -7,8 +7,8 @@ from typing import Any
 from tests.fakes.discord import permissions
 from tests.fakes.discord.discord import FakeDiscord
 from tests.fakes.discord.draft import Draft, uploaded
-from tests.fakes.discord.errors import Impossible
 from tests.fakes.discord.models import DM, Channel, Guild, Json, Member, Message, Overwrite
+from tests.fakes.platform.errors import Impossible
 
 
 class People:

@@ -95,7 +95,7 @@ class Server:
         self.discord.calls.append(call)
         self.discord.touch()
         down = self.discord.faults.down
-        fault = self.discord.faults.take(route.name, request.path, body) if down is None else None
+        fault = self.discord.faults.take(route.name, body, request.path) if down is None else None
         call.fault = fault.kind if fault else "down" if down is not None else None
         if down == "cut":
             return _cut(request)

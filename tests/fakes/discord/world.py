@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.fakes.discord.clock import Clock
-from tests.fakes.discord.errors import Impossible, Refused
+from tests.fakes.discord.errors import Refused
 from tests.fakes.discord.models import (
     DM,
     HAS_THREAD,
@@ -25,6 +25,7 @@ from tests.fakes.discord.models import (
     User,
 )
 from tests.fakes.discord.permissions import EVERYONE, bits
+from tests.fakes.platform.errors import Impossible
 
 
 class World:

@@ -1,7 +1,7 @@
 """A Slack to test against: it speaks Slack's protocols, does what a test says, and refuses what Slack refuses."""
 
+from tests.fakes.platform.errors import Impossible
 from tests.fakes.slack.control import SlackControl, attached
-from tests.fakes.slack.errors import Impossible
 from tests.fakes.slack.server import Server
 from tests.fakes.slack.slack import FakeSlack
 

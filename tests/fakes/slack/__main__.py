@@ -10,20 +10,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import math
-import sys
 
-from aiohttp import web
-
+from tests.fakes.platform.errors import Impossible
+from tests.fakes.platform.keyboard import read_lines, say, serve
 from tests.fakes.slack.control import SlackControl
-from tests.fakes.slack.errors import Impossible
 from tests.fakes.slack.models import Message
 from tests.fakes.slack.server import Server
 from tests.fakes.slack.slack import FakeSlack
-
-
-def say(*words: str) -> None:
-    """A line for the person at the keyboard."""
-    print(*words, flush=True)  # noqa: T201
 
 
 class Keyboard:
@@ -46,15 +39,8 @@ class Keyboard:
             say(f"export {name}={value}")
         if http_url is not None:
             await self._control.until(lambda: self._meets(http_url), patience=600)
-        watching = asyncio.create_task(self._watch())
-        reader = asyncio.StreamReader()
-        loop = asyncio.get_running_loop()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        while line := (await reader.readline()).decode():
-            try:
-                await self._typed(line.strip())
-            except Impossible as no:
-                say(f"  ! {no}")
+        watching = asyncio.create_task(self._control.until(self._news, patience=math.inf))
+        await read_lines(self._typed)
         watching.cancel()
 
     async def _meets(self, url: str) -> bool:
@@ -82,10 +68,6 @@ class Keyboard:
             where_to = self._direct if direct else self._channel
             self._last = await self._control.post(self._user, where_to, text[3:] if direct else text)
 
-    async def _watch(self) -> None:
-        while True:
-            await self._control.until(self._news, patience=math.inf)
-
     async def _news(self) -> bool:
         found = [
             *await self._control.replies(self._channel),
@@ -100,26 +82,19 @@ class Keyboard:
         return False
 
 
-async def serve(port: int, quiet: bool, http_url: str | None) -> None:
+def main() -> None:
     """The server, and the keyboard beside it unless told to be quiet."""
-    slack = FakeSlack()
-    if http_url is not None:
-        slack.app.socket_mode = False
-    runner = web.AppRunner(Server(slack).app(), access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    try:
-        if quiet:
-            await asyncio.Event().wait()
-        await Keyboard(SlackControl(f"http://127.0.0.1:{port}")).run(http_url)
-    finally:
-        await runner.cleanup()
-
-
-if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=4020)
     parser.add_argument("--quiet", action="store_true", help="only serve: a test drives it by the control API")
     parser.add_argument("--http-url", help="deliver events over HTTP to this address instead of Socket Mode")
     given = parser.parse_args()
-    asyncio.run(serve(given.port, given.quiet, given.http_url))
+    slack = FakeSlack()
+    slack.app.socket_mode = given.http_url is None
+    keyboard = Keyboard(SlackControl(f"http://127.0.0.1:{given.port}"))
+    beside = None if given.quiet else keyboard.run(given.http_url)
+    asyncio.run(serve(Server(slack).app(), given.port, beside))
+
+
+if __name__ == "__main__":
+    main()

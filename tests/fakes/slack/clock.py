@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-import time
+from tests.fakes.platform import clock
 
 
-class Clock:
-    """Wall time plus whatever the test added."""
-
-    def __init__(self) -> None:
-        self._ahead = 0.0
-        self._last = 0
-        self._given: set[int] = set()
-
-    def now(self) -> float:
-        """Seconds since the epoch."""
-        return time.time() + self._ahead
-
-    def advance(self, seconds: float) -> None:
-        """Put the clock forward."""
-        self._ahead += seconds
+class Clock(clock.Clock):
+    """It gives the timestamps that name messages."""
 
     def ts(self, age: float = 0.0) -> str:
         """A timestamp nobody has: later than every one before it, or, with `age`, that many seconds old."""
-        micros = int((self.now() - age) * 1_000_000)
-        if age:
-            while micros in self._given:
-                micros += 1
-        else:
-            micros = self._last = max(micros, self._last + 1)
-        self._given.add(micros)
+        micros = self.unique(int((self.now() - age) * 1_000_000), late=bool(age))
         return f"{micros // 1_000_000}.{micros % 1_000_000:06d}"
 
 

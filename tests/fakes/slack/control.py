@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import time
-from collections.abc import Awaitable, Callable
-from typing import Any, Literal, TypeVar
+from collections.abc import Callable
+from typing import Any, Literal
 
-import aiohttp
-
-from tests.fakes.slack.errors import Impossible
+from tests.fakes.platform.control import PATIENCE, Control
+from tests.fakes.platform.control import settle as settle
 from tests.fakes.slack.models import (
     AppConfig,
     Call,
@@ -28,16 +25,13 @@ from tests.fakes.slack.models import (
     View,
 )
 
-PATIENCE = 30.0
-T = TypeVar("T")
-
 
 def attached(name: str, content: bytes, mimetype: str = "text/plain") -> Json:
     """A file for `post(files=[…])`."""
     return {"name": name, "content": base64.b64encode(content).decode(), "mimetype": mimetype}
 
 
-class SlackControl:
+class SlackControl(Control):
     """Makes people do things in the fake, makes things go wrong, and asks what happened.
 
     `url` is the server's; `api_url` is what `SLACK_API_URL` must be. `connect()` first: it learns the home workspace.
@@ -47,7 +41,7 @@ class SlackControl:
     """
 
     def __init__(self, url: str) -> None:
-        self.url = url
+        super().__init__(url)
         self.api_url = f"{url}/api/"
         self.team: Team
         self.app: AppConfig
@@ -217,10 +211,6 @@ class SlackControl:
         """Let the bot token get this error (`token_revoked`, …) for everything; None: it is good again."""
         await self._ask("token_error", team=self.team.id, error=error)
 
-    async def advance(self, seconds: float) -> None:
-        """Put Slack's clock forward: for what expires."""
-        await self._ask("advance", seconds=seconds)
-
     async def expire_stream(self, channel: str, ts: str) -> None:
         """Let Slack end a stream by itself."""
         await self._ask("expire_stream", channel=channel, ts=ts)
@@ -230,37 +220,13 @@ class SlackControl:
         """Script a fault (`times`, `skip`, `contains`, `error`, `status`, `retry_after`, `delay`); they add up."""
         await self._ask("fault", fault=Fault(method=method, kind=kind, **more).model_dump())
 
-    async def release(self) -> None:
-        """Let go what `hold` and `commit_hold` hold."""
-        await self._ask("release")
-
-    async def down(self, how: str = "cut") -> None:
-        """Slack is away: no sockets, no events, every call cut (`cut`) or answered with a status (`503`)."""
-        await self._ask("down", how=how)
-
-    async def up(self) -> None:
-        """Slack is back."""
-        await self._ask("up")
-
     async def disconnect(self, reason: str = "refresh_requested") -> None:
         """Send the app's connections away with a word, as Slack does every few hours."""
         await self._ask("disconnect", reason=reason)
 
-    async def cut_sockets(self) -> None:
-        """Cut the app's connections without a word."""
-        await self._ask("cut_sockets")
-
-    async def refuse_sockets(self, refuse: bool = True) -> None:
-        """Take no connection until told otherwise."""
-        await self._ask("refuse_sockets", refuse=refuse)
-
     async def again(self, number: int, times: int = 1, retry_num: int = 1, reason: str = "http_timeout") -> None:
         """Deliver something once more, also when it was taken."""
         await self._ask("again", number=number, times=times, retry_num=retry_num, reason=reason)
-
-    async def clear(self) -> None:
-        """Forget faults, limits, the outage, and what still waits for delivery."""
-        await self._ask("clear")
 
     # --- what happened ------------------------------------------------------------------------------------
     async def sockets(self) -> int:
@@ -317,20 +283,6 @@ class SlackControl:
         """The suggested prompts of a direct conversation."""
         return list(await self._ask("prompts", channel=channel))
 
-    async def until(
-        self, look: Callable[[], Awaitable[T]], holds: Callable[[T], Any] = bool, patience: float = PATIENCE
-    ) -> T:
-        """Look whenever something happened in the fake, until it holds; the last look is in the failure."""
-        since, ends = 0, time.monotonic() + patience
-        while True:
-            since = int(await self._ask("changed", since=0, timeout=0))
-            seen = await look()
-            if holds(seen):
-                return seen
-            left = ends - time.monotonic()
-            assert left > 0, f"it never held; last seen: {seen!r}"
-            await self._ask("changed", since=since, timeout=min(left, 1.0))
-
     async def wait_reply(
         self,
         channel: str,
@@ -364,18 +316,3 @@ class SlackControl:
 
     async def _interact(self, verb: str, **given: Any) -> Delivery:
         return Delivery.model_validate(await self._ask(f"ui_{verb}", **given))
-
-    async def _ask(self, verb: str, **given: Any) -> Any:
-        async with (
-            aiohttp.ClientSession() as session,
-            session.post(f"{self.url}/control/{verb}", json=given) as response,
-        ):
-            if response.status in (404, 409):
-                raise Impossible((await response.json())["impossible"])
-            response.raise_for_status()
-            return (await response.json())["result"]
-
-
-async def settle(seconds: float = 0.3) -> None:
-    """Give what must not happen the time to happen. For negatives only: nothing announces what does not come."""
-    await asyncio.sleep(seconds)

@@ -3,63 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import ClientError, web
-from pydantic import BaseModel
 
+from tests.fakes.platform.control_api import Verbs
+from tests.fakes.platform.errors import Impossible
 from tests.fakes.slack import manifest
-from tests.fakes.slack.errors import Impossible, Refused
+from tests.fakes.slack.errors import Refused
 from tests.fakes.slack.interactions import Interactions
 from tests.fakes.slack.models import Channel, Delivery, Fault, Json, Message, Team, User
 from tests.fakes.slack.people import People
 from tests.fakes.slack.slack import FakeSlack
 
-LOOKS = frozenset(
-    [
-        *("app", "changed", "sockets", "calls", "deliveries", "messages"),
-        *("ephemerals", "files", "views", "home", "thread", "prompts"),
-    ]
-)
 
+class ControlApi(Verbs):
+    """What people do and what interactions do are verbs as they stand."""
 
-class ControlApi:
-    """Verbs by name. What people do and what interactions do are verbs as they stand."""
+    looks = Verbs.looks | {
+        *("app", "sockets", "deliveries", "messages", "ephemerals", "files", "views", "home", "thread", "prompts")
+    }
+    refusals = (Impossible, Refused)
 
     def __init__(self, slack: FakeSlack) -> None:
         self._slack = slack
         people = People(slack)
         interactions = Interactions(people)
         does = ["post", "share", "edit", "delete", "unfurl", "react", "join", "leave", "archive", "delete_channel"]
-        verbs: dict[str, Callable[..., Any]] = {
+        super().__init__(
+            slack,
             **{name: getattr(people, name) for name in [*does, "uninstall", "stop", "open_home"]},
             **{f"ui_{name}": getattr(interactions, name) for name in ("command", "click", "click_view", "shortcut")},
             **{f"ui_{name}": getattr(interactions, name) for name in ("submit", "close")},
-        }
-        for name in dir(self):
-            if name.startswith("do_"):
-                verbs[name.removeprefix("do_")] = getattr(self, name)
-        self._verbs = verbs
+        )
 
-    def mount(self, app: web.Application) -> None:
-        """Add the routes."""
-        app.router.add_post("/control/{verb}", self._serve)
-
-    async def _serve(self, request: web.Request) -> web.Response:
-        self._slack.events.base = f"http://{request.host}"
-        run = self._verbs.get(request.match_info["verb"])
-        if run is None:
-            return web.json_response({"impossible": "no such verb"}, status=404)
-        try:
-            result = run(**await request.json())
-            if isinstance(result, Awaitable):
-                result = await result
-        except (Impossible, Refused) as no:
-            return web.json_response({"impossible": str(no)}, status=409)
-        if request.match_info["verb"] not in LOOKS:
-            self._slack.touch()
-        return web.json_response({"result": _plain(result)})
+    def base(self, url: str) -> None:
+        self._slack.events.base = url
 
     # --- the world ----------------------------------------------------------------------------------------
     def do_add_team(self, name: str, enterprise_id: str | None = None) -> Team:
@@ -163,15 +142,10 @@ class ControlApi:
     def do_clear(self) -> None:
         """Forget faults, limits, the outage and what waits for delivery; the world and the records stay."""
         self._slack.dispatcher.give_up()
-        self._slack.faults.script.clear()
-        self._slack.faults.release()
-        self._slack.faults.down = None
+        self._slack.faults.clear()
         self._slack.limits.clear()
 
     # --- what happened ------------------------------------------------------------------------------------
-    async def do_changed(self, since: int, timeout: float) -> int:
-        return await self._slack.changed(since, timeout)
-
     def do_sockets(self) -> int:
         return len(self._slack.sockets.open)
 
@@ -212,11 +186,3 @@ class ControlApi:
 
     def do_prompts(self, channel: str) -> list[Json]:
         return self._slack.world.prompts.get(channel, [])
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return value.model_dump()
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    return value

@@ -19,7 +19,3 @@ class Refused(Exception):
 def invalid(error: str, *complaints: str) -> Refused:
     """A refusal that says, as Slack does, what was wrong in `response_metadata.messages`."""
     return Refused(error, response_metadata={"messages": [f"[ERROR] {one}" for one in complaints]})
-
-
-class Impossible(Exception):
-    """Something that no person could do in Slack: a button that is not there, a command nobody registered."""

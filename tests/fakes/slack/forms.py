@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tests.fakes.slack.errors import Impossible
+from tests.fakes.platform.errors import Impossible
 from tests.fakes.slack.models import Json
 
 _TEXTS = ("plain_text_input", "number_input", "email_text_input", "url_text_input")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.fakes.platform.errors import Impossible
 from tests.fakes.slack import render, response_url
 from tests.fakes.slack.blocks import check_view
-from tests.fakes.slack.errors import Impossible, Refused
+from tests.fakes.slack.errors import Refused
 from tests.fakes.slack.forms import action_of, state_of
 from tests.fakes.slack.models import Channel, Delivery, Json, Message, View
 from tests.fakes.slack.people import People

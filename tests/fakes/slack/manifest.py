@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.fakes.slack.errors import Impossible
+from tests.fakes.platform.errors import Impossible
 from tests.fakes.slack.events import SCOPES
 from tests.fakes.slack.models import AppConfig, Json
 from tests.fakes.slack.slack import ALL_EVENTS, ALL_SCOPES

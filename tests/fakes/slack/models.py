@@ -232,6 +232,10 @@ class Fault(Model):
     retry_after: int = 1
     delay: float = 0.0
 
+    @property
+    def aim(self) -> str:
+        return self.method
+
 
 class AppConfig(Model):
     """The app as its manifest describes it. `None` for commands and shortcuts: any."""

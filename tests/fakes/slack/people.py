@@ -7,8 +7,8 @@ import re
 import uuid
 from typing import Any
 
+from tests.fakes.platform.errors import Impossible
 from tests.fakes.slack import render
-from tests.fakes.slack.errors import Impossible
 from tests.fakes.slack.models import Channel, Json, Message, Team, User
 from tests.fakes.slack.slack import FakeSlack
 

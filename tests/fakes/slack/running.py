@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
-import aiohttp
-
-from chat_service.children import child
-from chat_service.engine.process import free_port
+from tests.fakes.platform.running import running_fake
 from tests.fakes.slack.control import SlackControl
-from tests.processes import ROOT, eventually
 
 
-@asynccontextmanager
-async def running_slack() -> AsyncIterator[SlackControl]:
+def running_slack() -> AbstractAsyncContextManager[SlackControl]:
     """Start it; the control is connected."""
-    port = free_port()
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "tests.fakes.slack", "--port", str(port), "--quiet"]
-    async with child(command, env=env, stdout=asyncio.subprocess.DEVNULL, stop_seconds=2):
-        control = SlackControl(f"http://127.0.0.1:{port}")
-
-        async def answers() -> bool:
-            with contextlib.suppress(aiohttp.ClientError):
-                await control.connect()
-                return True
-            return False
-
-        await eventually(answers)
-        yield control
+    return running_fake("tests.fakes.slack", SlackControl)

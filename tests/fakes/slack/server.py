@@ -14,7 +14,7 @@ from tests.fakes.slack import response_url
 from tests.fakes.slack.args import Args
 from tests.fakes.slack.control_api import ControlApi
 from tests.fakes.slack.errors import Refused
-from tests.fakes.slack.faults import ratelimited
+from tests.fakes.slack.limits import ratelimited
 from tests.fakes.slack.methods import METHODS
 from tests.fakes.slack.methods.files import may_read
 from tests.fakes.slack.models import Call, Fault, Json, Team

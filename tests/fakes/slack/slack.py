@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from typing import Any
 
+from tests.fakes.platform.changes import Changes
+from tests.fakes.platform.faults import Faults
 from tests.fakes.slack.delivery import Dispatcher
 from tests.fakes.slack.events import MESSAGE_EVENTS, Events
-from tests.fakes.slack.faults import Faults, Limits
-from tests.fakes.slack.models import AppConfig, Call, Channel, Message, Rules, Session
+from tests.fakes.slack.limits import Limits
+from tests.fakes.slack.models import AppConfig, Call, Channel, Fault, Message, Rules, Session
 from tests.fakes.slack.registry import HISTORY, READ
 from tests.fakes.slack.sockets import Sockets
 from tests.fakes.slack.tickets import ResponseUrls, Triggers
@@ -26,15 +26,16 @@ ALL_EVENTS = [
 ]
 
 
-class FakeSlack:
+class FakeSlack(Changes):
     """Everything but the HTTP."""
 
     def __init__(self, app: AppConfig | None = None, rules: Rules | None = None) -> None:
+        super().__init__()
         self.app = app or AppConfig(scopes=list(ALL_SCOPES), events=list(ALL_EVENTS))
         self.rules = rules or Rules()
         self.world = World(self.app.app_id)
         self.home = self.world.add_team("Fake Workspace")
-        self.faults = Faults()
+        self.faults: Faults[Fault] = Faults()
         self.limits = Limits(self.rules)
         self.sockets = Sockets(self)
         self.dispatcher = Dispatcher(self)
@@ -42,22 +43,6 @@ class FakeSlack:
         self.triggers = Triggers(self.world.clock, self.rules)
         self.response_urls = ResponseUrls(self.world.clock, self.rules)
         self.calls: list[Call] = []
-        self.changes = 0
-        self._changed = asyncio.Event()
-
-    def touch(self) -> None:
-        """Wake whoever waits for a change."""
-        self.changes += 1
-        self._changed.set()
-
-    async def changed(self, since: int, timeout: float) -> int:
-        """Wait until there were more than `since` changes, or for `timeout` seconds; how many there were."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                while self.changes <= since:
-                    self._changed.clear()
-                    await self._changed.wait()
-        return self.changes
 
     def stream_is_open(self, message: Message) -> bool:
         """Whether a message still streams; Slack ends a stream by itself after a while."""

@@ -1,49 +1,15 @@
-"""What goes wrong on purpose: scripted faults, rate limits, and an outage."""
+"""Slack's rate limits."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import math
 import time
 from collections import defaultdict
 
 from tests.fakes.slack.errors import Refused
-from tests.fakes.slack.models import Fault, Json, Rules
+from tests.fakes.slack.models import Rules
 
 POSTING = frozenset({"chat.postMessage", "chat.startStream", "files.completeUploadExternal"})
-
-
-class Faults:
-    """The script of faults, and the gate that held calls wait at."""
-
-    def __init__(self) -> None:
-        self.script: list[Fault] = []
-        self.down: str | None = None
-        self._gate = asyncio.Event()
-
-    def take(self, method: str, args: Json) -> Fault | None:
-        """The fault that meets this call, if one does; it is used up by it."""
-        for fault in self.script:
-            if fault.method not in ("*", method) or fault.contains not in json.dumps(args, ensure_ascii=False):
-                continue
-            if fault.skip:
-                fault.skip -= 1
-                continue
-            fault.times -= 1
-            if not fault.times:
-                self.script.remove(fault)
-            return fault
-        return None
-
-    def release(self) -> None:
-        """Let everything go that is held."""
-        gate, self._gate = self._gate, asyncio.Event()
-        gate.set()
-
-    async def held(self) -> None:
-        """Wait at the gate."""
-        await self._gate.wait()
 
 
 class Limits:
