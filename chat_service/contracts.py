@@ -103,6 +103,9 @@ class Inbound(Contract):
     at: Time | None = Field(default=None, description="When it was written; now, if left out.")
     attachments: list[Attachment] = Field(default_factory=list, max_length=MAX_ATTACHMENTS)
     expects_reply: bool = True
+    replaces: int | None = Field(
+        default=None, ge=1, lt=2**53, description="The question (by `seq`) that this one is asked instead of."
+    )
     queued: bool = Field(default=False, description="Set by the Inbox: its text lies there.")
 
     @field_validator("id")
@@ -135,7 +138,9 @@ class Usage(Contract):
 class Message(Contract):
     """One message of a conversation, as it is kept and shown.
 
-    A reply carries what became of its turn; `replaced` is a reply that a newer one stands in for.
+    A reply carries what became of its turn. `replaced`: another version stands in its place, or in the place of one
+    that it followed; the model sees none of that. `after` is the message that it follows, where that is not the one
+    before it.
     """
 
     seq: int
@@ -152,6 +157,9 @@ class Message(Contract):
     usage: Usage | None = None
     seconds: float | None = None
     replaced: bool = False
+    after: int | None = None
+    versions: list[int] = Field(default_factory=list)
+    """All versions of this message by `seq`, oldest first, itself among them; told by `get_history`, never kept."""
     feedback: dict[str, Verdict] = Field(default_factory=dict)
     """What people said of this reply, by person."""
     undelivered: str | None = None
@@ -185,13 +193,15 @@ class Running(Contract):
     invocation: str
     question: list[Message] = Field(default_factory=list)
     started_at: Time
+    said: str = ""
+    """What stands of the reply already, which goes on from there."""
 
 
 class History(Contract):
     """A page of a conversation, oldest first, with what is under way.
 
     `next_before` continues to older messages; None at the beginning. `running` and `waiting` come with the newest
-    page only.
+    page only. `replaceable` is the first message from which on questions can be asked anew in other words.
     """
 
     messages: list[Message] = Field(default_factory=list)
@@ -199,6 +209,7 @@ class History(Contract):
     running: Running | None = None
     waiting: list[Inbound] = Field(default_factory=list)
     title: str = ""
+    replaceable: int = 0
     version: int = 0
     """Grows with every change; equal versions mean nothing happened."""
 
@@ -235,6 +246,18 @@ class TurnRequest(Contract):
 
     turn: int | None = Field(default=None, ge=1, lt=2**53)
     id: str | None = None
+
+
+class GoOnRequest(Contract):
+    """`seq` guards against going on with a later reply than the one that was seen."""
+
+    seq: int | None = None
+
+
+class ChooseRequest(Contract):
+    """Names the version that is to be shown, by its sequence number."""
+
+    seq: int = Field(ge=1, lt=2**53)
 
 
 class StopRequest(Contract):

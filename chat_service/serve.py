@@ -11,7 +11,7 @@ from datetime import timedelta
 from restate.server import install_shutdown_hook
 
 from chat_service import runtime
-from chat_service.conversation import places, revisions  # noqa: F401  their handlers belong to Channel and to Chat
+from chat_service.conversation import again, places, revisions  # noqa: F401  their handlers belong to Channel and to Chat
 from chat_service.conversation.channel import channel
 from chat_service.conversation.chat import chat
 from chat_service.conversation.directory import directory

@@ -155,7 +155,8 @@ def _prompt(
 ) -> Prompt:
     meta, settings = conversation.meta, runtime.settings
     budget = budget_of(settings, meta)
-    prompt = context.assemble(memory.told(effective.prompt, meta.summary, budget), history, question, budget)
+    said = meta.running.said if meta.running else ""
+    prompt = context.assemble(memory.told(effective.prompt, meta.summary, budget), history, question, budget, said)
     return replace(
         prompt,
         temperature=effective.temperature,

@@ -46,6 +46,10 @@ from chat_service.conversation.removal import Cut
 from chat_service.conversation.state import Meta, Outbox
 from chat_service.live import LiveEvent
 
+TOO_FAR = (
+    "The message you changed is too far back, or has too many versions, to be replaced. "
+    "Your new words stand here: try again to have them answered as a new question."
+)
 STOP_LOOKS = 100
 STOP_PAUSE = timedelta(milliseconds=100)
 
@@ -90,25 +94,10 @@ async def message(ctx: ObjectContext, inbound: Inbound) -> Reply:
         await turns.save(ctx, conversation)
         return Reply(reply="", status=status, turn=turn)
     conversation.open_turn(fresh, ctx.request().id, at)
-    return await turns.run(ctx, conversation, effective)
-
-
-@chat.handler()
-async def regenerate(ctx: ObjectContext, request: TurnRequest | None) -> Reply:
-    """Answer the last turn anew, also one that failed or was stopped. Waits for a running turn.
-
-    Raises:
-        TerminalError: 404 when there is nothing to answer; 409 when `turn` is no longer the last one.
-    """
-    conversation = await turns.load(ctx)
-    at = await now(ctx)
-    running = conversation.reopen_turn(ctx.request().id, at)
-    if running is None:
-        raise TerminalError("there is no reply to answer anew", status_code=404)
-    if request and request.turn is not None and request.turn != running.turn:
-        raise TerminalError("only the last reply can be answered anew", status_code=409)
-    effective = await turns.effective(ctx, conversation)
-    return await turns.run(ctx, conversation, effective)
+    replaces = fresh[0].replaces
+    if replaces is not None and not conversation.replace(replaces):
+        return await turns.refuse(ctx, conversation, at, TOO_FAR)
+    return await turns.run(ctx, conversation, effective, forked=replaces is not None)
 
 
 @chat.handler()

@@ -39,11 +39,23 @@ class Budget:
         return cls(int(room * chars_per_token * 0.92))
 
 
-def assemble(system: str, history: Sequence[Message], question: Sequence[Message], budget: Budget) -> Prompt:
-    """The prompt for `question` after `history`, never over the budget (but for the question itself, clipped)."""
+GO_ON = "You were cut off there. Go on exactly where your answer ended, without repeating any of it."
+"""Asks for the rest of a reply, by word: few providers go on with an answer that ends a prompt."""
+SAID_SHARE = 0.3
+"""The share of the budget that the beginning of a reply may take which goes on."""
+
+
+def assemble(
+    system: str, history: Sequence[Message], question: Sequence[Message], budget: Budget, said: str = ""
+) -> Prompt:
+    """The prompt for `question` after `history`, never over the budget (but for the question itself, clipped).
+
+    `said` is the beginning of the answer, which is to go on from there.
+    """
     turns, previous = _turns(history)
     asked = _render_all(question, previous)
-    left = budget.characters - len(system) - MESSAGE_CHARACTERS
+    begun = _begun(said, budget)
+    left = budget.characters - len(system) - MESSAGE_CHARACTERS - sum(map(weight, begun))
     asked = [_clipped(message, max(left // max(len(asked), 1), 200)) for message in asked]
     left -= sum(map(weight, asked))
     kept: list[PromptMessage] = []
@@ -54,7 +66,14 @@ def assemble(system: str, history: Sequence[Message], question: Sequence[Message
         left -= cost
         kept[:0] = rendered
     head = [PromptMessage("system", system)] if system else []
-    return Prompt(messages=tuple(_merged([*head, *kept, *asked])))
+    return Prompt(messages=tuple(_merged([*head, *kept, *asked, *begun])))
+
+
+def _begun(said: str, budget: Budget) -> list[PromptMessage]:
+    if not said:
+        return []
+    room = max(int(budget.characters * SAID_SHARE), 200)
+    return [PromptMessage("assistant", said[-room:]), PromptMessage("user", GO_ON)]
 
 
 def weight(message: PromptMessage) -> int:

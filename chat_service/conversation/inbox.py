@@ -98,7 +98,8 @@ async def accept(ctx: ObjectContext, inbound: Inbound) -> Accepted:
         id=inbound.id, at=inbound.at, author=inbound.author, expects_reply=inbound.expects_reply, queued=True
     )
     # What comes behind a question that still waits for more lines waits as long, or it would overtake it.
-    pause = _gathers(ctx, line) and (inbound.expects_reply or line.ids[0] != inbound.id)
+    gathers = inbound.expects_reply and inbound.replaces is None
+    pause = _gathers(ctx, line) and (gathers or line.ids[0] != inbound.id)
     delay = timedelta(seconds=runtime.current().settings.burst_pause_seconds) if pause else None
     sent = send_to_chat(ctx, ctx.key(), "message", ticket, delay)
     return Accepted(invocation=await sent.invocation_id(), place=line.ids.index(inbound.id), duplicate=duplicate)
@@ -182,7 +183,10 @@ def _let_go(ctx: ObjectContext, line: Line) -> None:
 
 
 def _continues(first: Inbound, later: Inbound) -> bool:
-    """Whether a later line belongs to the same question: its author asked it too. A note keeps its own place."""
+    """Whether a later line belongs to the same question: its author asked it too. A note keeps its own place, and so
+    does a question in other words."""
+    if first.replaces or later.replaces:
+        return False
     same = (first.author and first.author.id) == (later.author and later.author.id)
     return same and first.expects_reply and later.expects_reply
 

@@ -41,7 +41,7 @@ HEADING = "What was said earlier in this conversation, in summary:"
 def wanted(conversation: Conversation, budget: context.Budget) -> int | None:
     """The sequence number up to which a summary is wanted now, or None."""
     meta = conversation.meta
-    open_ = [m for m in conversation.recent.messages if m.seq > conversation.summarised]
+    open_ = [m for m in conversation.recent.messages if m.seq > conversation.summarised and not m.replaced]
     full = sum(_size(m) for m in open_) > FULL * budget.characters
     if len(open_) <= SUMMARISE_AT and not full:
         return None
@@ -49,6 +49,15 @@ def wanted(conversation: Conversation, budget: context.Budget) -> int | None:
     if upto is None or upto < meta.summary_asked + PATIENCE:
         return None
     return upto
+
+
+def anew(conversation: Conversation, budget: context.Budget) -> int:
+    """How far a summary goes that is written anew for one that was lost: over all that scrolled out, and over no more
+    of what stands word for word than is usual. 0 when there is nothing to summarise."""
+    held = conversation.recent.messages
+    scrolled_out = held[0].seq - 1 if held else 0
+    standing = [m for m in held if m.seq > conversation.summarised and not m.replaced]
+    return min(conversation.lost_summary, max(_cut(standing, budget) or 0, scrolled_out))
 
 
 def _cut(open_: Sequence[Message], budget: context.Budget) -> int | None:

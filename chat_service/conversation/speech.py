@@ -58,6 +58,7 @@ async def speak(model: ChatModel, prompt: Prompt, stage: Stage, halt: Halt, limi
     clock = time.monotonic()
     voice = _Voice(stage)
     voice.publish("started")
+    voice.flush()
 
     def spoken(outcome: Literal["answered", "stopped", "failed", "retry", "too_long"], **more: object) -> Spoken:
         fields = {
@@ -82,8 +83,8 @@ async def speak(model: ChatModel, prompt: Prompt, stage: Stage, halt: Halt, limi
                 if not halt.is_set:
                     voice.close()
                     return spoken("failed", error=f"the model was cut off: it had talked for {limit:g} s")
-                if not voice.text and (said := await stage.bus.so_far(stage.conversation)):
-                    voice.text = said.text if said.turn == stage.running.turn else ""
+                if voice.text == stage.running.said and (said := await stage.bus.so_far(stage.conversation)):
+                    voice.text = said.text if said.turn == stage.running.turn else voice.text
                 voice.close()
                 return spoken("stopped")
             finished = listening.result()
@@ -128,7 +129,7 @@ class _Voice:
         self._sent = 0
         self._timer: asyncio.TimerHandle | None = None
         self._last = 0.0
-        self.text = ""
+        self.text = stage.running.said
 
     async def listen(self, model: ChatModel, prompt: Prompt) -> Finished:
         """Take the stream in to its end."""
@@ -138,13 +139,20 @@ class _Voice:
                 if isinstance(event, Finished):
                     return event
                 if isinstance(event, TextDelta) and event.text:
-                    self.text += event.text
+                    self.text += self._joint(event.text) + event.text
                     if len(self.text) >= MAX_TEXT:
                         # No model means to say this much; state is kept small on purpose.
                         self.text = self.text[:MAX_TEXT]
                         return Finished(model="", reason="length")
                     self._preview()
         raise ModelError(Failure.RETRY, "the model's stream ended in the middle")
+
+    def _joint(self, piece: str) -> str:
+        """What stands between a reply's beginning and the words it goes on with: a model begins without a space."""
+        said = self._stage.running.said
+        if not said or self.text != said:
+            return ""
+        return " " if not said[-1].isspace() and piece[0].isalnum() else ""
 
     def publish(self, kind: Literal["started", "delta", "ended"], **fields: object) -> None:
         """Send an event of this turn."""

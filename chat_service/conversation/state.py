@@ -7,6 +7,7 @@ reads a clock or talks to anyone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -25,9 +26,12 @@ from chat_service.contracts import (
 )
 from chat_service.conversation.records import Stored
 from chat_service.conversation.removal import Cut, going
+from chat_service.conversation.versions import MAX_VERSIONS, Tree, close_gaps, follows, place_of_next
 
 WINDOW = 40
 """Messages kept in `recent` between turns; `PAGE` more when the summary that covers them is late."""
+WITH_VERSIONS = 120
+"""Messages kept at most together with versions that are not shown."""
 PAGE = 20
 """Messages that scroll out together, and the size of a Transcript page."""
 WINDOW_BYTES = 128 * 1024
@@ -60,6 +64,7 @@ class Meta(Stored):
         horizon: the latest time of any message that scrolled out or was forgotten. A message that is newer cannot
             be a repeat of one of those, so only older ones are looked up in the Transcript.
         expiry: whether a durable timer is set that will remove what has reached the age of `RETENTION_DAYS`.
+        picked: see `versions`.
         context_from: the model sees nothing before this sequence number (a reset).
         summary: stands in the prompt for everything up to `summary_upto`; `summary_asked` is how far the last request
             for one went, and `summary_epoch` grows with everything that makes a summary on its way worthless.
@@ -77,6 +82,7 @@ class Meta(Stored):
     running: Running | None = None
     horizon: Time | None = None
     expiry: bool = False
+    picked: dict[int, int] = Field(default_factory=dict)
     context_from: int = 1
     summary: str = ""
     summary_upto: int = 0
@@ -110,6 +116,8 @@ class Conversation:
     def __init__(self, meta: Meta, recent: Recent) -> None:
         self.meta = meta
         self.recent = recent
+        self.lost_summary = 0
+        """How far the summary went that told of what is no longer shown; it is to be written anew."""
 
     @property
     def summarised(self) -> int:
@@ -155,8 +163,9 @@ class Conversation:
         return inbound.at is None or inbound.at <= self.meta.horizon
 
     def reply_of(self, turn: int) -> Message | None:
-        """The reply that stands for a turn: the newest of its versions."""
-        return next((m for m in reversed(self.recent.messages) if m.turn == turn and m.role == "assistant"), None)
+        """The reply that stands for a turn: the version that is shown, or the newest where all of the turn is not."""
+        versions = [m for m in reversed(self.recent.messages) if m.turn == turn and m.role == "assistant"]
+        return next((m for m in versions if not m.replaced), versions[0] if versions else None)
 
     def _message(self, inbound: Inbound, turn: int, at: datetime, status: Status = "answered") -> Message:
         message = Message(
@@ -175,6 +184,11 @@ class Conversation:
             self.meta.people = sorted({*self.meta.people, inbound.author.id})
         return message
 
+    def _lines(self, inbound: list[Inbound], turn: int, at: datetime, status: Status = "answered") -> list[Message]:
+        lines = [self._message(one, turn, at, status) for one in inbound]
+        lines[0].after = place_of_next(self.recent.messages)
+        return lines
+
     def _new_turn(self) -> int:
         turn = self.meta.next_turn
         self.meta.next_turn += 1
@@ -184,7 +198,7 @@ class Conversation:
     def note(self, inbound: list[Inbound], at: datetime, status: Literal["noted", "withdrawn"]) -> int:
         """Keep messages that get no answer; returns their turn."""
         turn = self._new_turn()
-        self.recent.messages += [self._message(one, turn, at, status) for one in inbound]
+        self.recent.messages += self._lines(inbound, turn, at, status)
         return turn
 
     # --- turns ---------------------------------------------------------------------------------------------
@@ -194,47 +208,97 @@ class Conversation:
         self.meta.running = Running(
             turn=turn,
             invocation=invocation,
-            question=[self._message(one, turn, at) for one in question],
+            question=self._lines(question, turn, at),
             started_at=at,
         )
         return self.meta.running
 
-    def reopen_turn(self, invocation: str, at: datetime) -> Running | None:
-        """Answer the last turn anew; None when there is nothing to answer again.
+    def replace(self, seq: int) -> bool:
+        """Let the question that was just opened stand in the place of another, and of all that followed that; whether
+        it could: the other one may have scrolled out, or have too many versions."""
+        question = self.meta.running.question if self.meta.running else []
+        messages = self.recent.messages
+        named = next((m for m in messages if m.seq == seq and m.role == "user" and m.status != "noted"), None)
+        if named is None or not question:
+            return False
+        old = next(m for m in messages if m.turn == named.turn and m.role == "user")
+        if len(Tree(messages, self.meta.picked).versions(old)) >= MAX_VERSIONS:
+            return False
+        at_end, question[0].after = question[0].after, follows(old)
+        if not self._show(question[0].seq, question):
+            question[0].after = at_end
+            return False
+        return True
 
-        The old reply stays where it is, marked as replaced, when the new one comes.
+    def choose(self, seq: int) -> bool:
+        """Show this version and what was shown below it last; whether it could be."""
+        named = next((m for m in self.recent.messages if m.seq == seq and m.status != "noted"), None)
+        return named is not None and self._show(seq)
+
+    def _show(self, seq: int, question: Sequence[Message] = ()) -> bool:
+        changed = Tree([*self.recent.messages, *question], self.meta.picked).show(seq)
+        first = min((m.seq for m in changed or ()), default=None)
+        if first is not None and first <= max(self.meta.summary_upto, self.meta.summary_asked):
+            self.lost_summary = max(self.lost_summary, self.drop_summary(first))
+        return changed is not None
+
+    def reopen_turn(self, invocation: str, at: datetime, said: str = "") -> Running | None:
+        """Answer the last turn anew, or go on after what was `said`; None when there is nothing to answer again.
+
+        Answered anew, the old reply stays where it is, marked as replaced, when the new one comes.
         """
-        after = [m for m in self.recent.messages if m.seq >= self.meta.context_from]
-        last = next((m for m in reversed(after) if m.role == "assistant"), None)
-        asked = last and any(m.turn == last.turn and m.role == "user" for m in self.recent.messages)
-        if last is None or not asked:
+        last = self.last_reply()
+        if last is None:
             return None
         self.meta.version += 1
-        self.meta.running = Running(turn=last.turn, invocation=invocation, started_at=at)
+        self.meta.running = Running(turn=last.turn, invocation=invocation, started_at=at, said=said)
         return self.meta.running
+
+    def replies(self, turn: int) -> int:
+        """How many versions of its reply are held of a turn."""
+        return sum(m.turn == turn and m.role == "assistant" for m in self.recent.messages)
+
+    def begins_with(self, turn: int) -> bool:
+        """Whether nothing is shown before this turn."""
+        return all(m.replaced or m.turn >= turn for m in self.recent.messages)
+
+    def last_reply(self) -> Message | None:
+        """The last reply that is shown, if the model may still see it and its question."""
+        after = [m for m in self.recent.messages if m.seq >= self.meta.context_from and not m.replaced]
+        last = next((m for m in reversed(after) if m.role == "assistant"), None)
+        asked = last and any(m.turn == last.turn and m.role == "user" for m in self.recent.messages)
+        return last if asked else None
 
     def close_turn(self, answer: Answer) -> Message:
         """Write the reply down, whatever became of it, and leave the conversation ready for the next message."""
         running = self.meta.running
         if running is None:
             raise ValueError("no turn is running")
-        for message in self.recent.messages:
-            if message.turn == running.turn and message.role == "assistant":
-                message.replaced = True
-        reply = Message(
-            seq=self.meta.next_seq,
-            turn=running.turn,
-            role="assistant",
-            text=answer.text,
-            at=answer.at,
-            status=answer.status,
-            error=answer.error,
-            model=answer.model,
-            usage=answer.usage,
-            seconds=answer.seconds,
-        )
-        self.meta.next_seq += 1
-        self.recent.messages += [*running.question, reply]
+        begun = self.reply_of(running.turn) if running.said else None
+        if begun is not None:
+            reply = begun
+            reply.text = answer.text or running.said
+            reply.at, reply.status, reply.error = answer.at, answer.status, answer.error
+            reply.model, reply.usage, reply.seconds = answer.model, answer.usage, answer.seconds
+        else:
+            reply = Message(
+                seq=self.meta.next_seq,
+                turn=running.turn,
+                role="assistant",
+                text=answer.text,
+                at=answer.at,
+                status=answer.status,
+                error=answer.error,
+                model=answer.model,
+                usage=answer.usage,
+                seconds=answer.seconds,
+            )
+            self.meta.next_seq += 1
+            self.recent.messages += [*running.question, reply]
+            if not running.question:  # answered anew
+                asked = [m.seq for m in self.recent.messages if m.turn == running.turn and m.role == "user"]
+                reply.after = asked[-1] if asked else None
+                self._show(reply.seq)
         self.meta.running = None
         self.meta.version += 1
         if answer.drain and answer.drain != self.meta.passed:
@@ -259,8 +323,15 @@ class Conversation:
         """Take out what no longer fits: whole pages by count, single messages where they are large."""
         kept = self.recent.messages
         out: list[Message] = []
-        # A page that no summary covers yet stays in sight of the model a while longer, but not for ever.
-        while len(kept) > WINDOW + PAGE or (len(kept) > WINDOW and kept[PAGE - 1].seq <= self.summarised):
+        # A page that no summary covers yet stays in sight of the model a while longer, but not for ever. Versions that
+        # are not shown do not push out what is.
+        shown = sum(not m.replaced for m in kept)
+        while (
+            len(kept) > WITH_VERSIONS
+            or shown > WINDOW + PAGE
+            or (shown > WINDOW and kept[PAGE - 1].seq <= self.summarised)
+        ):
+            shown -= sum(not m.replaced for m in kept[:PAGE])
             out += kept[:PAGE]
             del kept[:PAGE]
         last_turn = kept[-1].turn if kept else 0
@@ -281,6 +352,7 @@ class Conversation:
         goes = going(held, cut)
         gone = [m for m in held if goes(m)]
         self.recent.messages = [m for m in self.recent.messages if not goes(m)]
+        close_gaps(self.recent.messages, gone)
         self.meta.horizon = latest(self.meta.horizon, gone)
         self.meta.version += 1
         return gone, [m for m in outbox if not goes(m)]

@@ -110,12 +110,18 @@ def standing_reply(conversation: Conversation, inbound: Inbound) -> Reply:
     return Reply(reply="", status="withdrawn" if inbound.queued else "forgotten")
 
 
-async def run(ctx: ObjectContext, conversation: Conversation, settings: Effective) -> Reply:
-    """Answer the turn that was opened, and write down how it ended."""
+async def run(ctx: ObjectContext, conversation: Conversation, settings: Effective, *, forked: bool = False) -> Reply:
+    """Answer the turn that was opened, and write down how it ended.
+
+    `forked`: its question stands in the place of another, which is shown no longer from now on.
+    """
     running = conversation.meta.running
     if running is None:
         raise ValueError("no turn is running")
     put(ctx, "meta", conversation.meta)
+    if forked:
+        put(ctx, "recent", conversation.recent)
+        summarise_anew(ctx, conversation)
     if conversation.meta.title == "" and keys.parse(ctx.key()):
         list_in_directories(ctx, conversation, running.started_at)  # so that a new conversation shows at once
     again = [m for m in conversation.recent.messages if m.turn == running.turn and m.role == "user"]
@@ -127,11 +133,19 @@ async def run(ctx: ObjectContext, conversation: Conversation, settings: Effectiv
     reply.undelivered = absent
     summarise(ctx, conversation)
     await save(ctx, conversation)
+    summarise_anew(ctx, conversation)
     if keys.parse(ctx.key()):
         quota.charge(ctx, reply, asked)
-        if reply.turn in UNTITLED_TURNS:
+        if reply.turn in UNTITLED_TURNS or (forked and conversation.begins_with(reply.turn)):
             entitle(ctx, conversation)
         list_in_directories(ctx, conversation, reply.at)
+    return conversation.reply(reply)
+
+
+async def refuse(ctx: ObjectContext, conversation: Conversation, at: datetime, why: str) -> Reply:
+    """Tell a turn that was opened as failed, without asking the model."""
+    reply = conversation.close_turn(Answer(status="failed", error=why, at=at))
+    await save(ctx, conversation)
     return conversation.reply(reply)
 
 
@@ -141,6 +155,19 @@ def summarise(ctx: ObjectContext, conversation: Conversation) -> None:
     upto = memory.wanted(conversation, budget_of(runtime.current().settings, meta))
     if upto is not None:
         meta.summary_asked = upto
+        send_for_summary(ctx, conversation, upto)
+
+
+def summarise_anew(ctx: ObjectContext, conversation: Conversation) -> None:
+    """Have a summary written in the place of one that told of what is shown no longer. To be called after the state
+    is saved: whoever writes it must not read what was shown before."""
+    if not conversation.lost_summary:
+        return
+    upto = memory.anew(conversation, budget_of(runtime.current().settings, conversation.meta))
+    conversation.lost_summary = 0
+    if upto:
+        conversation.meta.summary_asked = upto
+        put(ctx, "meta", conversation.meta)
         send_for_summary(ctx, conversation, upto)
 
 
@@ -245,7 +272,7 @@ def list_in_directories(ctx: ObjectContext, conversation: Conversation, at: date
         return
     meta = conversation.meta
     asked = [*conversation.recent.messages, *(meta.running.question if meta.running else [])]
-    first = next((m.text for m in asked if m.role == "user"), "")
+    first = next((m.text for m in asked if m.role == "user" and not m.replaced), "")
     entry = Entry(conversation=ctx.key(), title=meta.title or _excerpt(first), at=at)
     for owner in key.directories(tuple(meta.people)):
         ctx.object_send(directory.touch, owner, entry)
@@ -254,7 +281,7 @@ def list_in_directories(ctx: ObjectContext, conversation: Conversation, at: date
 def entitle(ctx: ObjectContext, conversation: Conversation) -> None:
     """Have a title written, beside the conversation."""
     meta = conversation.meta
-    said = [m for m in conversation.recent.messages if m.status in ("answered", "noted")][-6:]
+    said = [m for m in conversation.recent.messages if m.status in ("answered", "noted") and not m.replaced][-6:]
     if said and not meta.renamed:
         ctx.service_send(titles.write, titles.TitleRequest(conversation=ctx.key(), epoch=meta.epoch, messages=said))
 

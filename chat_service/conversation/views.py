@@ -19,7 +19,7 @@ from chat_service.contracts import (
     TurnRequest,
 )
 from chat_service.conversation import inbox as inboxes
-from chat_service.conversation import transcript
+from chat_service.conversation import transcript, versions
 from chat_service.conversation.export import as_json, as_markdown
 from chat_service.conversation.state import Conversation, Meta, Outbox, Recent
 
@@ -30,7 +30,8 @@ EXPORT_CHARACTERS = 8 * 1024 * 1024
 async def history(ctx: ObjectSharedContext, request: HistoryRequest) -> History:
     """A page, with what is running and what waits when it is the newest one."""
     meta = await ctx.get("meta", type_hint=Meta) or Meta()
-    near = await _near(ctx)
+    held = await _held(ctx)
+    near = [*await _leaving(ctx), *held]
     before = request.before or meta.next_seq
     by_seq = {m.seq: m for m in near if m.seq < before}
     first_near = min((m.seq for m in near), default=meta.next_seq)
@@ -48,10 +49,14 @@ async def history(ctx: ObjectSharedContext, request: HistoryRequest) -> History:
     if len(ordered) > len(messages) or (len(by_seq) >= request.limit and _older_exist(meta, messages, near)):
         more = True
     newest = request.before is None
+    inflight = meta.running.question if meta.running else []
+    held = [*held, *inflight]
+    versions.tell([*messages, *inflight], held, meta.picked)
     page = History(
         messages=messages,
         next_before=messages[0].seq if messages and more else None,
         title=meta.title,
+        replaceable=held[0].seq if held else meta.next_seq,
         version=meta.version,
     )
     if newest:
@@ -138,9 +143,16 @@ async def _old_turn(ctx: ObjectSharedContext, conversation: Conversation, messag
 
 async def _near(ctx: ObjectSharedContext) -> list[Message]:
     """What `Chat` itself holds: on its way out, and recent."""
-    recent = await ctx.get("recent", type_hint=Recent) or Recent()
-    outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
-    return [*outbox.messages, *recent.messages]
+    held = await _held(ctx)
+    return [*await _leaving(ctx), *held]
+
+
+async def _held(ctx: ObjectSharedContext) -> list[Message]:
+    return (await ctx.get("recent", type_hint=Recent) or Recent()).messages
+
+
+async def _leaving(ctx: ObjectSharedContext) -> list[Message]:
+    return (await ctx.get("outbox", type_hint=Outbox) or Outbox()).messages
 
 
 async def _waiting(ctx: ObjectSharedContext, meta: Meta, near: list[Message]) -> list[Inbound]:

@@ -115,3 +115,48 @@ async def test_an_operator_can_cancel_a_turn_and_the_thread_goes_on(own_stack: S
         reply = await ingress.attach(invocation, Reply, timeout=30)
         assert reply.status == "stopped"
         assert (await say(ingress, "k", "and now?")).status == "answered"
+
+
+@pytest.mark.parametrize("dies", ["service", "engine"])
+async def test_a_question_in_other_words_survives_in_mid_reply_the_death_of(
+    dies: str, own_stack: Stack, engine_binary: Path
+) -> None:
+    """What it replaces is hidden once and for all, and can be shown again."""
+    async with own_stack.ingress() as ingress:
+        await say(ingress, "k", "my name is Ada", id="m1")
+        old = await say(ingress, "k", "how are you?", id="m2")
+        number = await own_stack.model.count()
+        await own_stack.model.script(GATE)
+        inbound = Inbound(message="what is my name?", id="m3", replaces=old.seq - 1)
+        sent = await ingress.send("Chat", "k", "message", inbound)
+        await own_stack.model.wait(number)
+        if dies == "service":
+            await own_stack.kill_service()
+            await own_stack.start_service()
+        else:
+            ports = own_stack.engine.ports
+            await own_stack.kill_engine()
+            await own_stack.start_engine(engine_binary, ports)
+        reply = await ingress.attach(sent.invocationId, Reply, timeout=60)
+        assert reply.reply == "Your name is Ada."
+        messages = (await read(ingress, "k")).messages
+        assert [m.text for m in messages if not m.replaced] == [
+            "my name is Ada",
+            "echo: my name is Ada",
+            "what is my name?",
+            "Your name is Ada.",
+        ]
+        assert messages[-2].versions == [old.seq - 1, messages[-2].seq] and len(messages) == 6
+
+
+async def test_an_operator_can_kill_a_question_in_other_words(own_stack: Stack) -> None:
+    async with own_stack.ingress() as ingress:
+        await say(ingress, "k", "my name is Ada", id="m1")
+        number = await own_stack.model.count()
+        await own_stack.model.script(GATE)
+        sent = await ingress.send("Chat", "k", "message", Inbound(message="hello", id="m2", replaces=1))
+        await own_stack.model.wait(number)
+        await own_stack.operator(sent.invocationId, "kill")
+        assert (await say(ingress, "k", "what is my name?")).reply == "I do not know your name."
+        shown = [m for m in (await read(ingress, "k")).messages if not m.replaced]
+        assert [(m.text, m.status) for m in shown[:2]] == [("hello", "answered"), ("", "failed")]
