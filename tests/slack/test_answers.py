@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.fakes.model.protocol import Behaviour
 from tests.fakes.slack.control import settle
-from tests.fakes.slack.models import Message
+from tests.fakes.slack.models import FaultKind, Message
 from tests.slack.conftest import Room
-from tests.slack.test_talk import GATE, asks, history
+from tests.slack.test_talk import GATE, asks, history, prompt
 
 
 def shown(message: Message) -> str:
@@ -185,6 +187,70 @@ async def test_stop_by_name_and_stop_all(room: Room) -> None:
         lambda: slack.ephemerals(room.channel, room.ada), lambda found: any("right now" in m.text for m in found)
     )
     await asks(room, room.ada, room.channel, "fourth", thread_ts=said.ts)
+
+
+async def test_stop_is_a_command_wherever_the_name_stands(room: Room) -> None:
+    slack, model = room.slack, room.world.model
+    number = await model.count()
+    await model.script(GATE)
+    said = await slack.mention(room.ada, room.channel, "a long story")
+    running = await model.wait(number)
+    await slack.post(room.ada, room.channel, f"stop <@{slack.bot}>!", thread_ts=said.ts)
+    await slack.until(lambda: history(room, room.channel, said.ts), lambda h: h.messages and not h.running)
+    assert (await history(room, room.channel, said.ts)).messages[-1].status == "stopped"
+    _, seen = await asks(room, room.ada, room.channel, f"what is <@{slack.bot}> for?", thread_ts=said.ts)
+    assert "what is @" in prompt(seen) and "a long story" not in prompt(seen) and running
+
+
+async def test_trying_an_older_reply_again_says_that_it_is_too_late(room: Room) -> None:
+    slack, model = room.slack, room.world.model
+    await model.script(Behaviour(kind="fail", status=401, body={"error": {"message": "no"}}))
+    said = await slack.mention(room.ada, room.channel, "will fail")
+    [failed] = await finished(room, room.channel, said.ts)
+    number = await model.count()
+    await model.script(GATE)
+    await slack.post(room.ada, room.channel, "something else", thread_ts=said.ts)
+    running = await model.wait(number)
+    await slack.click(room.ben, room.channel, failed.ts, "retry")
+    [told] = await slack.until(lambda: slack.ephemerals(room.channel, room.ben))
+    assert "Only the last reply" in told.text
+    await model.finish(running.number)
+    await finished(room, room.channel, said.ts, 2)
+    await slack.click(room.ada, room.channel, failed.ts, "retry")
+    [told] = await slack.until(lambda: slack.ephemerals(room.channel, room.ada))
+    assert "Only the last reply" in told.text
+    await settle()
+    assert len([m for m in (await history(room, room.channel, said.ts)).messages if m.role == "assistant"]) == 2
+
+
+async def test_after_a_fresh_start_trying_again_says_that_it_is_too_late(room: Room) -> None:
+    slack = room.slack
+    await room.world.model.script(Behaviour(kind="fail", status=401, body={"error": {"message": "no"}}))
+    said = await slack.mention(room.ada, room.channel, "will fail")
+    [failed] = await finished(room, room.channel, said.ts)
+    await slack.mention(room.ada, room.channel, "reset", thread_ts=said.ts)
+    await slack.until(lambda: slack.ephemerals(room.channel, room.ada))
+    await slack.click(room.ben, room.channel, failed.ts, "retry")
+    [told] = await slack.until(lambda: slack.ephemerals(room.channel, room.ben))
+    assert "Only the last reply" in told.text
+
+
+@pytest.mark.parametrize("slow", ["delay", "late_commit"])
+async def test_a_mark_that_comes_later_than_the_answer_goes_all_the_same(room: Room, slow: FaultKind) -> None:
+    slack = room.slack
+    await slack.fault("reactions.add", slow, delay=4.0, contains=room.channel)
+    said = await slack.mention(room.ada, room.channel, "quick one")
+    await finished(room, room.channel, said.ts)
+
+    async def marks() -> list[str]:
+        return [name for m in await slack.messages(room.channel) if m.ts == said.ts for name in m.reactions]
+
+    assert await marks() == [], "the answer was faster"
+    committed = lambda found: any(one.committed and one.args["timestamp"] == said.ts for one in found)  # noqa: E731
+    await slack.until(lambda: slack.calls("reactions.add"), committed)
+    await slack.until(marks, lambda found: not found)
+    await settle(0.5)
+    assert await marks() == []
 
 
 async def test_a_failed_turn_says_so_and_offers_to_try_again(room: Room) -> None:

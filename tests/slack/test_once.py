@@ -6,6 +6,8 @@ import asyncio
 
 import pytest
 
+from chat_service.contracts import TurnRequest
+from tests.fakes.model.protocol import Behaviour
 from tests.fakes.slack.control import settle
 from tests.fakes.slack.models import FaultKind, Message
 from tests.slack.conftest import Room, new_room
@@ -66,6 +68,59 @@ async def _is_eaten(world: World, method: str, kind: FaultKind) -> None:
     assert reply.stream is None or reply.stream.state == "completed", reply.stream
 
 
+async def test_a_stream_that_slack_opens_late_leaves_no_second_message(room: Room) -> None:
+    """Later than anybody waits before looking: it is found afterwards, also when it comes in the middle of the turn."""
+    slack = room.slack
+    await slack.fault("chat.startStream", "late_commit", delay=5.0, contains=room.channel)
+    said = await slack.mention(room.ada, room.channel, "once please")
+    await finished(room, room.channel, said.ts)
+    late = lambda found: len(found) == 2  # noqa: E731
+    await slack.until(lambda: slack.replies(room.channel, said.ts), late)
+    await asks(room, room.ada, room.direct, "something else meanwhile")
+    [reply] = await slack.until(lambda: slack.replies(room.channel, said.ts), lambda found: len(found) == 1)
+    assert "once please" in shown(reply) and reply.stream and reply.stream.state == "completed"
+
+
+async def test_a_word_to_one_person_is_never_said_twice(room: Room) -> None:
+    slack = room.slack
+    await slack.fault("chat.postEphemeral", "commit_cut", contains=room.ada)
+    await slack.mention(room.ada, room.channel, "help")
+    await asks(room, room.ada, room.channel, f"<@{slack.bot}> and a question")
+    await settle(1.0)
+    assert len(await slack.ephemerals(room.channel, room.ada)) == 1
+
+
+@pytest.mark.parametrize("word", ["rate_limited", "team_added_to_org", "a_word_nobody_knows"])
+@pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
+async def test_what_slack_refuses_for_a_moment_is_delivered_after_it(room: Room, method: str, word: str) -> None:
+    slack = room.slack
+    await slack.fault("chat.startStream", "refuse", error=NO_STREAM, contains=room.channel)
+    await slack.fault(method, "refuse", error=word, times=2, contains=room.channel)
+    said = await slack.mention(room.ada, room.channel, "be patient")
+    [reply] = await finished(room, room.channel, said.ts)
+    assert "be patient" in shown(reply)
+
+
+async def test_what_slack_goes_on_refusing_has_an_end(room: Room) -> None:
+    slack, model = room.slack, room.world.model
+    await slack.fault("chat.startStream", "refuse", error=NO_STREAM, times=2, contains=room.channel)
+    await slack.fault("chat.update", "refuse", error="a_word_nobody_knows", times=20, contains=room.channel)
+    said = await slack.mention(room.ada, room.channel, "in vain")
+    await undeliverable(room, said.ts, "a_word_nobody_knows")
+    await slack.clear()
+    # A reply that is shorter than the one it stands in for takes a message away; that it may not holds up nothing.
+    await model.script(Behaviour(text="many words\n\n" * 1_000, chunk=4_000))
+    long = await slack.mention(room.ada, room.channel, "at length")
+    parts = await finished(room, room.channel, long.ts, 2)
+    await slack.fault("chat.delete", "refuse", error="a_word_nobody_knows", times=20, contains=room.channel)
+    await model.script(Behaviour(text="in short"))
+    async with room.world.stack.ingress() as ingress:
+        await ingress.send("Chat", room.world.key(room.channel, long.ts), "regenerate", TurnRequest())
+    await slack.wait_reply(room.channel, long.ts, lambda m: shown(m) == "in short")
+    await asks(room, room.ada, room.channel, "and now?", thread_ts=long.ts)
+    assert len(parts) == 2
+
+
 async def test_slack_away_delays_and_loses_nothing(room: Room) -> None:
     slack, model = room.slack, room.world.model
     number = await model.count()
@@ -106,9 +161,9 @@ async def undeliverable(room: Room, thread: str, word: str) -> None:
     assert thread in room.world.bot.log and "undelivered" in room.world.bot.log
 
 
-@pytest.mark.parametrize("what", ["archived", "removed", "deleted", "revoked"])
+@pytest.mark.parametrize("what", ["archived", "removed", "deleted", "revoked", "uninstalled", "scope"])
 async def test_what_cannot_be_delivered_is_kept_told_and_holds_up_nothing(room: Room, what: str) -> None:
-    slack, model = room.slack, room.world.model
+    slack, model, scopes = room.slack, room.world.model, room.slack.app.scopes
     number = await model.count()
     await model.script(GATE)
     said = await slack.mention(room.ada, room.channel, "too late")
@@ -125,6 +180,10 @@ async def test_what_cannot_be_delivered_is_kept_told_and_holds_up_nothing(room: 
             await slack.delete(boss.id, room.channel, message.ts)
         case "revoked":
             await slack.token_error("token_revoked")
+        case "uninstalled":
+            await slack.uninstall()
+        case "scope":
+            await slack.configure(scopes=[one for one in scopes if one != "chat:write"])
     await model.release(running.number, "An answer")
     await model.finish(running.number)
     words = {
@@ -132,11 +191,16 @@ async def test_what_cannot_be_delivered_is_kept_told_and_holds_up_nothing(room: 
         "removed": "channel",
         "deleted": "message_not_found",
         "revoked": "token_revoked",
+        "uninstalled": "account_inactive",
+        "scope": "missing_scope (scope chat:write)",
     }
     try:
         await undeliverable(room, said.ts, words[what])
+        if what == "uninstalled":
+            assert "the app was removed" in room.world.bot.log
     finally:
         await slack.token_error(None)
+        await slack.configure(scopes=scopes)
     if what == "archived":
         await slack.archive(room.channel, archived=False)
     if what == "removed":

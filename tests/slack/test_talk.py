@@ -120,6 +120,15 @@ async def test_quiet_silences_a_thread_until_the_next_mention(room: Room) -> Non
     assert len(await slack.replies(room.channel)) == 3
 
 
+async def test_in_a_direct_message_quiet_promises_nothing_that_it_does_not_do(room: Room) -> None:
+    slack = room.slack
+    said, _ = await asks(room, room.ada, room.direct, "hello")
+    await slack.post(room.ada, room.direct, "quiet", thread_ts=said.ts)
+    [told] = await slack.until(lambda: slack.ephemerals(room.direct, room.ada))
+    assert "answer whatever you write" in told.text and "keep quiet" not in told.text
+    await asks(room, room.ada, room.direct, "still there?", thread_ts=said.ts)
+
+
 async def test_people_channels_and_emoji_reach_the_model_by_name(room: Room) -> None:
     slack = room.slack
     text = f"<@{slack.bot}> ask <@{room.ben}> in <#{room.channel}> about <https://x.test/a|the plan> :tada: &lt;ok&gt;"
@@ -187,6 +196,41 @@ async def test_an_edit_changes_memory_and_is_not_answered(room: Room) -> None:
     await slack.post(room.ada, room.channel, "what is my name?", thread_ts=root.ts)
     await slack.wait_reply(room.channel, root.ts, lambda m: "Your name is Grace" in m.text)
     assert len(await slack.replies(room.channel)) == 2
+
+
+async def test_the_title_that_slack_adds_to_a_link_reaches_the_model(room: Room) -> None:
+    slack = room.slack
+    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> see https://x.test/a")
+    await slack.unfurl(room.channel, root.ts, "The quarterly plan", "https://x.test/a")
+    await slack.until(
+        lambda: history(room, room.channel, root.ts), lambda h: any("The quarterly plan" in m.text for m in h.messages)
+    )
+    _, seen = await asks(room, room.ada, room.channel, "what was the page called?", thread_ts=root.ts)
+    assert "see https://x.test/a\n(link: The quarterly plan, https://x.test/a)" in prompt(seen)
+    assert len(await slack.replies(room.channel)) == 2
+
+
+async def test_a_question_that_is_edited_to_nothing_is_asked_no_more(room: Room) -> None:
+    slack, model = room.slack, room.world.model
+    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> the code is 1234")
+    number = await model.count()
+    await model.script(GATE)
+    await slack.post(room.ada, room.channel, "a slow one", thread_ts=root.ts)
+    running = await model.wait(number)
+    waits = await slack.mention(room.ben, room.channel, "never mind this", thread_ts=root.ts)
+    await slack.until(lambda: history(room, room.channel, root.ts), lambda h: len(h.waiting) == 1)
+    await slack.edit(room.ben, room.channel, waits.ts, f"<@{slack.bot}>")
+    await slack.until(lambda: history(room, room.channel, root.ts), lambda h: not h.waiting)
+    await slack.edit(room.ada, room.channel, root.ts, f"<@{slack.bot}> \u200b")
+    await model.finish(running.number)
+    await slack.until(
+        lambda: history(room, room.channel, root.ts), lambda h: not any("1234" in m.text for m in h.messages[:1])
+    )
+    _, seen = await asks(room, room.ada, room.channel, "go on", thread_ts=root.ts)
+    asked = [m for m in seen.body["messages"] if m["role"] != "system"]
+    assert "1234" not in str(asked) and "never mind" not in str(asked)
+    assert [m["role"] for m in asked] == ["user", "assistant", "user"] and "a slow one" in asked[0]["content"]
+    assert len(await slack.replies(room.channel)) == 3
 
 
 async def test_a_mention_that_an_edit_brings_in_is_not_answered(room: Room) -> None:

@@ -71,7 +71,8 @@ class SlackControl(Control):
         return Team.model_validate(await self._ask("add_team", name=name, enterprise_id=enterprise_id))
 
     async def add_user(self, name: str, *, team: str | None = None, **more: Any) -> User:
-        """A person (`display_name`, `is_admin`, `is_owner`, `is_bot`, `deleted`); `team` may be one without the app."""
+        """A person (`display_name`, `is_admin`, `is_owner`, `is_bot`, `is_restricted`, `deleted`); `team` may be
+        one without the app."""
         return User.model_validate(await self._ask("add_user", team=team or self.team.id, name=name, more=more))
 
     async def change_user(self, user: str, **changes: Any) -> User:

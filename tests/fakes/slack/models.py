@@ -41,6 +41,8 @@ class User(Model):
     app_id: str | None = None
     is_admin: bool = False
     is_owner: bool = False
+    is_restricted: bool = False
+    is_ultra_restricted: bool = False
     deleted: bool = False
 
 
@@ -217,7 +219,8 @@ FaultKind = Literal[
 
 
 class Fault(Model):
-    """What goes wrong with the next `times` calls of `method` (`*`: any) whose arguments contain `contains`.
+    """What goes wrong with the next `times` calls of `method` (`*`: any) whose arguments contain `contains`;
+    `files.download` is the reading of a file, which can only be `cut`.
 
     The first `skip` of them go through.
     """

@@ -28,6 +28,7 @@ def user(user: User, viewer: Team) -> Json:
     }
     if user.team_id == viewer.id:
         shown.update(is_admin=user.is_admin, is_owner=user.is_owner, tz="Etc/UTC", tz_offset=0)
+        shown.update(is_restricted=user.is_restricted, is_ultra_restricted=user.is_ultra_restricted)
     else:
         shown["is_stranger"] = True
     return shown

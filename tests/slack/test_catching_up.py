@@ -1,0 +1,73 @@
+"""What Slack did not tell, because the bot was away: found afterwards, as far as Slack lets one look."""
+
+from __future__ import annotations
+
+from tests.fakes.model.protocol import Behaviour
+from tests.fakes.slack.control import settle
+from tests.slack.conftest import Room
+from tests.slack.test_answers import shown
+from tests.slack.test_talk import asks, history, prompt
+
+
+async def test_a_mention_in_an_older_thread_without_the_bot_is_found(frail: Room) -> None:
+    world, slack = frail.world, frail.slack
+    root = await slack.post(frail.ada, frail.channel, "my name is Ada")
+    quiet = await slack.post(frail.ada, frail.channel, "another matter")
+    await asks(frail, frail.ada, frail.direct, "the channel was read up to here")
+    await world.bot.close()
+    called = await slack.mention(frail.ben, frail.channel, "what is her name?", thread_ts=root.ts, silent=True)
+    await slack.post(frail.ben, frail.channel, "nobody is called", thread_ts=quiet.ts, silent=True)
+    await world.bot.start()
+    await slack.wait_reply(frail.channel, root.ts, lambda m: m.ts > called.ts and "what is her name?" in shown(m))
+    await settle()
+    assert len(await slack.replies(frail.channel)) == 1
+    texts = [m.text for m in (await history(frail, frail.channel, root.ts)).messages if m.role == "user"]
+    assert texts == ["my name is Ada", "what is her name?"]
+
+
+async def test_edits_and_deletions_while_the_bot_was_away_reach_its_memory(frail: Room) -> None:
+    world, slack = frail.world, frail.slack
+    root, _ = await asks(frail, frail.ada, frail.channel, f"<@{slack.bot}> hello")
+    await world.model.script(Behaviour(text="Pleased to meet you."))
+    wrong, _ = await asks(frail, frail.ada, frail.channel, "my name is Grace", thread_ts=root.ts)
+    gone, _ = await asks(frail, frail.ada, frail.channel, "the code is 1234", thread_ts=root.ts)
+    kept, _ = await asks(frail, frail.ada, frail.channel, "this stays", thread_ts=root.ts)
+    private = (await slack.direct(frail.ben)).id
+    alone, _ = await asks(frail, frail.ben, private, "a thread of its own")
+    await world.bot.close()
+    await slack.edit(frail.ada, frail.channel, wrong.ts, "my name is Ada", silent=True)
+    await slack.delete(frail.ada, frail.channel, gone.ts, silent=True)
+    await slack.delete(frail.ben, private, alone.ts, silent=True)
+    await world.bot.start()
+    changed = await slack.until(
+        lambda: history(frail, frail.channel, root.ts),
+        lambda h: not any("1234" in m.text or "Grace" in m.text for m in h.messages if m.role == "user"),
+    )
+    assert [m.text for m in changed.messages if m.role == "user"] == ["hello", "my name is Ada", "", "this stays"]
+    await slack.until(
+        lambda: history(frail, private, alone.ts),
+        lambda h: not any(m.text for m in h.messages if m.role == "user"),
+    )
+    await settle()
+    assert len(await slack.replies(frail.channel)) == 4, "neither an edit nor a deletion is answered"
+    _, seen = await asks(frail, frail.ada, frail.channel, "what is my name?", thread_ts=root.ts)
+    asked = prompt(seen)
+    assert "1234" not in asked
+    assert "Grace" not in asked and "my name is Ada" in asked and kept
+
+
+async def test_a_live_message_does_not_wait_for_a_history_that_cannot_be_read(room: Room) -> None:
+    slack = room.slack
+    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> hello")
+    await slack.fault("conversations.history", "fail", times=100, contains=room.channel)
+    try:
+        await slack.disconnect()
+        await slack.until(lambda: slack.calls("conversations.history"), lambda c: any(_is_of(one, room) for one in c))
+        said = await slack.post(room.ada, room.channel, "still there?", thread_ts=root.ts)
+        await slack.wait_reply(room.channel, root.ts, lambda m: m.ts > said.ts and "still there?" in m.text, 15)
+    finally:
+        await slack.clear()
+
+
+def _is_of(call: object, room: Room) -> bool:
+    return room.channel in str(call) and "fault='fail'" in repr(call)

@@ -1,0 +1,63 @@
+"""What people attach: read where a model can read it, named to the person where not, and never in anybody's way."""
+
+from __future__ import annotations
+
+from tests.fakes.slack.control import attached
+from tests.slack.conftest import Room
+from tests.slack.test_talk import asks, prompt
+
+
+async def test_a_file_that_breaks_on_the_way_is_named_and_blocks_nothing(room: Room) -> None:
+    slack = room.slack
+    await slack.fault("files.download", "cut", contains="torn.txt")
+    torn = attached("torn.txt", b"half of it " * 5_000)
+    said, seen = await asks(room, room.ada, room.channel, f"<@{slack.bot}> what does it say?", files=[torn])
+    [told] = await slack.until(lambda: slack.ephemerals(room.channel, room.ada))
+    assert "torn.txt" in told.text and "half of it" not in prompt(seen)
+    await asks(room, room.ada, room.channel, "and without it?", thread_ts=said.ts)
+
+
+async def test_a_picture_that_just_overflows_the_limit_is_named_and_blocks_nothing(room: Room) -> None:
+    """With the two characters before it, its text form is two characters too long; its size alone is not."""
+    slack = room.slack
+    files = [attached("two.txt", b"ab"), attached("large.png", b"\x89" * 196_606, "image/png")]
+    said, seen = await asks(room, room.ada, room.channel, f"<@{slack.bot}> what is this?", files=files)
+    [told] = await slack.until(lambda: slack.ephemerals(room.channel, room.ada))
+    assert "large.png" in told.text and "two.txt" not in told.text and "two.txt" in prompt(seen)
+    await asks(room, room.ada, room.channel, "and without it?", thread_ts=said.ts)
+
+
+async def test_an_html_file_is_text_and_slacks_sign_in_page_is_not(room: Room) -> None:
+    slack = room.slack
+    page = attached("page.html", b"<p>my name is Ada</p>", "text/html")
+    _, seen = await asks(room, room.ada, room.channel, f"<@{slack.bot}> what is in there?", files=[page])
+    assert "<p>my name is Ada</p>" in prompt(seen) and not await slack.ephemerals(room.channel, room.ada)
+    scopes = slack.app.scopes
+    await slack.configure(scopes=[one for one in scopes if one != "files:read"])
+    try:
+        _, seen = await asks(room, room.ada, room.channel, f"<@{slack.bot}> and now?", files=[page])
+    finally:
+        await slack.configure(scopes=scopes)
+    [told] = await slack.until(lambda: slack.ephemerals(room.channel, room.ada))
+    assert "page.html" in told.text and "Sign in" not in prompt(seen)
+
+
+async def test_an_empty_file_and_words_that_show_nothing_are_no_question(room: Room) -> None:
+    slack, before = room.slack, len(await room.world.model.requests())
+    await slack.mention(room.ada, room.channel, "\u200b\u2060 \ufeff")
+    await slack.mention(room.ada, room.channel, "\u3164", files=[attached("empty.txt", b"")])
+    told = await slack.until(lambda: slack.ephemerals(room.channel, room.ada), lambda found: len(found) == 2)
+    assert any("empty.txt" in one.text for one in told) and any("Write your question" in one.text for one in told)
+    assert len(await room.world.model.requests()) == before and await slack.replies(room.channel) == []
+
+
+async def test_files_in_the_thread_are_read_at_the_mention_and_the_rest_is_named(room: Room) -> None:
+    slack = room.slack
+    files = [attached("plan.md", b"the launch is on Friday", "text/markdown"), attached("a.bin", b"\x00", "x/bin")]
+    root = await slack.post(room.ada, room.channel, "see the plan", files=files)
+    await slack.post(room.ada, room.channel, "", thread_ts=root.ts, files=[attached("only.zip", b"\x00", "x/zip")])
+    text = f"<@{slack.bot}> when is the launch?"
+    said, seen = await asks(room, room.ben, room.channel, text, thread_ts=root.ts)
+    assert "the launch is on Friday" in prompt(seen) and "only.zip" in prompt(seen)
+    [told] = await slack.until(lambda: slack.ephemerals(room.channel, room.ben))
+    assert "a.bin" in told.text and "only.zip" in told.text and "plan.md" not in told.text and said.ts
