@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from bots.adapter.judging import may_use
 from chat_service import keys
 from chat_service.conversation.places import Rules, RulesChange
+from chat_service.conversation.quota import Claim, Granted
 from chat_service.settings import Settings
 from tests.fakes.model import ModelControl
+from tests.fakes.model.protocol import Behaviour
 from tests.slack.conftest import Room, new_room
 from tests.slack.stack import World, running_world
-from tests.slack.test_talk import asks
+from tests.slack.test_answers import finished, shown
+from tests.slack.test_talk import asks, history
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +28,16 @@ async def strict_world(
     """A bot with limits and a block list."""
     limits = {"PERSON_MESSAGES_PER_MINUTE": "2", "CHANNEL_TOKENS_PER_DAY": "100", "ACCESS_BLOCK": "U0000000099, C9"}
     async with running_world(engine_binary, tmp_path_factory.mktemp("strict"), model, env=limits) as world:
+        yield world
+
+
+@pytest.fixture(scope="module")
+async def limited_world(
+    engine_binary: Path, model: ModelControl, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    """A bot with the other two limits."""
+    limits = {"CHANNEL_MESSAGES_PER_MINUTE": "3", "PERSON_TOKENS_PER_DAY": "2000"}
+    async with running_world(engine_binary, tmp_path_factory.mktemp("limited"), model, env=limits) as world:
         yield world
 
 
@@ -58,6 +72,64 @@ async def test_tokens_a_day_are_limited_with_a_friendly_answer(strict_world: Wor
     for _ in range(3):  # what a turn has used is counted beside it
         await room.slack.mention(room.ben, room.channel, "and me?")
     await told(room, room.ben, "daily allowance")
+
+
+async def test_a_channels_messages_a_minute_are_limited_whoever_writes_them(limited_world: World) -> None:
+    await limited_world.model.clear()
+    room = await new_room(limited_world)
+    slack = room.slack
+    for number, person in enumerate((room.ada, room.ben, room.ada), start=1):
+        await slack.mention(person, room.channel, "hello")
+        await slack.until(lambda: slack.replies(room.channel), lambda found, n=number: len(found) == n)  # type: ignore[misc]
+    await slack.mention(room.ben, room.channel, "and me?")
+    await told(room, room.ben, "That was quick")
+    await asks(room, room.ben, (await slack.direct(room.ben)).id, "elsewhere I may")
+    assert len(await slack.replies(room.channel)) == 3
+
+
+async def test_a_persons_tokens_a_day_are_limited_wherever_they_write(limited_world: World) -> None:
+    await limited_world.model.clear()
+    room = await new_room(limited_world)
+    slack = room.slack
+    await asks(room, room.ada, room.channel, f"<@{slack.bot}> {'word ' * 2_000}")
+    used = f"slack:{slack.team.id}:{room.ada}"
+    async with room.world.stack.ingress() as ingress:
+        spent = Claim(id="look", tokens_per_day=2_000)  # what a turn has used is counted beside it
+        look = lambda: ingress.call("Quota", used, "claim", spent.model_copy(update={"id": str(uuid4())}), Granted)  # noqa: E731
+        await slack.until(look, lambda granted: not granted.allowed)
+    await slack.post(room.ada, room.direct, "and here?")
+    await told(room, room.ada, "daily allowance", room.direct)
+    await asks(room, room.ben, room.channel, f"<@{slack.bot}> but I may")
+    assert await slack.replies(room.direct) == []
+
+
+async def test_trying_again_needs_what_asking_needs(room: Room) -> None:
+    slack, scope = room.slack, f"slack:{room.slack.team.id}:{room.channel}"
+    await room.world.model.script(Behaviour(kind="fail", status=401, body={"error": {"message": "no"}}))
+    said = await slack.mention(room.ada, room.channel, "will fail")
+    [failed] = await finished(room, room.channel, said.ts)
+    await rule(room, scope, block=[room.ben])
+    await slack.click(room.ben, room.channel, failed.ts, "retry")
+    await told(room, room.ben, "may not answer you")
+    await rule(room, scope, off=True)
+    await slack.click(room.ada, room.channel, failed.ts, "retry")
+    await told(room, room.ada, "switched off")
+    assert len((await history(room, room.channel, said.ts)).messages) == 2, "nothing was tried"
+    await rule(room, scope, off=False)
+    await slack.click(room.ada, room.channel, failed.ts, "retry")
+    await slack.wait_reply(room.channel, said.ts, lambda m: "will fail" in shown(m))
+
+
+async def test_trying_again_counts_as_asking(strict_world: World) -> None:
+    room = await new_room(strict_world)
+    slack, model = room.slack, room.world.model
+    for text in ("one", "two"):
+        await model.script(Behaviour(kind="fail", status=401, body={"error": {"message": "no"}}))
+        said = await slack.post(room.ada, room.direct, text)
+        [failed] = await finished(room, room.direct, said.ts)
+    await slack.click(room.ada, room.direct, failed.ts, "retry")
+    await told(room, room.ada, "That was quick", room.direct)
+    assert len((await history(room, room.direct, said.ts)).messages) == 2
 
 
 async def test_block_and_allow_lists_for_people_and_channels(room: Room) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 from chat_service.contracts import SettingsView
+from tests.fakes.model import ModelControl
 from tests.fakes.slack.control import settle
 from tests.fakes.slack.models import Message
 from tests.slack.conftest import Room, new_room
-from tests.slack.stack import World
+from tests.slack.stack import World, running_world
 from tests.slack.test_answers import shown
-from tests.slack.test_talk import asks
+from tests.slack.test_talk import asks, prompt
 
 NOT_FOUND = "There is no such conversation."
 
@@ -95,6 +97,36 @@ async def test_to_an_outsider_a_private_thread_does_not_exist(shared_world: Worl
     assert told.text == NOT_FOUND
 
 
+async def test_a_guest_is_an_outsider_of_every_channel_they_are_not_in(shared_world: World) -> None:
+    """To the members of a workspace its public channels are open; to guests only those they were invited to."""
+    room, other = await new_room(shared_world), await new_room(shared_world)
+    slack = room.slack
+    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> for members")
+    for level in ("is_restricted", "is_ultra_restricted"):
+        guest = await slack.add_user(f"guest-{level}-{room.channel}", **{level: True})
+        await slack.join(guest.id, other.channel)
+        await slack.command(guest.id, other.channel, "/history", await permalink(room, root))
+        [told] = await seen_by(other, guest.id, other.channel)
+        assert told.text == NOT_FOUND
+        await slack.join(guest.id, room.channel)
+        await slack.command(guest.id, other.channel, "/history", await permalink(room, root))
+        assert "for members" in shown((await seen_by(other, guest.id, other.channel, 2))[-1])
+    await slack.command(other.ada, other.channel, "/history", await permalink(room, root))
+    [page] = await seen_by(other, other.ada, other.channel)
+    assert "for members" in shown(page)
+
+
+async def test_a_command_is_acknowledged_at_once_however_long_its_answer_takes(room: Room) -> None:
+    slack = room.slack
+    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> keep this")
+    await slack.fault("conversations.info", "delay", delay=4.0, contains=room.channel)
+    delivery = await slack.command(room.ben, room.channel, "/history", await permalink(room, root))
+    attempt = delivery.attempts[-1]
+    assert attempt.acked_at is not None and attempt.acked_at - attempt.at < 3
+    [page] = await seen_by(room, room.ben, room.channel)
+    assert "keep this" in shown(page)
+
+
 async def test_a_page_in_hand_opens_nothing_any_more_to_who_has_left(shared_world: World) -> None:
     room, other = await new_room(shared_world, kind="group"), await new_room(shared_world)
     slack = room.slack
@@ -146,6 +178,55 @@ async def test_chat_settings_are_for_administrators_of_the_channel(room: Room) -
     await slack.wait_acked(silent)
     await settle(0.5)
     assert len(await slack.replies(room.channel)) == 2, "who is no administrator any more changes nothing"
+
+
+async def test_a_name_that_no_model_can_have_is_pointed_out_in_the_settings(room: Room) -> None:
+    slack = room.slack
+    boss = await slack.add_user("boss", is_admin=True)
+    await slack.join(boss.id, room.channel)
+    await slack.command(boss.id, room.channel, "/chat-settings")
+    [view] = await slack.until(lambda: slack.views(boss.id))
+    delivery = await slack.submit(boss.id, view.id, mode="threads", model="x" * 300)
+    assert delivery.state == "acked" and "200 characters" in delivery.response["errors"]["model"]
+    await slack.submit(boss.id, view.id, mode="threads", model="scripted-large")
+    assert not (await slack.views(boss.id))[-1].open
+
+
+async def test_the_settings_say_so_when_slack_does_not_answer(room: Room) -> None:
+    slack = room.slack
+    boss = await slack.add_user("boss", is_admin=True)
+    await slack.join(boss.id, room.channel)
+    await slack.fault("conversations.info", "fail", contains=room.channel)
+    delivery = await slack.command(boss.id, room.channel, "/chat-settings")
+    assert delivery.state == "acked"
+    [told] = await seen_by(room, boss.id, room.channel)
+    assert "Slack did not let me" in told.text
+    await slack.command(boss.id, room.channel, "/chat-settings")
+    [view] = await slack.until(lambda: slack.views(boss.id))
+    await slack.fault("conversations.info", "fail", contains=room.channel)
+    delivery = await slack.submit(boss.id, view.id, mode="threads")
+    assert delivery.state == "acked" and "try again" in delivery.response["errors"]["mode"]
+
+
+async def test_a_persona_can_be_chosen_in_the_settings(
+    engine_binary: Path, model: ModelControl, tmp_path: Path
+) -> None:
+    await model.clear()
+    personas = tmp_path / "personas.toml"
+    personas.write_text('[pirate]\nprompt = "Talk like a pirate."\n[poet]\nprompt = "Talk in verse."\n')
+    env = {"PERSONAS_FILE": str(personas)}
+    async with running_world(engine_binary, tmp_path / "world", model, env=env) as world:
+        room = await new_room(world)
+        slack = room.slack
+        boss = await slack.add_user("boss", is_admin=True)
+        await slack.join(boss.id, room.channel)
+        for number, (persona, prompted) in enumerate((("pirate", True), ("(the wider setting)", False))):
+            await slack.command(boss.id, room.channel, "/chat-settings")
+            view = (await slack.until(lambda: slack.views(boss.id), lambda found, n=number: len(found) == n + 1))[-1]  # type: ignore[misc]
+            assert "poet" in str(view.view)
+            await slack.submit(boss.id, view.id, mode="threads", persona=persona)
+            _, seen = await asks(room, room.ada, room.channel, f"<@{slack.bot}> hello")
+            assert ("Talk like a pirate." in prompt(seen)) is prompted
 
 
 async def test_channel_and_workspace_can_be_switched_off_and_on(room: Room) -> None:

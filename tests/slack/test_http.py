@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from bots.adapter import commands
 from tests.fakes.model import ModelControl
 from tests.fakes.slack.control import settle
 from tests.slack.conftest import Room, new_room
@@ -55,15 +56,18 @@ async def deliver(room: Room, body: bytes, content_type: str, secret: str, age: 
         return response.status
 
 
-def event(room: Room, ts: str, text: str) -> bytes:
+def event(room: Room, ts: str, text: str, **envelope: Any) -> bytes:
     """A message event."""
     said = {"type": "message", "channel": room.direct, "channel_type": "im", "user": room.ada, "ts": ts, "text": text}
-    team = room.slack.team.id
-    return json.dumps({"type": "event_callback", "team_id": team, "event_id": f"Ev{ts}", "event": said}).encode()
+    said |= envelope.pop("said", {})
+    given = {"type": "event_callback", "team_id": room.slack.team.id, "event_id": f"Ev{ts}", "event": said, **envelope}
+    return json.dumps(given).encode()
 
 
-async def press(room: Room, user: str, channel: str, message: dict[str, Any], action: str, value: str) -> int:
-    """A pressed button, by whoever is said to have pressed it."""
+async def press(
+    room: Room, user: str, channel: str, message: dict[str, Any], action: str, value: str, url: str = ""
+) -> int:
+    """A pressed button, by whoever is said to have pressed it; `url` is where they are answered."""
     payload = {
         "type": "block_actions",
         "team": {"id": room.slack.team.id},
@@ -71,6 +75,7 @@ async def press(room: Room, user: str, channel: str, message: dict[str, Any], ac
         "channel": {"id": channel, "name": "x"},
         "message": message,
         "container": {"type": "message"},
+        "response_url": url or f"{room.slack.url}/actions/T0/0/none",
         "actions": [{"type": "button", "action_id": action, "block_id": "b", "value": value, "action_ts": "1.1"}],
     }
     body = urllib.parse.urlencode({"payload": json.dumps(payload)}).encode()
@@ -118,6 +123,29 @@ async def test_the_acknowledgement_waits_for_restate_and_the_redelivery_is_answe
     assert len(await slack.replies(room.channel)) == 2
 
 
+async def test_in_a_grid_the_team_is_the_installing_workspace(room: Room) -> None:
+    """There people and messages carry the ids of the organisation and of other workspaces in it."""
+    await room.slack.post(room.ada, room.direct, "my name is Ada", silent=True)
+    said = (await room.slack.messages(room.direct))[-1]
+    grid = {"enterprise_id": "E0GRID", "is_enterprise_install": True, "context_enterprise_id": "E0GRID"}
+    away = {"team": "T0OTHER", "user_team": "T0OTHER", "source_team": "T0OTHER", "enterprise": "E0GRID"}
+    home = {"enterprise_id": "E0GRID", "team_id": room.slack.team.id, "user_id": room.slack.bot, "is_bot": True}
+    body = event(
+        room,
+        said.ts,
+        said.text,
+        said=away,
+        team_id="T0OTHER",
+        context_team_id="T0OTHER",
+        authorizations=[{**home, "is_enterprise_install": True}],
+        **grid,
+    )
+    assert await deliver(room, body, "application/json", room.slack.app.signing_secret) == 200
+    await room.slack.wait_reply(room.direct, said.ts, lambda m: "my name is Ada" in shown(m))
+    whole = await history(room, room.direct, said.ts)
+    assert [m.text for m in whole.messages if m.role == "user"] == ["my name is Ada"]
+
+
 async def test_an_outsider_can_neither_stop_nor_retry_nor_judge(room: Room) -> None:
     """Slack shows the buttons to members only; who was one a moment ago may still press."""
     slack, model = room.slack, room.world.model
@@ -127,6 +155,9 @@ async def test_an_outsider_can_neither_stop_nor_retry_nor_judge(room: Room) -> N
     said = await slack.mention(room.ada, private.id, "a secret")
     running = await model.wait(number)
     place = {"ts": said.ts, "thread_ts": said.ts}
+    asked = await slack.command(room.ben, room.channel, "/history")
+    url = asked.payload["response_url"]
+    await slack.until(lambda: slack.ephemerals(room.channel, room.ben))
     inside = Room(room.world, slack, private.id, room.ada, room.ben, room.direct)
     assert await press(room, room.ben, private.id, place, "stop", "1") == 200
     await settle(0.5)
@@ -134,8 +165,9 @@ async def test_an_outsider_can_neither_stop_nor_retry_nor_judge(room: Room) -> N
     assert await press(room, room.ada, private.id, place, "stop", "1") == 200
     await slack.until(lambda: history(inside, private.id, said.ts), lambda h: not h.running and len(h.messages) == 2)
     for action, value in (("retry", "1|2"), ("feedback", "up|2")):
-        assert await press(room, room.ben, private.id, place, action, value) == 200
-    await settle(0.5)
+        assert await press(room, room.ben, private.id, place, action, value, url) == 200
+    told = await slack.until(lambda: slack.ephemerals(room.channel, room.ben), lambda found: len(found) == 3)
+    assert [one.text for one in told[1:]] == [commands.NOT_READABLE] * 2
     whole = await history(inside, private.id, said.ts)
     assert len(whole.messages) == 2 and not whole.running and not whole.messages[-1].feedback
     assert running

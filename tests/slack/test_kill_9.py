@@ -141,6 +141,23 @@ async def test_a_stream_left_open_by_a_crash_is_completed_in_the_same_message(
         assert first.ts == half.ts
 
 
+async def test_an_agent_session_does_not_stay_busy_after_a_crash(frail: Room) -> None:
+    slack, model = frail.slack, frail.world.model
+    number = await model.count()
+    await model.script(GATE)
+    said = await slack.post(frail.ada, frail.direct, "a long story")
+    running = await model.wait(number)
+    await slack.until(lambda: slack.session(frail.direct, said.ts), lambda s: s and s.status == "processing")
+    await frail.world.bot.kill()
+    await model.release(running.number, "The end.")
+    await model.finish(running.number)
+    await frail.world.bot.start()
+    await finished(frail, frail.direct, said.ts)
+    await slack.until(lambda: slack.session(frail.direct, said.ts), lambda s: s and s.status == "active")
+    await slack.post(frail.ada, frail.direct, "another one", thread_ts=said.ts)
+    assert "another one" in shown((await finished(frail, frail.direct, said.ts, 2))[-1])
+
+
 async def test_replies_that_waited_for_the_bot_go_out_when_it_comes(
     engine_binary: Path, model: ModelControl, tmp_path: Path
 ) -> None:
@@ -189,6 +206,9 @@ async def test_what_is_too_old_becomes_context_and_gets_one_word(frail: Room) ->
         await slack.post(frail.ada, frail.channel, text, thread_ts=root.ts, silent=True)
     await settle(1.1)
     world.bot.env = {"CATCHUP_MAX_AGE": "1"}
+    # Slack takes the word and loses the answer; to find it again takes more than a page.
+    await slack.rules(history_page=2)
+    await slack.fault("chat.postMessage", "commit_cut", contains="I was away")
     try:
         await world.bot.start()
         await slack.wait_reply(frail.channel, root.ts, lambda m: "I was away" in m.text)
@@ -196,6 +216,7 @@ async def test_what_is_too_old_becomes_context_and_gets_one_word(frail: Room) ->
         await slack.wait_reply(frail.channel, root.ts, lambda m: "Your name is Ada" in shown(m))
         assert len(await slack.replies(frail.channel)) == 3
     finally:
+        await slack.rules(history_page=999)
         world.bot.env = {}
         await world.bot.close()
         await world.bot.start()
