@@ -102,8 +102,10 @@ async def test_a_guest_is_an_outsider_of_every_channel_they_are_not_in(shared_wo
     room, other = await new_room(shared_world), await new_room(shared_world)
     slack = room.slack
     root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> for members")
-    for level in ("is_restricted", "is_ultra_restricted"):
-        guest = await slack.add_user(f"guest-{level}-{room.channel}", **{level: True})
+    for level in (1, 2):  # of several channels, and of a single one
+        guest = await slack.add_user(
+            f"guest-{level}-{room.channel}", is_restricted=True, is_ultra_restricted=level == 2
+        )
         await slack.join(guest.id, other.channel)
         await slack.command(guest.id, other.channel, "/history", await permalink(room, root))
         [told] = await seen_by(other, guest.id, other.channel)
