@@ -16,6 +16,7 @@ from chat_service.conversation.channel import channel
 from chat_service.conversation.chat import chat
 from chat_service.conversation.directory import directory
 from chat_service.conversation.effective import read_personas
+from chat_service.conversation.handover import handover
 from chat_service.conversation.housekeeping import service as housekeeping
 from chat_service.conversation.inbox import inbox
 from chat_service.conversation.quota import quota
@@ -31,7 +32,7 @@ from chat_service.models.registry import open_models
 from chat_service.settings import Settings
 from chat_service.version import code_version
 
-SERVICES = (chat, inbox, transcript, directory, channel, quota, titles, summaries, housekeeping)
+SERVICES = (chat, inbox, transcript, directory, channel, quota, titles, summaries, housekeeping, handover)
 
 
 def deployment_url(settings: Settings) -> str:

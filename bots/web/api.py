@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import time
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from aiohttp import web
-from pydantic import BaseModel
 
+from bots.web.asking import ID, body_as, conversation_key
 from bots.web.guards import PERSON
 from bots.web.hub import Hub
-from chat_service import keys
 from chat_service.contracts import (
-    MAX_ATTACHMENTS,
-    MAX_INLINE,
-    MAX_TEXT,
     Accepted,
     ConfigureRequest,
     Contract,
@@ -34,17 +29,12 @@ from chat_service.contracts import (
 )
 from chat_service.ingress import IngressClient
 from chat_service.live import LiveBus, LiveEvent
-from chat_service.settings import Settings
-
-M = TypeVar("M", bound=BaseModel)
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Api:
     """The handlers, and what they share."""
 
-    def __init__(self, settings: Settings, ingress: IngressClient, bus: LiveBus, hub: Hub) -> None:
-        self._settings = settings
+    def __init__(self, ingress: IngressClient, bus: LiveBus, hub: Hub) -> None:
         self._ingress = ingress
         self._bus = bus
         self._hub = hub
@@ -53,7 +43,6 @@ class Api:
         """All of them."""
         one = "/api/conversations/{conversation}"
         return [
-            web.get("/api/me", self.me),
             web.get("/api/conversations", self.conversations),
             web.get(one, self.history),
             web.patch(one, self.rename),
@@ -66,20 +55,6 @@ class Api:
             web.get(f"{one}/settings", self.settings),
             web.patch(f"{one}/settings", self.configure),
         ]
-
-    async def me(self, request: web.Request) -> web.Response:
-        """Who I am, which model answers, and what may be sent."""
-        settings = self._settings
-        demo = settings.embeds_model
-        return web.json_response(
-            {
-                "person": request[PERSON],
-                "model": "Qwen2.5 0.5B" if demo else settings.openai_model or "",
-                "demo": demo,
-                "images": settings.model_images,
-                "limits": {"text": MAX_TEXT, "attachments": MAX_ATTACHMENTS, "inline": MAX_INLINE},
-            }
-        )
 
     async def conversations(self, request: web.Request) -> web.Response:
         """A page of the person's conversations, newest first."""
@@ -95,7 +70,7 @@ class Api:
 
     async def history(self, request: web.Request) -> web.Response:
         """A page of a conversation; the newest one also says what the running turn has said so far."""
-        key = self._key(request)
+        key = conversation_key(request)
         page = await self._ingress.call(
             "Chat", key, "get_history", HistoryRequest.model_validate(dict(request.query)), History
         )
@@ -111,9 +86,9 @@ class Api:
 
     async def send(self, request: web.Request) -> web.Response:
         """Take a message in. The browser names it, so that sending again is harmless."""
-        key = self._key(request)
-        inbound = await _body(request, _FromBrowser)
-        if not inbound.id or not _ID.fullmatch(inbound.id):
+        key = conversation_key(request)
+        inbound = await body_as(request, _FromBrowser)
+        if not inbound.id or not ID.fullmatch(inbound.id):
             raise web.HTTPBadRequest(text="a message needs an id of letters, digits, - and _")
         now = utc(time.time())
         # What identifies a repeat in years is the time it was written: the browser's, but never a future one.
@@ -130,8 +105,8 @@ class Api:
 
     async def stop(self, request: web.Request) -> web.Response:
         """End the running turn; with `all`, take back what waits."""
-        asked = await _body(request, StopRequest)
-        stopped = await self._ingress.call("Chat", self._key(request), "stop", asked, Stopped, timeout=30)
+        asked = await body_as(request, StopRequest)
+        stopped = await self._ingress.call("Chat", conversation_key(request), "stop", asked, Stopped, timeout=30)
         if asked.all:
             self._changed(request)
         return web.json_response(stopped.model_dump())
@@ -139,15 +114,15 @@ class Api:
     async def withdraw(self, request: web.Request) -> web.Response:
         """Take a waiting message back; it is given to the window that asked, to be edited."""
         taken = await self._ingress.call(
-            "Inbox", self._key(request), "withdraw", await _body(request, WithdrawRequest), _Taken
+            "Inbox", conversation_key(request), "withdraw", await body_as(request, WithdrawRequest), _Taken
         )
         self._changed(request)
         return web.json_response(taken.model_dump(mode="json"))
 
     async def regenerate(self, request: web.Request) -> web.Response:
         """Answer the last turn anew. Asked twice for the same reply, by two windows say, it is done once."""
-        key = self._key(request)
-        asked = await _body(request, _Again)
+        key = conversation_key(request)
+        asked = await body_as(request, _Again)
         again = f"{key}/again/{asked.reply}" if asked.reply else None
         body = TurnRequest(turn=asked.turn, id=asked.id)
         sent = await self._ingress.send("Chat", key, "regenerate", body, idempotency_key=again)
@@ -156,39 +131,33 @@ class Api:
 
     async def rename(self, request: web.Request) -> web.Response:
         """Give a title."""
-        asked = await _body(request, RenameRequest)
-        done = await self._ingress.soon("Chat", self._key(request), "rename", asked, Contract)
+        asked = await body_as(request, RenameRequest)
+        done = await self._ingress.soon("Chat", conversation_key(request), "rename", asked, Contract)
         return web.json_response({"queued": done is None})
 
     async def reset(self, request: web.Request) -> web.Response:
         """Start afresh."""
-        done = await self._ingress.soon("Chat", self._key(request), "reset", None, Contract)
+        done = await self._ingress.soon("Chat", conversation_key(request), "reset", None, Contract)
         return web.json_response({"queued": done is None})
 
     async def delete(self, request: web.Request) -> web.Response:
         """Forget the conversation."""
-        done = await self._ingress.soon("Chat", self._key(request), "forget", None, Contract, timeout=5)
+        done = await self._ingress.soon("Chat", conversation_key(request), "forget", None, Contract, timeout=5)
         return web.json_response({"queued": done is None})
 
     async def settings(self, request: web.Request) -> web.Response:
         """The settings in force, and where each came from."""
-        view = await self._ingress.call("Chat", self._key(request), "get_settings", None, SettingsView)
+        view = await self._ingress.call("Chat", conversation_key(request), "get_settings", None, SettingsView)
         return web.json_response(view.model_dump())
 
     async def configure(self, request: web.Request) -> web.Response:
         """Change settings; None while a turn runs, after which the change takes effect."""
-        asked = await _body(request, ConfigureRequest)
-        view = await self._ingress.soon("Chat", self._key(request), "configure", asked, SettingsView)
+        asked = await body_as(request, ConfigureRequest)
+        view = await self._ingress.soon("Chat", conversation_key(request), "configure", asked, SettingsView)
         return web.json_response(view.model_dump() if view else {"queued": True})
 
     def _changed(self, request: web.Request) -> None:
-        self._bus.publish(LiveEvent(conversation=self._key(request), kind="changed"))
-
-    def _key(self, request: web.Request) -> str:
-        conversation = request.match_info["conversation"]
-        if not _ID.fullmatch(conversation):
-            raise web.HTTPNotFound(text="there is no such conversation")
-        return keys.web(request[PERSON], conversation)
+        self._bus.publish(LiveEvent(conversation=conversation_key(request), kind="changed"))
 
 
 class _Again(TurnRequest):
@@ -205,8 +174,3 @@ class _FromBrowser(Inbound):
 
 class _Taken(Contract):
     messages: list[Inbound] = []
-
-
-async def _body(request: web.Request, model: type[M]) -> M:
-    """The request's JSON as a contract; pydantic's own refusal is told by the middleware."""
-    return model.model_validate_json(await request.read() or b"{}")

@@ -16,9 +16,11 @@ from pathlib import Path
 from aiohttp import web
 
 from bots.web.api import Api
+from bots.web.finding import Finding
 from bots.web.guards import add_headers, middlewares
 from bots.web.hub import Hub
 from bots.web.identity import Gatekeeper, check_binding
+from bots.web.personal import Personal
 from bots.web.stream import events_route
 from chat_service.errors import UserError
 from chat_service.ingress import IngressClient
@@ -109,12 +111,19 @@ def _app(settings: Settings, ingress: IngressClient, bus: LiveBus, hub: Hub) -> 
     async def health(_: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
 
-    app.add_routes(Api(settings, ingress, bus, hub).routes())
+    async def joining(request: web.Request) -> web.StreamResponse:
+        """Where a second device comes in. Its token stands behind a #, which no server and no log ever sees."""
+        return files["/static/join.html"].response(request)
+
+    app.add_routes(Api(ingress, bus, hub).routes())
+    app.add_routes(Finding(ingress).routes())
+    app.add_routes(Personal(settings, ingress, gate).routes())
     app.add_routes(
         [
             events_route(hub),
             web.get("/", page),
             web.get("/c/{conversation}", page),
+            web.get("/join", joining),
             web.get("/static/{path:.+}", asset),
             web.post("/api/signin", sign_in),
             web.get("/health", health),

@@ -19,7 +19,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PERSON = web.RequestKey("person", str)
 """The public id of whoever asks, on every request to the API but those in `OPEN`."""
 SAFE = ("GET", "HEAD")
-OPEN = ("/health", "/api/signin")
+OPEN = ("/health", "/api/signin", "/api/join")
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 HEADERS = {

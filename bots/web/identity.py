@@ -92,6 +92,33 @@ class Gatekeeper:
             raise web.HTTPUnauthorized(text="that is not the access token")
         self._set(request, response, ACCESS_COOKIE, self._pass())
 
+    def secret(self, request: web.Request) -> str:
+        """What a second device of this person needs.
+
+        Raises:
+            HTTPConflict: behind a proxy that signs people in; they do so on every device.
+        """
+        if self._settings.web_auth_header:
+            raise web.HTTPConflict(text="sign in on the other device as you did here: it then shows the same")
+        return request.cookies[COOKIE]
+
+    def check_joining(self, request: web.Request) -> None:
+        """Let nobody guess at links.
+
+        Raises:
+            HTTPTooManyRequests: after ten attempts a minute from one address.
+            HTTPConflict: behind a proxy that signs people in.
+        """
+        if self._settings.web_auth_header:
+            raise web.HTTPConflict(text="sign in on this device as you did on the other: it then shows the same")
+        self._count(request.remote or "")
+
+    def admit(self, request: web.Request, response: web.StreamResponse, secret: str) -> None:
+        """Make this browser the person of that secret. Whom one who is in has invited is in, too."""
+        self._set(request, response, COOKIE, secret)
+        if self._settings.web_access_token:
+            self._set(request, response, ACCESS_COOKIE, self._pass())
+
     def _proxied(self, request: web.Request, header: str) -> str:
         peer = ip_address((request.remote or "0.0.0.0").split("%")[0])  # noqa: S104  no peer is no proxy
         if not any(peer in network for network in self._settings.web_trusted_proxies):

@@ -18,10 +18,10 @@ from pydantic import SecretStr
 
 from chat_service.children import child
 from chat_service.errors import UserError
+from chat_service.local_model import LABEL
 from chat_service.models.protocol import Endpoint
 
 READY_SECONDS = 120.0
-LABEL = "local"
 DEATHS = 3
 DEATHS_SECONDS = 60.0
 """A model that dies so often in so short a time does so for a reason that a start does not mend."""

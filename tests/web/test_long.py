@@ -31,7 +31,7 @@ SCROLL_UP = """async () => {
 """Scroll near the top and wait for older messages: how many there are then, and how far moved what was being read."""
 
 
-async def _opened(stack: Stack, person: BrowserContext, turns: int) -> Window:
+async def opened(stack: Stack, person: BrowserContext, turns: int, path: str = "/c/long") -> Window:
     """A window on a conversation of this many turns."""
     one = await window(person)
     public = await one.page.evaluate("fetch('/api/me').then((answer) => answer.json()).then((me) => me.person)")
@@ -44,7 +44,7 @@ async def _opened(stack: Stack, person: BrowserContext, turns: int) -> Window:
 
         await eventually(there)
     await one.page.close()
-    return await window(person, "/c/long")
+    return await window(person, path)
 
 
 async def test_two_thousand_messages_open_at_the_end_and_scroll_without_a_jump(
@@ -52,7 +52,7 @@ async def test_two_thousand_messages_open_at_the_end_and_scroll_without_a_jump(
 ) -> None:
     requests: list[str] = []
     person.on("request", lambda request: requests.append(request.url))
-    one = await _opened(stack, person, TURNS)
+    one = await opened(stack, person, TURNS)
     await one.says("reply 1003")
     await expect(one.last).to_be_in_viewport()
     pages = [url for url in requests if "/api/conversations/long" in url]
@@ -111,7 +111,7 @@ async def _at_rest(place) -> float:  # type: ignore[no-untyped-def]
 
 
 async def test_the_place_survives_a_reload_and_back(person: BrowserContext, stack: Stack) -> None:
-    one = await _opened(stack, person, 61)
+    one = await opened(stack, person, 61)
     await one.says("reply 61")
     target = one.messages.filter(has_text="question 12")
     while not await target.count():

@@ -7,7 +7,7 @@ const READ_MS = 12_000; // it is asked again, perhaps over a connection that is 
 const WRITE_MS = 40_000;
 const MAY_PASS = new Set([408, 429, 500, 502, 503, 504]);
 
-async function ask(method, path, body) {
+async function ask(method, path, body, read = (answer) => answer.json().catch(() => ({}))) {
   let answer;
   try {
     answer = await fetch(path, {
@@ -21,9 +21,9 @@ async function ask(method, path, body) {
     const line = navigator.onLine ? 'The page’s server does not answer.' : 'You are offline.';
     throw Object.assign(new Error(line), { status: 0, final: false });
   }
-  const told = await answer.json().catch(() => ({}));
   if (answer.status === 401) comeAgain();
-  if (answer.ok) return told;
+  if (answer.ok) return read(answer);
+  const told = await answer.json().catch(() => ({}));
   const error = new Error(told.error || `The page’s server answers with HTTP ${answer.status}.`);
   throw Object.assign(error, { status: answer.status, final: !MAY_PASS.has(answer.status) });
 }
@@ -52,4 +52,9 @@ export const api = {
   regenerate: (c, turn, reply) => ask('POST', at(c, '/regenerate'), { turn, reply }),
   rename: (c, title) => ask('PATCH', at(c), { title }),
   remove: (c) => ask('DELETE', at(c)),
+  search: (text, cursor) => ask('GET', '/api/search' + query({ text, cursor })),
+  settings: () => ask('GET', '/api/settings'),
+  choose: (change) => ask('PATCH', '/api/settings', change),
+  invite: () => ask('POST', '/api/invitation'),
+  exported: (c, format) => ask('GET', at(c, '/export' + query({ format })), undefined, (answer) => answer.blob()),
 };

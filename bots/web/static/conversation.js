@@ -9,22 +9,26 @@ export class Conversation {
     this.waiting = [];
     this.outgoing = []; // { id, message, at, attachments, error, held }
     this.nextBefore = null;
+    this.gap = null; // { low, high }: what lies between is not loaded, and messages up to `low` are shown
     this.title = '';
     this.loaded = false;
     this.heard = 0; // events that a page asked for before them cannot know
     this.stopping = null; // the turn a stop was asked for
   }
 
-  // The newest page. What was loaded of older pages stays, as long as the two join up.
+  // The newest page. What was loaded of older pages stays, as long as the two join up; so does what is shown far up.
   take(page) {
     const first = page.messages[0]?.seq ?? Infinity;
     const whole = page.next_before == null;
     const joined = this.loaded && (this.messages.has(first) || this.messages.has(first - 1));
+    const far = this.gap?.low ?? 0;
     for (const seq of this.messages.keys()) {
-      if (seq >= first || whole || !joined) this.messages.delete(seq);
+      if (seq >= first || whole || (!joined && seq > far)) this.messages.delete(seq);
     }
-    if (whole || !joined) this.nextBefore = page.next_before ?? null;
     for (const message of page.messages) this.messages.set(message.seq, message);
+    if (whole || first <= far + 1) this.gap = null;
+    if (this.gap && !joined) this.gap.high = first;
+    else if (whole || (!this.gap && !joined)) this.nextBefore = page.next_before ?? null;
     this.takeRunning(page.running);
     this.waiting = page.waiting || [];
     this.title = page.title || '';
@@ -45,6 +49,30 @@ export class Conversation {
   takeOlder(page) {
     for (const message of page.messages) if (!this.messages.has(message.seq)) this.messages.set(message.seq, message);
     this.nextBefore = page.next_before ?? null;
+  }
+
+  // A page from far up takes the place of everything but the newest messages.
+  takeAround(page) {
+    if (this.gap) this.leaveFar();
+    const high = Math.min(...this.messages.keys());
+    this.takeOlder(page);
+    const low = page.messages.at(-1)?.seq ?? 0;
+    this.gap = low && low < high - 1 ? { low, high } : null;
+  }
+
+  // The page below what is shown far up; with the last one both join up.
+  takeNewer(page, asked) {
+    if (!this.gap) return;
+    for (const message of page.messages) if (message.seq < this.gap.high) this.messages.set(message.seq, message);
+    this.gap.low = Math.max(asked - 1, page.messages.at(-1)?.seq ?? 0);
+    if (this.gap.low >= this.gap.high - 1) this.gap = null;
+  }
+
+  leaveFar() {
+    if (!this.gap) return;
+    for (const seq of this.messages.keys()) if (seq <= this.gap.low) this.messages.delete(seq);
+    this.nextBefore = this.gap.high;
+    this.gap = null;
   }
 
   settle() {
@@ -129,7 +157,8 @@ export class Conversation {
   // What is shown, in order. Keys are stable from "sending" to "answered", so that nodes are kept.
   items() {
     const items = [];
-    const kept = [...this.messages.values()].sort((a, b) => a.turn - b.turn || a.seq - b.seq);
+    const { gap } = this;
+    const kept = [...this.messages.values()].filter((one) => !gap || one.seq <= gap.low).sort((a, b) => a.turn - b.turn || a.seq - b.seq);
     const standing = new Map(); // the newest reply of each turn; the others it replaced
     for (const one of kept) if (one.role === 'assistant') standing.set(one.turn, one);
     const last = kept.findLast((one) => one.role === 'assistant');
@@ -137,9 +166,10 @@ export class Conversation {
       if (one.role === 'user') {
         items.push({ key: `m${one.id || one.seq}`, kind: 'person', data: one, status: one.status });
       } else if (standing.get(one.turn) === one && one.turn !== this.running?.turn) {
-        items.push({ key: `t${one.turn}`, kind: 'reply', data: one, status: one.status, last: one === last && !this.running });
+        items.push({ key: `t${one.turn}`, kind: 'reply', data: one, status: one.status, last: one === last && !this.running && !gap });
       }
     }
+    if (gap) return items;
     if (this.running) this.pushRunning(items);
     this.waiting.forEach((one, place) => {
       const status = 'waiting';

@@ -104,15 +104,30 @@ export class Desk {
     this.told.changed(conversation);
   }
 
+  // Pages that reading asks for, one at a time. Each says whether something came.
   async older(conversation) {
-    if (!conversation.loaded || !conversation.nextBefore || conversation.fetchingOlder) return false;
-    conversation.fetchingOlder = true;
+    if (!conversation.loaded || !conversation.nextBefore) return null;
+    return this.page(conversation, conversation.nextBefore);
+  }
+
+  async newer(conversation) {
+    if (!conversation.gap) return null;
+    return this.page(conversation, conversation.gap.low + 1 + PAGE);
+  }
+
+  async around(conversation, seq) {
+    return this.page(conversation, seq + PAGE / 2);
+  }
+
+  async page(conversation, before) {
+    if (conversation.paging) return null;
+    conversation.paging = true;
     try {
-      return await api.history(conversation.id, conversation.nextBefore, PAGE);
+      return { before, ...await api.history(conversation.id, before, PAGE) };
     } catch {
-      return false; // scrolling asks again
+      return null; // scrolling asks again
     } finally {
-      conversation.fetchingOlder = false;
+      conversation.paging = false;
     }
   }
 

@@ -4,9 +4,13 @@ import { api } from './api.js';
 import { Composer } from './composer.js';
 import { Desk } from './desk.js';
 import { askLine, toast } from './dialogs.js';
-import { el, find, say, show } from './dom.js';
+import { el, find, newId, say, show } from './dom.js';
+import { listenForExports } from './export.js';
 import { listen } from './live.js';
-import { Scroller } from './scroller.js';
+import { aPanelIsOpen, listenForShortcuts } from './panels.js';
+import { Reader } from './reader.js';
+import { Search } from './search.js';
+import { SettingsPanel } from './settings.js';
 import { Sidebar } from './sidebar.js';
 import { Thread } from './thread.js';
 
@@ -38,7 +42,8 @@ const thread = new Thread(find('thread'), {
     if (gone) composer.restore(gone.message, gone.attachments);
   },
 });
-const scroller = new Scroller(find('scroll'), find('thread'), find('latest'), loadOlder);
+const reader = new Reader(desk, thread, () => shown, draw);
+const { scroller } = reader;
 
 // --- showing ------------------------------------------------------------------------------------------------
 function changed(conversation) {
@@ -56,15 +61,15 @@ function draw() {
   const title = shown.title || sidebar.titleOf(shown.id) || 'New conversation';
   say(find('title'), title);
   document.title = shown.fresh ? 'Threadwell' : `${title} · Threadwell`;
-  show(find('rename'), !shown.fresh);
-  show(find('delete'), !shown.fresh);
+  for (const name of ['export', 'rename', 'delete']) show(find(name), !shown.fresh);
   show(find('empty'), shown.loaded && shown.empty);
   show(find('loading'), !shown.loaded);
   say(find('loading'), shown.trouble || 'Loading…');
+  scroller.far = Boolean(shown.gap);
   composer.running(Boolean(running) && !shown.stopping);
   showTrouble();
   announce(running);
-  if (shown.loaded && shown.arriving) arrive();
+  if (shown.loaded && shown.arriving) reader.arrive();
   else scroller.settle();
 }
 
@@ -84,35 +89,12 @@ function announce(running) {
   else if (before?.[0] === shown.id && before[1]) say(find('announcer'), 'The reply is complete.');
 }
 
-async function loadOlder() {
-  const conversation = shown;
-  if (!conversation || conversation.arriving) return;
-  const page = await desk.older(conversation);
-  if (!page) return;
-  conversation.takeOlder(page);
-  if (conversation === shown) scroller.hold(() => thread.render(conversation));
-}
-
-// Goes to where the reader was, which may lie in messages that were not loaded yet.
-async function arrive() {
-  const conversation = shown;
-  conversation.arriving = false;
-  const { wanted } = scroller;
-  while (wanted && conversation.nextBefore > wanted && conversation === shown) {
-    const page = await desk.older(conversation);
-    if (!page) break;
-    conversation.takeOlder(page);
-  }
-  if (conversation !== shown) return;
-  thread.render(conversation);
-  scroller.arrive();
-}
-
 // --- where we are -------------------------------------------------------------------------------------------
 function enter(id) {
   shown = id ? desk.open(id) : desk.fresh();
   shown.arriving = true;
-  scroller.enter(shown.id);
+  if (!history.state?.entry) history.replaceState({ entry: newId() }, '');
+  scroller.enter(shown.id, history.state.entry, linked());
   sidebar.enter(id);
   composer.enter(id || 'new');
   draw();
@@ -126,9 +108,11 @@ function focusBox() {
 
 const addressed = () => location.pathname.match(/^\/c\/([A-Za-z0-9_-]{1,64})$/)?.[1] ?? null;
 
-function go(id) {
-  if (id === addressed() && id) return;
-  history.pushState(null, '', id ? `/c/${id}` : '/');
+const linked = () => Number(location.hash.match(/^#message-(\d{1,15})$/)?.[1]) || null;
+
+function go(id, seq) {
+  if (id === addressed() && id && !seq) return;
+  history.pushState({ entry: newId() }, '', id ? `/c/${id}${seq ? `#message-${seq}` : ''}` : '/');
   enter(id);
 }
 
@@ -143,10 +127,11 @@ async function attempt(act) {
 
 function send(text, files) {
   if (shown.fresh) {
-    history.pushState(null, '', `/c/${shown.id}`);
+    history.pushState({ entry: newId() }, '', `/c/${shown.id}`);
     composer.key = shown.id;
     sidebar.current = shown.id;
   }
+  shown.leaveFar();
   desk.send(shown, text, files);
   draw();
   scroller.toEnd();
@@ -193,10 +178,25 @@ function online() {
 }
 
 // --- beginning ----------------------------------------------------------------------------------------------
-find('new').addEventListener('click', () => {
+function fresh() {
   sidebar.slide(false);
   go(null);
+}
+
+const search = new Search((id, seq) => {
+  sidebar.slide(false);
+  go(id, seq);
 });
+new SettingsPanel((inForce) => sidebar.named(inForce.model));
+listenForShortcuts({
+  fresh,
+  search: () => {
+    if (matchMedia('(max-width: 52rem)').matches) sidebar.slide(true);
+    search.focus();
+  },
+});
+listenForExports(() => shown, attempt);
+find('new').addEventListener('click', fresh);
 find('rename').addEventListener('click', rename);
 find('delete').addEventListener('click', remove);
 find('examples').append(...EXAMPLES.map((text) => el('button', { type: 'button', text, onclick: () => composer.restore(text, []) })));
@@ -207,7 +207,7 @@ document.addEventListener('visibilitychange', () => {
   sidebar.render();
 });
 document.addEventListener('keydown', (event) => {
-  if (event.key !== 'Escape' || event.isComposing || find('ask').open) return;
+  if (event.key !== 'Escape' || event.isComposing || aPanelIsOpen()) return;
   if (document.body.classList.contains('listing')) sidebar.slide(false);
   else stop();
 });
@@ -218,6 +218,7 @@ listen((event) => desk.hear(event), (state) => desk.heardFrom(state));
 sidebar.fetch().catch(() => sidebar.refresh());
 api.me().then((me) => {
   sidebar.model(me);
+  show(find('device-field'), me.devices);
   composer.limits = me.limits;
   composer.images = me.images;
 }).catch(() => {});

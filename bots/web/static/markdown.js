@@ -1,10 +1,13 @@
 // Markdown made safe: a real renderer that takes no HTML, then a real sanitiser that trusts no renderer.
 
 import { copyText, el } from './dom.js';
+import { placeholder, typeset } from './formulas.js';
 import { highlighted } from './highlight.js';
 import { morph } from './morph.js';
+import { tex } from './vendor/mdit-tex.js';
 
 const renderer = window.markdownit({ html: false, linkify: true, breaks: true, highlight: highlighted });
+renderer.use(tex, { delimiters: 'all', mathFence: true, render: placeholder });
 renderer.renderer.rules.image = (tokens, index) => {
   // A picture in a reply would fetch from anywhere, and tell that anywhere that it was read: show it as a link.
   const token = tokens[index];
@@ -32,6 +35,7 @@ export function rendered(text) {
     box.append(table);
   }
   for (const code of fragment.querySelectorAll('pre > code')) framed(code);
+  for (const formula of fragment.querySelectorAll('.formula')) typeset(formula);
   return fragment;
 }
 

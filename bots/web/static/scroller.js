@@ -5,19 +5,22 @@ import { show } from './dom.js';
 import { remembered } from './stored.js';
 
 const NEAR_BOTTOM = 40;
-const NEAR_TOP = 800;
+const NEAR_EDGE = 800;
+const LINK_OFFSET = 72; // what is linked to stands a little below the edge
 
 export class Scroller {
-  constructor(box, content, latest, loadOlder) {
+  // `acts`: { older(), newer(), latest() }, which load what lies above, below, and at the end
+  constructor(box, content, latest, acts) {
     this.box = box;
     this.content = content;
     this.latest = latest;
-    this.loadOlder = loadOlder;
+    this.acts = acts;
     this.follows = true;
+    this.far = false; // there is more below than is loaded
     this.key = null;
     this.top = 0;
     box.addEventListener('scroll', () => this.scrolled(), { passive: true });
-    latest.addEventListener('click', () => this.toEnd());
+    latest.addEventListener('click', () => acts.latest());
     new ResizeObserver(() => this.settle()).observe(content);
     new ResizeObserver(() => this.settle()).observe(box);
   }
@@ -29,7 +32,7 @@ export class Scroller {
   scrolled() {
     const up = this.box.scrollTop < this.top - 1;
     this.top = this.box.scrollTop;
-    if (this.distance <= NEAR_BOTTOM) this.follows = true;
+    if (this.distance <= NEAR_BOTTOM && !this.far) this.follows = true;
     else if (up) this.follows = false;
     this.after();
   }
@@ -42,9 +45,10 @@ export class Scroller {
   }
 
   after() {
-    show(this.latest, !this.follows && this.distance > NEAR_BOTTOM);
+    show(this.latest, !this.follows && (this.far || this.distance > NEAR_BOTTOM));
     this.remember();
-    if (this.box.scrollTop < NEAR_TOP) this.loadOlder();
+    if (this.box.scrollTop < NEAR_EDGE) this.acts.older();
+    if (this.far && this.distance < NEAR_EDGE) this.acts.newer();
   }
 
   toEnd() {
@@ -75,21 +79,29 @@ export class Scroller {
   }
 
   // --- the place, for a reload and for Back ---------------------------------------------------------------
+  // It is kept twice: for this entry of the browser's history, and for the conversation, wherever it is opened from.
   remember() {
     if (!this.key) return;
     const seen = this.follows ? null : this.firstSeen();
     const offset = seen ? Math.round(seen.getBoundingClientRect().top - this.box.getBoundingClientRect().top) : 0;
-    const place = seen?.id ? { seq: Number(seen.id.slice('message-'.length)), offset } : null;
+    const place = { seq: seen?.id ? Number(seen.id.slice('message-'.length)) : null, offset };
     clearTimeout(this.saving);
-    const { key } = this;
-    this.saving = setTimeout(() => remembered.write('place', key, place), 100);
+    const { key, entry } = this;
+    this.saving = setTimeout(() => {
+      remembered.write('place', key, place.seq ? place : null);
+      remembered.write('place', entry, place);
+    }, 100);
   }
 
-  enter(key) {
+  // `linked` is the message that the address names.
+  enter(key, entry, linked) {
     this.key = null;
     this.follows = true;
-    this.place = remembered.read('place', key);
-    this.entering = key;
+    this.far = false;
+    this.linked = linked;
+    const link = linked && { seq: linked, offset: LINK_OFFSET };
+    this.place = remembered.read('place', entry) || link || remembered.read('place', key);
+    this.entering = { key, entry };
   }
 
   // The message the reader was at, if it has to be loaded first.
@@ -98,14 +110,16 @@ export class Scroller {
   }
 
   arrive() {
-    const node = this.place && document.getElementById(`message-${this.place.seq}`);
+    const node = this.place?.seq && document.getElementById(`message-${this.place.seq}`);
     if (node) {
       this.follows = false;
       const edge = this.box.getBoundingClientRect().top;
       this.box.scrollTop += node.getBoundingClientRect().top - edge - this.place.offset;
     }
+    for (const one of this.content.querySelectorAll('.marked')) one.classList.remove('marked');
+    if (this.linked) document.getElementById(`message-${this.linked}`)?.classList.add('marked');
     this.place = null;
-    this.key = this.entering;
+    Object.assign(this, this.entering);
     this.settle();
   }
 }

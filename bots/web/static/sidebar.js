@@ -125,6 +125,12 @@ export class Sidebar {
   }
 
   model(me) {
-    say(find('model'), me.demo ? `${me.model} · a small demo model on this machine` : me.model);
+    this.me = me;
+    this.named(me.model);
+  }
+
+  // The model by which the person's conversations are answered.
+  named(model) {
+    say(find('model'), this.me.demo ? `${this.me.model} · a small demo model on this machine` : model || this.me.model);
   }
 }

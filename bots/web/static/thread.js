@@ -13,8 +13,8 @@ export class Thread {
     this.acts = acts;
     this.views = new Map(); // by key
     this.owner = null;
-    document.addEventListener('highlighter', () => {
-      for (const view of this.views.values()) view.recolour?.();
+    document.addEventListener('library', () => {
+      for (const view of this.views.values()) view.redraw?.();
     });
   }
 
@@ -156,8 +156,8 @@ class ReplyView extends View {
     this.tick();
   }
 
-  recolour() {
-    if (this.body.querySelector('code[class]')) update(this.body, this.item.data.text);
+  redraw() {
+    if (this.body.querySelector('code[class], .formula')) update(this.body, this.item.data.text);
   }
 
   tick() {

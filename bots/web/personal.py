@@ -1,0 +1,141 @@
+"""What belongs to a person: their settings in all conversations, and the link by which a second device joins."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Literal
+
+from aiohttp import web
+
+from bots.web.asking import body_as
+from bots.web.guards import PERSON
+from bots.web.identity import Gatekeeper
+from bots.web.invitations import MINUTES, Invitations
+from chat_service import keys
+from chat_service.contracts import (
+    MAX_ATTACHMENTS,
+    MAX_INLINE,
+    MAX_TEXT,
+    ConfigureRequest,
+    Contract,
+    Overrides,
+    SettingName,
+    SettingsView,
+)
+from chat_service.ingress import IngressClient, IngressError
+from chat_service.local_model import LABEL
+from chat_service.settings import Settings
+
+NOWHERE = "settings"
+"""A conversation that nobody has: what is in force in it is in force in every new one."""
+
+
+class Personal:
+    """The handlers for a person's settings and devices."""
+
+    def __init__(self, settings: Settings, ingress: IngressClient, gate: Gatekeeper) -> None:
+        self._settings = settings
+        self._ingress = ingress
+        self._gate = gate
+        self._invitations = Invitations(ingress)
+
+    def routes(self) -> list[web.RouteDef]:
+        """All of them."""
+        return [
+            web.get("/api/me", self.me),
+            web.get("/api/settings", self.show),
+            web.patch("/api/settings", self.change),
+            web.post("/api/invitation", self.invite),
+            web.post("/api/join", self.join),
+        ]
+
+    async def me(self, request: web.Request) -> web.Response:
+        """Who I am, which model answers me, and what may be sent."""
+        settings = self._settings
+        demo = settings.embeds_model
+        model = LABEL if demo else settings.openai_model or ""
+        if not demo:
+            with contextlib.suppress(IngressError, TimeoutError):  # the page opens all the same
+                in_force = _values(await self._in_force(request[PERSON], timeout=2))
+                model = str(in_force["model"] or model)
+        return web.json_response(
+            {
+                "person": request[PERSON],
+                "model": model,
+                "demo": demo,
+                "images": settings.model_images,
+                "devices": not settings.web_auth_header,
+                "limits": {"text": MAX_TEXT, "attachments": MAX_ATTACHMENTS, "inline": MAX_INLINE},
+            }
+        )
+
+    async def show(self, request: web.Request) -> web.Response:
+        """What the person chose, what is in force with it, and the personas to choose from."""
+        return await self._shown(request[PERSON])
+
+    async def change(self, request: web.Request) -> web.Response:
+        """Choose, or give back to the deployment; every conversation goes by it from its next turn on.
+
+        Raises:
+            HTTPBadRequest: for a persona that does not exist.
+        """
+        asked = await body_as(request, _Choice)
+        persona = asked.set.persona
+        if persona is not None and persona not in (await self._in_force(request[PERSON])).personas:
+            raise web.HTTPBadRequest(text=f"there is no persona {persona!r}: choose one of the list")
+        chosen = Overrides(persona=persona, model=asked.set.model, burst=asked.set.burst)
+        wanted = ConfigureRequest(set=chosen, unset=asked.unset)
+        await self._ingress.call("Channel", _scope(request[PERSON]), "configure", wanted, Overrides)
+        return await self._shown(request[PERSON])
+
+    async def invite(self, request: web.Request) -> web.Response:
+        """A token that makes one other browser this person, once and soon."""
+        token = await self._invitations.make(self._gate.secret(request))
+        return web.json_response({"token": token, "minutes": MINUTES})
+
+    async def join(self, request: web.Request) -> web.Response:
+        """Become the person who made the token; it works once."""
+        self._gate.check_joining(request)
+        secret = await self._invitations.take((await body_as(request, _Joining)).token)
+        response = web.json_response({})
+        self._gate.admit(request, response, secret)
+        return response
+
+    async def _shown(self, person: str) -> web.Response:
+        own = await self._ingress.call("Channel", _scope(person), "get_settings", None, Overrides)
+        view = await self._in_force(person)
+        return web.json_response(
+            {
+                "own": own.model_dump(include={"persona", "model", "burst"}),
+                "in_force": _values(view),
+                "personas": view.personas,
+                "models": not self._settings.embeds_model,
+            }
+        )
+
+    async def _in_force(self, person: str, timeout: float = 10) -> SettingsView:
+        key = keys.web(person, NOWHERE)
+        return await self._ingress.call("Chat", key, "get_settings", None, SettingsView, timeout=timeout)
+
+
+class _Chosen(Contract):
+    persona: str | None = None
+    model: str | None = None
+    burst: Literal["each", "together"] | None = None
+
+
+class _Choice(Contract):
+    set: _Chosen = _Chosen()
+    unset: list[SettingName] = []
+
+
+class _Joining(Contract):
+    token: str = ""
+
+
+def _values(view: SettingsView) -> dict[str, str | float | None]:
+    return {one.name: one.value for one in view.settings if one.name != "prompt"}
+
+
+def _scope(person: str) -> str:
+    return f"web:{person}"

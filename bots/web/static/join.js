@@ -1,0 +1,17 @@
+// Makes this browser the person who made the link. It asks first: a link that is only looked at, by a chat program that
+// makes previews or by an eager finger, is not used up. The token leaves the address at once.
+const token = location.hash.slice(1);
+history.replaceState(null, '', '/join');
+const say = (line) => { document.getElementById('said').textContent = line; };
+
+document.getElementById('join').addEventListener('submit', async (event) => {
+  event.preventDefault();
+  try {
+    const headers = { 'Content-Type': 'application/json' };
+    const answer = await fetch('/api/join', { method: 'POST', headers, body: JSON.stringify({ token }) });
+    if (answer.ok) location.replace('/');
+    else say((await answer.json()).error);
+  } catch {
+    say('The page’s server does not answer. Try again.');
+  }
+});

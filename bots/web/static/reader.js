@@ -1,0 +1,55 @@
+// What reading asks for: pages above and below what is loaded, the end, and the place where somebody was.
+
+import { find } from './dom.js';
+import { Scroller } from './scroller.js';
+
+export class Reader {
+  // `shown` gives the conversation that is read.
+  constructor(desk, thread, shown, draw) {
+    Object.assign(this, { desk, thread, shown, draw });
+    this.scroller = new Scroller(find('scroll'), find('thread'), find('latest'), {
+      older: () => this.older(),
+      newer: () => this.newer(),
+      latest: () => this.latest(),
+    });
+  }
+
+  async older() {
+    const conversation = this.shown();
+    if (!conversation || conversation.arriving || this.scroller.wanted) return;
+    const page = await this.desk.older(conversation);
+    if (!page) return;
+    conversation.takeOlder(page);
+    if (conversation === this.shown()) this.scroller.hold(() => this.thread.render(conversation));
+  }
+
+  async newer() {
+    const conversation = this.shown();
+    const page = await this.desk.newer(conversation);
+    if (!page) return;
+    conversation.takeNewer(page, page.before);
+    if (conversation === this.shown()) this.draw();
+  }
+
+  latest() {
+    this.shown().leaveFar();
+    this.draw();
+    this.scroller.toEnd();
+  }
+
+  // Goes to where the reader was, or where the address points, which may lie in messages that were not loaded yet.
+  async arrive() {
+    const conversation = this.shown();
+    conversation.arriving = false;
+    const { wanted } = this.scroller;
+    if (!wanted || wanted >= conversation.gap?.high) conversation.leaveFar();
+    if (wanted && !conversation.messages.has(wanted)) {
+      const page = await this.desk.around(conversation, wanted);
+      if (page) conversation.takeAround(page);
+    }
+    if (conversation !== this.shown()) return;
+    this.thread.render(conversation);
+    this.scroller.far = Boolean(conversation.gap);
+    this.scroller.arrive();
+  }
+}

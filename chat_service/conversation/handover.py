@@ -1,0 +1,63 @@
+"""`Handover`: a note that is given out once, and soon or never; keyed by a name that cannot be guessed.
+
+What lies in it is sealed by whoever left it, since the engine's state and journal are no place for secrets.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pydantic import Field
+from restate import ObjectContext, TerminalError, VirtualObject
+
+from chat_service.contracts import Contract
+from chat_service.conversation import policy
+from chat_service.conversation.records import Stored, put
+
+handover = VirtualObject(
+    "Handover",
+    description="A sealed note that is given out once, within its time.",
+    invocation_retry_policy=policy.PATIENT,
+    journal_retention=policy.NONE,
+    idempotency_retention=policy.BRIEF,
+)
+
+
+class Note(Contract):
+    """What is left, and for how long."""
+
+    sealed: str = Field(min_length=1, max_length=1000)
+    seconds: int = Field(default=600, ge=1, le=3600)
+
+
+class Kept(Stored):
+    """The note, as it lies in state."""
+
+    sealed: str = ""
+
+
+@handover.handler()
+async def leave(ctx: ObjectContext, note: Note) -> None:
+    """Leave a note; a durable timer takes it away."""
+    put(ctx, "note", Kept(sealed=note.sealed))
+    ctx.object_send(expire, ctx.key(), arg=None, send_delay=timedelta(seconds=note.seconds))
+
+
+@handover.handler()
+async def take(ctx: ObjectContext) -> Note:
+    """The note, for the first who asks.
+
+    Raises:
+        TerminalError: 404 when it was taken already, or its time is over.
+    """
+    kept = await ctx.get("note", type_hint=Kept)
+    if kept is None:
+        raise TerminalError("it was taken already, or its time is over", status_code=404)
+    ctx.clear("note")
+    return Note(sealed=kept.sealed)
+
+
+@handover.handler(ingress_private=True)
+async def expire(ctx: ObjectContext) -> None:
+    """The time is over."""
+    ctx.clear("note")

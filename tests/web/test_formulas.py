@@ -1,0 +1,71 @@
+"""Formulas: drawn by the browser itself, and as harmless as everything else that a model says."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import BrowserContext, expect
+
+from tests.fakes.model.protocol import Behaviour
+from tests.processes import Stack
+from tests.web.browser import window
+
+pytestmark = pytest.mark.browser
+
+TEXT = r"""
+The roots are $x = \frac{-b \pm \sqrt{b^2 - 4ac}}{2a}$, or \(x_1\) and \(x_2\).
+
+$$
+\int_0^1 x^2 \, dx = \frac{1}{3}
+$$
+
+\[
+\begin{pmatrix} a & b \\ c & d \end{pmatrix}
+\]
+
+`$HOME` is no formula, and it costs $5 today and $10 tomorrow.
+
+Nonsense stays: $\nosuchcommand{x}$
+"""
+
+EVIL = [
+    r"$\href{javascript:window.hit=1}{click}$",
+    r"$\htmlStyle{position: fixed}{x}$",
+    r"$\includegraphics{https://tracker.invalid/p.png}$",
+    r"$\def\a{\a\a}\a$",
+    r"$\pmb{x} + \fcolorbox{red}{blue}{y} + \colorbox{red}{z}$",
+    r"$<img src=x onerror=window.hit=1>$",
+    r"$\text{<script>window.hit=1</script>}$",
+]
+
+
+async def test_formulas_are_drawn_as_they_are_written(person: BrowserContext, stack: Stack) -> None:
+    one = await window(person)
+    assert await one.page.evaluate("typeof katex") == "undefined", "fetched when the first formula comes"
+    await stack.model.script(Behaviour(text=TEXT, chunk=9))
+    await one.say("formulas, please")
+    await one.stands("answered")
+    body = one.last.locator(".body")
+    await expect(body.locator("math")).to_have_count(5)
+    await expect(body.locator("math mfrac msqrt")).to_have_count(1)
+    await expect(body.locator("p.formula math[display=block]")).to_have_count(2)
+    await expect(body.locator("math mtable mtr")).to_have_count(2)
+    assert (await body.locator("math").nth(1).inner_text()).split() == ["x", "1"], "no source beside the formula"
+    await expect(body).to_contain_text("$HOME is no formula, and it costs $5 today and $10 tomorrow.")
+    await expect(body).to_contain_text(r"Nonsense stays: \nosuchcommand{x}")
+    await one.page.reload()
+    await expect(body.locator("math")).to_have_count(5)
+
+
+async def test_formulas_can_do_nothing_else(person: BrowserContext, stack: Stack) -> None:
+    """A refused style or script would fail the test by its line in the console, too."""
+    one = await window(person)
+    asked: list[str] = []
+    one.page.on("request", lambda request: asked.append(request.url))
+    await stack.model.script(Behaviour(text="\n\n".join(EVIL) + "\n\nthe end $x$"))
+    await one.say("be evil")
+    await one.stands("answered")
+    await expect(one.last.locator(".body math").last).to_have_text("x")
+    assert await one.page.evaluate("window.hit") is None
+    inside = "[...document.querySelectorAll('.body *')].flatMap(e => [...e.attributes].map(a => a.name))"
+    assert not [name for name in await one.page.evaluate(inside) if name.startswith(("on", "style", "href", "src"))]
+    assert not [url for url in asked if "tracker" in url]

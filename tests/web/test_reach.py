@@ -1,0 +1,146 @@
+"""Finding one's way back to what was said: search, links to a message, and a conversation as a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.async_api import BrowserContext, expect
+
+from tests.fakes.model.protocol import Behaviour
+from tests.processes import Stack
+from tests.web.browser import Window, window
+from tests.web.test_long import opened
+
+pytestmark = pytest.mark.browser
+
+
+async def _talked(stack: Stack, person: BrowserContext, asked: str, said: str, title: str) -> Window:
+    one = await window(person)
+    await stack.model.script(Behaviour(text=said))
+    await one.say(asked)
+    await one.stands("answered")
+    await one.page.get_by_role("button", name="Rename").click()
+    await one.page.get_by_role("textbox", name="A name for this conversation").fill(title)
+    await one.page.keyboard.press("Enter")
+    await expect(one.page.locator("#list a", has_text=title)).to_be_visible()
+    return one
+
+
+async def test_search_finds_titles_and_texts_and_leads_there(person: BrowserContext, stack: Stack) -> None:
+    await (await _talked(stack, person, "Which bread?", "Try the walnut rye.", "Baking")).page.close()
+    one = await _talked(stack, person, "What to plant?", "A walnut tree.", "Walnut groves")
+    found = one.page.locator("#found li")
+    await one.page.keyboard.press("Control+k")
+    await one.page.keyboard.type("wAlNuT")
+    await expect(found).to_have_count(2)
+    await expect(one.page.locator("#found-note")).to_have_text("Found in 2 conversations; looked through all 2.")
+    await expect(found.first.locator(".name mark")).to_have_text("Walnut")
+    place = found.last.locator("a.place")
+    await expect(place).to_have_text("Try the walnut rye.")
+    await place.click()
+    await one.says("Try the walnut rye.")
+    await expect(one.page.locator("h1")).to_have_text("Baking")
+    await expect(one.page.locator(".message.marked")).to_contain_text("Try the walnut rye.")
+    await one.page.get_by_role("searchbox").fill("nobody said this")
+    await expect(one.page.locator("#found-note")).to_have_text("Nothing found; looked through all 2.")
+    await one.page.keyboard.press("Escape")
+    await expect(one.page.locator("#list a")).to_have_count(2)
+
+
+async def test_search_says_how_far_it_looked_and_goes_on(person: BrowserContext, stack: Stack) -> None:
+    """The directory hands out 40 conversations at a time."""
+    one = await _talked(stack, person, "first of all", "a needle", "Oldest")
+    asked = """async () => {
+        for (let n = 0; n < 42; n += 1) {
+            const body = JSON.stringify({ id: `m${n}`, message: `hay ${n}` });
+            const headers = { 'Content-Type': 'application/json' };
+            await fetch(`/api/conversations/hay${n}/messages`, { method: 'POST', headers, body });
+        }
+    }"""
+    await one.page.evaluate(asked)
+    await expect(one.page.locator("#list a")).to_have_count(43)
+    await one.page.get_by_role("searchbox").fill("needle")
+    note = one.page.locator("#found-note")
+    await expect(note).to_have_text("Nothing found; looked through the newest 40, back to Today.")
+    await one.page.get_by_role("button", name="Look further back").click()
+    await expect(note).to_have_text("Found in 1 conversation; looked through all 43.")
+    await expect(one.page.locator("#found a.place")).to_have_text("a needle")
+    await expect(one.page.get_by_role("button", name="Look further back")).to_be_hidden()
+
+
+async def test_a_link_to_a_message_loads_what_is_around_it(person: BrowserContext, stack: Stack) -> None:
+    requests: list[str] = []
+    person.on("request", lambda request: requests.append(request.url))
+    one = await opened(stack, person, 502, "/c/long#message-201")
+    marked = one.page.locator(".message.marked")
+    await expect(marked).to_contain_text("question 101")
+    await expect(marked).to_be_in_viewport()
+    assert len([url for url in requests if "/api/conversations/long?" in url]) <= 6, "not all that lies between"
+    assert await one.messages.count() < 120
+    await one.page.reload()
+    await expect(marked).to_be_in_viewport()
+
+    # Reading on downwards joins up with the newest messages, with nothing left out.
+    seen: set[str] = set()
+    while await one.page.get_by_role("button", name="Jump to latest").is_visible():
+        await one.page.evaluate("() => { const box = document.getElementById('scroll'); box.scrollTop += 2000; }")
+        await one.page.wait_for_timeout(20)
+        seen.update(await one.messages.evaluate_all("all => all.map((one) => one.id)"))
+    await one.says("reply 502")
+    numbers = sorted(int(name.removeprefix("message-")) for name in seen if name)
+    assert numbers[-1] == 1004
+    assert numbers == list(range(numbers[0], 1005))
+
+
+async def test_back_returns_from_a_link_to_where_one_was(person: BrowserContext, stack: Stack) -> None:
+    one = await opened(stack, person, 302, "/c/long")
+    await one.says("reply 302")
+    await one.say("hello")  # which puts it into the list
+    await one.says("echo: hello")
+    await expect(one.page.locator("#list a")).to_have_count(1)
+    await one.page.evaluate("document.getElementById('scroll').scrollTop -= 900")
+    await expect(one.page.get_by_role("button", name="Jump to latest")).to_be_visible()
+    read = one.page.locator(".message:has-text('reply 299')")
+    await read.scroll_into_view_if_needed()
+    await one.page.wait_for_function("sessionStorage.getItem(`threadwell:place:${history.state.entry}`)")
+    await one.page.get_by_role("searchbox").fill("question 77")
+    await one.page.locator("#found a.place").click()
+    await expect(one.page.locator(".message.marked")).to_be_in_viewport()
+    assert one.page.url.endswith("/c/long#message-153")
+    await one.page.go_back()
+    await expect(read).to_be_in_viewport()
+    await expect(one.page.locator(".message.marked")).to_have_count(0)
+    await one.page.go_forward()
+    await expect(one.page.locator(".message.marked")).to_be_in_viewport()
+    await one.page.get_by_role("button", name="Jump to latest").click()
+    await one.says("echo: hello")
+    await expect(one.last).to_be_in_viewport()
+
+
+async def test_what_is_said_while_reading_far_up_shows_at_the_end(person: BrowserContext, stack: Stack) -> None:
+    one = await opened(stack, person, 302, "/c/long#message-21")
+    await expect(one.page.locator(".message.marked")).to_be_in_viewport()
+    await one.say("and now?")
+    await one.says("echo: and now?")
+    await expect(one.last).to_be_in_viewport()
+    await expect(one.page.locator("#message-21")).to_have_count(0)
+
+
+async def test_a_conversation_is_saved_as_markdown_and_as_json(
+    person: BrowserContext, stack: Stack, tmp_path: Path
+) -> None:
+    one = await _talked(stack, person, "Which bread?", "Try the **rye**.", "Baking: a start")
+    for choice, name in (("As Markdown", "Baking a start.md"), ("As JSON", "Baking a start.json")):
+        await one.page.get_by_role("button", name="Export").click()
+        async with one.page.expect_download() as coming:
+            await one.page.get_by_role("menuitem", name=choice).click()
+        saved = await coming.value
+        assert saved.suggested_filename == name
+        await saved.save_as(tmp_path / name)
+    text = (tmp_path / "Baking a start.md").read_text()
+    assert text.startswith("# Baking: a start\n")
+    assert text.index("Which bread?") < text.index("Try the **rye**.")
+    whole = json.loads((tmp_path / "Baking a start.json").read_text())
+    assert [message["text"] for message in whole["messages"]] == ["Which bread?", "Try the **rye**."]
