@@ -66,7 +66,7 @@ async def test_nothing_in_a_reply_runs_or_fetches(person: BrowserContext, stack:
 
 
 LEAKY = """window.markdownit = () => ({
-    render: (text) => text, renderer: { rules: {} }, utils: { escapeHtml: (text) => text },
+    render: (text) => text, renderer: { rules: {} }, use: () => {}, utils: { escapeHtml: (text) => text },
 });"""
 
 
