@@ -1,6 +1,10 @@
 // What the page knows of one conversation: what is kept, what runs, what waits, what is on its way out.
 // Everything here is replaced by the server's word as soon as it comes; previews only fill the time until then.
 
+const MOST = 240; // messages shown at once, and how many are left when they are more
+const KEPT = 160;
+const TAIL = 40; // the newest, kept also while far older ones are shown
+
 export class Conversation {
   constructor(id) {
     this.id = id;
@@ -66,6 +70,28 @@ export class Conversation {
     for (const message of page.messages) if (message.seq < this.gap.high) this.messages.set(message.seq, message);
     this.gap.low = Math.max(asked - 1, page.messages.at(-1)?.seq ?? 0);
     if (this.gap.low >= this.gap.high - 1) this.gap = null;
+  }
+
+  // What is shown stays bounded, however far somebody reads: what lies beyond one end goes, and is asked for again.
+  trimAbove() {
+    const shown = this.inView();
+    if (shown.length <= MOST) return;
+    this.nextBefore = shown[shown.length - KEPT];
+    for (const seq of shown.slice(0, -KEPT)) this.messages.delete(seq);
+  }
+
+  trimBelow() {
+    const shown = this.inView();
+    if (shown.length <= MOST) return;
+    const low = shown[KEPT - 1];
+    const high = this.gap?.high ?? shown[shown.length - TAIL];
+    for (const seq of shown) if (seq > low && seq < high) this.messages.delete(seq);
+    this.gap = { low, high };
+  }
+
+  inView() {
+    const { gap } = this;
+    return [...this.messages.keys()].filter((seq) => !gap || seq <= gap.low).sort((a, b) => a - b);
   }
 
   leaveFar() {

@@ -57,6 +57,7 @@ function changed(conversation) {
 function draw() {
   drawing = false;
   const { running } = shown;
+  if (scroller.follows && !shown.gap) shown.trimAbove();
   thread.render(shown);
   const title = shown.title || sidebar.titleOf(shown.id) || 'New conversation';
   say(find('title'), title);

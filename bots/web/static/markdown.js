@@ -29,6 +29,7 @@ export function rendered(text) {
     link.target = '_blank';
     link.rel = 'noopener noreferrer nofollow';
   }
+  for (const head of fragment.querySelectorAll('th:empty')) head.replaceWith(el('td')); // a heading of nothing
   for (const table of fragment.querySelectorAll('table')) {
     const box = el('div', { class: 'wide', tabindex: 0, role: 'region', 'aria-label': 'Table' });
     table.replaceWith(box);

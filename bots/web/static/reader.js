@@ -20,7 +20,8 @@ export class Reader {
     const page = await this.desk.older(conversation);
     if (!page) return;
     conversation.takeOlder(page);
-    if (conversation === this.shown()) this.scroller.hold(() => this.thread.render(conversation));
+    conversation.trimBelow();
+    this.hold(conversation);
   }
 
   async newer() {
@@ -28,7 +29,16 @@ export class Reader {
     const page = await this.desk.newer(conversation);
     if (!page) return;
     conversation.takeNewer(page, page.before);
-    if (conversation === this.shown()) this.draw();
+    conversation.trimAbove();
+    this.hold(conversation);
+  }
+
+  // What is being read stays where it is.
+  hold(conversation) {
+    if (conversation !== this.shown()) return;
+    this.scroller.hold(() => this.thread.render(conversation));
+    this.scroller.far = Boolean(conversation.gap);
+    this.draw();
   }
 
   latest() {

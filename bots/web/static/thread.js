@@ -27,6 +27,7 @@ export class Thread {
     const seen = new Set();
     let next = this.list.firstChild;
     let day = '';
+    const days = dayNames();
     for (const item of conversation.items()) {
       seen.add(item.key);
       let view = this.views.get(item.key);
@@ -34,9 +35,9 @@ export class Thread {
         view = item.kind === 'person' ? new PersonView(item, this.acts) : new ReplyView(item, this.acts);
         this.views.set(item.key, view);
       }
-      view.update(item);
+      if (!same(view.item, item)) view.update(item);
       if (item.kind === 'person' && item.data.at) {
-        const its = dayOf(new Date(item.data.at));
+        const its = days(item.data.at);
         view.startsDay(its === day ? '' : its);
         day = its;
       }
@@ -54,6 +55,23 @@ export class Thread {
   tick() {
     for (const view of this.views.values()) view.tick?.();
   }
+}
+
+// Most of a long conversation is as it was when the next piece of a reply comes.
+function same(before, item) {
+  if (!before) return false;
+  const names = Object.keys(item);
+  return names.length === Object.keys(before).length && names.every((name) => before[name] === item[name]);
+}
+
+// `dayOf`, which asks the browser's calendar, once for every ten minutes that occur.
+function dayNames() {
+  const known = new Map();
+  return (at) => {
+    const near = at.slice(0, 15);
+    if (!known.has(near)) known.set(near, dayOf(new Date(at)));
+    return known.get(near);
+  };
 }
 
 class View {

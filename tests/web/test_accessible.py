@@ -1,0 +1,202 @@
+"""Every state of the page as axe-core sees it, wide and on a phone, light and dark; and what it cannot see."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, BrowserContext, Page, expect
+
+from tests.fakes.model.protocol import Behaviour
+from tests.processes import Stack
+from tests.web.browser import Window, browsing, window
+from tests.web.relay import running_relay
+from tests.web.screenshots import SIZES, TALK
+from tests.web.site import Site, running_site
+from tests.web.test_windows import gated
+
+pytestmark = pytest.mark.browser
+
+FORMULA = "So $E = mc^2$, and a long one:\n\n$$\n" + "a + " * 80 + "b\n$$\n\n[A link](https://example.org) and `code`."
+LOOKS = [(size, scheme) for size in SIZES for scheme in ("light", "dark")]
+
+
+async def sound(page: Page, state: str) -> None:
+    """No rule of axe-core's is broken; movements have come to their end first, or colours are measured half-way."""
+    await page.evaluate(
+        "Promise.all(document.getAnimations().filter((one) => one.effect.getComputedTiming().iterations"
+        " < 9).map((one) => one.finished.catch(() => {})))"
+    )
+    found = (await Axe().run(page)).response["violations"]
+    told = [(one["id"], node["target"], node["failureSummary"]) for one in found for node in one["nodes"]]
+    assert not told, (state, told)
+
+
+@asynccontextmanager
+async def _seen(chromium: Browser, url: str, size: str, scheme: str) -> AsyncIterator[BrowserContext]:
+    width, height = SIZES[size]
+    options: dict[str, Any] = {"viewport": {"width": width, "height": height}, "color_scheme": scheme}
+    async with browsing(chromium, url, **options) as context:
+        yield context
+
+
+async def _ask(one: Window, text: str) -> None:
+    await one.box.fill(text)
+    await one.page.get_by_role("button", name="Send", exact=True).click()
+
+
+@pytest.mark.parametrize(("size", "scheme"), LOOKS)
+async def test_conversations_break_no_rule(chromium: Browser, site: Site, stack: Stack, size: str, scheme: str) -> None:
+    await stack.model.clear()
+    async with _seen(chromium, site.url, size, scheme) as context:
+        one = await window(context)
+        await sound(one.page, "empty")
+        for number, (asked, said) in enumerate([*TALK, ("A formula?", FORMULA)], 1):
+            await stack.model.script(Behaviour(text=said))
+            await _ask(one, asked)
+            await expect(one.replies).to_have_count(number)
+            await one.stands("answered")
+        await expect(one.last.locator("math").first).to_be_visible()
+        await expect(one.page.locator("h1")).to_have_text("A fine title")
+        await sound(one.page, "long")
+
+        asked_number = await gated(stack, one, "go on")
+        await expect(one.last.locator(".note")).to_have_text("Waiting for the model…")
+        await sound(one.page, "waiting for the model")
+        await stack.model.release(asked_number, "Once upon")
+        await expect(one.last.locator(".body")).to_have_text("Once upon")
+        await _ask(one, "and then?")
+        await expect(one.questions.last.locator(".note")).to_contain_text("Waiting")
+        await one.page.locator("#scroll").evaluate("box => { box.scrollTop = 0; }")
+        await expect(one.page.get_by_role("button", name="Jump to latest")).to_be_visible()
+        await sound(one.page, "streaming, with a message that waits")
+        await stack.model.finish(asked_number)
+        await one.stands("answered")
+
+        refusal = {"error": {"message": "no", "code": "invalid_api_key"}}
+        await stack.model.script(Behaviour(kind="fail", status=401, body=refusal))
+        await _ask(one, "fail")
+        await one.stands("failed")
+        await sound(one.page, "failed")
+        await one.page.locator("#picker").set_input_files(
+            {"name": "notes.md", "mimeType": "text/markdown", "buffer": b"x"}
+        )
+        await expect(one.page.locator("#files .file")).to_be_visible()
+        await sound(one.page, "with a file")
+        await context.route("**/messages", lambda route: route.abort())
+        await _ask(one, "lost")
+        await expect(one.questions.last.locator(".note")).to_contain_text("Not sent yet")
+        await sound(one.page, "not sent")
+
+
+@pytest.mark.parametrize(("size", "scheme"), LOOKS)
+async def test_panels_break_no_rule(chromium: Browser, site: Site, stack: Stack, size: str, scheme: str) -> None:
+    await stack.model.clear()
+    async with _seen(chromium, site.url, size, scheme) as context:
+        one = await window(context)
+        await _ask(one, "hello")
+        await expect(one.page.locator("h1")).to_have_text("A fine title")
+        await one.page.get_by_role("button", name="Export").click()
+        await expect(one.page.get_by_role("menu")).to_be_visible()
+        await sound(one.page, "export")
+        await one.page.keyboard.press("Escape")
+        await one.page.get_by_role("button", name="Rename").click()
+        await sound(one.page, "rename")
+        await one.page.keyboard.press("Escape")
+        if size == "phone":
+            await one.page.get_by_role("button", name="Show conversations").click()
+            await expect(one.page.locator("#sidebar")).to_be_visible()
+            await sound(one.page, "the list")
+        await one.page.get_by_role("searchbox").fill("hello")
+        await expect(one.page.locator("#found a.place").first).to_be_visible()
+        await expect(one.page.locator("#found-note")).to_contain_text("Found in")
+        await sound(one.page, "search")
+        await one.page.keyboard.press("Escape")
+        await one.page.get_by_role("button", name="Keyboard shortcuts").click()
+        await sound(one.page, "shortcuts")
+        await one.page.keyboard.press("Escape")
+        await one.page.get_by_role("button", name="Settings").click()
+        await one.page.get_by_role("button", name="Make a link").click()
+        await expect(one.page.get_by_label("Open this on the other device")).to_be_visible()
+        await sound(one.page, "settings, with a link")
+        await one.page.keyboard.press("Escape")
+        if size == "phone":
+            await one.page.keyboard.press("Escape")
+        await one.page.get_by_role("button", name="Delete").click()
+        await expect(one.page.locator("#toast")).to_be_visible()
+        await sound(one.page, "deleted, with a way back")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_doors_break_no_rule(chromium: Browser, site: Site, stack: Stack, scheme: str) -> None:
+    async with (
+        running_site(stack, WEB_ACCESS_TOKEN="for-friends") as door,
+        _seen(chromium, door.url, "phone", scheme) as context,
+    ):
+        page = await context.new_page()
+        await page.goto("/")
+        await sound(page, "sign-in")
+        await page.get_by_label("Access token").fill("guess")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("alert")).to_have_text("that is not the access token")
+        await sound(page, "sign-in, refused")
+        await page.goto("/join#nothing")
+        await page.get_by_role("button", name="Join").click()
+        await expect(page.get_by_role("alert")).to_contain_text("was used already")
+        await sound(page, "join")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_being_offline_breaks_no_rule(chromium: Browser, site: Site, stack: Stack, scheme: str) -> None:
+    async with running_relay(site.port) as relay, _seen(chromium, relay.url, "wide", scheme) as context:
+        one = await window(context)
+        await relay.cut()
+        await expect(one.page.locator("#link")).to_contain_text("Offline")
+        await sound(one.page, "offline")
+
+
+async def test_screen_readers_hear_the_start_and_the_end_of_a_reply_alone(person: BrowserContext, stack: Stack) -> None:
+    """Everything that a live region says is written down while a reply of many pieces streams."""
+    one = await window(person)
+    await one.say("hello")
+    await one.says("echo: hello")
+    await expect(one.page.locator("h1")).to_have_text("A fine title")
+    await one.page.evaluate(
+        """() => {
+            window.spoken = [];
+            for (const region of document.querySelectorAll('[aria-live], [role=status], [role=alert]')) {
+                new MutationObserver(() => region.textContent && !region.hidden && spoken.push(region.textContent))
+                    .observe(region, { childList: true, characterData: true, subtree: true });
+            }
+        }"""
+    )
+    number = await gated(stack, one, "a story", *(f"word {n} " for n in range(20)))
+    await expect(one.last.locator(".body")).to_contain_text("word 19")
+    await stack.model.finish(number)
+    await one.stands("answered")
+    await expect(one.page.locator("#announcer")).to_have_text("The reply is complete.")
+    assert await one.page.evaluate("spoken") == ["The reply begins.", "The reply is complete."]
+    around = "node => Boolean(node.closest('[aria-live]:not([aria-live=off]), [role=log], [role=status]'))"
+    assert not await one.last.locator(".body").evaluate(around), "tokens are in no live region"
+
+
+async def test_nothing_moves_for_who_wants_no_motion(chromium: Browser, site: Site, stack: Stack) -> None:
+    await stack.model.clear()
+
+    async def moving(motion: str) -> int:
+        async with browsing(chromium, site.url, reduced_motion=motion) as context:
+            one = await window(context)
+            await stack.model.script(Behaviour(kind="stall", text="So far"))
+            await one.say("go on")
+            await one.says("So far")
+            count = "document.getAnimations().length"
+            found = int(await one.page.evaluate(count))
+            await one.page.keyboard.press("Escape")
+            await one.stands("stopped")
+            return found
+
+    assert await moving("no-preference") == 1, "the dot beside a reply breathes"
+    assert await moving("reduce") == 0
