@@ -12,13 +12,9 @@ from itertools import groupby
 
 from chat_service.contracts import Message
 from chat_service.conversation import context
-from chat_service.conversation.state import Conversation
+from chat_service.conversation.state import KEEP, WINDOW, Conversation
 from chat_service.models.protocol import Prompt, PromptMessage
 
-SUMMARISE_AT = 24
-"""Messages word for word in the prompt from which on a summary is wanted: well before they scroll out (`WINDOW`)."""
-KEEP = 10
-"""Messages that always stay word for word."""
 FULL = 0.6
 """The share of the prompt's budget from which on a summary is wanted, however few the messages are."""
 KEEP_SHARE = 0.3
@@ -43,7 +39,7 @@ def wanted(conversation: Conversation, budget: context.Budget) -> int | None:
     meta = conversation.meta
     open_ = [m for m in conversation.recent.messages if m.seq > conversation.summarised and not m.replaced]
     full = sum(_size(m) for m in open_) > FULL * budget.characters
-    if len(open_) <= SUMMARISE_AT and not full:
+    if len(open_) < WINDOW and not full:
         return None
     upto = _cut(open_, budget)
     if upto is None or upto < meta.summary_asked + PATIENCE:

@@ -28,12 +28,21 @@ from chat_service.conversation.records import Stored
 from chat_service.conversation.removal import Cut, going
 from chat_service.conversation.versions import MAX_VERSIONS, Tree, close_gaps, follows, place_of_next
 
-WINDOW = 40
-"""Messages kept in `recent` between turns; `PAGE` more when the summary that covers them is late."""
+WINDOW = 30
+"""Messages word for word in a prompt from which on a summary is wanted."""
+KEEP = 10
+"""The newest messages, which no summary covers: a short "yes" would lose its meaning."""
+STAY = 16
+"""The newest messages, which stay here although a summary covers them, so that other versions of them can be shown.
+
+With pages of 20 the window has 16 to 36 messages, ten turns from page to page, and the first page goes before turn 20:
+so ten turns from turn 10 on read and write what ten turns do from turn 10,000 on."""
+LATE = 60
+"""Messages kept at most, when the summary that is to cover them is late; then they scroll out without one."""
 WITH_VERSIONS = 120
 """Messages kept at most together with versions that are not shown."""
 PAGE = 20
-"""Messages that scroll out together, and the size of a Transcript page."""
+"""Messages of a Transcript page; they scroll out in whole pages."""
 WINDOW_BYTES = 128 * 1024
 """Characters kept in `recent` at most; the last turn stays whatever its size (contracts bound a message)."""
 
@@ -320,20 +329,19 @@ class Conversation:
 
     # --- what scrolls out ----------------------------------------------------------------------------------
     def scroll(self) -> list[Message]:
-        """Take out what no longer fits: whole pages by count, single messages where they are large."""
-        kept = self.recent.messages
-        out: list[Message] = []
-        # A page that no summary covers yet stays in sight of the model a while longer, but not for ever. Versions that
-        # are not shown do not push out what is.
-        shown = sum(not m.replaced for m in kept)
-        while (
-            len(kept) > WITH_VERSIONS
-            or shown > WINDOW + PAGE
-            or (shown > WINDOW and kept[PAGE - 1].seq <= self.summarised)
-        ):
-            shown -= sum(not m.replaced for m in kept[:PAGE])
-            out += kept[:PAGE]
-            del kept[:PAGE]
+        """Take out what a summary covers, and what no longer fits: in whole pages, or single messages where they are
+        large."""
+        # Versions that are not shown do not push out what is.
+        held = self.recent.messages
+        shown = [m.seq for m in held if not m.replaced]
+        border = min(self.summarised, shown[-STAY] - 1) if len(shown) > STAY else 0
+        if len(shown) > LATE:
+            border = max(border, shown[-LATE - 1] + PAGE - 1)
+        if len(held) > WITH_VERSIONS:
+            border = max(border, held[-WITH_VERSIONS - 1].seq + PAGE - 1)
+        leaving = sum(m.seq <= border // PAGE * PAGE for m in held)
+        out, kept = held[:leaving], held[leaving:]
+        self.recent.messages = kept
         last_turn = kept[-1].turn if kept else 0
         weights = [_weight(m) for m in kept]
         total = sum(weights)

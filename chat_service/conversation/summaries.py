@@ -1,7 +1,7 @@
 """`Summaries`: writes a conversation's rolling summary, beside it and never in front of a waiting person.
 
 A summary that fails, or comes late, delays nobody and loses nothing: the next one starts from where the last
-summary that was applied ended, and reads what lies between from the history itself.
+summary that was applied ended, and reads from the history what has left the window since.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ service = Service(
 
 
 class SummaryRequest(Contract):
-    """Fold the messages after `after`, up to `upto`, into `summary`."""
+    """Fold the messages after `after`, up to `upto`, into `summary`.
+
+    They come along, unless some have scrolled out already (a summary before this one failed): then they are read.
+    """
 
     conversation: str
     epoch: int
@@ -45,6 +48,7 @@ class SummaryRequest(Contract):
     upto: int
     summary: str = ""
     characters: int
+    messages: list[Message] = []
 
 
 class Summarised(Contract):
@@ -59,7 +63,7 @@ class Summarised(Contract):
 async def write(ctx: Context, request: SummaryRequest) -> None:
     """Read, fold, hand over. Every piece is a step of its own, so that a crash repeats one piece, not all."""
     budget = context.Budget(request.characters)
-    messages = await _messages(ctx, request)
+    messages = request.messages or await _messages(ctx, request)
     summary = request.summary
     for lines in memory.chunks(messages, budget):
         prompt = memory.prompt(summary, lines, budget)

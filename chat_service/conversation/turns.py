@@ -173,16 +173,19 @@ def summarise_anew(ctx: ObjectContext, conversation: Conversation) -> None:
 
 def send_for_summary(ctx: ObjectContext, conversation: Conversation, upto: int) -> None:
     """Have everything up to `upto` folded into the summary that stands."""
-    meta = conversation.meta
+    meta, held = conversation.meta, conversation.recent.messages
+    after = conversation.summarised
     request = summaries.SummaryRequest(
         conversation=ctx.key(),
         epoch=meta.summary_epoch,
-        after=conversation.summarised,
+        after=after,
         upto=upto,
         summary=meta.summary,
         characters=budget_of(runtime.current().settings, meta).characters,
+        messages=[m for m in held if after < m.seq <= upto] if held and held[0].seq <= after + 1 else [],
     )
-    ctx.service_send(summaries.write, request)
+    # By name, since the handler's own serde would send every default along: twice the bytes.
+    ctx.generic_send("Summaries", "write", request.model_dump_json(exclude_defaults=True).encode())
 
 
 async def save(ctx: ObjectContext, conversation: Conversation) -> None:

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_service.contracts import Author, Contract, Message
+from chat_service.contracts import Author, Contract, Inbound, Message
 from chat_service.conversation import context, memory
-from chat_service.conversation.state import WINDOW, Conversation, Meta, Recent
+from chat_service.conversation.state import LATE, PAGE, STAY, WINDOW, Answer, Conversation, Meta, Recent
 from chat_service.ingress import IngressClient
 from tests.conversation.talk import say
 from tests.conversation.test_context import START
 from tests.fakes.model.protocol import Behaviour, Seen, text_of
 from tests.processes import Stack, eventually
 
-TURNS_TO_A_SUMMARY = memory.SUMMARISE_AT // 2 + 1
+TURNS_TO_A_SUMMARY = WINDOW // 2
 
 
 async def talk(ingress: IngressClient, key: str, turns: int) -> None:
@@ -80,7 +80,7 @@ async def test_a_summary_that_fails_loses_nothing(ingress: IngressClient, stack:
     refused = Behaviour(kind="fail", status=400, body={"error": {"message": "no"}})
     await stack.model.script_summaries(*[refused] * 50)
     await say(ingress, key, "my name is Ada")
-    await talk(ingress, key, WINDOW)  # twice as many messages
+    await talk(ingress, key, LATE // 2)  # so the first page has scrolled out
     assert (await summary_of(stack, key))["upto"] == 0
     await stack.model.clear()
     await talk(ingress, key, memory.PATIENCE)
@@ -148,7 +148,7 @@ def test_what_is_summarised_ends_with_a_turn_and_leaves_the_newest(sizes: list[i
         assert memory.wanted(it, context.Budget(characters)) is None, "not asked for twice"
         assert it.apply_summary("s", upto, 0) and not it.apply_summary("s", upto, 0)
         assert it.visible()[0].seq == upto + 1
-    elif len(even) > memory.SUMMARISE_AT:
+    elif len(even) >= WINDOW:
         pytest.fail("a long conversation wants a summary")
 
 
@@ -163,3 +163,45 @@ def test_a_summary_is_clipped_to_its_share() -> None:
     budget = context.Budget(5_000)
     assert len(memory.told("system", "long\n" * 5_000, budget)) < 1_500
     assert memory.told("system", "", budget) == "system"
+
+
+def grown(turns: int, lag: int = 1, lines: int = 1) -> list[int]:
+    """How many messages lie in the window before each turn; a summary comes `lag` turns after it was asked for."""
+    it = Conversation(Meta(), Recent())
+    held: list[int] = []
+    coming: list[tuple[int, int]] = []
+    scrolled = 0
+    for turn in range(1, turns + 1):
+        held.append(len(it.recent.messages))
+        it.open_turn([Inbound(message="hi")] * lines, "inv", START)
+        it.close_turn(Answer(status="answered", text="ho", at=START))
+        upto = memory.wanted(it, context.Budget(50_000))
+        if upto is not None:
+            it.meta.summary_asked = upto
+            coming.append((turn + lag, upto))
+        while coming and coming[0][0] <= turn:
+            it.apply_summary("s", coming.pop(0)[1], 0)
+        late = len(it.recent.messages) > LATE
+        unseen = [m.seq for m in it.scroll()]
+        assert unseen == list(range(scrolled + 1, scrolled + 1 + len(unseen))), "no gap, and nothing twice"
+        scrolled += len(unseen)
+        assert late or scrolled <= it.summarised, "what no summary covers stays in sight"
+        assert len(it.recent.messages) >= min(STAY, it.meta.next_seq - 1)
+    return held
+
+
+@pytest.mark.parametrize("lag", [0, 1, 2])
+def test_from_turn_10_on_the_window_goes_through_the_same_sizes_every_ten_turns(lag: int) -> None:
+    held = grown(1_000, lag)
+    assert len({tuple(sorted(held[start : start + PAGE // 2])) for start in range(10, 990)}) == 1
+
+
+@given(st.integers(0, 6), st.integers(1, 4))
+def test_the_window_is_bounded_however_people_write(lag: int, lines: int) -> None:
+    assert max(grown(150, lag, lines)) <= LATE
+
+
+def test_without_a_summary_the_oldest_page_leaves_the_window_in_the_end() -> None:
+    it = conversation([10] * (LATE + 2))
+    assert [m.seq for m in it.scroll()] == list(range(1, PAGE + 1))
+    assert not it.scroll()
