@@ -7,8 +7,8 @@ from typing import TypedDict
 from chat_service.models.protocol import ChatModel, Prompt, PromptMessage, TextDelta
 from chat_service.settings import Settings
 
-WINDOW = 30
-"""Messages a peer shows the model: as many as this project does on average (20 to 40, in whole pages)."""
+WINDOW = 20
+"""Messages a peer shows the model: as many as this project does on average (10 to 30, beside a summary)."""
 SYSTEM = str(Settings.model_fields["system_prompt"].default)
 
 
