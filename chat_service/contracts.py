@@ -187,12 +187,12 @@ class HistoryRequest(Contract):
 
 
 class Running(Contract):
-    """The turn that is being answered now."""
+    """The turn that is being answered now. Readers always get `started_at`."""
 
     turn: int
     invocation: str
     question: list[Message] = Field(default_factory=list)
-    started_at: Time
+    started_at: Time | None = None
     said: str = ""
     """What stands of the reply already, which goes on from there."""
 

@@ -6,19 +6,24 @@ Journal entries of a turn that goes well: one, the model step. Every further try
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 import restate
 from restate import ObjectContext, RunOptions, TerminalError
 from restate.server_context import DisconnectedException
 
-from chat_service.contracts import Message, Running
+from chat_service.contracts import Message, Running, utc
 from chat_service.conversation import context, memory
+from chat_service.conversation.clock import now
 from chat_service.conversation.effective import Effective
 from chat_service.conversation.halts import Halt
+from chat_service.conversation.records import RecordSerde
 from chat_service.conversation.speech import Spoken, Stage, speak
-from chat_service.conversation.state import Answer, Conversation, Meta
+from chat_service.conversation.state import Answer, Conversation, Meta, date, dated
 from chat_service.live import LiveEvent
 from chat_service.models.protocol import ChatModel, Prompt
 from chat_service.runtime import Runtime
@@ -77,13 +82,13 @@ async def answer_guarded(
         return await answer(ctx, runtime, conversation, history, question, effective)
     except TerminalError as error:
         if error.status_code == 409:
-            return Answer(status="stopped", error=CANCELLED, at=running.started_at)
+            return Answer(status="stopped", error=CANCELLED, at=running.started_at or await now(ctx))
         log.error("turn %s of %s failed: %s", running.turn, ctx.key(), error.message)
     except DisconnectedException:
         raise  # the engine went away in mid-attempt; it will come back and run the handler again
     except Exception:
         log.exception("turn %s of %s failed", running.turn, ctx.key())
-    return Answer(status="failed", error=BROKEN, at=running.started_at)
+    return Answer(status="failed", error=BROKEN, at=running.started_at or await now(ctx))
 
 
 async def answer(
@@ -101,15 +106,18 @@ async def answer(
     first_start: float | None = None
     while True:
         model = models.fallback if plan.on_fallback and models.fallback else models.primary
-        prompt = _prompt(runtime, conversation, history, question, effective, plan)
-        spoken = await _step(ctx, runtime, meta.running, model, prompt, stop)
+        prompt = partial(_prompt, runtime, conversation, history, effective, plan)
+        spoken = await _step(ctx, runtime, meta.running, model, question, prompt, stop)
+        question = dated(question, spoken.began)
+        if meta.running:
+            date(meta.running, spoken.began)
         ended = spoken.at.timestamp()
         first_start = first_start if first_start is not None else ended - spoken.seconds
         if spoken.outcome in ("answered", "stopped", "failed"):
-            _learn(conversation, prompt, spoken)
+            _learn(conversation, spoken)
             return _answer(spoken, first_start)
         if spoken.outcome == "too_long":
-            _shrink(conversation, prompt, spoken)
+            _shrink(conversation, spoken)
             plan = replace(plan, trims=plan.trims + 1)
             if plan.trims > TRIMS:
                 return _answer(spoken.model_copy(update={"outcome": "failed"}), first_start)
@@ -149,9 +157,9 @@ def _prompt(
     runtime: Runtime,
     conversation: Conversation,
     history: list[Message],
-    question: list[Message],
     effective: Effective,
     plan: _Plan,
+    question: list[Message],
 ) -> Prompt:
     meta, settings = conversation.meta, runtime.settings
     budget = budget_of(settings, meta)
@@ -171,18 +179,26 @@ async def _step(
     runtime: Runtime,
     running: Running | None,
     model: ChatModel,
-    prompt: Prompt,
+    question: list[Message],
+    prompt_of: Callable[[list[Message]], Prompt],
     stop: restate.RestateDurableFuture[str],
 ) -> Spoken:
     if running is None:
         raise ValueError("no turn is running")
     halt = Halt()
-    stage = Stage(ctx.key(), running, runtime.bus, runtime.halts)
+    known = running.started_at
 
     async def call() -> Spoken:
-        return await speak(model, prompt, stage, halt, runtime.settings.model_max_seconds)
+        """Run twice, the model is asked twice. What the handler knows is not touched: a replay must find the same."""
+        began = known or utc(time.time())
+        shown = running.model_copy(update={"started_at": began, "question": dated(running.question, began)})
+        prompt = prompt_of(dated(question, began))
+        stage = Stage(ctx.key(), shown, runtime.bus, runtime.halts)
+        spoken = await speak(model, prompt, stage, halt, runtime.settings.model_max_seconds)
+        spoken.began, spoken.size = began, context.size(prompt)
+        return spoken
 
-    step = ctx.run_typed("model", call, RunOptions(type_hint=Spoken, max_attempts=STEP_ATTEMPTS))
+    step = ctx.run_typed("model", call, RunOptions(serde=RecordSerde(Spoken), max_attempts=STEP_ATTEMPTS))
     who, value = await restate.select(step=step, stop=stop)
     if who == "stop":
         # The step runs in this very process: it ends at once and gives back what was already said.
@@ -238,22 +254,22 @@ def _answer(spoken: Spoken, started: float, drain: str | None = None) -> Answer:
     )
 
 
-def _learn(conversation: Conversation, prompt: Prompt, spoken: Spoken) -> None:
+def _learn(conversation: Conversation, spoken: Spoken) -> None:
     """Characters per token, from the provider's own count: slowly, so that one odd prompt does not sway it."""
     if spoken.usage is None or spoken.usage.prompt < 50:
         return
-    seen = context.size(prompt) / spoken.usage.prompt
+    seen = spoken.size / spoken.usage.prompt
     meta = conversation.meta
     meta.chars_per_token = round(min(max(0.8 * meta.chars_per_token + 0.2 * seen, 0.5), 8.0), 3)
 
 
-def _shrink(conversation: Conversation, prompt: Prompt, spoken: Spoken) -> None:
+def _shrink(conversation: Conversation, spoken: Spoken) -> None:
     """Make the next prompt fit: by the provider's figures where it names them, else by a third."""
     meta = conversation.meta
     if spoken.context_tokens:
         meta.context_tokens = spoken.context_tokens
     if spoken.prompt_tokens:
-        ratio = context.size(prompt) / spoken.prompt_tokens * 0.95
+        ratio = spoken.size / spoken.prompt_tokens * 0.95
         meta.chars_per_token = round(min(max(ratio, 0.3), meta.chars_per_token * 0.95), 3)
     elif not spoken.context_tokens or spoken.context_tokens >= (meta.context_tokens or 0):
         meta.chars_per_token = round(max(meta.chars_per_token * 0.66, 0.3), 3)

@@ -87,16 +87,15 @@ async def message(ctx: ObjectContext, inbound: Inbound) -> Reply:
         elif inbound.queued:
             ctx.object_send(inboxes.let_go, ctx.key(), arg=None)  # nothing of it will show, so it must not seem to wait
         return turns.standing_reply(conversation, inbound)
-    at = fresh[-1].at or await now(ctx)
     if conversation.meta.drain or not fresh[-1].expects_reply:
         status: Literal["noted", "withdrawn"] = "withdrawn" if conversation.meta.drain else "noted"
-        turn = conversation.note(fresh, at, status)
+        turn = conversation.note(fresh, fresh[-1].at or await now(ctx), status)
         await turns.save(ctx, conversation)
         return Reply(reply="", status=status, turn=turn)
-    conversation.open_turn(fresh, ctx.request().id, at)
+    conversation.open_turn(fresh, ctx.request().id, fresh[-1].at)
     replaces = fresh[0].replaces
     if replaces is not None and not conversation.replace(replaces):
-        return await turns.refuse(ctx, conversation, at, TOO_FAR)
+        return await turns.refuse(ctx, conversation, fresh[-1].at or await now(ctx), TOO_FAR)
     return await turns.run(ctx, conversation, effective, forked=replaces is not None)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from datetime import datetime
 
-from restate import ObjectContext
+from restate import ObjectContext, ObjectSharedContext, RunOptions
 
 from chat_service.contracts import utc
 
 
-async def now(ctx: ObjectContext) -> datetime:
+async def now(ctx: ObjectContext | ObjectSharedContext) -> datetime:
     """The time at which the handler first came here; a replay gets the same.
 
     Trap: the SDK's own `ctx.time()` reads its clock in a thread. The way there and back is a tenth of the CPU time
@@ -20,4 +20,4 @@ async def now(ctx: ObjectContext) -> datetime:
     async def clock() -> float:
         return time.time()
 
-    return utc(await ctx.run_typed("now", clock))
+    return utc(await ctx.run_typed("now", clock, RunOptions(type_hint=float)))

@@ -28,15 +28,17 @@ PREVIEW_SECONDS = 0.04
 
 
 class Spoken(Stored):
-    """How one call of a model ended."""
+    """How one call of a model ended; `size` is what its prompt weighed, in characters."""
 
     outcome: Literal["answered", "stopped", "failed", "retry", "too_long"]
     text: str = ""
     error: str | None = None
     model: str | None = None
     usage: Usage | None = None
+    began: Time
     at: Time
     seconds: float
+    size: int = 0
     retry_after: float | None = None
     context_tokens: int | None = None
     prompt_tokens: int | None = None
@@ -55,7 +57,7 @@ class Stage:
 
 async def speak(model: ChatModel, prompt: Prompt, stage: Stage, halt: Halt, limit: float) -> Spoken:
     """Ask the model and publish what it says, until it ends, fails, somebody stops it, or `limit` seconds are over."""
-    clock = time.monotonic()
+    began, clock = time.time(), time.monotonic()
     voice = _Voice(stage)
     voice.publish("started")
     voice.flush()
@@ -64,6 +66,7 @@ async def speak(model: ChatModel, prompt: Prompt, stage: Stage, halt: Halt, limi
         fields = {
             "outcome": outcome,
             "text": voice.text,
+            "began": utc(began),
             "at": utc(time.time()),
             "seconds": round(time.monotonic() - clock, 3),
             "drain": halt.drain,

@@ -8,7 +8,7 @@ reads a clock or talks to anyone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import Field
@@ -47,6 +47,8 @@ WINDOW_BYTES = 128 * 1024
 """Characters kept in `recent` at most; the last turn stays whatever its size (contracts bound a message)."""
 
 
+UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a question came that brought no time and is only now being asked: its model step tells (`date`)."""
 PEOPLE = 500
 """Authors whose directories list a conversation; later ones find it in the channel's."""
 
@@ -211,13 +213,17 @@ class Conversation:
         return turn
 
     # --- turns ---------------------------------------------------------------------------------------------
-    def open_turn(self, question: list[Inbound], invocation: str, at: datetime) -> Running:
-        """Write the question down before the model is called, so that every window shows it at once."""
+    def open_turn(self, question: list[Inbound], invocation: str, at: datetime | None) -> Running:
+        """Write the question down before the model is called, so that every window shows it at once.
+
+        Where nobody knows the time (`at` None), the model step tells it: a step of its own in front of that one would
+        cost a journal entry and a round trip.
+        """
         turn = self._new_turn()
         self.meta.running = Running(
             turn=turn,
             invocation=invocation,
-            question=self._lines(question, turn, at),
+            question=self._lines(question, turn, at or UNDATED),
             started_at=at,
         )
         return self.meta.running
@@ -381,6 +387,18 @@ class Conversation:
         )
         self.recent = Recent()
         return ids
+
+
+def date(running: Running, at: datetime) -> None:
+    """Write down when a turn began, and its question came, where that is not known yet."""
+    if running.started_at is None:
+        running.started_at = at
+        running.question = dated(running.question, at)
+
+
+def dated(question: list[Message], at: datetime) -> list[Message]:
+    """The question with that time, where it has none."""
+    return [m.model_copy(update={"at": at}) if m.at == UNDATED else m for m in question]
 
 
 def latest(horizon: datetime | None, messages: list[Message]) -> datetime | None:

@@ -1,10 +1,10 @@
 """A turn from its message to its reply, as the exclusive handlers of `Chat` run it.
 
 The journal of a turn at the bare ingress, entry by entry: the input; read `meta`, read `recent` (both preloaded: no
-round trip); the time, unless the message brings its own; write `meta` (the question, before the model is called); the
-model step; write `recent`, write `meta`; the output. Every tenth turn sends a page to the Transcript, every seventh
-has a summary written. A turn of one of the platforms also takes its message from the Inbox, asks
-the scopes for their settings, and sends its place to the directories.
+round trip); write `meta` (the question, before the model is called); the model step, and its result (which also tells
+the time, where the message brings none of its own); write `recent`, write `meta`; the output. Every tenth turn has a
+summary written, and one a little later sends a page to the Transcript. A turn of one of the platforms also takes its
+message from the Inbox, asks the scopes for their settings, and sends its place to the directories.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from chat_service.conversation.clock import now
 from chat_service.conversation.effective import Effective, resolve
 from chat_service.conversation.records import put
 from chat_service.conversation.removal import oldest_end
-from chat_service.conversation.state import Answer, Conversation, Meta, Outbox, Recent
+from chat_service.conversation.state import Answer, Conversation, Meta, Outbox, Recent, date
 from chat_service.live import LiveEvent
 
 INTERRUPTED = "This turn was interrupted and could not be completed. Please try again."
@@ -46,7 +46,9 @@ async def load(ctx: ObjectContext, dead: str | None = None) -> Conversation:
     conversation = Conversation(meta, recent)
     running = meta.running
     if running is not None and running.invocation not in (ctx.request().id, dead):
-        reply = conversation.close_turn(Answer(status="failed", error=INTERRUPTED, at=running.started_at))
+        at = running.started_at or await now(ctx)
+        date(running, at)
+        reply = conversation.close_turn(Answer(status="failed", error=INTERRUPTED, at=at))
         # The engine kills what an invocation has sent along with it: its delivery is gone, too.
         reply.undelivered = await deliveries.announce(ctx, running, running.question)
     return conversation
@@ -123,12 +125,14 @@ async def run(ctx: ObjectContext, conversation: Conversation, settings: Effectiv
         put(ctx, "recent", conversation.recent)
         summarise_anew(ctx, conversation)
     if conversation.meta.title == "" and keys.parse(ctx.key()):
-        list_in_directories(ctx, conversation, running.started_at)  # so that a new conversation shows at once
+        # So that a new conversation shows at once.
+        list_in_directories(ctx, conversation, running.started_at or await now(ctx))
     again = [m for m in conversation.recent.messages if m.turn == running.turn and m.role == "user"]
     history = [m for m in conversation.visible() if m.turn != running.turn]
     asked = running.question or again
     absent = await deliveries.announce(ctx, running, asked)
     answer = await answer_guarded(ctx, runtime.current(), conversation, history, asked, settings)
+    date(running, answer.at)
     reply = conversation.close_turn(answer)
     reply.undelivered = absent
     summarise(ctx, conversation)
@@ -144,6 +148,8 @@ async def run(ctx: ObjectContext, conversation: Conversation, settings: Effectiv
 
 async def refuse(ctx: ObjectContext, conversation: Conversation, at: datetime, why: str) -> Reply:
     """Tell a turn that was opened as failed, without asking the model."""
+    if conversation.meta.running:
+        date(conversation.meta.running, at)
     reply = conversation.close_turn(Answer(status="failed", error=why, at=at))
     await save(ctx, conversation)
     return conversation.reply(reply)

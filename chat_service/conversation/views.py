@@ -20,8 +20,9 @@ from chat_service.contracts import (
 )
 from chat_service.conversation import inbox as inboxes
 from chat_service.conversation import transcript, versions
+from chat_service.conversation.clock import now
 from chat_service.conversation.export import as_json, as_markdown
-from chat_service.conversation.state import Conversation, Meta, Outbox, Recent
+from chat_service.conversation.state import Conversation, Meta, Outbox, Recent, date
 
 EXPORT_CHARACTERS = 8 * 1024 * 1024
 """Of a document: well below the engine's 32 MiB for one answer, also in JSON."""
@@ -49,6 +50,8 @@ async def history(ctx: ObjectSharedContext, request: HistoryRequest) -> History:
     if len(ordered) > len(messages) or (len(by_seq) >= request.limit and _older_exist(meta, messages, near)):
         more = True
     newest = request.before is None
+    if newest and meta.running and meta.running.started_at is None:
+        date(meta.running, await now(ctx))
     inflight = meta.running.question if meta.running else []
     held = [*held, *inflight]
     versions.tell([*messages, *inflight], held, meta.picked)

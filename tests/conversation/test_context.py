@@ -8,14 +8,14 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_service.contracts import Attachment, Author, Message, Status
+from chat_service.contracts import Attachment, Author, Message, Status, is_blank
 from chat_service.conversation.context import MESSAGE_CHARACTERS, Budget, assemble, safe_name, size
 from chat_service.models.protocol import PromptMessage
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SYSTEM = "You are a test."
 
-texts = st.text(min_size=1, max_size=60).filter(lambda text: text.strip() != "")
+texts = st.text(min_size=1, max_size=60).filter(lambda text: not is_blank(text))
 outcomes: st.SearchStrategy[Status] = st.sampled_from(("answered", "answered", "stopped", "failed", "noted"))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from chat_service.contracts import Attachment, Author, RenameRequest, Reply, TurnRequest
 from chat_service.ingress import IngressClient, IngressError
-from tests.conversation.talk import read, say, whole
+from tests.conversation.talk import read, say, saying, whole
 from tests.fakes.model.protocol import Behaviour, text_of
 from tests.processes import Stack, eventually
 
@@ -190,3 +190,22 @@ async def test_a_time_that_utc_does_not_have_is_refused_in_words(ingress: Ingres
 async def test_a_title_of_blanks_is_refused(ingress: IngressClient, key: str) -> None:
     with pytest.raises(ValueError, match="title"):
         RenameRequest(title="   ")
+
+
+async def test_a_question_without_a_time_is_dated_while_it_is_answered_and_afterwards_alike(
+    ingress: IngressClient, stack: Stack, key: str
+) -> None:
+    """The bare ingress sends none; the model step tells it, and no reader sees a conversation without it."""
+    await stack.model.script(Behaviour(kind="gate"))
+    before = datetime.now(UTC)
+    number = await stack.model.count()
+    turn = saying(ingress, key, "what time is it?")
+    asked = await stack.model.wait_for_question("what time is it?", number)
+    page = await read(ingress, key)
+    assert page.running and page.running.started_at
+    assert before <= page.running.question[0].at <= datetime.now(UTC)
+    await stack.model.release(asked.number, "late")
+    await stack.model.finish(asked.number)
+    await turn
+    question, reply = (await read(ingress, key)).messages
+    assert before <= question.at <= reply.at <= datetime.now(UTC)
