@@ -7,7 +7,7 @@ from typing import Protocol
 
 from bench.figures import Findings
 from bench.processes import World
-from bench.rows import browser, depth, flat, idle, throughput, window
+from bench.rows import browser, cache, depth, flat, idle, slack, throughput, window
 from bench.sizes import Sizes
 
 
@@ -22,6 +22,6 @@ class Probe(Protocol):
         ...
 
 
-PROBES: tuple[Probe, ...] = (throughput, depth, flat, window, browser, idle)
+PROBES: tuple[Probe, ...] = (throughput, depth, flat, window, browser, slack, cache, idle)
 TABLES: tuple[Probe, ...] = (throughput, depth)
 """Those in which every contender stands, see `bench.contenders`."""

@@ -74,10 +74,16 @@ def test_every_probe_leaves_figures_with_their_spread(whole: dict[str, Any]) -> 
         "memory after a long conversation",
         "time/turn",
         "first token to window",
+        "Slack event to Restate",
+        "cached share of a prompt",
         "memory beside idle conversations",
     }
     for figure in whole["figures"]:
         assert figure["low"] <= figure["median"] <= figure["high"], figure
+
+
+def test_most_of_a_prompt_is_in_the_prefix_cache_of_a_model_that_reports_it(whole: dict[str, Any]) -> None:
+    assert 50 < values(whole, "threadwell", "cached share of a prompt")[None] < 100
 
 
 def test_the_first_token_reaches_a_window(whole: dict[str, Any]) -> None:
