@@ -151,7 +151,7 @@ async def test_what_the_server_refuses_can_be_mended(person: BrowserContext) -> 
         "**/messages", lambda route: route.fulfill(status=400, json={"error": "that is too much"}), times=1
     )
     await one.say("hello")
-    await expect(one.questions.last.locator(".note")).to_have_text("Not sent. that is too much")
+    await expect(one.questions.last.locator(".note")).to_have_text("Not sent. That is too much.")
     await one.questions.last.get_by_role("button", name="Edit").click()
     await expect(one.box).to_have_value("hello")
     await expect(one.questions).to_have_count(0)

@@ -101,23 +101,34 @@ export class Composer {
     this.text.focus();
   }
 
+  // What is wrong is said of every file, not of the last one alone; the files that are right are taken.
   async add(given) {
-    this.failed = false;
-    this.tell('');
-    for (const file of given) {
+    const wrong = [];
+    for (const [place, file] of given.entries()) {
+      if (this.files.length >= this.limits.attachments) {
+        const left = given.length - place;
+        wrong.push(`A message takes ${this.limits.attachments} files at most: ${left === 1 ? 'one was' : `${left} were`} left out.`);
+        break;
+      }
       try {
-        if (this.files.length >= this.limits.attachments) {
-          throw new Error(`A message takes ${this.limits.attachments} files at most.`);
-        }
         const room = this.limits.inline - this.files.reduce((sum, one) => sum + sizeOf(one), 0);
         this.files.push(await readFile(file, room));
       } catch (error) {
-        this.failed = true;
-        this.tell(error.message);
+        wrong.push(error.message);
       }
     }
+    this.failed = wrong.length > 0;
+    this.tell(wrong.join(' '));
     this.review();
     this.text.focus();
+  }
+
+  // Said where files are picked, and while they are held over the page.
+  takes(limits, images) {
+    Object.assign(this, { limits, images });
+    const kilobytes = Math.round(limits.inline / 1024);
+    this.rule = `Text files and pictures: ${limits.attachments} at most, ${kilobytes} KB together.`;
+    find('attach').title = `Attach files. ${this.rule}`;
   }
 
   pasted(event) {
@@ -133,6 +144,7 @@ export class Composer {
     const mark = (change) => {
       depth = Math.max(0, depth + change);
       document.body.classList.toggle('dropping', depth > 0);
+      this.text.placeholder = depth ? this.rule || 'Drop files here' : 'Write a message';
     };
     document.addEventListener('dragenter', (event) => has(event) && mark(1));
     document.addEventListener('dragleave', (event) => has(event) && mark(-1));

@@ -32,6 +32,12 @@ export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+// What a model's server says, as a sentence.
+export function sentence(text) {
+  const line = text.trim();
+  return line && `${line[0].toUpperCase()}${line.slice(1)}${/[.!?…]$/.test(line) ? '' : '.'}`;
+}
+
 export function show(node, visible) {
   if (node.hidden === visible) node.hidden = !visible;
 }

@@ -59,7 +59,7 @@ function draw() {
   const { running } = shown;
   if (scroller.follows && !shown.gap) shown.trimAbove();
   thread.render(shown);
-  const title = shown.title || sidebar.titleOf(shown.id) || 'New conversation';
+  const title = shown.title || (!shown.empty && sidebar.titleOf(shown.id)) || 'New conversation'; // deleted, it has none
   say(find('title'), title);
   document.title = shown.fresh ? 'Threadwell' : `${title} · Threadwell`;
   for (const name of ['export', 'rename', 'delete']) show(find(name), !shown.fresh);
@@ -215,11 +215,11 @@ document.addEventListener('keydown', (event) => {
 setInterval(() => thread.tick(), 500);
 
 enter(addressed());
+performance.mark('usable'); // from here on one can write
 listen((event) => desk.hear(event), (state) => desk.heardFrom(state));
 sidebar.fetch().catch(() => sidebar.refresh());
 api.me().then((me) => {
   sidebar.model(me);
   show(find('device-field'), me.devices);
-  composer.limits = me.limits;
-  composer.images = me.images;
+  composer.takes(me.limits, me.images);
 }).catch(() => {});

@@ -1,6 +1,6 @@
 // The messages of a conversation as elements. Each item keeps its element from "sending" to "answered".
 
-import { clock, copyText, dayOf, el, icon, say, show } from './dom.js';
+import { clock, copyText, dayOf, el, icon, say, sentence, show } from './dom.js';
 import { showFiles } from './files.js';
 import { update } from './markdown.js';
 
@@ -124,7 +124,7 @@ class PersonView extends View {
   words({ status, place, behind, data }) {
     switch (status) {
       case 'sending': return 'Sending…';
-      case 'unsent': return data.refused ? `Not sent. ${data.error}` : `Not sent yet. ${data.error} Trying again…`;
+      case 'unsent': return data.refused ? `Not sent. ${sentence(data.error)}` : `Not sent yet. ${sentence(data.error)} Trying again…`;
       case 'withdrawn': return 'Taken back';
       case 'waiting': {
         if (!behind && !place) return 'Received';
@@ -187,7 +187,7 @@ class ReplyView extends View {
       if (stopping) return 'Stopping…';
       if (retry) {
         const seconds = Math.ceil((retry.until - Date.now()) / 1000);
-        return seconds > 0 ? `${retry.why || 'The model is busy.'} Trying again in ${seconds} s` : 'Trying again…';
+        return seconds > 0 ? `${sentence(retry.why || 'The model is busy')} Trying again in ${seconds} s…` : 'Trying again…';
       }
       return data.text ? 'Writing…' : 'Waiting for the model…';
     }

@@ -1,0 +1,111 @@
+"""A reply while it comes: what is half said stands as it will stand, and disturbs nobody who reads or writes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.async_api import BrowserContext, expect
+
+from tests.fakes.model.protocol import Behaviour
+from tests.processes import Stack
+from tests.web.browser import window
+from tests.web.test_windows import gated
+
+pytestmark = pytest.mark.browser
+
+
+async def test_unclosed_code_and_tables_stand_as_they_come(person: BrowserContext, stack: Stack) -> None:
+    one = await window(person)
+    body = one.last.locator(".body")
+    asked = await gated(stack, one, "code", "Look:\n\n```python\ndef f():\n    return")
+    await expect(body.locator(".code pre")).to_have_text("def f():\n    return")
+    await expect(body.locator(".code .bar span")).to_have_text("python")
+    await expect(body.locator(".hljs-keyword").first).to_have_text("def")
+    await stack.model.release(asked, " 1\n```\n\n| one | two |\n|---|---|\n| 1 ")
+    await expect(body.locator("table th")).to_have_text(["one", "two"])
+    await expect(body.locator("table td").first).to_have_text("1")
+    await expect(body).not_to_contain_text("|")
+    await stack.model.release(asked, "| 2 |\n")
+    await expect(body.locator("table td")).to_have_text(["1", "2"])
+    await stack.model.finish(asked)
+    await one.stands("answered")
+
+
+async def test_nothing_that_stands_is_drawn_again(person: BrowserContext, stack: Stack) -> None:
+    """A node that is replaced flickers and loses what was selected in it: so it must be the same node to the end."""
+    one = await window(person)
+    body = one.last.locator(".body")
+    asked = await gated(stack, one, "a story", "The first paragraph.\n\n```python\nx = 1\n```\n\nThe second")
+    await expect(body.locator(".hljs-number")).to_have_count(1)
+    await one.page.evaluate(
+        """() => {
+            const body = document.querySelector('.reply:last-child .body');
+            window.kept = [...body.querySelectorAll('p, pre, code, .bar')];
+            const text = body.querySelector('p').firstChild;
+            getSelection().setBaseAndExtent(text, 4, text, 9);
+        }"""
+    )
+    await one.box.focus()
+    await one.page.evaluate(
+        """() => {
+            const text = document.querySelector('.reply:last-child .body p').firstChild;
+            getSelection().setBaseAndExtent(text, 4, text, 9);
+        }"""
+    )
+    for n in range(10):
+        await stack.model.release(asked, f" word {n}" if n != 5 else "\n\nThe third")
+    await expect(body).to_contain_text("word 9")
+    await stack.model.finish(asked)
+    await one.stands("answered")
+    assert await one.page.evaluate("getSelection().toString()") == "first"
+    assert await one.page.evaluate("kept.every((node) => node.isConnected)")
+
+
+async def test_the_caret_stays_where_one_writes(person: BrowserContext, stack: Stack) -> None:
+    one = await window(person)
+    asked = await gated(stack, one, "a story", "Once")
+    await one.box.fill("beginning end")
+    await one.box.evaluate("box => box.setSelectionRange(10, 10)")
+    for n, letter in enumerate("middle "):
+        await one.page.keyboard.press(letter if letter != " " else "Space")
+        await stack.model.release(asked, f" piece {n}")
+    await expect(one.last.locator(".body")).to_contain_text("piece 6")
+    await stack.model.finish(asked)
+    await one.stands("answered")
+    await expect(one.box).to_have_value("beginning middle end")
+    await expect(one.box).to_be_focused()
+    assert await one.box.evaluate("box => box.selectionStart") == 17
+
+
+async def test_wide_things_scroll_inside_the_page(person: BrowserContext, stack: Stack) -> None:
+    row = "|" + "|".join(f"a rather wide cell {n}" for n in range(30)) + "|"
+    wide = f"{row}\n|{'---|' * 30}\n{row}\n\n```\n{'x' * 900}\n```\n\n$$\n{'a + ' * 200} b\n$$\n\n{'w' * 700}"
+    await stack.model.script(Behaviour(text=wide))
+    one = await window(person)
+    await one.page.set_viewport_size({"width": 390, "height": 800})
+    await one.box.fill("wide")
+    await one.page.get_by_role("button", name="Send", exact=True).click()
+    await one.stands("answered")
+    await expect(one.last.locator("math")).to_have_count(1)
+    await one.page.wait_for_function(
+        """() => document.documentElement.scrollWidth <= 390 && document.getElementById('scroll').scrollWidth <= 390
+            && ['.wide', '.code pre', '.formula'].every((name) => {
+                const node = document.querySelector(`.reply ${name}`);
+                return node.scrollWidth > node.clientWidth && node.tabIndex === 0;
+            })"""
+    )
+
+
+async def test_a_busy_model_is_tried_again_in_words(person: BrowserContext, stack: Stack) -> None:
+    """The seconds are counted down; when the model answers, nothing of it stays."""
+    await stack.model.script(
+        Behaviour(kind="fail", status=429, headers={"Retry-After": "4"}), Behaviour(text="here I am")
+    )
+    one = await window(person)
+    await one.say("hello")
+    note = one.last.locator(".note")
+    await expect(note).to_have_text(re.compile(r"^[A-Z].*\. Trying again in \d s…$"))
+    await one.says("here I am")
+    await one.stands("answered")
+    await expect(note).not_to_contain_text("again")
