@@ -23,7 +23,6 @@ from chat_service.contracts import (
     SettingsView,
     Stopped,
     StopRequest,
-    TurnRequest,
     WithdrawRequest,
     utc,
 )
@@ -50,7 +49,6 @@ class Api:
             web.post(f"{one}/messages", self.send),
             web.post(f"{one}/stop", self.stop),
             web.post(f"{one}/withdraw", self.withdraw),
-            web.post(f"{one}/regenerate", self.regenerate),
             web.post(f"{one}/reset", self.reset),
             web.get(f"{one}/settings", self.settings),
             web.patch(f"{one}/settings", self.configure),
@@ -79,6 +77,7 @@ class Api:
             feed = await self._hub.feed(request[PERSON])
             feed.watch(key, page.running.invocation)
             del shown["running"]["invocation"]
+            shown["running"]["text"] = shown["running"].pop("said")
             said = await self._bus.so_far(key)
             if said and said.turn == page.running.turn:
                 shown["running"] |= {"attempt": said.attempt, "text": said.text}
@@ -119,16 +118,6 @@ class Api:
         self._changed(request)
         return web.json_response(taken.model_dump(mode="json"))
 
-    async def regenerate(self, request: web.Request) -> web.Response:
-        """Answer the last turn anew. Asked twice for the same reply, by two windows say, it is done once."""
-        key = conversation_key(request)
-        asked = await body_as(request, _Again)
-        again = f"{key}/again/{asked.reply}" if asked.reply else None
-        body = TurnRequest(turn=asked.turn, id=asked.id)
-        sent = await self._ingress.send("Chat", key, "regenerate", body, idempotency_key=again)
-        (await self._hub.feed(request[PERSON])).watch(key, sent.invocationId)
-        return web.json_response({}, status=202)
-
     async def rename(self, request: web.Request) -> web.Response:
         """Give a title."""
         asked = await body_as(request, RenameRequest)
@@ -158,12 +147,6 @@ class Api:
 
     def _changed(self, request: web.Request) -> None:
         self._bus.publish(LiveEvent(conversation=conversation_key(request), kind="changed"))
-
-
-class _Again(TurnRequest):
-    """`reply` is the sequence number of the reply that the person wants answered anew."""
-
-    reply: int | None = None
 
 
 class _FromBrowser(Inbound):

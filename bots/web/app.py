@@ -15,6 +15,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from bots.web.again import Again
 from bots.web.api import Api
 from bots.web.finding import Finding
 from bots.web.guards import add_headers, middlewares
@@ -118,6 +119,7 @@ def _app(settings: Settings, ingress: IngressClient, bus: LiveBus, hub: Hub) -> 
     app.add_routes(Api(ingress, bus, hub).routes())
     app.add_routes(Finding(ingress).routes())
     app.add_routes(Personal(settings, ingress, gate).routes())
+    app.add_routes(Again(ingress, hub).routes())
     app.add_routes(
         [
             events_route(hub),

@@ -1,6 +1,8 @@
 // What the page knows of one conversation: what is kept, what runs, what waits, what is on its way out.
 // Everything here is replaced by the server's word as soon as it comes; previews only fill the time until then.
 
+import { asQuestion, inSight, linesOf } from './versions.js';
+
 const MOST = 240; // messages shown at once, and how many are left when they are more
 const KEPT = 160;
 const TAIL = 40; // the newest, kept also while far older ones are shown
@@ -15,6 +17,7 @@ export class Conversation {
     this.nextBefore = null;
     this.gap = null; // { low, high }: what lies between is not loaded, and messages up to `low` are shown
     this.title = '';
+    this.replaceable = 0; // the first message that can still be changed
     this.loaded = false;
     this.heard = 0; // events that a page asked for before them cannot know
     this.stopping = null; // the turn a stop was asked for
@@ -36,6 +39,7 @@ export class Conversation {
     this.takeRunning(page.running);
     this.waiting = page.waiting || [];
     this.title = page.title || '';
+    this.replaceable = page.replaceable || 0;
     this.loaded = true;
     this.settle();
   }
@@ -139,6 +143,8 @@ export class Conversation {
     const asked = new Set(this.running.question.map((one) => one.id));
     this.waiting = this.waiting.filter((one) => !asked.has(one.id));
     this.settle();
+    // What an edit replaces, and how many versions there are, stands in the history.
+    if (this.running.question[0]?.after != null) return true;
     return Boolean(event.trimmed) || (!asked.size && ![...this.messages.values()].some((m) => m.turn === event.turn));
   }
 
@@ -184,15 +190,19 @@ export class Conversation {
   items() {
     const items = [];
     const { gap } = this;
-    const kept = [...this.messages.values()].filter((one) => !gap || one.seq <= gap.low).sort((a, b) => a.turn - b.turn || a.seq - b.seq);
+    const all = [...this.messages.values()].filter((one) => !gap || one.seq <= gap.low);
+    const kept = inSight(all, this).sort((a, b) => a.turn - b.turn || a.seq - b.seq);
     const standing = new Map(); // the newest reply of each turn; the others it replaced
     for (const one of kept) if (one.role === 'assistant') standing.set(one.turn, one);
     const last = kept.findLast((one) => one.role === 'assistant');
+    const lines = linesOf(kept);
     for (const one of kept) {
       if (one.role === 'user') {
-        items.push({ key: `m${one.id || one.seq}`, kind: 'person', data: one, status: one.status });
+        items.push(this.said(one, one.status, lines));
       } else if (standing.get(one.turn) === one && one.turn !== this.running?.turn) {
-        items.push({ key: `t${one.turn}`, kind: 'reply', data: one, status: one.status, last: one === last && !this.running && !gap });
+        const isLast = one === last && !this.running && !gap;
+        const busy = Boolean(this.running && one.versions?.length);
+        items.push({ key: `t${one.turn}`, kind: 'reply', data: one, status: one.status, busy, last: isLast });
       }
     }
     if (gap) return items;
@@ -207,12 +217,24 @@ export class Conversation {
     return items;
   }
 
+  // A line that the server has. At the last line of a question it can be changed, and its versions stand there; it
+  // keeps its element from one version to the next.
+  said(one, status, lines) {
+    const item = { key: `m${one.id || one.seq}`, kind: 'person', data: one, status };
+    const its = lines.get(one.turn);
+    if (its.at(-1) !== one || ['noted', 'withdrawn', 'forgotten'].includes(status)) return item;
+    item.question = asQuestion(its);
+    item.changeable = item.question.seq >= this.replaceable;
+    item.busy = Boolean(this.running && item.question.versions.length);
+    if (item.question.versions.length > 1) item.key = `v${item.question.versions[0]}`;
+    return item;
+  }
+
   pushRunning(items) {
     const { turn, text, question, retry } = this.running;
+    const lines = linesOf(question);
     for (const one of question) {
-      if (!this.messages.has(one.seq)) {
-        items.push({ key: `m${one.id || one.seq}`, kind: 'person', data: one, status: 'running' });
-      }
+      if (!this.messages.has(one.seq)) items.push(this.said(one, 'running', lines));
     }
     const reply = { key: `t${turn}`, kind: 'reply', data: { turn, text }, status: 'running', retry };
     reply.stopping = this.stopping === turn;

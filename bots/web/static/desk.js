@@ -166,9 +166,10 @@ export class Desk {
   }
 
   // --- what the person does -------------------------------------------------------------------------------
-  send(conversation, message, attachments) {
+  // `replaces`: the question that these words stand in the place of
+  send(conversation, message, attachments, replaces) {
     conversation.fresh = false;
-    const one = { id: newId(), message, at: new Date().toISOString(), attachments, error: null };
+    const one = { id: newId(), message, at: new Date().toISOString(), attachments, replaces, error: null };
     this.outboxes.get(conversation.id).add(one);
   }
 
@@ -194,6 +195,15 @@ export class Desk {
 
   async regenerate(conversation, item) {
     await api.regenerate(conversation.id, item.data.turn, item.data.seq);
+  }
+
+  async goOn(conversation, item) {
+    await api.goOn(conversation.id, item.data.seq, item.data.text.length);
+  }
+
+  async show(conversation, seq) {
+    await api.show(conversation.id, seq);
+    await this.refresh(conversation);
   }
 
   resend(conversation) {

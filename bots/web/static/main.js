@@ -36,6 +36,23 @@ const thread = new Thread(find('thread'), {
     await desk.withdraw(shown, item.data.id);
     composer.restore(item.data.message, item.data.attachments || []);
   }),
+  goOn: (item) => {
+    focusBox();
+    return attempt(() => desk.goOn(shown, item));
+  },
+  show: (seq, words) => attempt(async () => {
+    scroller.follows = false; // what is switched stays under the pointer
+    await desk.show(shown, seq);
+    say(find('announcer'), words);
+  }),
+  change: (item, text, files) => {
+    shown.leaveFar();
+    desk.send(shown, text, files, item.question.seq);
+    draw();
+    scroller.toEnd();
+    focusBox();
+  },
+  tell: (line) => toast(line),
   resend: () => desk.resend(shown),
   discard: (item) => {
     const gone = desk.discard(shown, item.data.id);

@@ -49,11 +49,12 @@ export class Outbox {
     this.busy = true;
     one.error = null;
     this.changed();
-    const { id, message, at, attachments } = one;
+    const { id, message, at, attachments, replaces } = one;
+    const said = { id, message, at, attachments, replaces };
     try {
-      await api.send(this.conversation.id, { id, message, at, attachments });
+      await api.send(this.conversation.id, said);
       this.tries = 0;
-      this.conversation.accepted({ id, message, at, attachments });
+      this.conversation.accepted(said);
       this.accepted();
     } catch (error) {
       one.error = error.message;
@@ -73,7 +74,7 @@ export class Outbox {
   }
 
   keep() {
-    const kept = this.conversation.outgoing.map(({ id, message, at, attachments }) => ({ id, message, at, attachments }));
+    const kept = this.conversation.outgoing.map(({ id, message, at, attachments, replaces }) => ({ id, message, at, attachments, replaces }));
     stored.write('outbox', this.conversation.id, kept);
   }
 }

@@ -3,11 +3,13 @@
 import { clock, copyText, dayOf, el, icon, say, sentence, show } from './dom.js';
 import { showFiles } from './files.js';
 import { update } from './markdown.js';
+import { EditBox, Switch } from './versions.js';
 
 const ORDINALS = ['', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth', 'tenth'];
 
 export class Thread {
-  // `acts`: { retry(item), withdraw(item), edit(item), resend(), discard(item) }
+  // `acts`: { retry(item), goOn(item), withdraw(item), resend(), discard(item), change(item, text, files),
+  //           show(seq, words), tell(line) }
   constructor(list, acts) {
     this.list = list;
     this.acts = acts;
@@ -85,20 +87,58 @@ class View {
   button(label, symbol, act) {
     return el('button', { type: 'button', class: 'act', onclick: act }, icon(symbol), el('span', { text: label }));
   }
+
+  // A button that is its symbol alone.
+  sign(label, symbol, act) {
+    return el('button', { type: 'button', class: 'act', 'aria-label': label, title: label, onclick: act }, icon(symbol));
+  }
 }
 
 class PersonView extends View {
   constructor(item, acts) {
     super();
+    this.acts = acts;
     this.text = el('div', { class: 'text' });
     this.files = el('ul', { class: 'files' });
     this.note = el('span', { class: 'note' });
     this.withdraw = this.button('Take back', 'undo', () => acts.withdraw(this.item));
     this.resend = this.button('Try again', 'again', () => acts.resend());
     this.edit = this.button('Edit', 'edit', () => acts.discard(this.item));
-    this.foot = el('div', { class: 'foot' }, this.note, this.withdraw, this.resend, this.edit);
+    this.versions = new Switch(acts.show);
+    this.foot = el('div', { class: 'foot' }, this.versions.node, this.note, this.withdraw, this.resend, this.edit);
     this.bubble = el('div', { class: 'bubble' }, this.text, this.files);
-    this.node = el('li', { class: 'message person' }, el('span', { class: 'unseen', text: 'You said:' }), this.bubble, this.foot);
+    this.copy = this.sign('Copy', 'copy', async () => {
+      await copyText(this.item.data.text);
+      acts.tell('Copied');
+    });
+    this.change = this.sign('Edit', 'edit', () => this.openBox());
+    this.line = el('div', { class: 'line' }, this.copy, this.change, this.bubble);
+    this.node = el('li', { class: 'message person' }, el('span', { class: 'unseen', text: 'You said:' }), this.line, this.foot);
+  }
+
+  // The bubble becomes a message box with the same words.
+  openBox() {
+    const { item } = this;
+    if (!item.changeable) {
+      this.acts.tell('This message is too far back to be changed: copy it, and send it as a new one.');
+      return;
+    }
+    const back = () => {
+      this.box.node.replaceWith(this.line);
+      this.box = null;
+    };
+    this.box = new EditBox(item.question, `${item.question.seq}:${item.data.id}`, {
+      send: (text, files) => {
+        back();
+        this.acts.change(item, text, files);
+      },
+      cancel: () => {
+        back();
+        this.change.focus();
+      },
+    });
+    this.line.replaceWith(this.box.node);
+    this.box.focus();
   }
 
   update(item) {
@@ -118,7 +158,11 @@ class PersonView extends View {
     show(this.withdraw, item.status === 'waiting');
     show(this.resend, item.status === 'unsent');
     show(this.edit, item.status === 'unsent');
-    show(this.foot, Boolean(words));
+    show(this.copy, Boolean(data.seq && data.text));
+    show(this.change, Boolean(item.question));
+    const versions = item.question?.versions || [];
+    this.versions.update(versions, item.question?.seq, item.busy);
+    show(this.foot, Boolean(words) || versions.length > 1);
   }
 
   words({ status, place, behind, data }) {
@@ -150,7 +194,12 @@ class ReplyView extends View {
       this.again.disabled = true; // until the page says how it stands
       acts.retry(this.item);
     });
-    this.foot = el('div', { class: 'foot' }, this.note, this.copy, this.again);
+    this.goOn = this.button('Continue', 'on', () => {
+      this.goOn.disabled = true;
+      acts.goOn(this.item);
+    });
+    this.versions = new Switch(acts.show);
+    this.foot = el('div', { class: 'foot' }, this.note, this.versions.node, this.copy, this.goOn, this.again);
     this.node = el('li', { class: 'message reply' }, el('span', { class: 'unseen', text: 'The reply:' }), this.body, this.error, this.foot);
   }
 
@@ -169,7 +218,9 @@ class ReplyView extends View {
     this.node.setAttribute('aria-busy', String(status === 'running'));
     show(this.copy, status !== 'running' && Boolean(data.text));
     show(this.again, Boolean(item.last));
-    if (!before || before.data !== data) this.again.disabled = false;
+    show(this.goOn, Boolean(item.last && data.text && ['stopped', 'failed'].includes(status)));
+    this.versions.update(data.versions || [], data.seq, item.busy);
+    if (!before || before.data !== data) this.again.disabled = this.goOn.disabled = false;
     say(this.again.lastChild, status === 'answered' ? 'Answer anew' : 'Try again');
     this.tick();
   }
