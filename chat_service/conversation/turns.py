@@ -242,7 +242,12 @@ async def changed(ctx: ObjectContext, conversation: Conversation) -> None:
     conversation.meta.version += 1
     put(ctx, "meta", conversation.meta)
     put(ctx, "recent", conversation.recent)
+    await ctx.run_typed("written", _nothing)  # the engine has it before a window hears of it and looks
     await announce(ctx, LiveEvent(conversation=ctx.key(), kind="changed"))
+
+
+async def _nothing() -> None:
+    pass
 
 
 async def announce(ctx: ObjectContext | ObjectSharedContext, event: LiveEvent) -> None:

@@ -92,6 +92,44 @@ async def test_stop_keeps_what_was_said_and_answering_anew_replaces_it(
     assert len(await stack.model.requests()) == before + 1, "three windows pressed it: it is done once"
 
 
+async def test_a_stopped_reply_goes_on_once_however_many_windows_ask(
+    visitor: Visitor, conversation: str, stack: Stack
+) -> None:
+    await stack.model.script(Behaviour(kind="stall", text="Once upon"))
+    async with visitor.events() as events:
+        await visitor.send(conversation, "a story")
+        started = (await events.until("started"))[-1]
+        await events.until("delta")
+    one = f"/api/conversations/{conversation}"
+    await visitor.ask("POST", f"{one}/stop", {"turn": started["turn"]})
+    stopped = (await answered(visitor, conversation))["messages"][1]
+    before = len(await stack.model.requests())
+    on = {"reply": stopped["seq"], "length": len(stopped["text"])}
+    await stack.model.script(Behaviour(text="a time."))
+    answers = await asyncio.gather(*(visitor.ask("POST", f"{one}/go-on", on) for _ in range(3)))
+    assert {answer.status for answer in answers} == {202}
+    await eventually(lambda: visitor.history(conversation), lambda page: said(page)[-1] == "Once upon a time.")
+    await visitor.send(conversation, "thanks")
+    assert said(await answered(visitor, conversation, 4)) == ["a story", "Once upon a time.", "thanks", "echo: thanks"]
+    assert len(await stack.model.requests()) == before + 2
+
+
+async def test_another_version_is_shown_and_one_that_is_not_there_is_a_line(
+    visitor: Visitor, conversation: str
+) -> None:
+    one = f"/api/conversations/{conversation}"
+    await visitor.send(conversation, "first")
+    page = await answered(visitor, conversation)
+    await visitor.send(conversation, "better", replaces=page["messages"][0]["seq"])
+    page = await answered(visitor, conversation, 4)
+    assert page["messages"][2]["versions"] == [1, 3]
+    assert (await visitor.ask("POST", f"{one}/choose", {"seq": 1})).body == {"queued": False}
+    shown = [m["text"] for m in (await visitor.history(conversation))["messages"] if not m["replaced"]]
+    assert shown == ["first", "echo: first"]
+    refused = await visitor.ask("POST", f"{one}/choose", {"seq": 99})
+    assert (refused.status, refused.error) == (404, "this version is too far back to be shown again")
+
+
 async def test_a_name_given_by_a_person_stays(visitor: Visitor, conversation: str) -> None:
     await visitor.send(conversation, "hello")
     await answered(visitor, conversation)

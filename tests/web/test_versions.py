@@ -300,28 +300,6 @@ async def test_a_stopped_reply_goes_on_in_all_windows(person: BrowserContext, st
         await expect(each.last.get_by_role("group")).to_have_count(0)
 
 
-async def test_continue_pressed_in_two_windows_goes_on_once(person: BrowserContext, stack: Stack) -> None:
-    await stack.model.script(Behaviour(kind="stall", text="Once upon"))
-    one = await window(person)
-    await one.say("a story")
-    await one.says("Once upon")
-    two = await window(person, f"/c/{one.conversation}")
-    await one.page.get_by_role("button", name="Stop").click()
-    before = len(await stack.model.requests())
-    await stack.model.script(Behaviour(text="a time."))
-    buttons = [each.last.get_by_role("button", name="Continue") for each in (one, two)]
-    for button in buttons:
-        await expect(button).to_be_visible()
-    for button in buttons:
-        await button.dispatch_event("click")
-    for each in (one, two):
-        await each.says("Once upon a time.")
-        await each.stands("answered")
-    await one.say("thanks")
-    await one.says("echo: thanks")
-    assert len(await stack.model.requests()) == before + 2
-
-
 async def test_messages_of_both_sides_are_copied_as_markdown(person: BrowserContext, stack: Stack) -> None:
     await person.grant_permissions(["clipboard-read", "clipboard-write"])
     await stack.model.script(Behaviour(text="It is **bold**."))
