@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from rich.console import Console
 from bench import report
 from bench.contenders import CONTENDERS
 from bench.figures import Findings
+from bench.markdown import as_markdown
 from bench.processes import World, running_model
 from bench.rows import PROBES, TABLES, Probe
 from bench.sizes import DEEP, QUICK, WHOLE, Sizes
@@ -39,6 +41,9 @@ def main(args: list[str]) -> None:
     if given.list:
         for name, title in names().items():
             print(f"{name:16} {title}")
+        return
+    if given.markdown:
+        print(as_markdown(_earlier(Path(given.markdown))))
         return
     unknown = set(given.rows) - set(names())
     if unknown:
@@ -71,11 +76,29 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--json", nargs="?", const="-", metavar="FILE", help="as JSON: to FILE, or to stdout without one"
     )
+    parser.add_argument(
+        "--markdown",
+        metavar="FILE",
+        help="measure nothing: print the tables of the JSON in FILE, as the README has them",
+    )
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="small sizes: whether it runs, not how fast")
     size.add_argument("--deep", action="store_true", help="10,000 turns deep, 100,000 conversations idle")
     parser.add_argument("--strict", action="store_true", help="a row that cannot be measured here is an error")
     return parser
+
+
+def _earlier(file: Path) -> dict[str, Any]:
+    """The JSON of a run before.
+
+    Raises:
+        UserError: when there is none in the file.
+    """
+    try:
+        told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return {part: told[part] for part in ("started_at", "machine", "figures", "goals", "missing")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{file} holds no figures ({error}): make them with threadwell bench --json {file}") from error
 
 
 async def run(wanted: set[str], sizes: Sizes, console: Console) -> tuple[Findings, dict[str, Any]]:

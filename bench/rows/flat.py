@@ -4,8 +4,8 @@ One conversation is brought to its depth; then rounds of ten turns there alterna
 take turns in going first, so that whatever else the machine does falls on all alike. Time is the client's. Entries
 and bytes are counted twice over: in the engine's own journals, and on the wire between the engine and the handlers.
 
-Ten turns are one whole cycle of a page: a deep round always pays for one, a round from turn 10 on for none, and one
-from turn 30 on for one. So "turn 10" is the strictest comparison there is.
+Ten turns are one whole cycle of the window (see `state.STAY`): every round, from turn 10 on, pays for one summary and
+one page. So "turn 10" is the base of the goals; turn 30 stands beside it.
 """
 
 from __future__ import annotations
