@@ -13,14 +13,14 @@ async def test_a_mention_in_an_older_thread_without_the_bot_is_found(frail: Room
     world, slack = frail.world, frail.slack
     root = await slack.post(frail.ada, frail.channel, "my name is Ada")
     quiet = await slack.post(frail.ada, frail.channel, "another matter")
-    await asks(frail, frail.ada, frail.direct, "the channel was read up to here")
+    await asks(frail, frail.ada, frail.channel, f"<@{slack.bot}> the channel was read up to here")
     await world.bot.close()
     called = await slack.mention(frail.ben, frail.channel, "what is her name?", thread_ts=root.ts, silent=True)
     await slack.post(frail.ben, frail.channel, "nobody is called", thread_ts=quiet.ts, silent=True)
     await world.bot.start()
     await slack.wait_reply(frail.channel, root.ts, lambda m: m.ts > called.ts and "what is her name?" in shown(m))
     await settle()
-    assert len(await slack.replies(frail.channel)) == 1
+    assert len(await slack.replies(frail.channel)) == 2
     texts = [m.text for m in (await history(frail, frail.channel, root.ts)).messages if m.role == "user"]
     assert texts == ["my name is Ada", "what is her name?"]
 
