@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -80,19 +81,29 @@ class CatchUp:
         self._passed: dict[str, str] = {}
         self._behind: set[str] = set()
         self._all: asyncio.Task[None] | None = None
-        self._caught_up: set[str] = set()
+        self._slow: set[str] = set()
+        """Channels whose live events have waited long enough in this run."""
 
     async def begin(self) -> None:
         """Start a run over all channels; live events wait for it, channel by channel."""
-        if self._all is not None:
-            self._all.cancel()
+        for task in [*self._channels.values(), *([self._all] if self._all else [])]:
+            task.cancel()
         self._run, self._channels = self._reader.now(), {}
+        self._slow.clear()
         self._all = asyncio.create_task(self._walk())
 
     async def ensure(self, scope: str) -> None:
         """Wait until a channel has been caught up with in this run, or as long as a live event can; it comes first
         now."""
-        await asyncio.wait({self._started(scope)}, timeout=LIVE_PATIENCE)
+        ends = time.monotonic() + LIVE_PATIENCE
+        while scope not in self._slow:
+            task = self._started(scope)
+            done, _ = await asyncio.wait({task}, timeout=ends - time.monotonic())
+            if not done:
+                log.warning("%s takes long to catch up with: what is said there now goes first", scope)
+                self._slow.add(scope)
+            elif self._channels.get(scope) is task:  # and not taken over by a new run
+                return
 
     def _started(self, scope: str) -> asyncio.Task[None]:
         if scope not in self._channels:
@@ -113,8 +124,10 @@ class CatchUp:
             await asyncio.sleep(FLUSH_SECONDS)
             await self.flush()
             if self._behind and self._lanes.is_empty and all(one.done() for one in self._channels.values()):
-                self._behind.clear()
-                await self.begin()
+                again, self._behind = self._behind, set()
+                for scope in again:
+                    self._channels.pop(scope, None)
+                    self._started(scope)
 
     async def flush(self) -> None:
         """Write down how far the channels were read: never past what still waits, nor past a gap."""

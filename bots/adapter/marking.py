@@ -21,26 +21,34 @@ REMEMBERED = 1_000
 LATE_SECONDS = 6.0
 """After an unclear answer a sign may still appear: so much later it is taken off once more."""
 
+SETTLE_SECONDS = 1.5
+"""So long a delivery waits for signs to go. It is a durable step: what a crash interrupts here is done again."""
+
 React = Callable[[str, str, str, bool], Awaitable[None]]
 """Put a sign on a message, or take it off: conversation, message, sign, whether it goes."""
+Look = Callable[[str, str], Awaitable[Sequence[str]]]
+"""The signs of ours that a message shows, asked of the platform: another process may have put them there."""
 
 
 class Marks:
-    """The signs of one process. `arrived` is put on each question (None: on none), one of `places` while it waits."""
+    """The signs of one process. `arrived` is put on each question, one of `places` while it waits."""
 
-    def __init__(self, ingress: IngressClient, react: React, arrived: str | None, places: Sequence[str]) -> None:
-        self._ingress, self._react, self._eyes, self._places = ingress, react, arrived, places
-        self._tasks: set[asyncio.Task[None]] = set()
+    def __init__(self, ingress: IngressClient, react: React, look: Look, arrived: str, places: Sequence[str]) -> None:
+        self._ingress, self._react, self._look, self._eyes, self._places = ingress, react, look, arrived, places
+        self._tasks: set[asyncio.Future[None]] = set()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._shown: dict[str, dict[str, str]] = {}
         """The place that each waiting message of a conversation shows."""
         self._done: OrderedDict[tuple[str, str], None] = OrderedDict()
         """Messages that were answered or taken back: their answer may be faster than their sign."""
+        self._ours: OrderedDict[tuple[str, str], None] = OrderedDict()
+        """Messages whose signs this process has put there."""
         self._doubtful: set[tuple[str, str]] = set()
 
     async def arrived(self, conversation: str, id: str, *, eyes: bool = True) -> None:
         """The message was taken in."""
-        if self._eyes and eyes and (conversation, id) not in self._done:
+        _keep(self._ours, (conversation, id))
+        if eyes and (conversation, id) not in self._done:
             await self._put(conversation, id, self._eyes)
             if (conversation, id) in self._done:
                 await self._off(conversation, id, self._eyes)
@@ -52,9 +60,10 @@ class Marks:
             await self._leave(conversation, id)
         await self._line(conversation)
 
-    def settled(self, spot: Spot) -> None:
-        """A turn has ended: its questions lose their signs, and the others move up."""
-        self._beside(self._settle(spot))
+    async def settled(self, spot: Spot) -> None:
+        """A turn has ended: its questions lose their signs, and the others move up; beside the delivery, when the
+        platform is slow."""
+        await asyncio.wait({self._beside(self._settle(spot))}, timeout=SETTLE_SECONDS)
 
     async def close(self) -> None:
         """Give up."""
@@ -67,14 +76,19 @@ class Marks:
 
     async def _leave(self, conversation: str, id: str) -> None:
         where = (conversation, id)
-        self._done[where] = None
-        while len(self._done) > REMEMBERED:
-            self._done.popitem(last=False)
-        if self._eyes:
-            await self._off(conversation, id, self._eyes)
-            if where in self._doubtful:
-                self._doubtful.discard(where)
-                self._beside(self._off_later(conversation, id, self._eyes))
+        _keep(self._done, where)
+        for sign in [self._eyes] if where in self._ours else await self._found(conversation, id):
+            await self._off(conversation, id, sign)
+        if where in self._doubtful:
+            self._doubtful.discard(where)
+            self._beside(self._off_later(conversation, id, self._eyes))
+
+    async def _found(self, conversation: str, id: str) -> Sequence[str]:
+        try:
+            return [one for one in await self._look(conversation, id) if one in (self._eyes, *self._places)]
+        except (Gone, Later, Unclear) as error:
+            log.debug("nobody knows what %s shows in %s: %s", id, conversation, error)
+            return [self._eyes]
 
     async def _off_later(self, conversation: str, id: str, sign: str) -> None:
         await asyncio.sleep(LATE_SECONDS)
@@ -123,7 +137,14 @@ class Marks:
         except (Gone, Later, Unclear) as error:
             log.debug("a %s stays in %s: %s", sign, conversation, error)
 
-    def _beside(self, work: Awaitable[None]) -> None:
+    def _beside(self, work: Awaitable[None]) -> asyncio.Future[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _keep(known: OrderedDict[tuple[str, str], None], where: tuple[str, str]) -> None:
+    known[where] = None
+    while len(known) > REMEMBERED:
+        known.popitem(last=False)

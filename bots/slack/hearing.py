@@ -56,7 +56,8 @@ class Hearing:
         me = self._slack.identity.user
         words = [await self._names.plain(commands.without_name(text, _name_of(me)))]
         words += [said for one in raw.get("attachments") or [] if (said := await self._quoted(one))]
-        attachments, unreadable = await self._files(raw.get("files") or [], room)
+        shared = [file for one in raw.get("attachments") or [] for file in one.get("files") or []]
+        attachments, unreadable = await self._files([*(raw.get("files") or []), *shared] if room else [], room)
         others = {one for one in _OTHERS.findall(text) if one != me}
         return Heard(
             id=ts,

@@ -24,4 +24,19 @@ def slack_marks(slack: Slack, ingress: IngressClient) -> Marks:
         except Refused as refused:
             raise Later(str(refused)) from refused  # it has it, or has it no more
 
-    return Marks(ingress, react, EYES, PLACES)
+    async def look(conversation: str, id: str) -> list[str]:
+        key = keys.parse(conversation)
+        assert key is not None  # noqa: S101  it was taken in
+        found: list[str] = []
+        try:
+            before, after = (f"{float(id) + step:.6f}" for step in (-0.000002, 0.000002))
+            async for message in slack.thread(key.channel, key.thread, oldest=before, latest=after):
+                if message["ts"] == id:
+                    found += [
+                        one["name"] for one in message.get("reactions") or [] if slack.identity.user in one["users"]
+                    ]
+        except Refused as refused:
+            raise Later(str(refused)) from refused
+        return found
+
+    return Marks(ingress, react, look, EYES, PLACES)

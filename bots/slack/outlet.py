@@ -151,7 +151,7 @@ class SlackOutlet:
     async def settled(self, spot: Spot, ending: Ending) -> None:
         if len(self._ended) > MANY:
             self._ended.clear()  # an older one of them is refused as ended, and then updated all the same
-        self._marks.settled(spot)
+        await self._marks.settled(spot)
         channel, thread = _place(spot)
         if channel.startswith("D"):
             await self._lossy(spot, self._close_session(spot, channel, thread))

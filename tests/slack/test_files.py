@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.fakes.slack.control import attached
 from tests.slack.conftest import Room
-from tests.slack.test_talk import asks, prompt
+from tests.slack.test_talk import asked_with, asks, prompt
 
 
 async def test_a_file_that_breaks_on_the_way_is_named_and_blocks_nothing(room: Room) -> None:
@@ -61,3 +61,13 @@ async def test_files_in_the_thread_are_read_at_the_mention_and_the_rest_is_named
     assert "the launch is on Friday" in prompt(seen) and "only.zip" in prompt(seen)
     [told] = await slack.until(lambda: slack.ephemerals(room.channel, room.ben))
     assert "a.bin" in told.text and "only.zip" in told.text and "plan.md" not in told.text and said.ts
+
+
+async def test_the_files_of_a_forwarded_message_are_read_too(room: Room) -> None:
+    slack = room.slack
+    plan = attached("plan.md", b"the launch is on Friday", "text/markdown")
+    source = await slack.post(room.ben, room.channel, "see the plan", files=[plan])
+    number = await room.world.model.count()
+    said = await slack.share(room.ada, room.direct, room.channel, source.ts, "when is it?")
+    seen = await asked_with(room.world.model, number, said.ts)
+    assert "the launch is on Friday" in prompt(seen) and "> see the plan" in prompt(seen)

@@ -141,6 +141,24 @@ async def test_a_stream_left_open_by_a_crash_is_completed_in_the_same_message(
         assert first.ts == half.ts
 
 
+async def test_the_signs_beside_a_question_do_not_stay_after_a_crash(frail: Room) -> None:
+    slack, model = frail.slack, frail.world.model
+    said, running = await in_mid_turn(frail)
+    waits = await slack.post(frail.ada, frail.channel, "and this?", thread_ts=said.ts)
+
+    async def signs() -> list[tuple[str, str]]:
+        return [(m.ts, name) for m in await slack.messages(frail.channel) for name in sorted(m.reactions)]
+
+    shown_before = [(said.ts, "eyes"), (waits.ts, "eyes"), (waits.ts, "one")]
+    await slack.until(signs, lambda found: found == shown_before)
+    await frail.world.bot.kill()
+    await model.release(running.number, "The end.")
+    await model.finish(running.number)
+    await frail.world.bot.start()
+    await finished(frail, frail.channel, said.ts, 2)
+    await slack.until(signs, lambda found: not found)
+
+
 async def test_an_agent_session_does_not_stay_busy_after_a_crash(frail: Room) -> None:
     slack, model = frail.slack, frail.world.model
     number = await model.count()

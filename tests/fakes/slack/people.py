@@ -114,6 +114,8 @@ class People:
             "from_url": render.permalink(self.team_of(self.channel(source_channel)), source),
             "mrkdwn_in": ["text"],
         }
+        if source.files:
+            shared["files"] = [render.file(self.world.files[one], self.slack.events.base) for one in source.files]
         return self.post(user, channel, text, attachments=[shared], **more)
 
     def edit(self, user: str, channel: str, ts: str, text: str, *, silent: bool = False) -> Message:
