@@ -9,6 +9,7 @@ from tests.slack.test_talk import asks, prompt
 
 async def test_a_thread_that_cannot_be_read_for_a_moment_is_read_all_the_same(room: Room) -> None:
     slack = room.slack
+    await asks(room, room.ada, room.channel, f"<@{slack.bot}> from here on the channel is heard")
     root = await slack.post(room.ada, room.channel, "my name is Ada")
     await slack.fault("conversations.replies", "fail", times=2, contains=root.ts)
     await slack.fault("conversations.replies", "cut", contains=root.ts)
@@ -18,6 +19,7 @@ async def test_a_thread_that_cannot_be_read_for_a_moment_is_read_all_the_same(ro
 
 async def test_a_thread_that_cannot_be_read_is_left_to_the_next_mention(room: Room) -> None:
     slack = room.slack
+    await asks(room, room.ada, room.channel, f"<@{slack.bot}> from here on the channel is heard")
     root = await slack.post(room.ada, room.channel, "my name is Ada")
     await slack.fault("conversations.replies", "fail", times=50, contains=root.ts)
     _, seen = await asks(room, room.ben, room.channel, f"<@{slack.bot}> hello", thread_ts=root.ts)
