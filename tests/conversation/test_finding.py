@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 from chat_service.contracts import Attachment, Author, Export, ExportRequest, Found, SearchRequest
+from chat_service.conversation.state import PAGE
 from chat_service.ingress import IngressClient
-from tests.conversation.talk import say
+from tests.conversation.talk import read, say
+from tests.processes import Stack
 
 
 async def found(ingress: IngressClient, key: str, text: str, **more: int) -> Found:
@@ -59,3 +61,24 @@ async def test_a_conversation_as_a_document(ingress: IngressClient, key: str) ->
 async def test_an_empty_conversation_is_an_empty_document(ingress: IngressClient, key: str) -> None:
     assert await export(ingress, key, "markdown") == f"# {key}\n"
     assert json.loads(await export(ingress, key, "json")) == {"messages": []}
+
+
+async def test_any_page_of_history_costs_the_same(ingress: IngressClient, stack: Stack, key: str) -> None:
+    """Counted by the engine: entries in the journals of the two readers, and the pages that one of them touches."""
+    for number in range(70):
+        await say(ingress, key, f"line {number}")
+
+    async def cost(before: int) -> tuple[list[str], list[int]]:
+        page = await read(ingress, key, before=before, limit=PAGE)
+        rows = await stack.admin(
+            "SELECT j.id, target_service_name AS service, count(1) AS n, max(i.created_at) AS at "
+            "FROM sys_journal j JOIN sys_invocation i ON i.id = j.id "
+            f"WHERE target_service_key = '{key}' AND target_handler_name IN ('get_history', 'read') "
+            "GROUP BY j.id, target_service_name ORDER BY at DESC LIMIT 2"
+        )
+        return [m.text for m in page.messages if m.role == "user"], sorted(row["n"] for row in rows)
+
+    (early, old), (late, young) = await cost(2 * PAGE + 1), await cost(5 * PAGE + 1)
+    assert early == [f"line {number}" for number in range(10, 20)]
+    assert late == [f"line {number}" for number in range(40, 50)]
+    assert old == young and len(old) == 2

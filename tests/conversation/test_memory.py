@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -12,7 +13,7 @@ from chat_service.contracts import Author, Contract, Inbound, Message
 from chat_service.conversation import context, memory
 from chat_service.conversation.state import LATE, PAGE, STAY, WINDOW, Answer, Conversation, Meta, Recent
 from chat_service.ingress import IngressClient
-from tests.conversation.talk import say
+from tests.conversation.talk import read, say
 from tests.conversation.test_context import START
 from tests.fakes.model.protocol import Behaviour, Seen, text_of
 from tests.processes import Stack, eventually
@@ -30,11 +31,15 @@ async def last_prompt(stack: Stack, text: str, after: int) -> list[str]:
 
 
 async def summary_of(stack: Stack, key: str) -> dict[str, object]:
+    meta = await meta_of(stack, key)
+    return {"text": meta.summary, "upto": meta.summary_upto}
+
+
+async def meta_of(stack: Stack, key: str) -> Meta:
     rows = await stack.admin(
         f"SELECT value_utf8 FROM state WHERE service_name = 'Chat' AND service_key = '{key}' AND key = 'meta'"
     )
-    meta = Meta.model_validate_json(rows[0]["value_utf8"])
-    return {"text": meta.summary, "upto": meta.summary_upto}
+    return Meta.model_validate_json(rows[0]["value_utf8"])
 
 
 async def test_a_fact_from_turn_3_is_answered_at_turn_300(ingress: IngressClient, key: str) -> None:
@@ -116,6 +121,39 @@ async def test_the_prompt_is_append_only_between_two_summaries(ingress: IngressC
     broken = len(prompts) - 1 - kept
     summaries = await eventually(lambda: summaries_since(stack, first))
     assert 0 < broken <= summaries
+
+
+async def test_what_a_token_is_worth_is_learned_from_the_providers_own_figures(
+    ingress: IngressClient, stack: Stack, key: str
+) -> None:
+    """Told that a prompt had one token a character, the budget shrinks; told nothing, it stays as it was."""
+    characters = 400
+    await say(ingress, key, "x" * characters)
+    assert (first := await learned(stack, key)) != Meta().chars_per_token
+    for _ in range(6):
+        number = await stack.model.count()
+        await say(ingress, key, "x" * characters)
+    body = (await stack.model.wait(number)).body
+    told = sum(len(text_of(m)) + context.MESSAGE_CHARACTERS for m in body["messages"])
+    usage = (await read(ingress, key)).messages[-1].usage
+    assert usage and usage.prompt
+    real = told / usage.prompt
+    assert abs(await learned(stack, key) - real) < abs(first - real), "it comes nearer with every turn"
+
+
+async def learned(stack: Stack, key: str) -> float:
+    return (await meta_of(stack, key)).chars_per_token
+
+
+async def test_a_person_who_comes_back_after_days_is_told_to_the_model(
+    ingress: IngressClient, stack: Stack, key: str
+) -> None:
+    left = datetime(2029, 1, 1, 10, 0, tzinfo=UTC)
+    await say(ingress, key, "see you", at=left)
+    number = await stack.model.count()
+    await say(ingress, key, "I am back", at=left + timedelta(days=3), author=Author(id="1", name="Ada"))
+    _, asked, _, again = [text_of(m) for m in (await stack.model.wait(number)).body["messages"]]
+    assert (asked, again) == ("see you", "[Ada, Thursday 04 January 2029 10:00 UTC]\nI am back")
 
 
 async def summaries_since(stack: Stack, first: int) -> int:
