@@ -1,11 +1,13 @@
 """`python -m tests.web.screenshots DIR`: pictures of the page, made on a real stack, to judge its look by.
 
-Each scene in wide and phone, light and dark: empty, long, streaming, failed.
+Each scene in wide and phone, light and dark: empty, long, streaming, failed, search, settings;
+on a phone the list, too.
 """
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -21,6 +23,9 @@ from tests.web.site import running_engine_alone, running_up
 
 SIZES = {"wide": (1280, 800), "phone": (390, 844)}
 SCHEMES = ("light", "dark")
+README = {"streaming-wide-light": "page-light", "long-wide-dark": "page-dark", "streaming-phone-light": "page-phone"}
+"""The pictures that the README shows, and their names in `docs`."""
+DOCS = Path(__file__).parents[2] / "docs"
 
 TALK = [
     (
@@ -79,13 +84,15 @@ async def make(folder: Path) -> None:
             for scheme in SCHEMES:
                 for size in SIZES:
                     await _scenes(browser, site.url, stack, folder, size, scheme)
+    for picture, name in README.items():
+        shutil.copyfile(folder / f"{picture}.png", DOCS / f"{name}.png")
 
 
 async def _scenes(browser: Browser, url: str, stack: Stack, folder: Path, size: str, scheme: str) -> None:
     width, height = SIZES[size]
     phone = size == "phone"
     options = {"viewport": {"width": width, "height": height}, "color_scheme": scheme, "has_touch": phone}
-    async with browsing(browser, url, device_scale_factor=2 if phone else 1, **options) as context:
+    async with browsing(browser, url, device_scale_factor=1.5 if phone else 1, **options) as context:
 
         async def shot(name: str, seen: Window) -> None:
             await seen.page.evaluate("document.fonts.ready")
@@ -104,15 +111,12 @@ async def _scenes(browser: Browser, url: str, stack: Stack, folder: Path, size: 
         await shot("long", long)
         await _streaming(stack, long, shot)
         await _failed(stack, context, shot)
-        if phone:
-            await long.page.get_by_role("button", name="Show conversations").click()
-            await long.page.wait_for_timeout(300)  # a picture of the end of a movement, not a test
-            await shot("list", long)
+        await _panels(long, shot, phone)
 
 
 async def _talk(stack: Stack, one: Window, talk: list[tuple[str, str]]) -> None:
     for number, (asked, said) in enumerate(talk, 1):
-        await stack.model.script(Behaviour(text=said))
+        await stack.model.script(Behaviour(text=said, delay=0.02))
         await one.box.fill(asked)
         await one.page.get_by_role("button", name="Send").click()
         await expect(one.replies).to_have_count(number)
@@ -155,6 +159,22 @@ async def _failed(stack: Stack, context: BrowserContext, shot) -> None:  # type:
     await expect(one.replies).to_have_count(2)
     await one.stands("failed")
     await shot("failed", one)
+
+
+async def _panels(one: Window, shot, phone: bool) -> None:  # type: ignore[no-untyped-def]
+    if phone:
+        await one.page.get_by_role("button", name="Show conversations").click()
+        await one.page.wait_for_timeout(300)  # a picture of the end of a movement, not a test
+        await shot("list", one)
+    await one.page.get_by_role("searchbox").fill("starter")
+    await expect(one.page.locator("#found-note")).to_contain_text("Found in")
+    await shot("search", one)
+    await one.page.keyboard.press("Escape")
+    await one.page.get_by_role("button", name="Settings").click()
+    await one.page.get_by_role("button", name="Make a link").click()
+    await expect(one.page.get_by_label("Open this on the other device")).to_be_visible()
+    await one.page.get_by_label("Open this on the other device").fill("https://chat.example.org/join#Qm9yZWRvbQ")
+    await shot("settings", one)
 
 
 if __name__ == "__main__":

@@ -209,7 +209,7 @@ class ReplyView extends View {
     const { data, status } = item;
     if (before?.data.text !== data.text) update(this.body, data.text);
     show(this.body, Boolean(data.text));
-    say(this.error, data.error || '');
+    say(this.error, data.error ? sentence(data.error) : '');
     show(this.error, Boolean(data.error));
     if (Number.isInteger(data.seq)) this.node.id = `message-${data.seq}`;
     this.node.dataset.status = status;
