@@ -94,6 +94,20 @@ async def test_a_link_to_a_message_loads_what_is_around_it(person: BrowserContex
     assert numbers == list(range(numbers[0], 1005))
 
 
+async def test_the_link_of_a_message_can_be_copied(person: BrowserContext, stack: Stack) -> None:
+    await person.grant_permissions(["clipboard-read", "clipboard-write"])
+    one = await _talked(stack, person, "Which bread?", "Try the rye.", "Baking")
+    links = []
+    for message in (one.questions.first, one.last):
+        await message.hover()
+        await message.get_by_role("button", name="Link to this message").click()
+        await expect(one.page.locator("#toast-text")).to_have_text("Link copied")
+        links.append(await one.page.evaluate("navigator.clipboard.readText()"))
+    for link, text in zip(links, ("Which bread?", "Try the rye."), strict=True):
+        two = await window(person, link)
+        await expect(two.page.locator(".message.marked")).to_contain_text(text)
+
+
 async def test_back_returns_from_a_link_to_where_one_was(person: BrowserContext, stack: Stack) -> None:
     one = await opened(stack, person, 302, "/c/long")
     await one.says("reply 302")

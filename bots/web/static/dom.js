@@ -54,6 +54,24 @@ export function dayOf(when) {
   return when.toLocaleDateString(undefined, { day: 'numeric', month: 'long', year });
 }
 
+// Whether two plain objects hold the same values: most of a long conversation is as it was when the next piece of a
+// reply comes.
+export function same(before, item) {
+  if (!before) return false;
+  const names = Object.keys(item);
+  return names.length === Object.keys(before).length && names.every((name) => before[name] === item[name]);
+}
+
+// `dayOf`, which asks the browser's calendar, once for every ten minutes that occur.
+export function dayNames() {
+  const known = new Map();
+  return (at) => {
+    const near = at.slice(0, 15);
+    if (!known.has(near)) known.set(near, dayOf(new Date(at)));
+    return known.get(near);
+  };
+}
+
 export const clock = (when) => when.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' });
 
 // 96 random bits that survive an address. `crypto.randomUUID` exists on secure origins only; a page in a home

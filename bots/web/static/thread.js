@@ -1,6 +1,6 @@
 // The messages of a conversation as elements. Each item keeps its element from "sending" to "answered".
 
-import { clock, copyText, dayOf, el, icon, say, sentence, show } from './dom.js';
+import { clock, copyText, dayNames, dayOf, el, icon, same, say, sentence, show } from './dom.js';
 import { showFiles } from './files.js';
 import { update } from './markdown.js';
 import { EditBox, Switch } from './versions.js';
@@ -59,23 +59,6 @@ export class Thread {
   }
 }
 
-// Most of a long conversation is as it was when the next piece of a reply comes.
-function same(before, item) {
-  if (!before) return false;
-  const names = Object.keys(item);
-  return names.length === Object.keys(before).length && names.every((name) => before[name] === item[name]);
-}
-
-// `dayOf`, which asks the browser's calendar, once for every ten minutes that occur.
-function dayNames() {
-  const known = new Map();
-  return (at) => {
-    const near = at.slice(0, 15);
-    if (!known.has(near)) known.set(near, dayOf(new Date(at)));
-    return known.get(near);
-  };
-}
-
 class View {
   startsDay(label) {
     if (this.day === label) return;
@@ -91,6 +74,14 @@ class View {
   // A button that is its symbol alone.
   sign(label, symbol, act) {
     return el('button', { type: 'button', class: 'act', 'aria-label': label, title: label, onclick: act }, icon(symbol));
+  }
+
+  // Where this message is, for another window or another day.
+  link(acts) {
+    return this.sign('Link to this message', 'link', async () => {
+      await copyText(`${location.origin}${location.pathname}#message-${this.item.data.seq}`);
+      acts.tell('Link copied');
+    });
   }
 }
 
@@ -112,7 +103,8 @@ class PersonView extends View {
       acts.tell('Copied');
     });
     this.change = this.sign('Edit', 'edit', () => this.openBox());
-    this.line = el('div', { class: 'line' }, this.copy, this.change, this.bubble);
+    this.address = this.link(acts);
+    this.line = el('div', { class: 'line' }, this.address, this.copy, this.change, this.bubble);
     this.node = el('li', { class: 'message person' }, el('span', { class: 'unseen', text: 'You said:' }), this.line, this.foot);
   }
 
@@ -159,6 +151,7 @@ class PersonView extends View {
     show(this.resend, item.status === 'unsent');
     show(this.edit, item.status === 'unsent');
     show(this.copy, Boolean(data.seq && data.text));
+    show(this.address, Boolean(data.seq) && item.status !== 'running');
     show(this.change, Boolean(item.question));
     const versions = item.question?.versions || [];
     this.versions.update(versions, item.question?.seq, item.busy);
@@ -199,7 +192,9 @@ class ReplyView extends View {
       acts.goOn(this.item);
     });
     this.versions = new Switch(acts.show);
-    this.foot = el('div', { class: 'foot' }, this.note, this.versions.node, this.copy, this.goOn, this.again);
+    this.address = this.link(acts);
+    const { note, versions, copy, address, goOn, again } = this;
+    this.foot = el('div', { class: 'foot' }, note, versions.node, copy, address, goOn, again);
     this.node = el('li', { class: 'message reply' }, el('span', { class: 'unseen', text: 'The reply:' }), this.body, this.error, this.foot);
   }
 
@@ -217,6 +212,7 @@ class ReplyView extends View {
     this.node.classList.toggle('last', Boolean(item.last));
     this.node.setAttribute('aria-busy', String(status === 'running'));
     show(this.copy, status !== 'running' && Boolean(data.text));
+    show(this.address, status !== 'running' && Number.isInteger(data.seq));
     show(this.again, Boolean(item.last));
     show(this.goOn, Boolean(item.last && data.text && ['stopped', 'failed'].includes(status)));
     this.versions.update(data.versions || [], data.seq, item.busy);
