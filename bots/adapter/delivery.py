@@ -135,6 +135,7 @@ def delivery_object(name: str, it: Deliveries, settings: Settings) -> VirtualObj
             await it.previews.end(spot)
             log.error("turn %s of %s is undelivered: %s", order.turn, ctx.key(), error.message)
             ctx.object_send(delivered, ctx.key(), DeliveryReport(turn=order.turn, undelivered=error.message))
+            await _settle(ctx, it, spot, Ending(status="failed", turn=order.turn))
 
     return obj
 
@@ -181,6 +182,7 @@ async def _finish(
 
         await _step(ctx, "take away", take_away)
         ctx.clear(_slot(spot.turn))
+        await _settle(ctx, it, spot, Ending(status=reply.status, turn=spot.turn))
         return
     parts = it.outlet.split(told(reply))
 
@@ -211,9 +213,12 @@ async def _finish(
     posted.seq = reply.seq
     put(ctx, _slot(spot.turn), posted)
     await _keep_few(ctx, spot.turn)
+    await _settle(ctx, it, spot, ending(len(parts) - 1))
 
+
+async def _settle(ctx: ObjectContext, it: Deliveries, spot: Spot, ending: Ending) -> None:
     async def settle() -> None:
-        await it.outlet.settled(spot, ending(len(parts) - 1))
+        await it.outlet.settled(spot, ending)
 
     await _step(ctx, "settle", settle)
 

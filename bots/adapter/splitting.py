@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import re
 
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
+LONGEST_FENCE = 60
+LONGEST_INFO = 40
+"""Of what stands behind a fence, the language, so much is said again where a cut fence is opened again."""
+_FENCE = re.compile(rf"^ {{0,3}}(`{{3,{LONGEST_FENCE}}}(?!`)|~{{3,{LONGEST_FENCE}}}(?!~))(.*)$")
 
 
 def split(text: str, limit: int) -> list[str]:
     """`text` in parts of at most `limit` characters. A fence that is cut is closed and opened again, with its language.
 
-    Joined, the parts say what the text said; nothing is left out.
+    Joined, the parts say what the text said; nothing is left out but empty lines where a part would be blank.
     """
     parts: list[str] = []
     rest, reopen = text, ""
+    closing = 1 + max((len(one.group(1)) for one in map(_FENCE.match, text.split("\n")) if one), default=0)
     while len(reopen) + len(rest) > limit:
-        room = limit - len(reopen) - 8  # for the closing fence
+        room = limit - len(reopen) - closing
         cut = _cut(rest, max(room, 1))
         head = reopen + rest[:cut].rstrip("\n")
         rest = rest[cut:].lstrip("\n") if rest[cut - 1 : cut] == "\n" else rest[cut:]
         fence = open_fence(head)
         if fence is not None:
             head += "\n" + fence[0]
-            reopen = f"{fence[0]}{fence[1]}\n"
+            reopen = f"{fence[0]}{fence[1][:LONGEST_INFO]}\n"
         else:
             reopen = ""
-        parts.append(head)
+        if head.strip():
+            parts.append(head)
     if rest.strip() or not parts:
         parts.append(reopen + rest)
     return parts

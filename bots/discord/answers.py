@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import discord
 
 from bots.adapter import commands
 from bots.adapter.contract import Gone, Later, Unclear
-from bots.discord.client import called
+from bots.discord.client import ANSWERED, Refused, called
+from bots.discord.markup import LIMIT
 from chat_service.ingress import IngressError
 
 log = logging.getLogger(__name__)
@@ -28,23 +29,25 @@ class Shown:
     name: str = "conversation.md"
 
 
-async def answer(interaction: discord.Interaction, work: Awaitable[Shown], *, in_place: bool = False) -> None:
+async def answer(
+    interaction: discord.Interaction, work: Callable[[], Awaitable[Shown]], *, in_place: bool = False
+) -> None:
     """Show what comes of `work`, whatever it is. `in_place`: where the pressed button stands. Never raises."""
     try:
+        deferring = interaction.response.defer(ephemeral=not in_place, thinking=not in_place)
         try:
-            if in_place:
-                await called("defer", interaction.response.defer())
-            else:
-                await called("defer", interaction.response.defer(ephemeral=True, thinking=True))
-        except BaseException:
-            if hasattr(work, "close"):
-                work.close()
-            raise
+            await called("defer", deferring)
+        except Refused as no:
+            if no.code != ANSWERED:
+                raise
+        except (Unclear, Later) as error:
+            # Discord may have it, and then somebody waits for what comes of it.
+            log.warning("nobody knows whether an interaction was deferred: %s", error)
         try:
-            shown = await work
+            shown = await work()
         except (IngressError, TimeoutError) as error:
             refused = isinstance(error, IngressError) and error.from_handler and error.status < 500
-            shown = Shown(f"That did not work: {error}" if refused else commands.AWAY)
+            shown = Shown(f"That did not work: {error}"[:LIMIT] if refused else commands.AWAY)
         files = [discord.File(io.BytesIO(shown.file.encode()), shown.name)] if shown.file else []
         embeds = [discord.Embed(description=shown.page)] if shown.page else []
         await called(
@@ -54,7 +57,7 @@ async def answer(interaction: discord.Interaction, work: Awaitable[Shown], *, in
             ),
         )
     except (Gone, Unclear, Later) as error:
-        # The token is good for fifteen minutes, and what was asked for was done or told all the same.
+        # Too late, or the token is no longer good: the person sees so, and can ask again.
         log.warning("an interaction was not answered: %s", error)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 import discord
 
@@ -30,11 +31,11 @@ class Buttons:
         """Do it, and answer within Discord's three seconds."""
         match button.action:
             case "older":
-                page = self._histories.page(interaction, button.turn, button.seq)
+                page = partial(self._histories.page, interaction, button.turn, button.seq)
                 await answer(interaction, page, in_place=True)
                 return
             case "export":
-                await answer(interaction, self._histories.export(interaction, button.turn))
+                await answer(interaction, lambda: self._histories.export(interaction, button.turn))
                 return
         if not may_read(interaction):
             await tell(interaction, commands.NOT_READABLE)

@@ -33,6 +33,11 @@ LONGEST_WAIT = 60.0
 ARCHIVED = 50083
 THREAD_EXISTS = 160004
 UNKNOWN_MESSAGE = 10008
+ANSWERED = 40060
+"""An interaction that has its answer already: the first try was taken after all."""
+PASSING = frozenset({20022, 20028, 20029, 30046, 40004, 40006, 40062, 130000})
+"""Refusals that pass: too much was written in a channel or server, an old message was edited too often, a feature is
+switched off for a while, or Discord is overloaded."""
 NO_CONTENT = (
     "the Message Content intent is off (Developer Portal → Bot → Privileged Gateway Intents): replies without a ping, "
     '"answer everything" and reading what was said before do not work; mentions and direct messages do'
@@ -119,6 +124,8 @@ def _sorted(what: str, error: discord.HTTPException) -> Exception:
         return Unclear(f"{what}: HTTP {error.status}")
     if error.status == 429 or (error.status == 403 and not error.code):
         return Later(f"{what}: Discord's proxy refuses us for now (HTTP {error.status})")
+    if error.code in PASSING:
+        return Later(f"{what}: {error.text} ({error.code})")
     return Refused(what, error)
 
 

@@ -32,7 +32,10 @@ class DiscordEars:
         self._bot, self._records, self._hearing, self._marks = bot, records, hearing, marks
 
     async def hear(self, conversation: str, raw: dict[str, Any]) -> Heard | None:
-        return await self._hearing.hear(Record.model_validate(raw))
+        record = Record.model_validate(raw)
+        if record.files and record.kind == "said" and record.addressed:
+            self._marks.coming(conversation)
+        return await self._hearing.hear(record)
 
     async def earlier(self, conversation: str, heard: Heard, after: str) -> Overheard:
         place = self._bot.place(conversation)
@@ -78,7 +81,7 @@ class DiscordEars:
         await called(
             "send",
             place.send(
-                text,
+                text if len(text) <= markup.LIMIT else text[: markup.LIMIT - 1] + "…",
                 nonce=markup.nonce("tell", heard.id, text),
                 reference=reference(place, heard.id),
                 mention_author=False,

@@ -16,7 +16,11 @@ log = logging.getLogger(__name__)
 
 MAX_FILES = 8
 MAX_TEXT_FILE = 150_000
-DOWNLOAD_SECONDS = 10
+DOWNLOAD_SECONDS = 5
+DOWNLOAD_ATTEMPTS = 2
+SEEN = re.compile(r"image/(png|jpeg|gif|webp)")
+"""Pictures that models take; an SVG is a text."""
+UNTOLD = "application/octet-stream"
 TEXT_TYPES = re.compile(r"text/.*|application/(json|xml|x-?yaml|toml|javascript|x-sh|sql|csv)|.*\+(json|xml)")
 
 
@@ -29,8 +33,7 @@ class Hearing:
     async def hear(self, record: Record, *, files: bool = True) -> Heard | None:
         """What was said, edited or deleted; None when its text was kept from us.
 
-        Raises:
-            aiohttp.ClientError, TimeoutError: Discord's files cannot be reached now.
+        A file that cannot be had now is named as unreadable: it must not hold up everything that is said later.
         """
         if record.unknown and record.kind != "deleted":
             return None
@@ -70,9 +73,10 @@ class Hearing:
 
     async def _read(self, file: File, room: int) -> Attachment | None:
         """The file's content, if a model can get to see it."""
-        is_image = file.kind.startswith("image/") and self._images
-        is_text = bool(TEXT_TYPES.fullmatch(file.kind))
-        fits = (is_image and file.size * 4 // 3 < room) or (is_text and file.size < min(MAX_TEXT_FILE, room))
+        is_image = self._images and bool(SEEN.fullmatch(file.kind))
+        # Discord goes by a file's name, and tells no type of one that it does not know.
+        is_text = bool(TEXT_TYPES.fullmatch(file.kind)) or file.kind == UNTOLD
+        fits = (is_image and 4 * ((file.size + 2) // 3) < room) or (is_text and file.size < min(MAX_TEXT_FILE, room))
         content = await self._download(file.url) if fits and file.url else None
         if content is None:
             return None
@@ -80,16 +84,22 @@ class Hearing:
         if is_image:
             return Attachment(name=name, media_type=kind, data=base64.b64encode(content).decode())
         try:
-            return Attachment(name=name, media_type=kind, text=content.decode("utf-8-sig"))
+            text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
             return None
+        told = kind if kind != UNTOLD and not kind.startswith("image/") else "text/plain"
+        return Attachment(name=name, media_type=told, text=text) if "\0" not in text else None
 
     async def _download(self, url: str) -> bytes | None:
         """The link came from Discord itself and needs no token."""
-        async with self._session.get(url, timeout=aiohttp.ClientTimeout(total=DOWNLOAD_SECONDS)) as response:
-            if response.status >= 500:
-                response.raise_for_status()
-            if response.status != 200:
-                log.warning("a file could not be read: HTTP %s", response.status)
-                return None
-            return await response.read()
+        timeout = aiohttp.ClientTimeout(total=DOWNLOAD_SECONDS)
+        for attempt in range(DOWNLOAD_ATTEMPTS):
+            try:
+                async with self._session.get(url, timeout=timeout) as response:
+                    if response.status == 200:
+                        return await response.read()
+                    why = f"HTTP {response.status}"
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                why = str(error) or type(error).__name__
+            log.warning("a file could not be read (attempt %d): %s", attempt + 1, why)
+        return None

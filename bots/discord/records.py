@@ -10,6 +10,7 @@ from typing import Any, Literal
 import discord
 from discord.utils import MISSING
 
+from bots.adapter.commands import command_of
 from bots.adapter.contract import Gone
 from bots.discord.client import Bot, called
 from chat_service.contracts import MAX_TEXT, Contract, Time
@@ -19,6 +20,7 @@ ASKED = discord.MessageType.chat_input_command
 """`/ask` answers with the question as a message, which is then heard like any other: nothing of it can be lost."""
 QUOTE = 500
 KEEP_SECONDS = 300.0
+MANY = 10_000
 _CODE = re.compile(r"<(@!?|@&|#)(\d+)>|<a?:(\w+):\d+>|</([^:>]+):\d+>")
 
 
@@ -81,7 +83,12 @@ class Records:
         self._members: dict[tuple[int, int], tuple[discord.Member | None, float]] = {}
 
     def is_persons(self, message: discord.Message) -> bool:
-        """Whether a person said it: no bot, no webhook, no notice of Discord's own; the bot's own `/ask` is theirs."""
+        """Whether a person said it: no bot, no webhook, no notice of Discord's own; the bot's own `/ask` is theirs.
+
+        What the bot shows to one person alone is told to it as well, as if it had been said directly.
+        """
+        if message.flags.ephemeral:
+            return False
         if message.type is ASKED:
             return message.author.id == self._bot.me and message.interaction_metadata is not None
         return message.type in SPOKEN and not message.author.bot and message.webhook_id is None
@@ -141,9 +148,12 @@ class Records:
 
     def plain(self, text: str, message: discord.Message, *, own_name: bool = True) -> str:
         """A text with names for its codes; `own_name=False`: without the bot's at its beginning, which is the address,
-        not the message."""
+        not the message; behind a command as well."""
         if not own_name:
-            text = re.sub(rf"^\s*(<@!?{self._bot.me}>[\s,:]*)+", "", text)
+            names = "|".join([f"<@!?{self._bot.me}>", *([f"<@&{role}>"] if (role := self._own_role(message)) else [])])
+            text = re.sub(rf"^\s*((?:{names})[\s,:]*)+", "", text)
+            before = re.sub(rf"[\s,]*(?:{names})\s*$", "", text)
+            text = before if command_of(before) else text
         people = {one.id: one.display_name for one in message.mentions}
 
         def name(match: re.Match[str]) -> str:
@@ -154,12 +164,12 @@ class Records:
                 return f"/{command}"
             if mark == "#":
                 found: Any = self._bot.get_channel(int(code))
-                return f"#{found.name}" if found is not None and getattr(found, "name", None) else f"#{code}"
+                return f"#{_in_line(getattr(found, 'name', None) or code)}"
             if mark == "@&":
                 role = message.guild.get_role(int(code)) if message.guild else None
-                return f"@{role.name}" if role else f"@{code}"
+                return f"@{_in_line(role.name if role else code)}"
             known = people.get(int(code)) or getattr(self._bot.get_user(int(code)), "display_name", None)
-            return f"@{known or code}"
+            return f"@{_in_line(known or code)}"
 
         return _CODE.sub(name, text)
 
@@ -168,15 +178,19 @@ class Records:
             one.id == self._bot.me for one in message.mentions
         ):
             return True
-        # The role that came with the bot: many people pick it by mistake.
+        role = self._own_role(message)
+        return bool(role) and (f"<@&{role}>" in message.content or role in message.raw_role_mentions)
+
+    def _own_role(self, message: discord.Message) -> int:
+        """The role that came with the bot: many people pick it by mistake. 0: there is none."""
         own = message.guild.self_role if message.guild else None
-        return own is not None and own.id in message.raw_role_mentions
+        return own.id if own is not None else 0
 
     def _quoted(self, answered: discord.Message) -> str:
         text = self._whole(answered, answered)
         if not text.strip():
             return ""
-        who = "your message" if answered.author.id == self._bot.me else answered.author.display_name
+        who = "your message" if answered.author.id == self._bot.me else _in_line(answered.author.display_name)
         return f"(in answer to {who})\n{_as_quote(text if len(text) <= QUOTE else text[:QUOTE].rstrip() + '…')}"
 
     def _whole(self, one: Any, message: discord.Message) -> str:
@@ -195,6 +209,8 @@ class Records:
             member = await called("fetch_member", guild.fetch_member(person))
         except Gone:
             member = None  # has left since
+        if len(self._members) > MANY:
+            self._members.clear()
         self._members[guild.id, person] = (member, time.monotonic() + KEEP_SECONDS)
         return member
 
@@ -208,6 +224,11 @@ def _answered(message: discord.Message) -> discord.Message | None:
     if reference is None or message.type is not discord.MessageType.reply:
         return None
     return reference.resolved if isinstance(reference.resolved, discord.Message) else None
+
+
+def _in_line(name: str) -> str:
+    """A name in a text: one that has line breaks must not look like somebody else's words."""
+    return " ".join(name.split())
 
 
 def _as_quote(text: str) -> str:

@@ -40,23 +40,23 @@ class Slash:
         @tree.command(name="history", description="Show what this channel or thread holds, to you alone")
         @everywhere
         async def history(interaction: discord.Interaction) -> None:
-            await answer(interaction, self._histories.page(interaction, interaction.channel_id or 0))
+            await answer(interaction, lambda: self._histories.page(interaction, interaction.channel_id or 0))
 
         @tree.context_menu(name="Show conversation history")
         @everywhere
         async def show_history(interaction: discord.Interaction, message: discord.Message) -> None:
-            await answer(interaction, self._histories.page(interaction, self._place_of(interaction, message)))
+            await answer(interaction, lambda: self._histories.page(interaction, self._place_of(interaction, message)))
 
         @tree.command(name="reset", description="Start afresh: I no longer look at what was said before")
         @everywhere
         async def reset(interaction: discord.Interaction) -> None:
-            await answer(interaction, self._reset(interaction))
+            await answer(interaction, lambda: self._reset(interaction))
 
         @tree.command(name="stop", description="End the reply that is being written")
         @app_commands.describe(everything="also take back what waits")
         @everywhere
         async def stop(interaction: discord.Interaction, everything: bool = False) -> None:
-            await answer(interaction, self._stop(interaction, everything))
+            await answer(interaction, lambda: self._stop(interaction, everything))
 
         @tree.command(name="settings", description="Show or change how I behave here")
         @app_commands.describe(
@@ -78,7 +78,7 @@ class Slash:
             where: Literal["here", "server"] = "here",
         ) -> None:
             wanted = Wanted(persona, model, answer_to, answer_in, enabled)
-            await answer(interaction, self._settings.asked(interaction, wanted, where))
+            await answer(interaction, lambda: self._settings.asked(interaction, wanted, where))
 
         @settings.autocomplete("persona")
         async def personas(interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
@@ -93,7 +93,7 @@ class Slash:
         @tree.command(name="forget-me", description="Remove what you have said to me, everywhere")
         @everywhere
         async def forget_me(interaction: discord.Interaction) -> None:
-            await answer(interaction, self._forget(interaction))
+            await answer(interaction, lambda: self._forget(interaction))
 
         @tree.command(name="ask", description="Ask me something, for everybody here to see")
         @app_commands.describe(question="what you want to know")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import random
 
+import pytest
+
+from bots.discord import markup
 from tests.discord.rooms import GATE, Room, answered, asks, history, is_done
 from tests.fakes.model.protocol import Behaviour
 
@@ -40,6 +44,40 @@ async def test_a_long_reply_arrives_whole_in_order_with_its_fences_intact(room: 
     assert whole.endswith("That was it.") and parts[1].content.startswith("```python")
     assert all(one.reply_to == said.id for one in parts)
     assert [len(one.buttons()) for one in parts] == [*[1] * (len(parts) - 1), 2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{'`' * 30}\n{'some code ' * 500}\n{'`' * 30}\nand so on",
+        "```" + "z" * 1_995 + "\ncode\n" + "more code\n" * 300 + "```\nand so on",
+        "a beginning" + "\n" * 5_000 + "and so on",
+    ],
+    ids=["a wide fence", "a long language", "blank pages"],
+)
+async def test_text_of_an_odd_shape_arrives_whole(room: Room, text: str) -> None:
+    """Discord refuses a message that is blank, or one character too long."""
+    await room.model.script(Behaviour(text=text, chunk=4000))
+    said = await room.discord.mention(room.ada, room.channel, "write something odd")
+    parts = await room.discord.until(
+        lambda: room.discord.replies(room.channel, said),
+        lambda found: len(found) > 1 and found[-1].content.endswith("and so on"),
+    )
+    words = "".join(one.content for one in parts)
+    assert all(words.count(word) >= text.count(word) for word in ("some", "code", "more", "beginning"))
+
+
+def test_parts_fit_and_are_never_blank() -> None:
+    chance = random.Random(7)
+    pieces = ["\n", " ", "```", "````py\n", "words ", "\n\n", "| a | b |\n|---|---|\n", "~~~", "\n" * 900]
+    for _ in range(500):
+        more = ["x" * chance.randint(1, 900), "`" * chance.randint(1, 80), "~" * chance.randint(1, 80)]
+        text = "an answer" + "".join(chance.choice([*pieces, *more]) for _ in range(chance.randint(1, 60)))
+        parts = markup.parts_of(text)
+        if len(parts) == 1 and len(text) > markup.LIMIT:
+            parts = [markup.excerpt(text)]
+        for part in (*parts, markup.preview(text)):
+            assert part.strip() and len(part) <= markup.LIMIT, (len(part), text)
 
 
 async def test_a_very_long_reply_comes_as_a_file(room: Room) -> None:

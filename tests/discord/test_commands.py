@@ -6,7 +6,7 @@ import pytest
 
 from chat_service.contracts import Message as Kept
 from tests.discord.rooms import GATE, Room, answered, asks, history
-from tests.fakes.discord.models import Interaction, Message
+from tests.fakes.discord.models import FaultKind, Interaction, Message
 
 
 async def shown(room: Room, used: Interaction) -> Message:
@@ -76,6 +76,32 @@ async def test_stop_and_stop_everything(room: Room) -> None:
     await shown(room, await discord.command(room.ben, room.channel, "stop", everything=True))
     await discord.until(lambda: history(room, room.channel), lambda h: not h.waiting and not h.running)
     assert not any(m.text == "third" and m.status == "answered" for m in await messages(room, room.channel))
+
+
+async def test_what_is_shown_to_one_person_alone_is_never_taken_for_a_question(room: Room) -> None:
+    """Discord tells the bot of its own ephemeral answers as if they had been said to it directly."""
+    discord = room.discord
+    number = await room.model.count()
+    for place in (room.channel, room.direct):
+        for name in ("help", "history", "settings"):
+            told = await shown(room, await discord.command(room.ada, place, name))
+            [event] = await discord.until(lambda t=told: discord.events_of(t))  # type: ignore[misc]
+            assert "guild_id" not in event.data
+    for place in (room.channel, room.direct):
+        await asks(room, room.ada, place, f"<@{discord.bot}> and now a question")
+        assert len(await discord.replies(place)) == 1
+    assert len([one for one in await room.model.requests(number) if not one.title]) == 2
+
+
+@pytest.mark.parametrize("kind", ["commit_cut", "commit_fail"])
+async def test_a_command_is_carried_out_when_the_answer_to_its_deferral_is_lost(room: Room, kind: FaultKind) -> None:
+    discord = room.discord
+    await asks(room, room.ada, room.channel, f"<@{discord.bot}> my name is Ada")
+    await discord.fault("create_interaction_response", kind)
+    told = await shown(room, await discord.command(room.ada, room.channel, "reset"))
+    assert "fresh start" in told.content
+    _, reply, _ = await asks(room, room.ada, room.channel, f"<@{discord.bot}> what is my name?")
+    assert reply.content == "I do not know your name."
 
 
 async def test_reset_starts_afresh(room: Room) -> None:

@@ -166,6 +166,8 @@ async def test_an_ephemeral_answer_is_for_one_person(place: Place, commands: Com
     assert (answer.content, answer.ephemeral_to) == ("psst", place.person)
     assert await place.discord.messages(place.channel) == []
     assert await place.refused(place.here.fetch_message(int(answer.id))) == 10008
+    [told] = [one for one in await place.discord.events("MESSAGE_CREATE") if one.data["id"] == answer.id]
+    assert "guild_id" not in told.data and told.data["flags"] & 1 << 6, "told to the application as a direct message"
     other = await place.discord.add_user("other")
     await place.discord.join(other.id, place.guild)
     with pytest.raises(Impossible):

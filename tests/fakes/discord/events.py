@@ -71,6 +71,14 @@ class Events:
 
         self._discord.gateway.dispatch(kind, build, intents.messages(channel.guild), channel.guild)
 
+    def ephemeral(self, kind: str, message: Message) -> None:
+        """What the application itself wrote to one person is told to it as if it had been said directly: without the
+        server, and for the intent of direct messages (discord-api-docs, issue 4557)."""
+        told = self._render.message(message, gateway=True)
+        for name in ("guild_id", "member"):
+            told.pop(name, None)
+        self._discord.gateway.dispatch(kind, lambda _: told, intents.messages(None))
+
     def readable(self, message: Message) -> bool:
         """Whether its text reaches an app without the Message Content intent."""
         bot, channel = self._world.bot, self._world.channels[message.channel]

@@ -46,7 +46,8 @@ class Render:
         colors = {"primary_color": 0, "secondary_color": None, "tertiary_color": None}
         told = {"id": role.id, "name": role.name, "permissions": str(role.permissions), "position": role.position}
         told.update(color=0, colors=colors, hoist=False, flags=0, icon=None, unicode_emoji=None)
-        return {**told, "managed": role.managed, "mentionable": role.mentionable}
+        tags = {"tags": {"bot_id": self._world.bot}} if role.managed else {}
+        return {**told, "managed": role.managed, "mentionable": role.mentionable, **tags}
 
     def overwrite(self, one: Overwrite) -> Json:
         """A permission overwrite."""

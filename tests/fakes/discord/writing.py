@@ -92,6 +92,8 @@ class Writing:
             if channel.thread is not None:
                 channel.thread.written += 1
             self._discord.events.message_create(message)
+        else:
+            self._discord.events.ephemeral("MESSAGE_CREATE", message)
         self._discord.touch()
         return message
 
@@ -140,6 +142,8 @@ class Writing:
         self._note(message, via)
         if message.ephemeral_to is None:
             self._discord.events.message_update(message)
+        else:
+            self._discord.events.ephemeral("MESSAGE_UPDATE", message)
         self._discord.touch()
         return message
 
