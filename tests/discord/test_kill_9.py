@@ -71,6 +71,28 @@ async def test_the_bot_is_killed_after_it_handed_a_message_on(room: Room) -> Non
     assert len(await discord.replies(room.channel)) == 1
 
 
+async def test_signs_that_a_killed_bot_left_go_when_the_questions_are_answered(room: Room) -> None:
+    discord, model = room.discord, room.model
+    number = await model.count()
+    await model.script(GATE)
+    said = [await discord.mention(room.ada, room.channel, "first")]
+    running = await model.wait(number)
+    for text in ("second", "third"):
+        said.append(await discord.mention(room.ben, room.channel, text))
+
+    async def signs() -> list[set[str]]:
+        return [set((await discord.message(room.channel, one.id)).reactions) for one in said]
+
+    await discord.until(signs, lambda found: found == [{"👀"}, {"👀", "1️⃣"}, {"👀", "2️⃣"}])
+    await room.world.bot.kill()
+    await room.world.bot.start()
+    await model.release(running.number, "at last")
+    await model.finish(running.number)
+    await answered(room, said[0])
+    await answered(room, said[-1])
+    await discord.until(signs, lambda found: found == [set(), set(), set()])
+
+
 async def test_the_bot_is_killed_between_its_post_and_the_answer_to_it(room: Room) -> None:
     discord = room.discord
     await discord.fault("create_message", "commit_hold", contains=room.channel)
@@ -109,6 +131,9 @@ async def test_restate_is_killed_in_mid_stream(room: Room, engine_binary: Path) 
     engine = stack.engine
     await stack.kill_engine()
     meanwhile = await discord.mention(room.ben, room.channel, "and mine?")
+    asked = await discord.command(room.ada, room.channel, "ask", question="and what I asked?")
+    assert asked.state == "answered", "in time, though nothing can be remembered now"
+    [question] = await discord.answers(asked)
     used = await discord.command(room.ben, room.channel, "history")
     told = await discord.until(lambda: discord.answers(used), lambda found: found and not found[0].loading)
     assert "cannot reach my memory" in told[0].content
@@ -116,7 +141,8 @@ async def test_restate_is_killed_in_mid_stream(room: Room, engine_binary: Path) 
     [reply] = await answered(room, said)
     assert reply.id == before.id and "a tale" in reply.content
     await answered(room, meanwhile)
-    assert len(await discord.replies(room.channel)) == 2
+    await answered(room, question)
+    assert len([one for one in await discord.replies(room.channel) if one.reply_to]) == 3
 
 
 async def test_what_was_said_between_two_sessions_while_restate_was_away_is_answered(

@@ -69,6 +69,19 @@ async def test_a_global_rate_limit_delays_and_doubles_nothing(room: Room) -> Non
     assert reply.content and len(await room.discord.replies(room.channel)) == 1
 
 
+@pytest.mark.parametrize(
+    ("route", "status", "code"),
+    [("create_message", 403, 40004), ("create_message", 403, 20028), ("edit_message", 400, 30046)],
+)
+async def test_a_refusal_that_passes_is_waited_for(room: Room, route: str, status: int, code: int) -> None:
+    """Sending switched off for a while, a channel written in too much, an old message edited too often."""
+    await room.discord.fault(route, "refuse", status=status, code=code, times=2, contains=room.channel)
+    _, reply, _ = await asks(room, room.ada, room.channel, f"<@{room.discord.bot}> hello")
+    assert "hello" in reply.content and len(await room.discord.replies(room.channel)) == 1
+    whole = await history(room, room.channel)
+    assert not whole.messages[-1].undelivered
+
+
 async def test_discord_away_longer_than_it_remembers_nonces(room: Room) -> None:
     """The post was taken, the answer to it was lost, and ten minutes later the nonce is forgotten."""
     discord = room.discord
@@ -165,6 +178,8 @@ async def test_what_cannot_be_delivered_is_kept_told_and_holds_up_nothing(room: 
     await model.release(running.number, "An answer")
     await model.finish(running.number)
     await undeliverable(room, place, word)
+    if what == "message deleted":
+        await discord.until(lambda: discord.message(place, said.id), lambda m: not m.reactions)
     if what == "channel gone":
         return
     if what == "bot removed":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 
 from tests.discord.rooms import (
     GATE,
@@ -18,7 +19,8 @@ from tests.discord.rooms import (
 )
 from tests.discord.stack import World
 from tests.fakes.discord.control import WORKING, attached
-from tests.fakes.discord.models import Call
+from tests.fakes.discord.models import Call, Message
+from tests.processes import eventually
 
 
 async def test_a_mention_is_answered_by_a_reply_to_it_and_remembered(room: Room) -> None:
@@ -330,6 +332,42 @@ async def test_other_bots_webhooks_and_notices_are_ignored(room: Room) -> None:
     await discord.post(room.ada, room.channel, "somebody came", kind=7)
     await asks(room, room.ada, room.channel, f"<@{discord.bot}> hello")
     assert len(await discord.replies(room.channel)) == 1
+
+
+async def test_whoever_writes_during_a_minutes_turn_is_marked_within_a_second_and_sees_their_place(room: Room) -> None:
+    discord, model = room.discord, room.model
+    number = await model.count()
+    await model.script(GATE)
+    first = await discord.mention(room.ada, room.channel, "a very long turn")
+    running = await model.wait(number)
+    said: list[Message] = []
+    places = {5: "1️⃣", 30: "2️⃣", 55: "3️⃣"}
+    for seconds in range(5, 60, 5):
+        await eventually(lambda s=seconds: is_older(first, s), patience=90)  # type: ignore[misc]
+        await model.release(running.number, f"{seconds} s. ")
+        if (digit := places.get(seconds)) is None:
+            continue
+        said.append(await discord.mention(room.ben, room.channel, f"said after {seconds} s"))
+        wanted = {"👀", digit}
+        await discord.until(
+            lambda: discord.message(room.channel, said[-1].id),
+            lambda m, wanted=wanted: wanted <= set(m.reactions),  # type: ignore[misc]
+        )
+    await eventually(lambda: is_older(first, 60), patience=90)
+    assert not is_done((await discord.replies(room.channel, first))[0]), "the turn goes on"
+    calls = await discord.calls("create_reaction")
+    for one in said:
+        marks = [call for call in calls if call.params["message"] == one.id]
+        assert marks[0].at - one.created < 1 and marks[1].at - one.created < 2
+    await model.release(running.number, "After a minute.")
+    await model.finish(running.number)
+    [reply] = await answered(room, first)
+    assert reply.content.startswith("5 s. 10 s. ") and reply.content.endswith("55 s. After a minute.")
+    await answered(room, said[-1])
+
+
+async def is_older(message: Message, seconds: float) -> bool:
+    return time.time() - message.created > seconds
 
 
 async def test_a_message_is_marked_at_once_and_shows_its_place_in_line(room: Room) -> None:
