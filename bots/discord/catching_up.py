@@ -12,6 +12,7 @@ from bots.adapter.contract import Gone
 from bots.discord.client import Bot, called
 from bots.discord.listeners import now
 from bots.discord.records import Records, position
+from bots.discord.revisions import Revisions
 from bots.discord.watching import Watch
 from chat_service.contracts import DirectoryPage, DirectoryRequest
 from chat_service.conversation.places import Thread
@@ -33,6 +34,7 @@ class DiscordReader:
 
     def __init__(self, bot: Bot, ingress: IngressClient, records: Records, watch: Watch) -> None:
         self._bot, self._ingress, self._records, self._watch = bot, ingress, records, watch
+        self._revisions = Revisions(bot, ingress, records)
 
     def now(self) -> str:
         return now()
@@ -45,7 +47,7 @@ class DiscordReader:
         await self._bot.filled.wait()
         found: list[str] = []
         for guild in self._bot.guilds:
-            places: list[Any] = [*guild.text_channels, *guild.voice_channels, *guild.threads]
+            places: list[Any] = [*guild.text_channels, *guild.voice_channels, *guild.stage_channels, *guild.threads]
             found += [f"discord:{guild.id}:{one.id}" for one in places if _is_readable(one, guild.me)]
             found += await self._recent(str(guild.id), ARCHIVED)
         found += await self._recent("@me", DIRECT)
@@ -58,6 +60,14 @@ class DiscordReader:
         return [one.conversation for one in listed.entries]
 
     async def since(self, scope: str, position_: str, threads: list[Thread]) -> list[Missed]:
+        try:
+            missed = await self._said(scope, position_)
+            takes_part = any(one.conversation == scope for one in threads)
+            return [*missed, *(await self._revisions.since(scope, position_) if takes_part else [])]
+        except Gone as gone:
+            raise Gone(f"{scope}: {gone}") from gone
+
+    async def _said(self, scope: str, position_: str) -> list[Missed]:
         place = self._bot.place(scope)
         known: Any = self._bot.get_channel(place.id)
         last = getattr(known, "last_message_id", None)
@@ -68,10 +78,7 @@ class DiscordReader:
         async def read() -> list[discord.Message]:
             return [one async for one in history]
 
-        try:
-            messages = await called("history", read())
-        except Gone as gone:
-            raise Gone(f"{scope}: {gone}") from gone
+        messages = await called("history", read())
         missed: list[Missed] = []
         for message in reversed(messages):
             if not self._records.is_persons(message):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.discord.rooms import Room, answered, asks, history, new_room, prompt
+from tests.discord.rooms import Room, answered, asks, history, is_done, new_room, prompt, set_rules
 from tests.discord.stack import World, running_world
 from tests.fakes.discord.models import Message
 from tests.fakes.model import ModelControl
@@ -176,3 +176,38 @@ async def test_what_is_young_enough_is_answered_with_the_old_as_context(room: Ro
     seen = (await room.model.requests())[-1]
     assert "my name is Ada" in prompt(seen)
     assert len(await discord.replies(room.channel)) == 3
+
+
+async def test_what_was_edited_or_deleted_while_the_bot_was_away_is_found(room: Room) -> None:
+    discord, bot = room.discord, room.world.bot
+    await bot.start()
+    other = await discord.add_channel(room.guild, "other")
+    hidden = await discord.add_channel(room.guild, "hidden")
+    await set_rules(room, other.id, answer_in="thread")
+    edited, _, _ = await asks(room, room.ada, room.channel, f"<@{discord.bot}> my name is Ada")
+    deleted, _, _ = await asks(room, room.ben, room.channel, f"<@{discord.bot}> my dog is Rex")
+    direct, _, _ = await asks(room, room.ada, room.direct, "my name is Ada")
+    kept, _, _ = await asks(room, room.ada, hidden.id, f"<@{discord.bot}> my secret")
+    question = await discord.mention(room.ada, other.id, "my cat is Tom")
+    await discord.wait_reply(question.id, None, is_done)
+    await discord.unfurl(room.channel, edited.id, "A title", "https://x.test")
+    await bot.kill()
+    await discord.edit(room.ada, room.channel, edited.id, f"<@{discord.bot}> my name is Grace", silent=True)
+    for person, said in ((room.ben, deleted), (room.ada, direct), (room.ada, question)):
+        await discord.delete(person, said.channel, said.id, silent=True)
+    await discord.overwrite(hidden.id, discord.bot, deny=["read_message_history"])
+    await bot.start()
+    for place, texts in (
+        (room.channel, ["my name is Grace"]),
+        (room.direct, []),
+        (question.id, []),
+        (hidden.id, ["my secret"]),
+    ):
+        await discord.until(
+            lambda place=place: history(room, place),  # type: ignore[misc]
+            lambda h, texts=texts: [m.text for m in h.messages if m.role == "user" and m.text] == texts,  # type: ignore[misc]
+        )
+    assert kept.channel == hidden.id
+    _, reply, _ = await asks(room, room.ben, room.channel, f"<@{discord.bot}> what is my name?")
+    assert reply.content == "Your name is Grace."
+    assert len(await discord.replies(room.channel)) == 3, "an edit is not answered"
