@@ -46,6 +46,7 @@ RESET = "A fresh start: from here on I no longer look at what was said before. T
 QUIET = "I keep quiet in this thread until somebody mentions me again."
 NOT_QUIET = "Here we talk alone, so I answer whatever you write. `stop` ends a reply that is running."
 NOT_THE_LAST = "Only the last reply of a conversation can be tried again: please ask your question once more."
+NOTED = "Thank you: this is kept with the answer."
 FORGOTTEN = "Forgotten: nothing of this conversation is kept."
 NOT_YOURS = "Only an administrator, or the one who created this channel, can do that here."
 NOT_YOURS_DISCORD = "Only somebody who may manage this channel can do that here, and the server's settings want more."

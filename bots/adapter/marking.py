@@ -63,7 +63,7 @@ class Marks:
     async def settled(self, spot: Spot) -> None:
         """A turn has ended: its questions lose their signs, and the others move up; beside the delivery, when the
         platform is slow."""
-        await asyncio.wait({self._beside(self._settle(spot))}, timeout=SETTLE_SECONDS)
+        await asyncio.wait({self.beside(self._settle(spot))}, timeout=SETTLE_SECONDS)
 
     async def close(self) -> None:
         """Give up."""
@@ -81,7 +81,7 @@ class Marks:
             await self._off(conversation, id, sign)
         if where in self._doubtful:
             self._doubtful.discard(where)
-            self._beside(self._off_later(conversation, id, self._eyes))
+            self.beside(self._off_later(conversation, id, self._eyes))
 
     async def _found(self, conversation: str, id: str) -> Sequence[str]:
         try:
@@ -137,7 +137,8 @@ class Marks:
         except (Gone, Later, Unclear) as error:
             log.debug("a %s stays in %s: %s", sign, conversation, error)
 
-    def _beside(self, work: Awaitable[None]) -> asyncio.Future[None]:
+    def beside(self, work: Awaitable[None]) -> asyncio.Future[None]:
+        """Do something lossy that nobody waits for."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

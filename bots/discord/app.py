@@ -28,7 +28,7 @@ from bots.discord.ears import DiscordEars
 from bots.discord.hearing import Hearing
 from bots.discord.histories import Histories
 from bots.discord.listeners import Listeners
-from bots.discord.marks import Marks
+from bots.discord.marks import discord_marks
 from bots.discord.outlet import DiscordOutlet
 from bots.discord.records import Records
 from bots.discord.slash import Slash
@@ -81,7 +81,7 @@ async def _listening(settings: Settings, bus: LiveBus) -> AsyncIterator[tuple[st
         bot = await stack.enter_async_context(open_bot(settings))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         ingress = await stack.enter_async_context(IngressClient.connected(settings.ingress_url))
-        records, marks, watch = Records(bot), Marks(bot, ingress), Watch(ingress)
+        records, marks, watch = Records(bot), discord_marks(bot, ingress), Watch(ingress)
         outlet = DiscordOutlet(bot, marks)
         previews = Previews(outlet, bus)
         stack.push_async_callback(previews.close)
@@ -110,7 +110,7 @@ async def _listening(settings: Settings, bus: LiveBus) -> AsyncIterator[tuple[st
             await listeners.hand_over(conversation, id, arrival)
 
         catch_up = CatchUp(DiscordReader(bot, ingress, records, watch), ingress, lanes, hand_over)
-        listeners = Listeners(bot, ingress, lanes, catch_up, records, watch, Buttons(ingress, histories))
+        listeners = Listeners(bot, ingress, lanes, catch_up, records, watch, Buttons(ingress, histories, settings))
         listeners.register()
         stack.push_async_callback(catch_up.flush)
         stack.push_async_callback(lanes.close)

@@ -8,6 +8,7 @@ from functools import partial
 import discord
 
 from bots.adapter import commands
+from bots.adapter.allowance import Press, try_again
 from bots.adapter.contract import Gone, Later, Unclear
 from bots.discord.answers import answer, tell
 from bots.discord.client import called
@@ -15,8 +16,9 @@ from bots.discord.histories import Histories
 from bots.discord.markup import Button
 from bots.discord.permissions import may_read
 from chat_service import keys
-from chat_service.contracts import FeedbackRequest, StopRequest, TurnRequest
+from chat_service.contracts import FeedbackRequest, StopRequest
 from chat_service.ingress import IngressClient, IngressError
+from chat_service.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +26,8 @@ log = logging.getLogger(__name__)
 class Buttons:
     """What happens when one is pressed."""
 
-    def __init__(self, ingress: IngressClient, histories: Histories) -> None:
-        self._ingress, self._histories = ingress, histories
+    def __init__(self, ingress: IngressClient, histories: Histories, settings: Settings) -> None:
+        self._ingress, self._histories, self._settings = ingress, histories, settings
 
     async def pressed(self, interaction: discord.Interaction, button: Button) -> None:
         """Do it, and answer within Discord's three seconds."""
@@ -45,18 +47,33 @@ class Buttons:
         except (Gone, Unclear, Later) as error:
             log.warning("a button was not answered in time: %s", error)  # and done all the same
         try:
-            await self._do(keys.discord(interaction.guild_id, interaction.channel_id or 0), interaction, button)
+            word = await self._do(keys.discord(interaction.guild_id, interaction.channel_id or 0), interaction, button)
         except (IngressError, TimeoutError):
-            await tell(interaction, commands.AWAY)
+            word = commands.AWAY
+        if word:
+            await tell(interaction, word)
 
-    async def _do(self, conversation: str, interaction: discord.Interaction, button: Button) -> None:
+    async def _do(self, conversation: str, interaction: discord.Interaction, button: Button) -> str | None:
+        """Gives what the person has to be told."""
         match button.action:
             case "stop":
                 await self._ingress.send("Chat", conversation, "stop", StopRequest(turn=button.turn))
             case "retry":
-                # Pressed twice, also by two people, it is one retry of that reply.
-                once, request = f"retry:{button.seq}", TurnRequest(turn=button.turn)
-                await self._ingress.send("Chat", conversation, "regenerate", request, idempotency_key=once)
+                channel, person = interaction.channel, interaction.user
+                press = Press(
+                    id=f"retry:{interaction.id}",
+                    conversation=conversation,
+                    person=str(person.id),
+                    turn=button.turn,
+                    seq=button.seq,
+                    roles=[str(one.id) for one in getattr(person, "roles", ())],
+                    parent=f"discord:{interaction.guild_id}:{channel.parent_id}"
+                    if isinstance(channel, discord.Thread)
+                    else "",
+                )
+                return await try_again(self._ingress, self._settings, press)
             case "up" | "down":
                 word = {"seq": button.seq, "person": str(interaction.user.id), "value": button.action}
                 await self._ingress.send("Chat", conversation, "feedback", FeedbackRequest.model_validate(word))
+                return commands.NOTED
+        return None

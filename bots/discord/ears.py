@@ -8,19 +8,23 @@ from typing import Any
 import discord
 
 from bots.adapter.contract import Gone, Heard, Overheard
+from bots.adapter.marking import Marks
 from bots.discord import markup
 from bots.discord.client import THREAD_EXISTS, Bot, Refused, called
 from bots.discord.hearing import Hearing
-from bots.discord.marks import Marks
+from bots.discord.marks import show_typing
 from bots.discord.outlet import reference
 from bots.discord.permissions import may_administer
 from bots.discord.records import Record, Records
 from chat_service import keys
+from chat_service.contracts import MAX_INLINE
 
 log = logging.getLogger(__name__)
 
 READ_UP = 100
 """Messages read before a mention, at most: the newest. One page of history."""
+ROOM = MAX_INLINE
+"""Characters of the files among them, the newest first."""
 TITLE = 60
 HISTORY = "Use `/history`: it shows you what this conversation holds, to you alone."
 
@@ -34,7 +38,7 @@ class DiscordEars:
     async def hear(self, conversation: str, raw: dict[str, Any]) -> Heard | None:
         record = Record.model_validate(raw)
         if record.files and record.kind == "said" and record.addressed:
-            self._marks.coming(conversation)
+            self._marks.beside(show_typing(self._bot, conversation))  # reading them takes its time
         return await self._hearing.hear(record)
 
     async def earlier(self, conversation: str, heard: Heard, after: str) -> Overheard:
@@ -51,16 +55,18 @@ class DiscordEars:
 
         found = await called("history", read())
         said: list[Heard] = []
-        for message in reversed(found):
+        room = ROOM
+        for message in found:  # the newest first: what is nearest to the question is read
             # A thread begins with a notice that stands for the message it was opened from.
             if message.type is discord.MessageType.thread_starter_message and message.reference is not None:
                 start = message.reference.resolved
                 message = start if isinstance(start, discord.Message) else message
             if not self._records.is_persons(message):
                 continue
-            one = await self._hearing.hear(await self._records.said(message), files=False)
+            one = await self._hearing.hear(await self._records.said(message), room=room)
             if one is not None:
-                said.append(one)
+                room -= sum(len(a.text or "") + len(a.data or "") for a in one.attachments)
+                said.insert(0, one)
         return Overheard(messages=said)
 
     async def branch(self, conversation: str, heard: Heard) -> str:
@@ -103,7 +109,7 @@ class DiscordEars:
             await called("send", place.send(text, nonce=markup.nonce("say", conversation, name), suppress_embeds=True))
 
     async def mark(self, conversation: str, heard: Heard) -> None:
-        await self._marks.arrived(conversation, heard)
+        await self._marks.arrived(conversation, heard.id)
 
     async def unmark(self, conversation: str, ids: list[str]) -> None:
         await self._marks.taken_back(conversation, ids)

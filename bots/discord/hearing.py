@@ -30,15 +30,14 @@ class Hearing:
     def __init__(self, session: aiohttp.ClientSession, *, images: bool) -> None:
         self._session, self._images = session, images
 
-    async def hear(self, record: Record, *, files: bool = True) -> Heard | None:
-        """What was said, edited or deleted; None when its text was kept from us.
+    async def hear(self, record: Record, *, room: int = MAX_INLINE) -> Heard | None:
+        """What was said, edited or deleted; None when its text was kept from us. `room`: characters for its files.
 
         A file that cannot be had now is named as unreadable: it must not hold up everything that is said later.
         """
         if record.unknown and record.kind != "deleted":
             return None
-        read = files and record.kind == "said"
-        attachments, unreadable = await self._files(record.files) if read else ([], [])
+        attachments, unreadable = await self._files(record.files, room) if record.kind == "said" else ([], [])
         return Heard(
             kind=record.kind,
             id=record.id,
@@ -56,10 +55,10 @@ class Hearing:
             unreadable=unreadable,
         )
 
-    async def _files(self, files: list[File]) -> tuple[list[Attachment], list[str]]:
+    async def _files(self, files: list[File], room: int) -> tuple[list[Attachment], list[str]]:
         attachments: list[Attachment] = []
         unreadable: list[str] = []
-        room = MAX_INLINE
+        room = min(room, MAX_INLINE)
         for number, file in enumerate(files):
             read = await self._read(file, room) if number < MAX_FILES else None
             if read is None:

@@ -13,10 +13,10 @@ from typing import Any
 import discord
 
 from bots.adapter.contract import Ending, Opened, Spot
+from bots.adapter.marking import Marks
 from bots.adapter.splitting import split
 from bots.discord import markup
 from bots.discord.client import ARCHIVED, UNKNOWN_MESSAGE, Bot, Refused, called
-from bots.discord.marks import Marks
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class DiscordOutlet:
         message."""
 
     async def settled(self, spot: Spot, ending: Ending) -> None:
-        self._marks.settled(spot)
+        await self._marks.settled(spot)
 
     async def _post(self, spot: Spot, nonce: str, **what: Any) -> Opened:
         message: discord.Message = await called(

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import discord
 from discord.utils import MISSING
 
-from bots.adapter.commands import command_of
+from bots.adapter.commands import without_name
 from bots.adapter.contract import Gone
 from bots.discord.client import Bot, called
 from chat_service.contracts import MAX_TEXT, Contract, Time
@@ -150,10 +150,9 @@ class Records:
         """A text with names for its codes; `own_name=False`: without the bot's at its beginning, which is the address,
         not the message; behind a command as well."""
         if not own_name:
-            names = "|".join([f"<@!?{self._bot.me}>", *([f"<@&{role}>"] if (role := self._own_role(message)) else [])])
-            text = re.sub(rf"^\s*((?:{names})[\s,:]*)+", "", text)
-            before = re.sub(rf"[\s,]*(?:{names})\s*$", "", text)
-            text = before if command_of(before) else text
+            role = self._own_role(message)
+            names = "|".join([f"<@!?{self._bot.me}>", *([f"<@&{role}>"] if role else [])])
+            text = without_name(text, re.compile(names))
         people = {one.id: one.display_name for one in message.mentions}
 
         def name(match: re.Match[str]) -> str:

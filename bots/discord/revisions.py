@@ -9,9 +9,9 @@ from typing import Any
 import discord
 
 from bots.adapter.catchup import Missed
+from bots.adapter.remembering import remembered
 from bots.discord.client import UNKNOWN_MESSAGE, Bot, Refused, called
 from bots.discord.records import Record, Records, position
-from chat_service.contracts import History, HistoryRequest
 from chat_service.ingress import IngressClient
 
 log = logging.getLogger(__name__)
@@ -38,9 +38,9 @@ class Revisions:
             Gone, Unclear, Later: Discord cannot be read.
             IngressError, TimeoutError: what is remembered cannot be read.
         """
-        remembered = await self._remembered(scope)
+        told = await self._told(scope)
         place = self._bot.place(scope)
-        inside = [one for one in remembered if one != place.id]
+        inside = [one for one in told if one != place.id]
         changed: list[Missed] = []
         if inside:
             shown = await self._shown(place, min(inside))
@@ -53,7 +53,7 @@ class Revisions:
             for id in inside:
                 if id in shown:
                     changed += await self._edited(shown[id], position_)
-        if place.id in remembered:  # the question that a thread was opened from stands outside it
+        if place.id in told:  # the question that a thread was opened from stands outside it
             thread = await self._bot.channel(place.id)
             if isinstance(thread, discord.Thread):
                 outside = self._bot.get_partial_messageable(thread.parent_id, guild_id=thread.guild.id)
@@ -62,14 +62,9 @@ class Revisions:
             log.info("%s: %d messages were changed meanwhile", scope, len(changed))
         return changed
 
-    async def _remembered(self, conversation: str) -> list[int]:
-        request = HistoryRequest(limit=200)
-        page = await self._ingress.call("Chat", conversation, "get_history", request, History, timeout=30)
-        said = [one.id for one in page.messages if one.role == "user" and one.status != "forgotten"]
-        said += [one.id for one in page.running.question] if page.running else []
-        said += [one.id for one in page.waiting]
+    async def _told(self, conversation: str) -> list[int]:
         young = discord.utils.time_snowflake(datetime.now(UTC) - YOUNG)
-        ids = sorted({int(one) for one in said if one and one.isdecimal()})
+        ids = sorted(int(one) for one in await remembered(self._ingress, conversation) if one.isdecimal())
         return [one for one in ids if one > young][-MOST:]
 
     async def _shown(self, place: Any, oldest: int) -> dict[int, discord.Message]:

@@ -246,7 +246,7 @@ async def test_a_command_is_one_wherever_the_name_stands(room: Room) -> None:
     discord, number = room.discord, await room.model.count()
     created = next(one for one in await discord.events("GUILD_CREATE") if one.data["id"] == room.guild)
     role = next(one["id"] for one in created.data["roles"] if one["managed"])
-    for words in ("help <@{bot}>", "<@&{role}> help", "help, <@&{role}>", "<@{bot}> Help!"):
+    for words in ("help <@{bot}>", "<@&{role}> help", "help <@&{role}>", "<@{bot}> Help!"):
         said = await discord.post(room.ada, room.channel, words.format(bot=discord.bot, role=role))
         await discord.wait_reply(room.channel, said, lambda m: "I am an AI assistant" in m.content)
     assert await room.model.requests(number) == []
