@@ -15,7 +15,7 @@ from bots.discord.client import Bot, called
 from bots.discord.histories import Histories
 from bots.discord.permissions import may_read
 from chat_service import keys
-from chat_service.contracts import Stopped, StopRequest
+from chat_service.contracts import Stopped, StopRequest, is_blank
 from chat_service.conversation.housekeeping import Person
 from chat_service.ingress import IngressClient
 
@@ -108,6 +108,9 @@ class Slash:
         writes = may.send_messages_in_threads if isinstance(interaction.channel, discord.Thread) else may.send_messages
         if interaction.guild_id is not None and not (may.read_messages and writes):
             await tell(interaction, NOT_HERE)
+            return
+        if is_blank(question):
+            await tell(interaction, commands.BLANK)
             return
         try:
             mentions = discord.AllowedMentions.none()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from chat_service.contracts import Message as Kept
-from tests.discord.rooms import GATE, Room, answered, asks, history
+from tests.discord.rooms import GATE, Room, answered, asks, history, set_rules
 from tests.fakes.discord.models import FaultKind, Interaction, Message
+from tests.fakes.model.protocol import Behaviour
 
 
 async def shown(room: Room, used: Interaction) -> Message:
@@ -145,6 +146,55 @@ async def test_ask_is_answered_by_an_ordinary_message_also_after_fifteen_minutes
     assert reply.content == "This did." and reply.webhook is None
     [asked] = [m for m in await messages(room, room.channel) if m.role == "user"]
     assert asked.author is not None and asked.author.name == "Ada" and asked.author.id == room.ada
+
+
+async def test_ask_of_nothing_is_told_and_asked_nowhere(room: Room) -> None:
+    for blank in ("   ", "\u200b"):
+        told = await shown(room, await room.discord.command(room.ada, room.channel, "ask", question=blank))
+        assert "question" in told.content and told.ephemeral_to == room.ada
+    assert await room.discord.replies(room.channel) == []
+
+
+async def failed(room: Room, text: str) -> Message:
+    """A reply that can be tried again."""
+    await room.model.script(Behaviour(kind="fail", status=401, body={"error": {"message": "no"}}))
+    said = await room.discord.mention(room.ada, room.channel, text)
+    [reply] = await answered(room, said)
+    return reply
+
+
+async def test_trying_again_heeds_the_off_switch(room: Room) -> None:
+    discord = room.discord
+    reply = await failed(room, "will fail")
+    await shown(room, await discord.command(room.ada, room.channel, "settings", enabled=False))
+    number = await room.model.count()
+    used = await discord.press(room.ben, room.channel, reply.id, "Try again")
+    told = await discord.until(lambda: said_beside(room, used))
+    assert "switched off" in told[0].content and told[0].ephemeral_to == room.ben
+    await shown(room, await discord.command(room.ada, room.channel, "settings", enabled=True))
+    await set_rules(room, room.channel, block=[room.ben])
+    used = await discord.press(room.ben, room.channel, reply.id, "Try again")
+    told = await discord.until(lambda: said_beside(room, used))
+    assert "may not answer you" in told[0].content
+    assert await room.model.requests(number) == []
+    await discord.press(room.ada, room.channel, reply.id, "Try again")
+    await discord.until(lambda: discord.message(room.channel, reply.id), lambda m: "echo: " in m.content)
+
+
+async def test_trying_an_older_reply_again_is_told_to_be_too_late(room: Room) -> None:
+    discord = room.discord
+    reply = await failed(room, "will fail")
+    await asks(room, room.ada, room.channel, f"<@{discord.bot}> something else")
+    number = await room.model.count()
+    used = await discord.press(room.ben, room.channel, reply.id, "Try again")
+    told = await discord.until(lambda: said_beside(room, used))
+    assert "Only the last reply" in told[0].content and told[0].ephemeral_to == room.ben
+    assert await room.model.requests(number) == []
+
+
+async def said_beside(room: Room, used: Interaction) -> list[Message]:
+    """What was said to whoever pressed a button, beside the message that has it."""
+    return (await room.discord.answers(used))[1:]
 
 
 async def test_ask_in_a_thread_and_directly(room: Room) -> None:

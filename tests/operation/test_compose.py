@@ -25,6 +25,7 @@ from chat_service.engine.binary import VERSION
 from chat_service.engine.process import free_port
 from chat_service.ingress import IngressClient
 from tests.conversation.talk import say
+from tests.fakes.discord.running import running_discord
 from tests.fakes.model import ModelControl
 from tests.fakes.slack.running import running_slack
 from tests.operation.page import browser
@@ -141,18 +142,21 @@ class Container:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the whole loopback network at hand")
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="there is no redis-server on this machine")
-@pytest.mark.parametrize("profile", [None, "slack"])
+@pytest.mark.parametrize("profile", [None, "slack", "discord"])
 async def test_what_the_containers_would_start_answers(
     profile: str | None, engine_binary: Path, model: ModelControl, tmp_path: Path
 ) -> None:
     """Through the page, with nothing but the model's key (and, here, its address) in `.env`; with the bot's tokens
-    there too, and its profile, in Slack."""
+    there too, and its profile, in Slack or Discord."""
     await model.clear()
     async with AsyncExitStack() as exits:
         env_file = answering(model)
-        if profile:
+        if profile == "slack":
             slack = await exits.enter_async_context(running_slack())
             env_file |= slack.env()
+        if profile == "discord":
+            discord = await exits.enter_async_context(running_discord())
+            env_file |= discord.env()
         names = [*PARTS, "register", *([profile] if profile else [])]
         network = Network(names)
         containers = {name: Container(name, network, tmp_path, engine_binary, env_file) for name in names}
@@ -176,7 +180,14 @@ async def test_what_the_containers_would_start_answers(
         async with IngressClient.connected(f"http://{network.address['restate']}:8080") as ingress:
             assert (await say(ingress, "session123", "hi")).reply == "echo: hi"
 
-        if profile:
+        if profile == "discord":
+            await discord.wait_connected()
+            person = await discord.add_user("ada")
+            place = await discord.direct(person.id)
+            said = await discord.post(person.id, place.id, "are you there?")
+            told = await discord.wait_reply(place.id, said, lambda message: "there?" in message.content)
+            assert "echo: " in told.content
+        if profile == "slack":
             await slack.wait_connected()
             ada = await slack.add_user("ada")
             channel = await slack.add_channel("general", [ada.id])
