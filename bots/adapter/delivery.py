@@ -6,18 +6,15 @@ for before it is posted a second time, and completed where it stands, whatever d
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from uuid import uuid4
 
 from restate import ObjectContext, RunOptions, TerminalError, VirtualObject
 
-from bots.adapter.contract import Ending, Gone, Opened, Outlet, Spot, Unclear
+from bots.adapter.contract import Ending, Gone, Opened, Spot
 from bots.adapter.listening import Done, lossy
-from bots.adapter.previews import Previews
+from bots.adapter.posting import GONE_STATUS, Deliveries, post_once
 from chat_service.contracts import Contract, Deliver, DeliveryReport, History, HistoryRequest, Reply, TurnRequest
 from chat_service.conversation import policy
 from chat_service.conversation.chat import get_history, get_turn
@@ -27,20 +24,9 @@ from chat_service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-PROCESS = uuid4().hex
-"""Tells the tries of this process from those of one that died."""
-SETTLE_SECONDS = 3.0
-"""After an unclear answer a commit can still come: so long it is waited for before the message is looked for."""
 SWEEPS = (timedelta(seconds=10), timedelta(minutes=3))
 """A commit can come later than that, too: after an unclear try the thread is looked through so much later again."""
-GONE_STATUS = 410
 KEPT_TURNS = 20
-REPEAT = RunOptions[Opened](
-    type_hint=Opened,
-    initial_retry_interval=timedelta(milliseconds=500),
-    max_retry_interval=timedelta(seconds=10),
-    retry_interval_factor=2,
-)
 LOOKS = 5
 LOOK_PAUSE = timedelta(seconds=1)
 
@@ -63,39 +49,6 @@ class Turns(Stored):
     """The turns whose messages are remembered."""
 
     turns: list[int] = []
-
-
-class Deliveries:
-    """What `deliver` needs of its process."""
-
-    def __init__(self, outlet: Outlet, previews: Previews) -> None:
-        self.outlet, self.previews = outlet, previews
-        self._tried: dict[str, float] = {}
-
-    async def once(
-        self, name: str, first: str, find: Callable[[], Awaitable[Opened | None]], post: Callable[[], Awaitable[Opened]]
-    ) -> Opened:
-        """Post, unless it was posted: only the first try of all may do so without looking.
-
-        `first` is the process that began; a try of another, or a second one of ours, looks first, and waits before it
-        does, since a post whose answer was lost may be committed late.
-        """
-        sure = first == PROCESS and name not in self._tried
-        if sure:
-            self._tried[name] = 0
-        else:
-            await asyncio.sleep(max(self._tried.get(name, time.monotonic()) + SETTLE_SECONDS - time.monotonic(), 0))
-            if (there := await find()) is not None:
-                self._tried.pop(name, None)
-                return there.model_copy(update={"sure": False})
-        try:
-            opened = await post()
-        except Unclear:
-            self._tried[name] = time.monotonic()
-            raise
-        self._tried.pop(name, None)
-        self.previews.opened(opened)
-        return opened if sure else opened.model_copy(update={"sure": False})
 
 
 def delivery_object(name: str, it: Deliveries, settings: Settings) -> VirtualObject:
@@ -145,7 +98,7 @@ async def _deliver(
 ) -> None:
     posted = await ctx.get(_slot(order.turn), type_hint=Posted) or Posted()
     if posted.opened is None:
-        posted.opened = await _post_once(ctx, it, spot, 0, lambda: it.outlet.open(spot))
+        posted.opened = await post_once(ctx, it, spot, 0, lambda: it.outlet.open(spot))
         doubt(posted.opened)
         put(ctx, _slot(order.turn), posted)
     elif posted.seq:
@@ -207,7 +160,7 @@ async def _finish(
         async def post(number: int = number) -> Opened:
             return await it.outlet.post(spot, number, parts[number], ending(number))
 
-        more = await _post_once(ctx, it, spot, number, post)
+        more = await post_once(ctx, it, spot, number, post)
         doubt(more)
         posted.more.append(more.id)
     posted.seq = reply.seq
@@ -260,26 +213,6 @@ def told(reply: Reply) -> str:
     return text or "_(the model had nothing to say)_"
 
 
-async def _post_once(
-    ctx: ObjectContext, it: Deliveries, spot: Spot, number: int, post: Callable[[], Awaitable[Opened]]
-) -> Opened:
-    async def begins() -> str:
-        """Run twice it names the later process, which has not posted either."""
-        return PROCESS
-
-    first = await ctx.run_typed(f"who posts {number} first", begins, RunOptions(type_hint=str))
-    name = f"{ctx.request().id}:{number}"
-
-    async def attempt() -> Opened:
-        try:
-            return await it.once(name, first, lambda: it.outlet.find(spot, number), post)
-        except Gone as gone:
-            raise TerminalError(str(gone), status_code=GONE_STATUS) from gone
-
-    opened: Opened = await ctx.run_typed(f"post {number}", attempt, REPEAT)
-    return opened
-
-
 async def _step(ctx: ObjectContext, name: str, work: Callable[[], Awaitable[None]]) -> None:
     """A step that may run twice; what fails is tried again without limit, what is gone for good ends the delivery."""
 
@@ -319,3 +252,6 @@ def _opened(posted: Posted) -> Opened:
 
 def _slot(turn: int) -> str:
     return f"turn:{turn}"
+
+
+__all__ = ["Deliveries", "delivery_object"]

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 MAX_THREADS = 200
 """Threads of a channel that are read, the most recently used first; one call each."""
+CHECKED_THREADS = 50
+"""Of these, so many are read in any case, since edits and deletions show nowhere else."""
 OLDER_PAGES = 2
 OLDER_SECONDS = 14 * 86_400
 """How far back a channel is looked through for threads that have grown: so many pages of the channel itself, and so
@@ -66,11 +68,14 @@ class SlackReader:
         channel = scope.rsplit(":", 1)[1]
         top = await self._top(channel, position)
         known = {key.thread: one for one in threads if (key := keys.parse(one.conversation))}
-        grown = [str(one["ts"]) for one in top if str(one.get("latest_reply") or "") > position]
+        latest = {str(one["ts"]): str(one["latest_reply"]) for one in top if one.get("latest_reply")}
+        grown = [thread for thread, reply in latest.items() if reply > position]
         recent = [thread for thread, _ in sorted(known.items(), key=lambda item: item[1].seen, reverse=True)]
         messages = [one for one in top if str(one["ts"]) > position]
         changes: list[Missed] = []
-        for thread in dict.fromkeys([*grown, *recent[:MAX_THREADS]]):
+        # Beyond the first of them, what Slack lists without a new reply is left out: it is one call each.
+        rest = [thread for thread in recent[CHECKED_THREADS:MAX_THREADS] if thread not in latest]
+        for thread in dict.fromkeys([*grown, *recent[:CHECKED_THREADS], *rest]):
             if (one := known.get(thread)) is None:
                 found = await self._replies(channel, thread, position)
                 messages += [reply for reply in found or [] if str(reply["ts"]) > position]

@@ -207,7 +207,7 @@ class SlackOutlet:
             await self._slack(call, channel=channel, ts=opened.id, text=text, blocks=blocks, metadata=metadata)
         except Refused as refused:
             if refused.error == "streaming_state_conflict":
-                await self._slack(self._slack.web.chat_stopStream, channel=channel, ts=opened.id, metadata=metadata)
+                await self._stop(spot, opened, None, "", [])
                 raise Later("a stream was still open") from refused
             raise self._verdict(spot, refused) from refused
 

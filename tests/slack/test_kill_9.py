@@ -252,9 +252,10 @@ async def test_a_delivery_of_an_older_version_is_taken_up_by_the_new_one(
         room = await new_room(world)
         said, running = await in_mid_turn(room)
         await world.bot.close()
+        await model.release(running.number, "The ")  # a model that is silent for long is asked again
         world.bot.source = tmp_path / "next"
         await world.bot.start()
-        await model.release(running.number, "The end.")
+        await model.release(running.number, "end.")
         await model.finish(running.number)
         await goes_on(room, said, "The end.")
         await world.bot.close()
