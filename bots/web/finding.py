@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 from aiohttp import web
@@ -31,6 +32,8 @@ PLACES = 3
 BEFORE, AFTER = 40, 120
 """Characters shown around what was found."""
 SECONDS = 10.0
+_MARKS = re.compile(r"[*`#|]+|^[ ]*[->][ ]|:?-{3,}:?", re.MULTILINE)
+"""Of Markdown; they say nothing in a line of text, unless they are what is looked for."""
 
 
 class Finding:
@@ -108,8 +111,11 @@ class _Search(Contract):
 
 def _place(message: Message, text: str) -> dict[str, Any]:
     """A message that was found, with the words around what was looked for."""
-    said = " ".join(message.text.split())
-    at = max(said.casefold().find(" ".join(text.casefold().split())), 0)
+    wanted = " ".join(text.casefold().split())
+    whole = " ".join(message.text.split())
+    plain = " ".join(_MARKS.sub(" ", message.text).split())
+    said = plain if wanted in plain.casefold() else whole
+    at = max(said.casefold().find(wanted), 0)
     start, end = max(at - BEFORE, 0), at + len(text) + AFTER
     around = ("… " if start else "") + said[start:end].strip() + (" …" if end < len(said) else "")
     return {"seq": message.seq, "role": message.role, "at": message.at.isoformat(), "text": around}

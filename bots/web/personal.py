@@ -104,10 +104,12 @@ class Personal:
     async def _shown(self, person: str) -> web.Response:
         own = await self._ingress.call("Channel", _scope(person), "get_settings", None, Overrides)
         view = await self._in_force(person)
+        in_force = _values(view)
+        in_force["model"] = in_force["model"] or self._settings.openai_model
         return web.json_response(
             {
                 "own": own.model_dump(include={"persona", "model", "burst"}),
-                "in_force": _values(view),
+                "in_force": in_force,
                 "personas": view.personas,
                 "models": not self._settings.embeds_model,
             }

@@ -29,7 +29,7 @@ async def _talked(stack: Stack, person: BrowserContext, asked: str, said: str, t
 
 
 async def test_search_finds_titles_and_texts_and_leads_there(person: BrowserContext, stack: Stack) -> None:
-    await (await _talked(stack, person, "Which bread?", "Try the walnut rye.", "Baking")).page.close()
+    await (await _talked(stack, person, "Which bread?", "Try the **walnut** rye.", "Baking")).page.close()
     one = await _talked(stack, person, "What to plant?", "A walnut tree.", "Walnut groves")
     found = one.page.locator("#found li")
     await one.page.keyboard.press("Control+k")
@@ -38,7 +38,7 @@ async def test_search_finds_titles_and_texts_and_leads_there(person: BrowserCont
     await expect(one.page.locator("#found-note")).to_have_text("Found in 2 conversations; looked through all 2.")
     await expect(found.first.locator(".name mark")).to_have_text("Walnut")
     place = found.last.locator("a.place")
-    await expect(place).to_have_text("Try the walnut rye.")
+    await expect(place).to_have_text("Try the walnut rye.")  # without its marks
     await place.click()
     await one.says("Try the walnut rye.")
     await expect(one.page.locator("h1")).to_have_text("Baking")
