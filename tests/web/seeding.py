@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 
 import aiohttp
 
@@ -39,16 +40,15 @@ def talk(turns: int) -> list[Message]:
 async def seed(stack: Stack, key: str, turns: int) -> None:
     """Put `turns` finished turns into a conversation that nobody has used."""
     messages = talk(turns)
-    cut = max((len(messages) - 20) // PAGE * PAGE - 1, 0)  # page n holds the numbers n * PAGE to n * PAGE + PAGE - 1
+    cut = max((len(messages) - PAGE) // PAGE * PAGE, 0)  # whole pages
     old, recent = messages[:cut], messages[cut:]
     meta = Meta(next_seq=len(messages) + 1, next_turn=turns + 1, title="A long story", renamed=True)
     meta.horizon = old[-1].at if old else None
     await _write(stack, "Chat", key, {"meta": meta, "recent": Recent(messages=recent)})
     if old:
         pages: dict[str, Stored] = {"head": transcript.Head(last_seq=old[-1].seq)}
-        for number in range(old[-1].seq // PAGE + 1):
-            page = transcript.Page(messages=[m for m in old if m.seq // PAGE == number])
-            pages[f"page:{number}"] = page
+        for number, held in groupby(old, key=lambda message: transcript.page_of(message.seq)):
+            pages[transcript._page(number)] = transcript.Page(messages=list(held))
         await _write(stack, "Transcript", key, pages)
 
 

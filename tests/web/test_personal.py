@@ -149,11 +149,15 @@ async def test_a_second_device_joins_by_a_link_that_works_once(
     requested: list[str] = []
     async with browsing(chromium, site.url) as phone:
         phone.on("request", lambda request: requested.append(f"{request.url} {request.headers}"))
+        before = await window(phone)
+        await before.box.fill("a draft of somebody else")
+        await before.page.close()
         page = await phone.new_page()
         await page.goto(link)
         assert page.url == f"{site.url}/join", "the token leaves the address"
         await page.get_by_role("button", name="Join").click()
         two = Window(page)
+        await expect(two.box).to_have_value("")
         await page.locator("#list a").click()
         await two.says("echo: from the desk")
         await two.say("from the phone")
