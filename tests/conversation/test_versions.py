@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_service.contracts import (
+    Author,
     ChooseRequest,
     Contract,
     Export,
@@ -73,11 +74,11 @@ class Talk:
     def shown(self) -> list[Message]:
         return [m for m in self.conversation.recent.messages if not m.replaced]
 
-    def say(self, *, replaces: Message | None = None) -> None:
+    def say(self, *, replaces: Message | None = None, person: str = "A") -> None:
         number, at = self._next()
         talk, text = self.conversation, f"q{number}"
         parent = self.path[-1] if self.path else ""
-        talk.open_turn([Inbound(message=text, id=text)], f"inv{number}", at)
+        talk.open_turn([Inbound(message=text, id=text, author=Author(id=person))], f"inv{number}", at)
         if replaces is not None and talk.replace(replaces.seq):
             parent = self.parents[replaces.text]
         self._follow(text, parent)
@@ -194,6 +195,7 @@ def test_versions_that_are_not_shown_do_not_push_out_what_is() -> None:
     for _ in range(MAX_VERSIONS - 1):
         talk.regenerate()
     assert talk.conversation.scroll() == []
+    assert memory.wanted(talk.conversation, context.Budget(100_000)) is None, "nor bring a summary on"
     prompt = context.standing_turns(talk.conversation.visible())
     assert len(prompt) == 10
     for _ in range(40):
@@ -205,13 +207,13 @@ def test_versions_that_are_not_shown_do_not_push_out_what_is() -> None:
 def test_what_is_pruned_leaves_no_gap_in_what_follows() -> None:
     talk = Talk()
     talk.say()
+    talk.say(person="B")
     talk.say()
-    first, second = talk.shown[0], talk.shown[2]
-    talk.say(replaces=second)
-    talk.conversation.prune(Cut(before=first.at + timedelta(seconds=1)), [])
-    assert [m.text for m in talk.shown] == ["q3", "a3"]
-    assert talk.conversation.choose(second.seq)
-    assert [m.text for m in talk.shown] == ["q2", "a2"]
+    first = talk.shown[0]
+    talk.say(replaces=first)
+    talk.conversation.prune(Cut(person="B"), [])
+    assert talk.conversation.choose(first.seq)
+    assert [m.text for m in talk.shown] == ["q1", "a1", "q3", "a3"]
 
 
 def test_a_summary_is_written_anew_over_all_that_scrolled_out() -> None:

@@ -111,6 +111,7 @@ async def _scenes(browser: Browser, url: str, stack: Stack, folder: Path, size: 
         await shot("long", long)
         await _streaming(stack, long, shot)
         await _failed(stack, context, shot)
+        await _versions(stack, context, shot)
         await _panels(long, shot, phone)
 
 
@@ -176,6 +177,23 @@ async def _panels(one: Window, shot, phone: bool) -> None:  # type: ignore[no-un
     example = "https://chat.example.org/join#b2ZmIHRvIGEgZ29vZCBzdGFydA"
     await one.page.locator("#invitation-link").evaluate("(box, text) => { box.value = text; }", example)
     await shot("settings", one)
+
+
+async def _versions(stack: Stack, context: BrowserContext, shot) -> None:  # type: ignore[no-untyped-def]
+    one = await window(context)
+    await _talk(stack, one, [("Name three herbs for a north window", "Mint, chives and parsley.")])
+    await _rename(one, "Herbs for the window")
+    await one.questions.last.hover()
+    await one.questions.last.get_by_role("button", name="Edit").click()
+    await one.page.get_by_role("textbox", name="Change your words").fill("Name three herbs for a dark kitchen")
+    await shot("change", one)
+    await stack.model.script(Behaviour(kind="stall", text="Mint stands the shade best, then"))
+    await one.page.get_by_role("group", name="Change your words").get_by_role("button", name="Send").click()
+    await expect(one.last).to_contain_text("then")
+    await one.page.get_by_role("button", name="Stop").click()
+    await one.stands("stopped")
+    await expect(one.questions.last.get_by_role("group", name="Version 2 of 2")).to_be_visible()
+    await shot("versions", one)
 
 
 if __name__ == "__main__":

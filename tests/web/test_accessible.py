@@ -93,6 +93,30 @@ async def test_conversations_break_no_rule(chromium: Browser, site: Site, stack:
 
 
 @pytest.mark.parametrize(("size", "scheme"), LOOKS)
+async def test_versions_break_no_rule(chromium: Browser, site: Site, stack: Stack, size: str, scheme: str) -> None:
+    await stack.model.clear()
+    async with _seen(chromium, site.url, size, scheme) as context:
+        one = await window(context)
+        await _ask(one, "hello")
+        await one.says("echo: hello")
+        await one.stands("answered")
+        await one.questions.last.hover()
+        await one.questions.last.get_by_role("button", name="Edit").click()
+        await sound(one.page, "changing one's words")
+        await stack.model.script(Behaviour(kind="stall", text="So far"))
+        await one.page.get_by_role("textbox", name="Change your words").fill("better")
+        await one.page.get_by_role("group", name="Change your words").get_by_role("button", name="Send").click()
+        await one.says("So far")
+        await one.page.get_by_role("button", name="Stop").click()
+        await one.stands("stopped")
+        await expect(one.last.get_by_role("button", name="Continue")).to_be_visible()
+        await one.last.get_by_role("button", name="Try again").click()
+        await one.says("echo: better")
+        await expect(one.page.get_by_role("group", name="Version 2 of 2")).to_have_count(2)
+        await sound(one.page, "versions of both sides")
+
+
+@pytest.mark.parametrize(("size", "scheme"), LOOKS)
 async def test_panels_break_no_rule(chromium: Browser, site: Site, stack: Stack, size: str, scheme: str) -> None:
     await stack.model.clear()
     async with _seen(chromium, site.url, size, scheme) as context:
