@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, FilePayload, expect
+from playwright.async_api import Browser, BrowserContext, FilePayload, Route, expect
 
 from tests.fakes.model.protocol import Behaviour
 from tests.processes import Stack
@@ -49,6 +50,24 @@ async def test_an_example_is_a_beginning(person: BrowserContext) -> None:
     await one.page.keyboard.press("Enter")
     await one.says(f"echo: {text}")
     await expect(one.page.locator("#examples")).to_be_hidden()
+
+
+async def test_a_message_stands_at_once_as_being_sent(person: BrowserContext) -> None:
+    one = await window(person)
+    held = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await held.wait()
+        await route.continue_()
+
+    await person.route("**/messages", late)
+    await one.say("hello")
+    await expect(one.questions.locator(".text")).to_have_text("hello")
+    await expect(one.questions.locator(".note")).to_have_text("Sending…")
+    await expect(one.box).to_have_value("")
+    held.set()
+    await one.says("echo: hello")
+    await expect(one.questions.locator(".note")).to_be_hidden()
 
 
 async def test_the_embedded_model_is_called_a_small_demo(chromium: Browser, site: Site, stack: Stack) -> None:
