@@ -52,8 +52,9 @@ class Refused(Gone):
         self.code = error.code
 
 
-class Bot(discord.Client):
-    """The client of one application."""
+class Bot(discord.AutoShardedClient):
+    """The client of one application, on as many connections as Discord wants: from 2,500 servers on it takes no client
+    that has only one."""
 
     def __init__(self, *, reads_content: bool) -> None:
         intents = discord.Intents(guilds=True, guild_messages=True, dm_messages=True, message_content=reads_content)
@@ -65,16 +66,27 @@ class Bot(discord.Client):
         )
         self.reads_content = reads_content
         self.tree = app_commands.CommandTree(self)
+        self.ready: set[int] = set()
+        """The shards whose servers are known."""
         self.connected = asyncio.Event()
         """Set at the first connection."""
         self.filled = asyncio.Event()
-        """Set while the servers of the present session are known."""
+        """Set while the servers of the present sessions are known."""
 
     @property
     def me(self) -> int:
         """The bot's own id, known since the login."""
         assert self.user is not None  # noqa: S101
         return self.user.id
+
+    async def recommended(self) -> int:
+        """How many shards Discord wants.
+
+        Raises:
+            Gone, Unclear, Later: it does not tell.
+        """
+        self.shard_count, *_ = await called("gateway", self.http.get_bot_gateway())
+        return self.shard_count
 
     def place(self, conversation: str) -> Any:
         """The channel or thread of a conversation, to write in, whether discord.py knows it or not.
@@ -205,6 +217,7 @@ async def _logged_in(token: str, *, reads_content: bool) -> Bot:
         bot = Bot(reads_content=reads_content)
         try:
             await called("login", bot.login(token))
+            shards = await bot.recommended()
         except (Gone, discord.LoginFailure) as error:
             await bot.close()
             raise UserError(f"Discord does not take DISCORD_TOKEN ({error}): copy it again") from error
@@ -214,4 +227,6 @@ async def _logged_in(token: str, *, reads_content: bool) -> Bot:
             await asyncio.sleep(pause)
             pause = min(pause * 2, 10)
         else:
+            if shards > 1:
+                log.info("connecting %d shards, as Discord asks for", shards)
             return bot

@@ -43,7 +43,7 @@ class Listeners:
     def register(self) -> None:
         """Hear from now on."""
         for listener in (
-            *(self.on_connect, self.on_ready, self.on_message, self.on_raw_message_edit),
+            *(self.on_shard_connect, self.on_shard_ready, self.on_message, self.on_raw_message_edit),
             *(self.on_raw_message_delete, self.on_raw_bulk_message_delete, self.on_guild_remove),
             self.on_interaction,
         ):
@@ -57,15 +57,18 @@ class Listeners:
         """
         await self._ingress.send("DiscordIntake", conversation, "event", arrival, idempotency_key=id)
 
-    async def on_connect(self) -> None:
+    async def on_shard_connect(self, shard: int) -> None:
         """A new session: what was said between the last one and this is read first. (A resumed one misses nothing.)"""
+        self._bot.ready.discard(shard)
         self._bot.filled.clear()
         self._bot.connected.set()
         await self._catch_up.begin()
 
-    async def on_ready(self) -> None:
+    async def on_shard_ready(self, shard: int) -> None:
         """The servers of the session are known."""
-        self._bot.filled.set()
+        self._bot.ready.add(shard)
+        if len(self._bot.ready) == self._bot.shard_count:
+            self._bot.filled.set()
 
     async def on_message(self, message: discord.Message) -> None:
         """Somebody has said something."""

@@ -55,6 +55,41 @@ async def test_without_the_message_content_intent_it_says_what_will_not_work(roo
     assert len(await discord.replies(room.channel)) == 2
 
 
+async def test_it_connects_as_many_shards_as_discord_wants(room: Room) -> None:
+    """Each server is heard on its own shard; one that loses its session is caught up with, and the rest goes on."""
+    discord, bot = room.discord, room.world.bot
+    rooms = [room]
+    while len({int(one.guild) >> 22 & 1 for one in rooms}) < 2:
+        rooms.append(await new_room(room.world))
+    rooms = list({int(one.guild) >> 22 & 1: one for one in rooms}.values())
+    await discord.rules(shards=2)
+    try:
+        await bot.start()
+        await discord.wait_connected(2)
+        assert sorted(one.shard[0] for one in await discord.sessions() if one.connected and one.shard) == [0, 1]
+        for one in rooms:
+            await asks(one, one.ada, one.channel, f"<@{discord.bot}> hello")
+        await asks(room, room.ada, room.direct, "hello")
+        await discord.forget_sessions()
+        await discord.cut_sockets()
+        silent = [await discord.mention(one.ada, one.channel, "nobody hears this", silent=True) for one in rooms]
+        for one, said in zip(rooms, silent, strict=True):
+            await answered(one, said)
+            assert len(await discord.replies(one.channel)) == 2
+    finally:
+        await bot.close()
+        await discord.rules(shards=1)
+
+
+async def test_an_intent_that_is_taken_away_while_it_runs_is_told_in_one_line(room: Room) -> None:
+    discord, bot = room.discord, room.world.bot
+    await bot.start()
+    assert bot.process is not None
+    await discord.close_sockets(4014)
+    assert await asyncio.wait_for(bot.process.wait(), 30) == 1
+    assert "the Message Content intent was taken away" in bot.log
+
+
 async def test_commands_are_registered_only_when_they_changed(room: Room) -> None:
     discord, bot = room.discord, room.world.bot
     for number in range(2):

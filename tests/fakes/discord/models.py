@@ -333,3 +333,4 @@ class Rules(Model):
     default_bucket: tuple[int, float] = (1000, 1.0)
     buckets: dict[str, tuple[int, float]] = {}
     global_per_second: int | None = None
+    shards: int = 1

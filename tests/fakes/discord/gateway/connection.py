@@ -150,6 +150,7 @@ class Connection:
             refused = {
                 4004: data.get("token") != app.token,
                 4010: len(shard) != 2 or not 0 <= shard[0] < shard[1],
+                4011: shard[1] < self._discord.rules.shards,
                 4013: not allowed or wanted & ~intents.KNOWN != 0,
                 4014: allowed and bool(wanted & self._discord.forbidden_intents()),
             }

@@ -66,4 +66,4 @@ def get_gateway(ctx: Context) -> Json:
 def get_gateway_bot(ctx: Context) -> Json:
     used = len(ctx.discord.gateway.sessions)
     limit = {"total": 1000, "remaining": max(0, 1000 - used), "reset_after": 86_400_000, "max_concurrency": 1}
-    return {"url": _url(ctx), "shards": 1, "session_start_limit": limit}
+    return {"url": _url(ctx), "shards": ctx.discord.rules.shards, "session_start_limit": limit}
