@@ -12,7 +12,7 @@ from bots.adapter.judging import may_use
 from bots.adapter.listening import Intake, scope_of, tell
 from chat_service import keys
 from chat_service.contracts import History, HistoryRequest, Reply, TurnRequest
-from chat_service.conversation.places import Place, PlaceRequest
+from chat_service.conversation.places import Place, PlaceRequest, Rules
 from chat_service.conversation.quota import Claim, Granted, claim
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.settings import Settings
@@ -30,10 +30,15 @@ class Press:
     id: str
     conversation: str
     person: str
-    turn: int
-    seq: int
+    turn: int = 0
+    seq: int = 0
     roles: list[str] = field(default_factory=list)
     parent: str = ""
+
+    @property
+    def also(self) -> tuple[str, ...]:
+        """What else an allow or block list may name."""
+        return (*self.roles, self.parent.rpartition(":")[2])
 
 
 def claims_of(settings: Settings, key: keys.ConversationKey, person: str, wider: str) -> list[tuple[str, int, int]]:
@@ -78,17 +83,10 @@ async def try_again(ingress: IngressClient, settings: Settings, press: Press) ->
     key = keys.parse(press.conversation)
     if key is None:
         return commands.NOT_THE_LAST
-    wide, narrow = key.scopes
-    asked = [PlaceRequest(), *([PlaceRequest()] if press.parent else []), PlaceRequest(conversation=press.conversation)]
-    scopes = [wide, *([press.parent] if press.parent else []), narrow]
-    rules = [
-        (await ingress.call("Channel", scope, "look", request, Place, timeout=LOOK_SECONDS)).rules
-        for scope, request in zip(scopes, asked, strict=True)
-    ]
+    rules = await _rules(ingress, press)
     if any(one.off for one in rules):
         return commands.OFF
-    also = (*press.roles, press.parent.rpartition(":")[2])
-    if not may_use(key, press.person, settings, *rules, also=also):
+    if not may_use(key, press.person, settings, *rules, also=press.also):
         return commands.NOT_ALLOWED
     if await _is_passed(ingress, press):
         return commands.NOT_THE_LAST
@@ -98,6 +96,27 @@ async def try_again(ingress: IngressClient, settings: Settings, press: Press) ->
         if not granted.allowed:
             return commands.wait_a_bit(granted.over, granted.wait)
     return await _regenerate(ingress, press)
+
+
+async def is_shut_out(ingress: IngressClient, settings: Settings, press: Press) -> bool:
+    """Whether a person may not use the bot where they press or command something.
+
+    Raises:
+        IngressError, TimeoutError: Restate is away.
+    """
+    key = keys.parse(press.conversation)
+    return key is None or not may_use(key, press.person, settings, *await _rules(ingress, press), also=press.also)
+
+
+async def _rules(ingress: IngressClient, press: Press) -> list[Rules]:
+    key = keys.parse(press.conversation)
+    assert key is not None  # noqa: S101  whoever calls has looked
+    wide, narrow = key.scopes
+    scopes = [wide, *([press.parent] if press.parent else []), narrow]
+    return [
+        (await ingress.call("Channel", scope, "look", PlaceRequest(), Place, timeout=LOOK_SECONDS)).rules
+        for scope in scopes
+    ]
 
 
 async def _is_passed(ingress: IngressClient, press: Press) -> bool:

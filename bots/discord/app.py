@@ -103,7 +103,7 @@ async def _listening(settings: Settings, bus: LiveBus) -> AsyncIterator[tuple[st
             )
         )
         histories = Histories(ingress)
-        Slash(bot, ingress, histories, ChatSettings(ingress, watch, settings)).register()
+        Slash(bot, ingress, histories, ChatSettings(ingress, watch, settings), settings).register()
         lanes = Lanes()
 
         async def hand_over(conversation: str, id: str, arrival: Arrival) -> None:

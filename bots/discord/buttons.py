@@ -8,13 +8,13 @@ from functools import partial
 import discord
 
 from bots.adapter import commands
-from bots.adapter.allowance import Press, try_again
+from bots.adapter.allowance import is_shut_out, try_again
 from bots.adapter.contract import Gone, Later, Unclear
 from bots.discord.answers import answer, tell
 from bots.discord.client import called
 from bots.discord.histories import Histories
 from bots.discord.markup import Button
-from bots.discord.permissions import may_read
+from bots.discord.permissions import may_read, pressed
 from chat_service import keys
 from chat_service.contracts import FeedbackRequest, StopRequest
 from chat_service.ingress import IngressClient, IngressError
@@ -55,22 +55,13 @@ class Buttons:
 
     async def _do(self, conversation: str, interaction: discord.Interaction, button: Button) -> str | None:
         """Gives what the person has to be told."""
+        if button.action != "retry" and await is_shut_out(self._ingress, self._settings, pressed(interaction)):
+            return commands.NOT_ALLOWED
         match button.action:
             case "stop":
                 await self._ingress.send("Chat", conversation, "stop", StopRequest(turn=button.turn))
             case "retry":
-                channel, person = interaction.channel, interaction.user
-                press = Press(
-                    id=f"retry:{interaction.id}",
-                    conversation=conversation,
-                    person=str(person.id),
-                    turn=button.turn,
-                    seq=button.seq,
-                    roles=[str(one.id) for one in getattr(person, "roles", ())],
-                    parent=f"discord:{interaction.guild_id}:{channel.parent_id}"
-                    if isinstance(channel, discord.Thread)
-                    else "",
-                )
+                press = pressed(interaction, turn=button.turn, seq=button.seq)
                 return await try_again(self._ingress, self._settings, press)
             case "up" | "down":
                 word = {"seq": button.seq, "person": str(interaction.user.id), "value": button.action}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import discord
 
+from bots.adapter.allowance import Press
 from bots.adapter.contract import Gone
 from bots.discord.client import Bot, called
 from chat_service import keys
@@ -23,6 +24,21 @@ def may_manage(interaction: discord.Interaction, *, server: bool = False) -> boo
         return not server
     given = interaction.permissions
     return given.manage_guild or (given.manage_channels and not server)
+
+
+def pressed(interaction: discord.Interaction, *, turn: int = 0, seq: int = 0) -> Press:
+    """Who used this, and where, as the allow and block lists know them."""
+    channel, person = interaction.channel, interaction.user
+    parent = f"discord:{interaction.guild_id}:{channel.parent_id}" if isinstance(channel, discord.Thread) else ""
+    return Press(
+        id=f"press:{interaction.id}",
+        conversation=keys.discord(interaction.guild_id, interaction.channel_id or 0),
+        person=str(person.id),
+        turn=turn,
+        seq=seq,
+        roles=[str(one.id) for one in getattr(person, "roles", ())],
+        parent=parent,
+    )
 
 
 async def may_administer(bot: Bot, conversation: str, person: str) -> bool:

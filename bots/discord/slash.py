@@ -8,16 +8,18 @@ import discord
 from discord import app_commands
 
 from bots.adapter import commands
+from bots.adapter.allowance import is_shut_out
 from bots.adapter.contract import Gone, Later, Unclear
 from bots.discord.answers import Shown, answer, tell
 from bots.discord.chat_settings import DEFAULT, ChatSettings, Wanted
 from bots.discord.client import Bot, called
 from bots.discord.histories import Histories
-from bots.discord.permissions import may_read
+from bots.discord.permissions import may_read, pressed
 from chat_service import keys
 from chat_service.contracts import Stopped, StopRequest, is_blank
 from chat_service.conversation.housekeeping import Person
 from chat_service.ingress import IngressClient
+from chat_service.settings import Settings
 
 NOT_HERE = "I may not read or write in this channel: ask whoever administers it to let me in."
 FORGETTING = (
@@ -29,8 +31,16 @@ FORGETTING = (
 class Slash:
     """The commands of one bot."""
 
-    def __init__(self, bot: Bot, ingress: IngressClient, histories: Histories, chat_settings: ChatSettings) -> None:
-        self._bot, self._ingress, self._histories, self._settings = bot, ingress, histories, chat_settings
+    def __init__(
+        self,
+        bot: Bot,
+        ingress: IngressClient,
+        histories: Histories,
+        chat_settings: ChatSettings,
+        settings: Settings,
+    ) -> None:
+        self._bot, self._ingress, self._histories = bot, ingress, histories
+        self._settings, self._config = chat_settings, settings
 
     def register(self) -> None:
         """Put them into the tree."""
@@ -122,12 +132,16 @@ class Slash:
     async def _reset(self, interaction: discord.Interaction) -> Shown:
         if not may_read(interaction):
             return Shown(commands.NOT_READABLE)
+        if await is_shut_out(self._ingress, self._config, pressed(interaction)):
+            return Shown(commands.NOT_ALLOWED)
         await self._ingress.send("Chat", _here(interaction), "reset", None)
         return Shown(commands.RESET)
 
     async def _stop(self, interaction: discord.Interaction, everything: bool) -> Shown:
         if not may_read(interaction):
             return Shown(commands.NOT_READABLE)
+        if await is_shut_out(self._ingress, self._config, pressed(interaction)):
+            return Shown(commands.NOT_ALLOWED)
         if everything:
             await self._ingress.send("Chat", _here(interaction), "stop", StopRequest(all=True))
             return Shown(commands.STOPPING)

@@ -181,6 +181,29 @@ async def test_trying_again_heeds_the_off_switch(room: Room) -> None:
     await discord.until(lambda: discord.message(room.channel, reply.id), lambda m: "echo: " in m.content)
 
 
+async def test_whoever_is_blocked_neither_stops_nor_resets_nor_judges(room: Room) -> None:
+    discord, model = room.discord, room.model
+    _, reply, _ = await asks(room, room.ada, room.channel, f"<@{discord.bot}> hello")
+    await set_rules(room, room.channel, block=[room.ben])
+    number = await model.count()
+    await model.script(GATE)
+    said = await discord.mention(room.ada, room.channel, "a long one")
+    running = await model.wait(number)
+    growing = await discord.wait_reply(room.channel, said, lambda m: m.buttons())
+    for name, more in (("stop", {}), ("stop", {"everything": True}), ("reset", {})):
+        told = await shown(room, await discord.command(room.ben, room.channel, name, **more))
+        assert "may not answer you" in told.content
+    for message, button in ((growing, "Stop"), (reply, reply.buttons()[0]["custom_id"])):
+        used = await discord.press(room.ben, room.channel, message.id, button)
+        beside = await discord.until(lambda used=used: said_beside(room, used))  # type: ignore[misc]
+        assert "may not answer you" in beside[0].content
+    await model.release(running.number, "To the end.")
+    await model.finish(running.number)
+    [whole] = await answered(room, said)
+    assert whole.content == "To the end."
+    assert not any(one.feedback for one in await messages(room, room.channel))
+
+
 async def test_trying_an_older_reply_again_is_told_to_be_too_late(room: Room) -> None:
     discord = room.discord
     reply = await failed(room, "will fail")
