@@ -7,7 +7,7 @@ from typing import Any
 from slack_bolt.async_app import AsyncApp
 
 from bots.adapter import commands
-from bots.adapter.allowance import Press, try_again
+from bots.adapter.allowance import Press, is_shut_out, try_again
 from bots.slack.client import Slack
 from bots.slack.permissions import Permissions
 from bots.slack.responding import Responder, Shown, words
@@ -40,15 +40,22 @@ class Buttons:
         thread = message.get("thread_ts") or message["ts"]
         conversation = keys.slack(self._slack.identity.team, channel, thread)
         first, _, seq = action["value"].partition("|")
+        press = Press(
+            id=f"press:{action.get('action_ts') or seq}",
+            conversation=conversation,
+            person=person,
+            turn=int(first) if first.isdecimal() else 0,
+            seq=int(seq or 0),
+        )
+        if action["action_id"] != "retry" and await is_shut_out(self._ingress, self._settings, press):
+            return words(commands.NOT_ALLOWED)
         match action["action_id"]:
             case "stop":
-                await self._ingress.send("Chat", conversation, "stop", StopRequest(turn=int(first)))
+                await self._ingress.send("Chat", conversation, "stop", StopRequest(turn=press.turn))
             case "feedback":
-                request = FeedbackRequest.model_validate({"seq": int(seq), "person": person, "value": first})
+                request = FeedbackRequest.model_validate({"seq": press.seq, "person": person, "value": first})
                 await self._ingress.send("Chat", conversation, "feedback", request)
             case "retry":
-                id = str(action.get("action_ts") or seq)
-                press = Press(id=f"retry:{id}", conversation=conversation, person=person, turn=int(first), seq=int(seq))
                 reason = await try_again(self._ingress, self._settings, press)
                 return words(reason) if reason else None
         return None

@@ -18,7 +18,7 @@ from tests.fakes.model.protocol import Behaviour
 from tests.slack.conftest import Room, new_room
 from tests.slack.stack import World, running_world
 from tests.slack.test_answers import finished, shown
-from tests.slack.test_talk import asks, history
+from tests.slack.test_talk import GATE, asks, history
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +118,26 @@ async def test_trying_again_needs_what_asking_needs(room: Room) -> None:
     await rule(room, scope, off=False)
     await slack.click(room.ada, room.channel, failed.ts, "retry")
     await slack.wait_reply(room.channel, said.ts, lambda m: "will fail" in shown(m))
+
+
+async def test_whoever_is_blocked_neither_stops_nor_judges_what_others_asked(room: Room) -> None:
+    slack, model = room.slack, room.world.model
+    await slack.fault("chat.startStream", "refuse", error="channel_type_not_supported", contains=room.channel)
+    number = await model.count()
+    await model.script(GATE)
+    said = await slack.mention(room.ada, room.channel, "a long story")
+    running = await model.wait(number)
+    message = await slack.wait_reply(room.channel, said.ts, lambda m: "'stop'" in str(m.blocks))
+    await rule(room, f"slack:{slack.team.id}:{room.channel}", block=[room.ben])
+    await slack.click(room.ben, room.channel, message.ts, "stop")
+    await told(room, room.ben, "may not answer you")
+    await model.finish(running.number)
+    [reply] = await finished(room, room.channel, said.ts)
+    button = next(b for b in reply.blocks if b["type"] == "context_actions")["elements"][0]
+    await slack.click(room.ben, room.channel, reply.ts, "feedback", button["negative_button"]["value"])
+    await slack.until(lambda: slack.ephemerals(room.channel, room.ben), lambda found: len(found) == 2)
+    whole = await history(room, room.channel, said.ts)
+    assert whole.messages[-1].status == "answered" and not whole.messages[-1].feedback
 
 
 async def test_trying_again_counts_as_asking(strict_world: World) -> None:
