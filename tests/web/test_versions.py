@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
-from playwright.async_api import BrowserContext, FilePayload, Locator, expect
+from playwright.async_api import BrowserContext, FilePayload, Locator, Route, expect
 
 from chat_service import keys
 from tests.fakes.model.protocol import Behaviour
@@ -83,7 +85,13 @@ async def test_a_change_shows_at_once_in_the_place_of_the_old_words(person: Brow
     await stack.model.script(GATE)
     box = await edit(one, 0)
     await box.fill("better")
+    sending: asyncio.Future[Route] = asyncio.get_running_loop().create_future()
+    await person.route("**/messages", lambda route: sending.set_result(route), times=1)
     await one.page.get_by_role("button", name="Send").first.click()
+    route = await sending
+    await told(one, "better")
+    await expect(one.questions.last.locator(".note")).to_have_text("Sending…")
+    await route.continue_()
     asked = await stack.model.wait_for_question("better", number)
     await stack.model.release(asked.number, "So far")
     await told(one, "better", "So far")
