@@ -1,4 +1,9 @@
-"""Whether conversations that lie idle cost disk and nothing else: no memory in our processes, no timer, no work."""
+"""Whether conversations that lie idle cost disk and nothing else: no memory in our processes, no timer, no work.
+
+What the chat service holds more after a hundred thousand turns is not all the conversations': its HTTP/2 layer
+remembers the last 65,536 streams of each connection (h2's `MAX_CLOSED_STREAMS`), 8 MB that a young process has yet to
+fill.
+"""
 
 from __future__ import annotations
 
