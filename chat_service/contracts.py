@@ -201,7 +201,8 @@ class History(Contract):
     """A page of a conversation, oldest first, with what is under way.
 
     `next_before` continues to older messages; None at the beginning. `running` and `waiting` come with the newest
-    page only. `replaceable` is the first message from which on questions can be asked anew in other words.
+    page only. `replaceable` is the first message from which on questions can be asked anew in other words. `forgotten`
+    says that nothing is here since everything was deleted.
     """
 
     messages: list[Message] = Field(default_factory=list)
@@ -210,6 +211,7 @@ class History(Contract):
     waiting: list[Inbound] = Field(default_factory=list)
     title: str = ""
     replaceable: int = 0
+    forgotten: bool = False
     version: int = 0
     """Grows with every change; equal versions mean nothing happened."""
 

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from bots.web.again import Again
 from bots.web.api import Api
+from bots.web.asking import ID
 from bots.web.finding import Finding
 from bots.web.guards import add_headers, middlewares
 from bots.web.hub import Hub
@@ -86,12 +87,22 @@ def _app(settings: Settings, ingress: IngressClient, bus: LiveBus, hub: Hub) -> 
 
     async def page(request: web.Request) -> web.StreamResponse:
         """The page itself; it is what gives a browser its identity."""
+        if not ID.fullmatch(request.match_info.get("conversation", "none")):
+            return await lost(request)
         try:
             gate.person(request)
         except web.HTTPUnauthorized:
             return files["/static/signin.html"].response(request)
         response = files["/static/index.html"].response(request)
         gate.introduce(request, response)
+        return response
+
+    async def lost(request: web.Request) -> web.StreamResponse:
+        """A person who came to the wrong address reads a page, a program a line."""
+        if "text/html" not in request.headers.get("Accept", ""):
+            raise web.HTTPNotFound(text="there is no such page")
+        response = files["/static/lost.html"].response(request)
+        response.set_status(404)
         return response
 
     async def asset(request: web.Request) -> web.StreamResponse:
@@ -129,6 +140,7 @@ def _app(settings: Settings, ingress: IngressClient, bus: LiveBus, hub: Hub) -> 
             web.get("/static/{path:.+}", asset),
             web.post("/api/signin", sign_in),
             web.get("/health", health),
+            web.get(r"/{path:(?!api/|static/).+}", lost),
         ]
     )
     return app

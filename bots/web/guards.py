@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PERSON = web.RequestKey("person", str)
 """The public id of whoever asks, on every request to the API but those in `OPEN`."""
+CLAIM = "X-Person"
+"""For whom a window asks: one that was open when its browser joined must not write in a stranger's name."""
 SAFE = ("GET", "HEAD")
 OPEN = ("/health", "/api/signin", "/api/join")
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
@@ -71,6 +73,8 @@ def middlewares(settings: Settings, gate: Gatekeeper) -> list[Callable[..., Awai
             person = gate.person(request)
             if person is None:
                 raise web.HTTPUnauthorized(text="open the page first: it gives this browser its identity")
+            if request.headers.get(CLAIM, person) != person:
+                raise web.HTTPPreconditionFailed(text="this browser is somebody else by now: load the page again")
             request[PERSON] = person
         return await handler(request)
 

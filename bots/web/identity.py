@@ -21,6 +21,8 @@ from chat_service.settings import Settings
 
 COOKIE = "threadwell"
 ACCESS_COOKIE = "threadwell_access"
+BEFORE_COOKIE = "threadwell_before"
+"""Who the browser was before it joined somebody, so that joining loses nothing."""
 YEAR = 365 * 24 * 3600
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 _ATTEMPTS, _WINDOW_SECONDS = 10, 60.0
@@ -115,9 +117,29 @@ class Gatekeeper:
 
     def admit(self, request: web.Request, response: web.StreamResponse, secret: str) -> None:
         """Make this browser the person of that secret. Whom one who is in has invited is in, too."""
+        own = request.cookies.get(COOKIE, "")
+        if _SECRET.fullmatch(own) and not _SECRET.fullmatch(request.cookies.get(BEFORE_COOKIE, "")):
+            self._set(request, response, BEFORE_COOKIE, own)  # a second link does not take the place of the first self
         self._set(request, response, COOKIE, secret)
         if self._settings.web_access_token:
             self._set(request, response, ACCESS_COOKIE, self._pass())
+
+    def was_another(self, request: web.Request) -> bool:
+        """Whether this browser was somebody else before it joined."""
+        before = request.cookies.get(BEFORE_COOKIE, "")
+        joined = _SECRET.fullmatch(before) is not None and before != request.cookies.get(COOKIE)
+        return joined and not self._settings.web_auth_header
+
+    def go_back(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Make this browser who it was before it joined anybody.
+
+        Raises:
+            HTTPConflict: when it was nobody else.
+        """
+        if not self.was_another(request):
+            raise web.HTTPConflict(text="this browser was nobody else before: there is nothing to go back to")
+        self._set(request, response, COOKIE, request.cookies[BEFORE_COOKIE])
+        response.del_cookie(BEFORE_COOKIE, path="/")
 
     def _proxied(self, request: web.Request, header: str) -> str:
         peer = ip_address((request.remote or "0.0.0.0").split("%")[0])  # noqa: S104  no peer is no proxy

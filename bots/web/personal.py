@@ -47,6 +47,7 @@ class Personal:
             web.patch("/api/settings", self.change),
             web.post("/api/invitation", self.invite),
             web.post("/api/join", self.join),
+            web.post("/api/go-back", self.go_back),
         ]
 
     async def me(self, request: web.Request) -> web.Response:
@@ -65,6 +66,7 @@ class Personal:
                 "demo": demo,
                 "images": settings.model_images,
                 "devices": not settings.web_auth_header,
+                "before": self._gate.was_another(request),
                 "limits": {"text": MAX_TEXT, "attachments": MAX_ATTACHMENTS, "inline": MAX_INLINE},
             }
         )
@@ -77,9 +79,11 @@ class Personal:
         """Choose, or give back to the deployment; every conversation goes by it from its next turn on.
 
         Raises:
-            HTTPBadRequest: for a persona that does not exist.
+            HTTPBadRequest: for a persona that does not exist, or a model's name with control characters.
         """
         asked = await body_as(request, _Choice)
+        if not (asked.set.model or "").isprintable():
+            raise web.HTTPBadRequest(text="a model's name has no control characters or line breaks: type it again")
         persona = asked.set.persona
         if persona is not None and persona not in (await self._in_force(request[PERSON])).personas:
             raise web.HTTPBadRequest(text=f"there is no persona {persona!r}: choose one of the list")
@@ -99,6 +103,12 @@ class Personal:
         secret = await self._invitations.take((await body_as(request, _Joining)).token)
         response = web.json_response({})
         self._gate.admit(request, response, secret)
+        return response
+
+    async def go_back(self, request: web.Request) -> web.Response:
+        """Become who this browser was before it joined; its conversations were kept."""
+        response = web.json_response({})
+        self._gate.go_back(request, response)
         return response
 
     async def _shown(self, person: str) -> web.Response:

@@ -66,6 +66,7 @@ async def history(ctx: ObjectSharedContext, request: HistoryRequest) -> History:
         page.running = meta.running
         if keys.parse(ctx.key()):
             page.waiting = await _waiting(ctx, meta, near)
+        page.forgotten = meta.epoch > 0 and not (messages or page.running or page.waiting)
     return page
 
 

@@ -38,11 +38,12 @@ async def test_nothing_of_it_is_left_in_state(ingress: IngressClient, stack: Sta
     await forget(ingress, key)
     assert await eventually(lambda: kept_state(stack, key, "wombat"), lambda n: n == 0) == 0
     page = await read(ingress, key)
-    assert page.messages == [] and page.next_before is None
+    assert page.messages == [] and page.next_before is None and page.forgotten
     number = await stack.model.count()
     await say(ingress, key, "what was it about?")
     sent = [text_of(m) for m in (await stack.model.wait(number)).body["messages"]]
     assert not any("wombat" in text for text in sent)
+    assert not (await read(ingress, key)).forgotten
 
 
 async def holds(stack: Stack, text: str) -> list[str]:

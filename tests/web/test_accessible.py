@@ -171,6 +171,8 @@ async def test_doors_break_no_rule(chromium: Browser, site: Site, stack: Stack, 
         await page.get_by_role("button", name="Join").click()
         await expect(page.get_by_role("alert")).to_contain_text("was used already")
         await sound(page, "join")
+        await page.goto("/nope")
+        await sound(page, "nothing here")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -151,7 +151,7 @@ async def test_the_list_is_grouped_by_day(person: BrowserContext) -> None:
         await later.close()
 
 
-async def test_a_deleted_conversation_keeps_no_title_in_another_window(person: BrowserContext) -> None:
+async def test_a_conversation_deleted_elsewhere_says_so_and_is_not_revived(person: BrowserContext) -> None:
     one = await window(person)
     await one.say("hello")
     await expect(one.page.locator("h1")).to_have_text("A fine title")
@@ -160,8 +160,23 @@ async def test_a_deleted_conversation_keeps_no_title_in_another_window(person: B
     await one.page.get_by_role("button", name="Delete").click()
     await one.page.close()
     await expect(two.questions).to_have_count(0)
-    await expect(two.page.locator("h1")).to_have_text("New conversation")
-    await expect(two.page.locator("#list a")).to_have_count(0)
+    deleted = two.page.get_by_role("heading", name="This conversation was deleted")
+    for again in (False, True):
+        if again:
+            await two.page.reload()
+        await expect(deleted).to_be_visible()
+        await expect(two.page.get_by_role("heading", name="What is on your mind?")).to_be_hidden()
+        await expect(two.page.locator("h1")).to_have_text("Deleted conversation")
+        await expect(two.page.get_by_role("button", name="Delete")).to_be_hidden()
+        await expect(two.page.locator("#list a")).to_have_count(0)
+    gone = two.conversation
+    await two.say("something new")
+    await two.says("echo: something new")
+    assert two.conversation != gone
+    await expect(deleted).to_be_hidden()
+    await expect(two.page.locator("#list a")).to_have_attribute("href", f"/c/{two.conversation}")
+    await two.page.goto(f"/c/{gone}")
+    await expect(deleted).to_be_visible()
 
 
 async def test_a_conversation_is_usable_at_once(chromium: Browser, site: Site, stack: Stack) -> None:

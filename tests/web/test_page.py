@@ -72,6 +72,29 @@ async def test_drafts_are_kept_per_conversation(person: BrowserContext) -> None:
     await expect(one.box).to_have_value("")
 
 
+async def test_the_draft_of_a_new_conversation_is_its_windows_own(person: BrowserContext) -> None:
+    one = await window(person)
+    await one.box.fill("half a thought")
+    two = await window(person)
+    await expect(two.box).to_have_value("")
+    await two.box.fill("another")
+    for each, draft in ((one, "half a thought"), (two, "another")):
+        await each.page.reload()
+        await expect(each.box).to_have_value(draft)
+
+
+async def test_a_wrong_address_is_a_page_that_leads_back(person: BrowserContext, site: Site) -> None:
+    page = await person.new_page()
+    for path in ("/nope", "/c/", "/c/not~an~id", f"/c/{'x' * 65}", "/c/one/two"):
+        answer = await page.goto(path)
+        assert answer is not None
+        assert answer.status == 404, path
+        await expect(page.get_by_role("heading", name="Nothing is here")).to_be_visible()
+    await page.get_by_role("link", name="To your conversations").click()
+    await expect(page).to_have_url(f"{site.url}/")
+    await expect(page.get_by_role("heading", name="What is on your mind?")).to_be_visible()
+
+
 async def test_a_name_is_given_and_stays(person: BrowserContext) -> None:
     one = await window(person)
     await one.say("hello")

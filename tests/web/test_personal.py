@@ -91,6 +91,23 @@ async def test_a_persona_nobody_defined_is_refused(own: Stack, ship: Site) -> No
         assert (answer.status, answer.error) == (400, "there is no persona 'ninja': choose one of the list")
 
 
+async def test_a_models_name_with_control_characters_is_refused(site: Site, stack: Stack) -> None:
+    async with visiting(site.url) as one:
+        for name in ("scripted\n", "scrip\x1b[31mted", "scrip\x00ted"):
+            answer = await one.ask("PATCH", "/api/settings", {"set": {"model": name}})
+            assert (answer.status, answer.error) == (
+                400,
+                "a model's name has no control characters or line breaks: type it again",
+            )
+        assert (await one.ask("GET", "/api/settings")).body["own"]["model"] is None
+
+
+async def test_the_empty_field_names_the_model_in_force(person: BrowserContext, stack: Stack) -> None:
+    one = await window(person)
+    await _settings(one)
+    await expect(one.page.get_by_label("Model")).to_have_attribute("placeholder", "scripted")
+
+
 async def test_quick_messages_are_answered_as_chosen(person: BrowserContext, stack: Stack) -> None:
     for choice, answers in (("Answer one by one", 3), ("Answer together", 2)):
         one = await window(person)
@@ -144,6 +161,7 @@ async def test_a_second_device_joins_by_a_link_that_works_once(
     await expect(field).to_be_visible()
     link = await field.input_value()
     assert link.startswith(f"{site.url}/join#")
+    await expect(one.page.get_by_text("This address opens on this machine alone")).to_be_visible()
     token = link.partition("#")[2]
 
     requested: list[str] = []
@@ -151,8 +169,7 @@ async def test_a_second_device_joins_by_a_link_that_works_once(
         phone.on("request", lambda request: requested.append(f"{request.url} {request.headers}"))
         before = await window(phone)
         await before.box.fill("a draft of somebody else")
-        await before.page.close()
-        page = await phone.new_page()
+        page = before.page
         await page.goto(link)
         assert page.url == f"{site.url}/join", "the token leaves the address"
         await page.get_by_role("button", name="Join").click()

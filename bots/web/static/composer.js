@@ -2,9 +2,11 @@
 
 import { find, say, show } from './dom.js';
 import { isPicture, readFile, showFiles, sizeOf } from './files.js';
-import { stored } from './stored.js';
+import { remembered, stored } from './stored.js';
 
 const touch = matchMedia('(hover: none) and (pointer: coarse)');
+
+const shelf = (key) => (key === 'new' ? remembered : stored);
 
 export class Composer {
   // `acts`: { send(text, files), stop() }
@@ -34,18 +36,18 @@ export class Composer {
     this.takeDrops();
   }
 
-  // Shows the draft of a conversation. A new one has no address yet: its drafts share one place.
+  // Shows the draft of a conversation. A new one has no address yet: its draft is this window's alone.
   enter(key) {
     if (this.key === key) return;
     this.key = key;
-    this.text.value = stored.read('draft', key) || '';
+    this.text.value = shelf(key).read('draft', key) || '';
     this.files = [];
     this.hint.textContent = '';
     this.typed();
   }
 
   typed() {
-    stored.write('draft', this.key, this.text.value);
+    shelf(this.key).write('draft', this.key, this.text.value);
     this.fit();
     this.review();
   }

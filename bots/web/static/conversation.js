@@ -17,6 +17,7 @@ export class Conversation {
     this.nextBefore = null;
     this.gap = null; // { low, high }: what lies between is not loaded, and messages up to `low` are shown
     this.title = '';
+    this.forgotten = false;
     this.replaceable = 0; // the first message that can still be changed
     this.loaded = false;
     this.heard = 0; // events that a page asked for before them cannot know
@@ -39,6 +40,7 @@ export class Conversation {
     this.takeRunning(page.running);
     this.waiting = page.waiting || [];
     this.title = page.title || '';
+    this.forgotten = Boolean(page.forgotten);
     this.replaceable = page.replaceable || 0;
     this.loaded = true;
     this.settle();
@@ -184,6 +186,10 @@ export class Conversation {
 
   get empty() {
     return !this.messages.size && !this.running && !this.waiting.length && !this.outgoing.length;
+  }
+
+  get gone() {
+    return this.forgotten && this.empty;
   }
 
   // What is shown, in order. Keys are stable from "sending" to "answered", so that nodes are kept.

@@ -1,5 +1,6 @@
 // Puts the page together: what the person does goes to the desk, what the desk learns is shown.
 
+import { beginAnew, whenAnother } from './another.js';
 import { api } from './api.js';
 import { Composer } from './composer.js';
 import { Desk } from './desk.js';
@@ -76,11 +77,12 @@ function draw() {
   const { running } = shown;
   if (scroller.follows && !shown.gap) shown.trimAbove();
   thread.render(shown);
-  const title = shown.title || (!shown.empty && sidebar.titleOf(shown.id)) || 'New conversation'; // deleted, it has none
+  const title = shown.gone ? 'Deleted conversation' : shown.title || sidebar.titleOf(shown.id) || 'New conversation';
   say(find('title'), title);
   document.title = shown.fresh ? 'Threadwell' : `${title} · Threadwell`;
-  for (const name of ['export', 'rename', 'delete']) show(find(name), !shown.fresh);
-  show(find('empty'), shown.loaded && shown.empty);
+  for (const name of ['export', 'rename', 'delete']) show(find(name), !shown.fresh && !shown.gone);
+  show(find('empty'), shown.loaded && shown.empty && !shown.gone);
+  show(find('gone'), shown.loaded && shown.gone);
   show(find('loading'), !shown.loaded);
   say(find('loading'), shown.trouble || 'Loading…');
   scroller.far = Boolean(shown.gap);
@@ -144,6 +146,10 @@ async function attempt(act) {
 }
 
 function send(text, files) {
+  if (shown.gone) {
+    composer.key = 'new'; // what was deleted does not come back
+    go(null);
+  }
   if (shown.fresh) {
     history.pushState({ entry: newId() }, '', `/c/${shown.id}`);
     composer.key = shown.id;
@@ -231,6 +237,7 @@ document.addEventListener('keydown', (event) => {
 });
 setInterval(() => thread.tick(), 500);
 
+whenAnother(beginAnew);
 enter(addressed());
 performance.mark('usable'); // from here on one can write
 listen((event) => desk.hear(event), (state) => desk.heardFrom(state));
@@ -238,5 +245,6 @@ sidebar.fetch().catch(() => sidebar.refresh());
 api.me().then((me) => {
   sidebar.model(me);
   show(find('device-field'), me.devices);
+  show(find('before-field'), me.before);
   composer.takes(me.limits, me.images);
 }).catch(() => {});

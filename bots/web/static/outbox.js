@@ -2,7 +2,7 @@
 // failed one holding back the later ones. Each has an id from the start, so sending it again is harmless; they are
 // kept in the browser's storage until the server has them, so a reload loses none.
 
-import { api } from './api.js';
+import { ANOTHER, api } from './api.js';
 import { stored } from './stored.js';
 
 const AGAIN_MS = [1000, 2000, 4000, 8000, 15_000];
@@ -57,6 +57,7 @@ export class Outbox {
       this.conversation.accepted(said);
       this.accepted();
     } catch (error) {
+      if (error.status === ANOTHER) this.conversation.outgoing = []; // never sent by whoever this browser is now
       one.error = error.message;
       one.refused = error.final;
       if (!error.final) this.later();

@@ -1,12 +1,14 @@
 // A person's settings. The theme stays in this browser; the rest holds in all conversations, on every device, from the
 // next reply on. Each change takes effect when it is made.
 
+import { becomeAnother } from './another.js';
 import { api } from './api.js';
 import { copyText, el, find, say, show } from './dom.js';
 import { panel } from './panels.js';
 import { stored } from './stored.js';
 
 const NAMES = ['persona', 'model', 'burst'];
+const LOOPBACK = /^(127\..*|localhost|\[::1\])$/;
 const field = (name) => find(`set-${name}`);
 
 export class SettingsPanel {
@@ -21,6 +23,10 @@ export class SettingsPanel {
     });
     for (const name of NAMES) field(name).addEventListener('change', () => this.change(name));
     find('invite').addEventListener('click', () => this.invite());
+    find('go-back').addEventListener('click', () => this.telling('', async () => {
+      await api.goBack();
+      becomeAnother();
+    }));
     find('invitation-copy').addEventListener('click', async ({ target }) => {
       await copyText(find('invitation-link').value);
       say(target, 'Copied');
@@ -59,6 +65,7 @@ export class SettingsPanel {
       const { token } = await api.invite();
       find('invitation-link').value = `${location.origin}/join#${token}`;
       say(find('invitation-copy'), 'Copy');
+      show(find('invitation-here'), LOOPBACK.test(location.hostname));
       show(find('invitation'), true);
       find('invitation-link').select();
     });

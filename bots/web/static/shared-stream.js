@@ -2,6 +2,7 @@
 // connections to a host, so eight windows with a stream each would starve one another. It lives as long as any of
 // its windows; none of them is in charge, so none has to hand over when it closes.
 
+import { whenAnother } from './another.js';
 import { Stream } from './stream.js';
 
 const windows = new Set();
@@ -21,6 +22,13 @@ function start() {
     },
   );
 }
+
+// The open stream is that of whoever this browser was.
+whenAnother(() => {
+  if (!stream) return;
+  stream.close();
+  start();
+});
 
 self.onconnect = ({ ports: [port] }) => {
   windows.add(port);
