@@ -81,6 +81,10 @@ class Api:
             said = await self._bus.so_far(key)
             if said and said.turn == page.running.turn:
                 shown["running"] |= {"attempt": said.attempt, "text": said.text}
+            pause = await self._bus.pause(key)
+            if pause and pause.turn == page.running.turn:
+                # Seconds from now, and no time of day: the browser's clock may be wrong.
+                shown["running"]["pause"] = {"seconds": max(0.0, pause.until - time.time()), "why": pause.why}
         return web.json_response(shown)
 
     async def send(self, request: web.Request) -> web.Response:

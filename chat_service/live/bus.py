@@ -6,6 +6,7 @@ everything works but previews, and a stop goes by its durable signal alone.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
@@ -52,6 +53,23 @@ class Preview(Contract):
         return cls(conversation=event.conversation, turn=event.turn, attempt=event.attempt, text=text + event.text)
 
 
+class Pause(Contract):
+    """Why the running turn says nothing, and until when, in seconds since 1970: then the model is asked again."""
+
+    turn: int
+    until: float
+    why: str
+
+    @classmethod
+    def told(cls, event: LiveEvent) -> Pause:
+        """What a `retry` says, for those who ask later."""
+        return cls(turn=event.turn, until=time.time() + event.seconds, why=event.text)
+
+
+ENDS_PAUSE = ("started", "delta", "ended")
+"""After these the model is being asked again, or no more."""
+
+
 class LiveBus(Protocol):
     """Publish and subscribe by conversation key."""
 
@@ -65,4 +83,8 @@ class LiveBus(Protocol):
 
     async def so_far(self, conversation: str) -> Preview | None:
         """What a window that opens in mid-reply shows first."""
+        ...
+
+    async def pause(self, conversation: str) -> Pause | None:
+        """What the running turn waits for, if it does."""
         ...

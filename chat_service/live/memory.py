@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from chat_service.live.bus import LiveEvent, Preview
+from chat_service.live.bus import ENDS_PAUSE, LiveEvent, Pause, Preview
 
 BACKLOG = 1000
 """Events a slow listener may lag behind before it loses the oldest ones; it sees the gap by `offset`."""
@@ -18,6 +18,7 @@ class MemoryBus:
     def __init__(self) -> None:
         self._listeners: dict[asyncio.Queue[LiveEvent], str] = {}
         self._previews: dict[str, Preview] = {}
+        self._pauses: dict[str, Pause] = {}
 
     def publish(self, event: LiveEvent) -> None:
         self._remember(event)
@@ -39,7 +40,14 @@ class MemoryBus:
     async def so_far(self, conversation: str) -> Preview | None:
         return self._previews.get(conversation)
 
+    async def pause(self, conversation: str) -> Pause | None:
+        return self._pauses.get(conversation)
+
     def _remember(self, event: LiveEvent) -> None:
+        if event.kind == "retry":
+            self._pauses[event.conversation] = Pause.told(event)
+        elif event.kind in ENDS_PAUSE:
+            self._pauses.pop(event.conversation, None)
         if event.kind == "ended":
             self._previews.pop(event.conversation, None)
         elif event.kind == "delta":

@@ -1,6 +1,7 @@
 """The live bus over Redis, for processes that run apart.
 
-Channels are `live:{conversation key}`; what was said so far lies in `said:{key}` and goes away by itself.
+Channels are `live:{conversation key}`; what was said so far lies in `said:{key}`, what a turn waits for in
+`pause:{key}`, and both go away by themselves.
 A Redis that is away costs previews, nothing else: events are dropped, and the connection is tried again.
 """
 
@@ -16,7 +17,7 @@ from contextlib import asynccontextmanager
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from chat_service.live.bus import LiveEvent, Preview
+from chat_service.live.bus import ENDS_PAUSE, LiveEvent, Pause, Preview
 from chat_service.live.memory import BACKLOG, drain
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,13 @@ class RedisBus:
             return None
         return Preview.model_validate_json(said) if said else None
 
+    async def pause(self, conversation: str) -> Pause | None:
+        try:
+            told = await self._redis.get(f"pause:{conversation}")
+        except (RedisError, OSError):
+            return None
+        return Pause.model_validate_json(told) if told else None
+
     async def _send(self) -> None:
         while True:
             event = await self._outgoing.get()
@@ -96,6 +104,10 @@ class RedisBus:
             said = Preview.extended(self._said.get(event.conversation), event)
             self._said[event.conversation] = said
             pipe.set(key, said.model_dump_json(), ex=KEEP_SECONDS)
+        if event.kind == "retry":
+            pipe.set(f"pause:{event.conversation}", Pause.told(event).model_dump_json(), ex=KEEP_SECONDS)
+        elif event.kind in ENDS_PAUSE:
+            pipe.delete(f"pause:{event.conversation}")
 
     async def _read(self, pattern: str, queue: asyncio.Queue[LiveEvent], ready: asyncio.Event) -> None:
         while True:

@@ -209,6 +209,22 @@ async def test_screen_readers_hear_the_start_and_the_end_of_a_reply_alone(person
     assert not await one.last.locator(".body").evaluate(around), "tokens are in no live region"
 
 
+async def test_screen_readers_hear_how_a_reply_ended(person: BrowserContext, stack: Stack) -> None:
+    refusal = {"error": {"message": "no", "code": "invalid_api_key"}}
+    await stack.model.script(Behaviour(kind="stall", text="So far"), Behaviour(kind="fail", status=401, body=refusal))
+    one = await window(person)
+    spoken = one.page.locator("#announcer")
+    await one.say("a story")
+    await one.says("So far")
+    await expect(spoken).to_have_text("The reply begins.")
+    await one.page.keyboard.press("Escape")
+    await one.stands("stopped")
+    await expect(spoken).to_have_text("The reply was stopped.")
+    await one.say("again")
+    await one.stands("failed")
+    await expect(spoken).to_have_text("The reply failed.")
+
+
 async def test_nothing_moves_for_who_wants_no_motion(chromium: Browser, site: Site, stack: Stack) -> None:
     await stack.model.clear()
 

@@ -27,6 +27,20 @@ $$
 Nonsense stays: $\nosuchcommand{x}$
 """
 
+IN_LINES = r"""
+It follows $$x^2 < 3$$ at once, and \[ \frac{a}{b} \] too.
+
+$$y = 1$$ begins a line, which goes on.
+
+\[z\] does, as well.
+
+\[
+w
+\]
+
+They cost $$5 and $$10; `$$HOME$$` is code.
+"""
+
 EVIL = [
     r"$\href{javascript:window.hit=1}{click}$",
     r"$\htmlStyle{position: fixed}{x}$",
@@ -69,3 +83,26 @@ async def test_formulas_can_do_nothing_else(person: BrowserContext, stack: Stack
     inside = "[...document.querySelectorAll('.body *')].flatMap(e => [...e.attributes].map(a => a.name))"
     assert not [name for name in await one.page.evaluate(inside) if name.startswith(("on", "style", "href", "src"))]
     assert not [url for url in asked if "tracker" in url]
+
+
+async def test_display_formulas_inside_a_line_are_drawn(person: BrowserContext, stack: Stack) -> None:
+    one = await window(person)
+    await stack.model.script(Behaviour(text=IN_LINES, chunk=7))
+    await one.say("formulas in lines, please")
+    await one.stands("answered")
+    body = one.last.locator(".body")
+    await expect(body.locator("math[display=block]")).to_have_count(5)
+    await expect(body.locator("p > .formula.display math mfrac")).to_have_count(1)
+    await expect(body.locator("p", has_text="begins a line, which goes on.").locator("math")).to_have_count(1)
+    await expect(body.locator("p", has_text="does, as well.").locator("math")).to_have_text("z")
+    await expect(body).to_contain_text("They cost $$5 and $$10; $$HOME$$ is code.")
+
+
+async def test_a_formula_that_is_not_trusted_stands_as_it_was_written(person: BrowserContext, stack: Stack) -> None:
+    one = await window(person)
+    await stack.model.script(Behaviour(text=EVIL[0] + "\n\nthe end $x$"))
+    await one.say("be evil")
+    await one.stands("answered")
+    body = one.last.locator(".body")
+    await expect(body.locator("math")).to_have_text("x")
+    await expect(body.locator("p").first).to_have_text(r"\href{javascript:window.hit=1}{click}")

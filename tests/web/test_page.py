@@ -248,6 +248,8 @@ async def test_on_touch_enter_is_a_new_line(chromium: Browser, site: Site, stack
         chromium, site.url, has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844}
     ) as phone:
         one = await window(phone)
+        named = one.page.locator("#empty").get_by_text("Answered by scripted")
+        await expect(named, "the list, which names it, is out of sight").to_be_visible()
         await one.box.tap()
         await one.page.keyboard.type("one")
         await one.page.keyboard.press("Enter")

@@ -50,6 +50,25 @@ async def test_previews_pass_between_processes(apart: tuple[Stack, Visitor], con
     assert page["messages"][1]["text"] == "Once upon a time"
 
 
+async def test_what_a_turn_waits_for_passes_between_processes(apart: tuple[Stack, Visitor], conversation: str) -> None:
+    stack, one = apart
+    await stack.model.script(Behaviour(kind="fail", status=429, headers={"Retry-After": "3"}), Behaviour(kind="gate"))
+    async with one.events() as events:
+        await events.until("resync")
+        await one.send(conversation, "hello")
+        told = (await events.until("retry", conversation=conversation))[-1]
+        number = await stack.model.count()
+        pause = (await one.history(conversation))["running"]["pause"]
+        assert pause["why"] == told["text"]
+        assert 0 < pause["seconds"] <= told["seconds"]
+        asked = await stack.model.wait_for_question("hello", number)
+        await stack.model.release(asked.number, "there")
+        await events.until("delta", text="there")
+        assert "pause" not in (await one.history(conversation))["running"]
+        await stack.model.finish(asked.number)
+        await events.until("done", conversation=conversation)
+
+
 async def test_without_redis_only_previews_are_missing(
     engine_binary: Path, model: ModelControl, tmp_path: Path, conversation: str
 ) -> None:

@@ -109,3 +109,34 @@ async def test_a_busy_model_is_tried_again_in_words(person: BrowserContext, stac
     await one.says("here I am")
     await one.stands("answered")
     await expect(note).not_to_contain_text("again")
+
+
+async def test_what_is_waited_for_is_told_to_who_comes_later(person: BrowserContext, stack: Stack) -> None:
+    await stack.model.script(Behaviour(kind="fail", status=429, headers={"Retry-After": "25"}))
+    one = await window(person)
+    await one.say("hello")
+    again = re.compile(r"^[A-Z].*\. Trying again in (\d+) s…$")
+    await expect(one.last.locator(".note")).to_have_text(again)
+    words = await one.last.locator(".note").inner_text()
+    await one.page.reload()
+    two = await window(person, f"/c/{one.conversation}")
+    for each in (one, two):
+        await expect(each.last.locator(".note")).to_have_text(again)
+        later = await each.last.locator(".note").inner_text()
+        assert later.split(" Trying ")[0] == words.split(" Trying ")[0]
+        seconds = [int(again.findall(line)[0]) for line in (later, words)]
+        assert seconds[0] <= seconds[1], "they go on, and do not begin anew"
+    await one.page.keyboard.press("Escape")
+    await one.stands("stopped")
+
+
+async def test_lists_of_things_to_do_have_boxes(person: BrowserContext, stack: Stack) -> None:
+    await stack.model.script(
+        Behaviour(text="- [ ] milk **and** eggs\n- [x] bread\n- [y] no mark\n\n[ ] no list", chunk=3)
+    )
+    one = await window(person)
+    await one.say("what is to do?")
+    await one.stands("answered")
+    await expect(one.last.locator("li.task")).to_have_text(["☐ milk and eggs", "☑ bread"])
+    await expect(one.last.locator("li:not(.task)")).to_have_text(["[y] no mark"])
+    await expect(one.last.locator(".body p")).to_have_text(["[ ] no list"])

@@ -6,6 +6,7 @@ import { remembered, stored } from './stored.js';
 
 const touch = matchMedia('(hover: none) and (pointer: coarse)');
 
+const NO_ROOM = 'This browser has no room to keep the files: send them before you leave this page.';
 const shelf = (key) => (key === 'new' ? remembered : stored);
 
 export class Composer {
@@ -16,7 +17,8 @@ export class Composer {
     this.text = find('composer-text');
     this.list = find('files');
     this.hint = find('hint');
-    this.files = [];
+    this.files = []; // the same list as long as the same message is being written
+    this.wrong = ''; // what is said of files that could not be taken
     this.key = null;
     this.limits = { text: 100_000, attachments: 10, inline: 256 * 1024 };
     this.images = true;
@@ -41,8 +43,8 @@ export class Composer {
     if (this.key === key) return;
     this.key = key;
     this.text.value = shelf(key).read('draft', key) || '';
-    this.files = [];
-    this.hint.textContent = '';
+    this.files = shelf(key).read('files', key) || [];
+    this.wrong = '';
     this.typed();
   }
 
@@ -60,18 +62,15 @@ export class Composer {
   review() {
     showFiles(this.list, this.files, (place) => {
       this.files.splice(place, 1);
+      shelf(this.key).write('files', this.key, this.files);
       this.review();
       this.text.focus();
     });
     const over = this.text.value.length - this.limits.text;
-    if (over > 0) this.tell(`The message is ${over.toLocaleString()} characters too long.`);
-    else if (this.files.some(isPicture) && !this.images) this.tell('This model cannot see pictures; it will only know that there is one.');
-    else if (!this.failed) this.tell('');
+    const tooLong = over > 0 && `The message is ${over === 1 ? 'one character' : `${over.toLocaleString()} characters`} too long.`;
+    const unseen = !this.images && this.files.some(isPicture) && 'This model cannot see pictures; it will only know that there is one.';
+    say(this.hint, [tooLong, this.wrong, unseen].filter(Boolean).join(' '));
     find('send').disabled = over > 0 || !(this.text.value.trim() || this.files.length);
-  }
-
-  tell(line) {
-    say(this.hint, line);
   }
 
   pressed(event) {
@@ -85,11 +84,11 @@ export class Composer {
 
   submit() {
     if (find('send').disabled) return;
-    const { files } = this;
+    const files = this.files.splice(0);
     const text = this.text.value.trim();
-    this.failed = false;
-    this.files = [];
+    this.wrong = '';
     this.text.value = '';
+    shelf(this.key).write('files', this.key, []);
     this.typed();
     this.acts.send(text, files);
     this.text.focus();
@@ -98,29 +97,35 @@ export class Composer {
   // Puts a message back to be edited; what is being written meanwhile is not lost.
   restore(text, files) {
     this.text.value = [text, this.text.value].filter((part) => part.trim()).join('\n\n');
-    this.files = [...files, ...this.files].slice(0, this.limits.attachments);
+    this.files.unshift(...files);
+    this.files.splice(this.limits.attachments);
+    shelf(this.key).write('files', this.key, this.files);
     this.typed();
     this.text.focus();
   }
 
-  // What is wrong is said of every file, not of the last one alone; the files that are right are taken.
+  // What is wrong is said of every file, not of the last one alone; the files that are right are taken. While they are
+  // read, one may go to another conversation, or send.
   async add(given) {
+    const { key, files } = this;
     const wrong = [];
     for (const [place, file] of given.entries()) {
-      if (this.files.length >= this.limits.attachments) {
+      if (files.length >= this.limits.attachments) {
         const left = given.length - place;
         wrong.push(`A message takes ${this.limits.attachments} files at most: ${left === 1 ? 'one was' : `${left} were`} left out.`);
         break;
       }
       try {
-        const room = this.limits.inline - this.files.reduce((sum, one) => sum + sizeOf(one), 0);
-        this.files.push(await readFile(file, room));
+        const room = this.limits.inline - files.reduce((sum, one) => sum + sizeOf(one), 0);
+        files.push(await readFile(file, room));
       } catch (error) {
         wrong.push(error.message);
       }
     }
-    this.failed = wrong.length > 0;
-    this.tell(wrong.join(' '));
+    const its = files === this.files ? this.key : key;
+    if (!shelf(its).write('files', its, files)) wrong.push(NO_ROOM);
+    if (files !== this.files) return;
+    this.wrong = wrong.join(' ');
     this.review();
     this.text.focus();
   }
@@ -131,6 +136,7 @@ export class Composer {
     const kilobytes = Math.round(limits.inline / 1024);
     this.rule = `Text files and pictures: ${limits.attachments} at most, ${kilobytes} KB together.`;
     find('attach').title = `Attach files. ${this.rule}`;
+    this.review();
   }
 
   pasted(event) {

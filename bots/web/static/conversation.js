@@ -7,6 +7,8 @@ const MOST = 240; // messages shown at once, and how many are left when they are
 const KEPT = 160;
 const TAIL = 40; // the newest, kept also while far older ones are shown
 
+const pauseFrom = (seconds, why) => ({ until: Date.now() + seconds * 1000, why });
+
 export class Conversation {
   constructor(id) {
     this.id = id;
@@ -49,11 +51,12 @@ export class Conversation {
   takeRunning(running) {
     const said = this.running;
     this.running = running ? { attempt: '', text: '', question: [], ...running } : null;
+    if (running?.pause) this.running.retry = pauseFrom(running.pause.seconds, running.pause.why);
     if (!said || !this.running || said.turn !== this.running.turn) return;
     // A preview that came over the stream may be ahead of the page that was asked for before it.
     const ahead = said.attempt === this.running.attempt && said.text.length > this.running.text.length;
     if (ahead || !this.running.attempt) Object.assign(this.running, { attempt: said.attempt, text: said.text });
-    this.running.retry = said.retry;
+    if (said.retry || ahead) this.running.retry = said.retry;
   }
 
   takeOlder(page) {
@@ -127,7 +130,7 @@ export class Conversation {
         return this.extend(event);
       case 'retry':
         if (this.running?.turn !== event.turn) return true;
-        this.running.retry = { until: Date.now() + event.seconds * 1000, why: event.text };
+        this.running.retry = pauseFrom(event.seconds, event.text);
         return false;
       case 'ended':
         return false; // `done` follows when the history has it

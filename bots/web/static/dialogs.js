@@ -22,7 +22,8 @@ export function askLine(question, value) {
 const TOAST_MS = 7000;
 let ending = null;
 
-// Shows a line for a while. With `undo`, calls it when pressed and `done` otherwise, exactly one of the two.
+// Shows a line for a while. With `undo`, calls it when pressed and `done` otherwise, exactly one of the two. What it
+// gives ends that early: it calls another act in the place of both, if none of them was called yet.
 export function toast(line, { undo, done } = {}) {
   ending?.();
   const box = find('toast');
@@ -36,8 +37,10 @@ export function toast(line, { undo, done } = {}) {
     ending = null;
     act?.();
   };
-  ending = () => end(done);
+  const mine = () => end(done);
+  ending = mine;
   find('toast-undo').onclick = () => end(undo);
+  return (act) => ending === mine && end(act);
 }
 
 // A window that closes decides what is still open.

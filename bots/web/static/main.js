@@ -3,6 +3,7 @@
 import { beginAnew, whenAnother } from './another.js';
 import { api } from './api.js';
 import { Composer } from './composer.js';
+import { Deleting } from './deleting.js';
 import { Desk } from './desk.js';
 import { askLine, toast } from './dialogs.js';
 import { el, find, newId, say, show } from './dom.js';
@@ -14,12 +15,14 @@ import { Search } from './search.js';
 import { SettingsPanel } from './settings.js';
 import { Sidebar } from './sidebar.js';
 import { Thread } from './thread.js';
+import { endingOf } from './versions.js';
 
 const EXAMPLES = [
   'Explain recursion with a story',
   'Draft a friendly note that moves a meeting to Friday',
   'What should I know before I plant tomatoes?',
 ];
+const ENDINGS = { answered: 'The reply is complete.', stopped: 'The reply was stopped.', failed: 'The reply failed.' };
 const OFFLINE_MS = 800; // a reload of the server's is not worth a word
 
 let shown = null;
@@ -59,6 +62,14 @@ const thread = new Thread(find('thread'), {
     const gone = desk.discard(shown, item.data.id);
     if (gone) composer.restore(gone.message, gone.attachments);
   },
+});
+const deleting = new Deleting({
+  hide: (id, hidden) => sidebar.hide(id, hidden),
+  back: (id) => go(id),
+  remove: (id) => attempt(async () => {
+    await api.remove(id);
+    desk.forget(id);
+  }),
 });
 const reader = new Reader(desk, thread, () => shown, draw);
 const { scroller } = reader;
@@ -106,11 +117,15 @@ function announce(running) {
   const before = announce.last?.split(' ');
   announce.last = spoken;
   if (running) say(find('announcer'), 'The reply begins.');
-  else if (before?.[0] === shown.id && before[1]) say(find('announcer'), 'The reply is complete.');
+  else if (before?.[0] === shown.id && before[1]) {
+    const ending = endingOf([...shown.messages.values()], Number(before[1]));
+    say(find('announcer'), ENDINGS[ending] || '');
+  }
 }
 
 // --- where we are -------------------------------------------------------------------------------------------
 function enter(id) {
+  deleting.spare(id);
   shown = id ? desk.open(id) : desk.fresh();
   shown.arriving = true;
   if (!history.state?.entry) history.replaceState({ entry: newId() }, '');
@@ -179,18 +194,8 @@ async function rename() {
 
 function remove() {
   const { id } = shown;
-  sidebar.hide(id, true);
   go(null);
-  toast('Conversation deleted', {
-    undo: () => {
-      sidebar.hide(id, false);
-      go(id);
-    },
-    done: () => attempt(async () => {
-      await api.remove(id);
-      desk.forget(id);
-    }),
-  });
+  deleting.begin(id);
 }
 
 function finished(id) {
@@ -240,7 +245,10 @@ setInterval(() => thread.tick(), 500);
 whenAnother(beginAnew);
 enter(addressed());
 performance.mark('usable'); // from here on one can write
-listen((event) => desk.hear(event), (state) => desk.heardFrom(state));
+listen((event) => {
+  if (event.kind === 'waiting') deleting.spare(event.conversation);
+  desk.hear(event);
+}, (state) => desk.heardFrom(state));
 sidebar.fetch().catch(() => sidebar.refresh());
 api.me().then((me) => {
   sidebar.model(me);

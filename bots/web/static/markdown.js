@@ -1,13 +1,16 @@
 // Markdown made safe: a real renderer that takes no HTML, then a real sanitiser that trusts no renderer.
 
 import { copyText, el } from './dom.js';
-import { placeholder, typeset } from './formulas.js';
+import { formulasInLines, placeholder, typeset } from './formulas.js';
 import { highlighted } from './highlight.js';
 import { morph } from './morph.js';
+import { tasks } from './tasks.js';
 import { tex } from './vendor/mdit-tex.js';
 
 const renderer = window.markdownit({ html: false, linkify: true, breaks: true, highlight: highlighted });
 renderer.use(tex, { delimiters: 'all', mathFence: true, render: placeholder });
+formulasInLines(renderer);
+tasks(renderer);
 renderer.renderer.rules.image = (tokens, index) => {
   // A picture in a reply would fetch from anywhere, and tell that anywhere that it was read: show it as a link.
   const token = tokens[index];

@@ -131,6 +131,8 @@ export class Sidebar {
 
   // The model by which the person's conversations are answered.
   named(model) {
-    say(find('model'), this.me.demo ? `${this.me.model} · a small demo model on this machine` : model || this.me.model);
+    const name = this.me.demo ? `${this.me.model} · a small demo model on this machine` : model || this.me.model;
+    say(find('model'), name);
+    say(find('answers'), name && `Answered by ${name}`); // on a phone, where the list is out of sight
   }
 }

@@ -30,6 +30,12 @@ export function linesOf(messages) {
   return lines;
 }
 
+// How the newest version of a turn's reply ended.
+export function endingOf(messages, turn) {
+  const replies = messages.filter((one) => one.role === 'assistant' && one.turn === turn);
+  return replies.sort((a, b) => a.seq - b.seq).at(-1)?.status;
+}
+
 // Several lines may be one question: it is changed as a whole, at its last line. The same object for the same lines,
 // so that a view sees that nothing has changed.
 const questions = new WeakMap();

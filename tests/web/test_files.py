@@ -1,0 +1,74 @@
+"""Files beside a message: what is told of them, and where they wait until it is sent."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import BrowserContext, FilePayload, expect
+
+from chat_service.contracts import MAX_TEXT
+from tests.processes import Stack
+from tests.web.browser import window
+from tests.web.test_details import PICTURE
+
+pytestmark = pytest.mark.browser
+
+NOTES = FilePayload(name="notes.md", mimeType="text/markdown", buffer=b"Ada is a cat.")
+FULL = """() => {
+    for (const size of [1 << 20, 1 << 14, 64, 4]) {
+        try {
+            for (let n = 0; ; n += 1) sessionStorage.setItem(`full:${size}:${n}`, 'x'.repeat(size));
+        } catch {}
+    }
+}"""
+"""Leaves no room in what the browser keeps for this window."""
+
+
+async def test_neither_a_picture_nor_a_long_text_hides_what_is_wrong(person: BrowserContext) -> None:
+    one = await window(person)
+    song = FilePayload(name="song.mp3", mimeType="audio/mpeg", buffer=b"x")
+    picture = FilePayload(name="dot.png", mimeType="image/png", buffer=PICTURE)
+    await one.page.locator("#picker").set_input_files([song, picture])
+    hint = one.page.locator("#hint")
+    told = "song.mp3: only text files and pictures can be sent."
+    unseen = "This model cannot see pictures; it will only know that there is one."
+    await expect(hint).to_have_text(f"{told} {unseen}")
+    await one.box.fill("x" * (MAX_TEXT + 1))
+    await expect(hint).to_have_text(f"The message is one character too long. {told} {unseen}")
+    await one.box.fill("x" * (MAX_TEXT + 2))
+    await expect(hint).to_contain_text("The message is 2 characters too long.")
+    await one.box.fill("")
+    await expect(hint).to_have_text(f"{told} {unseen}")
+    await one.page.get_by_role("button", name="Remove dot.png").click()
+    await expect(hint).to_have_text(told)
+    await one.say("sent")
+    await expect(hint).to_have_text("")
+
+
+async def test_files_wait_with_the_draft_they_belong_to(person: BrowserContext, stack: Stack) -> None:
+    one = await window(person)
+    files = one.page.locator("#files .file")
+    await one.say("hello")
+    await one.says("echo: hello")
+    await one.page.locator("#picker").set_input_files([NOTES])
+    await expect(files).to_have_text("notes.md")
+    await one.page.get_by_role("button", name="New conversation").click()
+    await expect(files).to_have_count(0)
+    await one.page.go_back()
+    await expect(files).to_have_text("notes.md")
+    await one.page.reload()
+    await expect(files).to_have_text("notes.md")
+    number = await stack.model.count()
+    await one.say("who is Ada?")
+    assert "Ada is a cat." in str((await stack.model.wait_for_question("who is Ada?", number)).body)
+    await expect(files).to_have_count(0)
+    await one.page.reload()
+    await expect(one.questions).to_have_count(2)
+    await expect(files).to_have_count(0)
+
+
+async def test_files_that_a_browser_cannot_keep_are_told(person: BrowserContext) -> None:
+    one = await window(person)
+    await one.page.evaluate(FULL)
+    await one.page.locator("#picker").set_input_files([NOTES])
+    await expect(one.page.locator("#hint")).to_contain_text("This browser has no room to keep the files")
+    await expect(one.page.locator("#files .file")).to_have_text("notes.md")
