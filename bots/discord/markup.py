@@ -10,7 +10,7 @@ from typing import Any
 import discord
 
 from bots.adapter.contract import Ending
-from bots.adapter.splitting import LONGEST_FENCE, open_fence, split
+from bots.adapter.splitting import LONGEST_CLOSING, open_fence, split
 
 LIMIT = 2_000
 """Characters of a message."""
@@ -86,10 +86,10 @@ def excerpt(text: str) -> str:
 
 def preview(text: str) -> str:
     """An unfinished reply: where it is being written, once it is longer than a message."""
-    parts = split(shown(text), LIMIT - LONGEST_FENCE - 3)
+    parts = split(shown(text), LIMIT - LONGEST_CLOSING - 3)
     last = parts[-1] if len(parts) == 1 else f"…\n{parts[-1]}"
     fence = open_fence(last)
-    return (f"{last}\n{fence[0]}" if fence else last).strip() or THINKING
+    return (f"{last}\n{fence.closing}" if fence else last).strip() or THINKING
 
 
 def buttons(turn: int, number: int, ending: Ending | None) -> discord.ui.View:

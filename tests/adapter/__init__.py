@@ -1,0 +1,1 @@
+"""What the bots share, by itself."""
