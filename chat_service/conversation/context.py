@@ -8,6 +8,7 @@ stands for a message depends on it and its predecessor alone, so that a provider
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,7 +23,14 @@ IMAGE_CHARACTERS = 3_500
 """What an image counts against the budget; providers bill it like about a thousand tokens."""
 MESSAGE_CHARACTERS = 16
 """What the framing of each message counts."""
-_HEADER = re.compile(r"^\[(?=[^\]\n]*\d{4} \d\d:\d\d UTC\])", re.MULTILINE)
+_HEADER = re.compile(r"\[(?=[^\[\]\n]*\d{4}\s\d\d:\d\d\sUTC\s?\])", re.IGNORECASE)
+"""What looks like a header, wherever it stands: too many characters begin a line, or show nothing before one."""
+_TICKS = re.compile(r"`{3,}")
+TAIL = 6
+"""So much of an id tells two people of one name apart."""
+
+Called = dict[tuple[str, str], str]
+"""What an author is called, by id and name."""
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\[\]<>:\u2028\u2029]+")
 
 
@@ -52,8 +60,9 @@ def assemble(
 
     `said` is the beginning of the answer, which is to go on from there.
     """
-    turns, previous = _turns(history)
-    asked = _render_all(question, previous)
+    called = speakers([*history, *question])
+    turns, previous = _turns(history, called)
+    asked = _render_all(question, previous, called)
     begun = _begun(said, budget)
     left = budget.characters - len(system) - MESSAGE_CHARACTERS - sum(map(weight, begun))
     asked = [_clipped(message, max(left // max(len(asked), 1), 200)) for message in asked]
@@ -86,12 +95,12 @@ def size(prompt: Prompt) -> int:
     return sum(map(weight, prompt.messages))
 
 
-def _turns(history: Sequence[Message]) -> tuple[list[list[PromptMessage]], Message | None]:
+def _turns(history: Sequence[Message], called: Called) -> tuple[list[list[PromptMessage]], Message | None]:
     """The turns that count, rendered, and the last message of them."""
     previous: Message | None = None
     turns: list[list[PromptMessage]] = []
     for messages in standing_turns(history):
-        turns.append(_render_all(messages, previous))
+        turns.append(_render_all(messages, previous, called))
         previous = messages[-1]
     return turns, previous
 
@@ -118,23 +127,23 @@ def _counts(messages: list[Message]) -> bool:
     return all(m.status in ("noted", "forgotten") for m in messages)
 
 
-def _render_all(messages: Iterable[Message], previous: Message | None) -> list[PromptMessage]:
+def _render_all(messages: Iterable[Message], previous: Message | None, called: Called) -> list[PromptMessage]:
     chain = [previous, *messages]
-    return [_render(message, before) for before, message in pairwise(chain) if message is not None]
+    return [_render(message, before, called) for before, message in pairwise(chain) if message is not None]
 
 
-def _render(message: Message, previous: Message | None) -> PromptMessage:
+def _render(message: Message, previous: Message | None, called: Called) -> PromptMessage:
     if message.role == "assistant":
         return PromptMessage("assistant", message.text)
-    parts = [_header(message, previous), _unforged(message.text)]
+    parts = [_header(message, previous, called), _unforged(message.text)]
     parts += [_file(a) for a in message.attachments if a.text is not None or not a.is_image]
     images = tuple(Image(a.media_type, a.data or "", a.url or "", a.name) for a in message.attachments if a.is_image)
     return PromptMessage("user", "\n".join(part for part in parts if part), images)
 
 
-def _header(message: Message, previous: Message | None) -> str:
+def _header(message: Message, previous: Message | None, called: Called) -> str:
     """Who speaks and when. A nameless person (the browser, curl) is headed only after a pause."""
-    name = safe_name(message.author.name) if message.author else ""
+    name = called.get((message.author.id, message.author.name), "") if message.author else ""
     moment = _moment(message.at)
     if name:
         return f"[{name}, {moment}]"
@@ -147,20 +156,45 @@ def _moment(at: datetime) -> str:
     return at.strftime("%A %d %B %Y %H:%M UTC")
 
 
+def speakers(messages: Iterable[Message]) -> Called:
+    """What each author is called: two people of one name are told apart by the end of the later one's id.
+
+    Who came first keeps the bare name, since what was sent once stays as it was.
+    """
+    called: Called = {}
+    owners: dict[str, str] = {}
+    for author in (m.author for m in sorted(messages, key=lambda m: (m.turn, m.seq))):
+        name = safe_name(author.name) if author else ""
+        if author is None or not name or (author.id, author.name) in called:
+            continue
+        for shown in (name, f"{name} ({safe_name(author.id[-TAIL:])})", f"{name} ({safe_name(author.id)})"):
+            called[author.id, author.name] = shown
+            if owners.setdefault(_looks(shown), author.id) == author.id:
+                break
+    return called
+
+
+def _looks(name: str) -> str:
+    """The same for names that look the same."""
+    return "".join(one for one in unicodedata.normalize("NFKC", name).casefold() if unicodedata.category(one) != "Cf")
+
+
 def safe_name(name: str) -> str:
     """A display name that cannot forge a turn: one line, no brackets, no colon."""
     return " ".join(_UNSAFE.sub(" ", name).split())[:80]
 
 
 def _unforged(text: str) -> str:
-    """A text cannot pretend to be somebody else's message by writing a header of its own."""
+    """A text, or a file's, cannot pretend to be somebody else's message by writing a header of its own."""
     return _HEADER.sub("(", text)
 
 
 def _file(attachment: Attachment) -> str:
+    name = safe_name(attachment.name)
     if attachment.text is None:
-        return f"(attached: {safe_name(attachment.name)}, {attachment.media_type}; it cannot be read here)"
-    return f"(attached file {safe_name(attachment.name)})\n```\n{attachment.text}\n```"
+        return f"(attached: {name}, {safe_name(attachment.media_type)}; it cannot be read here)"
+    fence = "`" * (1 + max((len(one) for one in _TICKS.findall(attachment.text)), default=2))
+    return f"(attached file {name})\n{fence}\n{_unforged(attachment.text)}\n{fence}"
 
 
 def _clipped(message: PromptMessage, characters: int) -> PromptMessage:

@@ -92,8 +92,9 @@ def chunks(messages: Sequence[Message], budget: context.Budget) -> list[list[str
     room = max(int(budget.characters * (1 - SHARE)) - len(INSTRUCTION) - 200, 400)
     pieces: list[list[str]] = [[]]
     used = 0
+    called = context.speakers(messages)
     for message in (m for turn in context.standing_turns(messages) for m in turn):
-        line = _line(message, room)
+        line = _line(message, room, called)
         if used + len(line) > room and pieces[-1]:
             pieces.append([])
             used = 0
@@ -111,9 +112,9 @@ def prompt(summary: str, lines: list[str], budget: context.Budget) -> Prompt:
     return Prompt((PromptMessage("user", "\n\n".join(parts)),), temperature=0.2, max_output_tokens=MAX_TOKENS)
 
 
-def _line(message: Message, room: int) -> str:
+def _line(message: Message, room: int, called: context.Called) -> str:
     who = "Assistant"
     if message.role == "user":
-        who = (message.author and context.safe_name(message.author.name)) or "Person"
+        who = (message.author and called.get((message.author.id, message.author.name))) or "Person"
     files = "".join(f" (attached: {context.safe_name(a.name)})" for a in message.attachments)
     return f"{who}: {' '.join(message.text.split())}{files}"[:room]
