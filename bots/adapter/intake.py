@@ -179,7 +179,8 @@ def _revise(ctx: ObjectContext, home: str, heard: Heard) -> None:
     if heard.kind == "deleted":
         ctx.object_send(redact_waiting, home, RedactRequest(id=heard.id, at=heard.at))
     else:
-        ctx.object_send(edit_waiting, home, EditRequest(id=heard.id, message=heard.text))
+        files = heard.attachments if heard.other_files else None
+        ctx.object_send(edit_waiting, home, EditRequest(id=heard.id, message=heard.text, attachments=files))
 
 
 __all__ = ["Intake", "intake_object"]

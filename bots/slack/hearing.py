@@ -14,8 +14,9 @@ from bots.adapter import commands
 from bots.adapter.contract import Gone, Heard
 from bots.slack.client import TIMEOUT_SECONDS, Refused, Slack
 from bots.slack.names import Names
-from bots.slack.routing import is_direct, mentions
+from bots.slack.routing import file_ids, files_of, is_direct, mentions
 from chat_service.contracts import MAX_INLINE, MAX_TEXT, Attachment, Author, utc
+from chat_service.conversation.context import safe_name
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +42,10 @@ class Hearing:
             message = raw.get("message") or {}
             if message.get("subtype") == "tombstone":
                 return self._deleted(raw, raw.get("previous_message") or {})
-            heard = await self._said({**message, "channel": raw.get("channel"), "files": []}, 0)
-            return heard.model_copy(update={"kind": "edited"}) if heard else None
+            # Files that stay are not read again: what was read of them once is not lost to a bad moment.
+            other = file_ids(message) != file_ids(raw.get("previous_message") or {})
+            heard = await self._said({**message, "channel": raw.get("channel")}, room if other else 0)
+            return heard.model_copy(update={"kind": "edited", "other_files": other}) if heard else None
         if raw.get("subtype") == "message_deleted":
             return self._deleted(raw, {**(raw.get("previous_message") or {}), "ts": raw.get("deleted_ts")})
         return await self._said(raw, room)
@@ -56,8 +59,7 @@ class Hearing:
         me = self._slack.identity.user
         words = [await self._names.plain(commands.without_name(text, _name_of(me)))]
         words += [said for one in raw.get("attachments") or [] if (said := await self._quoted(one))]
-        shared = [file for one in raw.get("attachments") or [] for file in one.get("files") or []]
-        attachments, unreadable = await self._files([*(raw.get("files") or []), *shared] if room else [], room)
+        attachments, unreadable = await self._files(files_of(raw) if room else [], room)
         others = {one for one in _OTHERS.findall(text) if one != me}
         return Heard(
             id=ts,
@@ -85,7 +87,7 @@ class Hearing:
         """A forwarded message in its author's name, or the title of a link."""
         text = await self._names.plain(str(attachment.get("text") or ""))
         if attachment.get("is_share") or attachment.get("is_msg_unfurl"):
-            who = attachment.get("author_name") or "somebody"
+            who = safe_name(str(attachment.get("author_name") or "")) or "somebody"
             channel = attachment.get("channel_id")
             where = f" in #{await self._names.channel(channel)}" if channel and not str(channel).startswith("D") else ""
             quoted = "\n".join(f"> {line}" for line in (text or attachment.get("fallback") or "").splitlines())

@@ -1,4 +1,7 @@
-"""Who and what Slack's codes stand for. Kept for some minutes; a name that cannot be had is its code."""
+"""Who and what Slack's codes stand for. Kept for some minutes; a name that cannot be had is its code.
+
+People choose names: each becomes one line that looks like no header, whatever it says.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any
 
 from bots.adapter.contract import Gone
 from bots.slack.client import Refused, Slack
+from chat_service.conversation.context import safe_name
 
 KEEP_SECONDS = 300.0
 _CODE = re.compile(r"<([@#!]?)([^>|\s]*)(?:\|([^>]*))?>")
@@ -40,9 +44,9 @@ class Names:
 
     async def _said(self, kind: str, code: str, label: str | None) -> str:
         if kind == "@":
-            return f"@{label or await self.person(code)}"
+            return f"@{safe_name(label or '') or await self.person(code)}"
         if kind == "#":
-            return f"#{label or await self.channel(code)}"
+            return f"#{safe_name(label or '') or await self.channel(code)}"
         if kind == "!":
             word = code.partition("^")[0]
             if word == "subteam":
@@ -55,7 +59,7 @@ class Names:
         if time.monotonic() < until:
             return name
         try:
-            name = await ask(id)
+            name = safe_name(await ask(id)) or id
         except (Gone, Refused):
             name = id  # no scope for it, or a stranger: better the code than no message
         self._kept[id] = (name, time.monotonic() + KEEP_SECONDS)

@@ -58,9 +58,20 @@ def mentions(text: str, user: str) -> bool:
     return f"<@{user}>" in text or f"<@{user}|" in text
 
 
-def _says(message: dict[str, Any]) -> tuple[Any, Any]:
+def files_of(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """The files of a message and of what it forwards; one that was taken off may still stand there, without a word."""
+    shared = [file for one in message.get("attachments") or [] for file in one.get("files") or []]
+    return [one for one in [*(message.get("files") or []), *shared] if one.get("mode") != "tombstone"]
+
+
+def file_ids(message: dict[str, Any]) -> list[Any]:
+    """By these it is told whether a message has other files than before."""
+    return [one.get("id") for one in files_of(message)]
+
+
+def _says(message: dict[str, Any]) -> tuple[Any, Any, list[Any]]:
     """What of a message the model gets to see; Slack adds the titles of links a moment later."""
-    return message.get("text"), message.get("attachments") or []
+    return message.get("text"), message.get("attachments") or [], file_ids(message)
 
 
 def _by_person(message: dict[str, Any], bot: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.fakes.slack.control import attached
 from tests.slack.conftest import Room
-from tests.slack.test_talk import asked_with, asks, prompt
+from tests.slack.test_talk import asked_with, asks, history, prompt
 
 
 async def test_a_file_that_breaks_on_the_way_is_named_and_blocks_nothing(room: Room) -> None:
@@ -71,3 +71,20 @@ async def test_the_files_of_a_forwarded_message_are_read_too(room: Room) -> None
     said = await slack.share(room.ada, room.direct, room.channel, source.ts, "when is it?")
     seen = await asked_with(room.world.model, number, said.ts)
     assert "the launch is on Friday" in prompt(seen) and "> see the plan" in prompt(seen)
+
+
+async def test_a_file_that_its_author_takes_off_is_forgotten_and_the_others_stay(room: Room) -> None:
+    slack = room.slack
+    files = [attached("keep.txt", b"the launch is on Friday"), attached("oops.txt", b"the password is 1234")]
+    root, seen = await asks(room, room.ada, room.channel, f"<@{slack.bot}> read these", files=files)
+    assert "the password is 1234" in prompt(seen)
+    await slack.edit(room.ada, room.channel, root.ts, f"<@{slack.bot}> read them well")
+    await slack.until(lambda: history(room, room.channel, root.ts), lambda h: h.messages[0].text == "read them well")
+    assert len((await history(room, room.channel, root.ts)).messages[0].attachments) == 2
+    await slack.unattach(room.ada, room.channel, root.ts, "oops.txt")
+    await slack.until(
+        lambda: history(room, room.channel, root.ts),
+        lambda h: [one.name for one in h.messages[0].attachments] == ["keep.txt"],
+    )
+    _, seen = await asks(room, room.ada, room.channel, "and now?", thread_ts=root.ts)
+    assert "the launch is on Friday" in prompt(seen) and "1234" not in str(seen.body["messages"][1])

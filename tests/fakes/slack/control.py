@@ -124,6 +124,10 @@ class SlackControl(Control):
         given = {"user": user, "channel": channel, "ts": ts, "text": text, "silent": silent}
         return Message.model_validate(await self._ask("edit", **given))
 
+    async def unattach(self, user: str, channel: str, ts: str, name: str) -> Message:
+        """Take a file off one's own message."""
+        return Message.model_validate(await self._ask("unattach", user=user, channel=channel, ts=ts, name=name))
+
     async def delete(self, user: str, channel: str, ts: str, *, silent: bool = False) -> None:
         """Delete one's own message (an admin: anybody's)."""
         await self._ask("delete", user=user, channel=channel, ts=ts, silent=silent)

@@ -29,10 +29,11 @@ class ControlApi(Verbs):
         self._slack = slack
         people = People(slack)
         interactions = Interactions(people)
-        does = ["post", "share", "edit", "delete", "unfurl", "react", "join", "leave", "archive", "delete_channel"]
+        does = ["post", "share", "edit", "unattach", "delete", "unfurl", "react", "join", "leave"]
+        does += ["archive", "delete_channel", "uninstall", "stop", "open_home"]
         super().__init__(
             slack,
-            **{name: getattr(people, name) for name in [*does, "uninstall", "stop", "open_home"]},
+            **{name: getattr(people, name) for name in does},
             **{f"ui_{name}": getattr(interactions, name) for name in ("command", "click", "click_view", "shortcut")},
             **{f"ui_{name}": getattr(interactions, name) for name in ("submit", "close")},
         )

@@ -128,6 +128,16 @@ class People:
             self.slack.events.changed(message, before)
         return message
 
+    def unattach(self, user: str, channel: str, ts: str, name: str) -> Message:
+        """Take a file off one's own message."""
+        message = self._own(user, channel, ts)
+        before = message.model_copy(deep=True)
+        files = [one for one in message.files if self.world.files[one].name != name]
+        edited = {"user": user, "ts": self.world.clock.ts()}
+        self.world.revise(message, "person", files=files, edited=edited)
+        self.slack.events.changed(message, before)
+        return message
+
     def delete(self, user: str, channel: str, ts: str, *, silent: bool = False) -> None:
         """Delete one's own message; an admin may delete anybody's."""
         message = self.message(channel, ts) if self.user(user).is_admin else self._own(user, channel, ts)
