@@ -65,12 +65,14 @@ class ChatSettings:
         request = ConfigureRequest(set=chosen, unset=unset)
         await self._ingress.call("Channel", self._scope(channel), "configure", request, Overrides, timeout=2)
         off = {one["value"] for one in (values.get("off") or {}).get("selected_options") or []}
+        scope = self._scope(channel)
+        rules = (await self._ingress.call("Channel", scope, "look", PlaceRequest(), Place, timeout=2)).rules
         change = RulesChange.model_validate(
             {
                 "off": "off" in off,
                 "reply_mode": _chosen(values.get("mode")) or "threads",
-                "allow": (values.get("allow") or {}).get("selected_users") or [],
-                "block": (values.get("block") or {}).get("selected_users") or [],
+                "allow": _listed(values.get("allow"), rules.allow),
+                "block": _listed(values.get("block"), rules.block),
             }
         )
         await self._ingress.call("Channel", self._scope(channel), "rule", change, Rules, timeout=2)
@@ -147,8 +149,17 @@ def _input(
 
 
 def _people(name: str, chosen: list[str]) -> dict[str, Any]:
-    people = [one for one in chosen if one[:1] in "UW"]
+    people = [one for one in chosen if _is_person(one)]
     return {"type": "multi_users_select", "action_id": name, **({"initial_users": people} if people else {})}
+
+
+def _listed(answer: dict[str, Any] | None, before: list[str]) -> list[str]:
+    """The people chosen, and what the modal cannot show (workspaces, channels): who does not see it keeps it."""
+    return [*((answer or {}).get("selected_users") or []), *(one for one in before if not _is_person(one))]
+
+
+def _is_person(id: str) -> bool:
+    return id[:1] in ("U", "W")
 
 
 def _chosen(answer: dict[str, Any] | None) -> str | None:

@@ -6,6 +6,7 @@ import base64
 from pathlib import Path
 
 from chat_service.contracts import SettingsView
+from chat_service.conversation.places import Place, PlaceRequest, Rules, RulesChange
 from tests.fakes.model import ModelControl
 from tests.fakes.slack.control import settle
 from tests.fakes.slack.models import Message
@@ -180,6 +181,22 @@ async def test_chat_settings_are_for_administrators_of_the_channel(room: Room) -
     await slack.wait_acked(silent)
     await settle(0.5)
     assert len(await slack.replies(room.channel)) == 2, "who is no administrator any more changes nothing"
+
+
+async def test_saving_the_settings_widens_nothing_that_the_modal_cannot_show(room: Room) -> None:
+    """Lists may name workspaces and channels, too; Slack's menus know people only."""
+    slack = room.slack
+    boss = await slack.add_user("boss", is_admin=True)
+    await slack.join(boss.id, room.channel)
+    scope = f"slack:{slack.team.id}:{room.channel}"
+    async with room.world.stack.ingress() as ingress:
+        change = RulesChange(allow=["T0OTHER", room.ben], block=["T0FOES"])
+        await ingress.call("Channel", scope, "rule", change, Rules)
+        await slack.command(boss.id, room.channel, "/chat-settings")
+        [view] = await slack.until(lambda: slack.views(boss.id))
+        await slack.submit(boss.id, view.id, mode="threads", allow=[room.ada])
+        place = await ingress.call("Channel", scope, "look", PlaceRequest(), Place)
+    assert place.rules.allow == [room.ada, "T0OTHER"] and place.rules.block == ["T0FOES"]
 
 
 async def test_a_name_that_no_model_can_have_is_pointed_out_in_the_settings(room: Room) -> None:
