@@ -54,6 +54,10 @@ class Marks:
                 await self._off(conversation, id, self._eyes)
         await self._line(conversation)
 
+    def is_over(self, conversation: str, id: str) -> bool:
+        """Whether this process knows the message to be answered or taken back."""
+        return (conversation, id) in self._done
+
     async def taken_back(self, conversation: str, ids: Sequence[str]) -> None:
         """These messages will not be answered."""
         for id in ids:

@@ -90,15 +90,22 @@ class SlackEars:
 
     async def mark(self, conversation: str, heard: Heard) -> None:
         channel, thread = _place(conversation)
-        web, person = self._slack.web, heard.author.id if heard.author else None
         direct = channel.startswith("D")
-        if direct:
-            title = " ".join(heard.text.split())[:60] or None
-            session = {"channel_id": channel, "thread_ts": thread, "title": title, "initiator_user_id": person}
-            await self._lossy(conversation, web.agents_sessions_setStatus, status="processing", **session)
-            place = {"channel_id": channel, "thread_ts": thread}
-            await self._lossy(conversation, web.assistant_threads_setStatus, status="is thinking…", **place)
+        if direct and not self._marks.is_over(conversation, heard.id):
+            await self._busy(conversation, heard, channel, thread)
         await self._marks.arrived(conversation, heard.id, eyes=not direct)
+
+    async def _busy(self, conversation: str, heard: Heard, channel: str, thread: str) -> None:
+        """A session shows that it is worked on; where Slack was slower than the answer, no longer."""
+        web, place = self._slack.web, {"channel_id": channel, "thread_ts": thread}
+        more = {"initiator_user_id": heard.author.id if heard.author else None}
+        if heard.opens:  # later on it has the conversation's own title
+            more["title"] = " ".join(heard.text.split())[:60] or None
+        await self._lossy(conversation, web.agents_sessions_setStatus, status="processing", **place, **more)
+        await self._lossy(conversation, web.assistant_threads_setStatus, status="is thinking…", **place)
+        if self._marks.is_over(conversation, heard.id):
+            await self._lossy(conversation, web.agents_sessions_setStatus, status="active", **place)
+            await self._lossy(conversation, web.assistant_threads_setStatus, status="", **place)
 
     async def unmark(self, conversation: str, ids: list[str]) -> None:
         await self._marks.taken_back(conversation, ids)
