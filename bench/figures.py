@@ -81,6 +81,8 @@ class Findings:
     goals: list[Goal] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     """Rows that could not be measured, with the reason and what to do."""
+    broken: set[str] = field(default_factory=set)
+    """Those of them that began and did not come to their end."""
 
     def add(
         self, row: str, measure: str, at: int | None, value: float, unit: str, load: Load | None = None, note: str = ""

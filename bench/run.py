@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -26,6 +27,8 @@ from chat_service.contracts import utc
 from chat_service.engine.binary import find_engine
 from chat_service.errors import UserError
 from chat_service.settings import Settings
+
+log = logging.getLogger(__name__)
 
 PRINTED_WIDTH = 130
 """Of the table where no terminal says how wide it is."""
@@ -60,7 +63,7 @@ def main(args: list[str]) -> None:
         print(text)
     elif target:
         target.write_text(text + "\n", encoding="utf-8")
-    if findings.missing and given.strict:
+    if findings.broken or (findings.missing and given.strict):
         sys.exit(1)
 
 
@@ -102,10 +105,11 @@ def _earlier(file: Path) -> dict[str, Any]:
 
 
 async def run(wanted: set[str], sizes: Sizes, console: Console) -> tuple[Findings, dict[str, Any]]:
-    """Measure the rows named, all if none is; gives the findings, and what a reader must know about the run.
+    """Measure the rows named, all if none is; gives the findings, and what a reader must know about the run. A row that
+    breaks off is told in the findings.
 
     Raises:
-        UserError: when a part of the project does not come up.
+        UserError: when there is no engine to be had.
     """
     about = {"started_at": utc(time.time()).isoformat(), "machine": report.machine(), "sizes": vars(sizes)}
     findings = Findings()
@@ -119,7 +123,12 @@ async def run(wanted: set[str], sizes: Sizes, console: Console) -> tuple[Finding
         only = frozenset(one.name for one in CONTENDERS if one.name in wanted)
         world = World(folder, binary, url, pid, only, lambda line: console.print(f"[dim]{line} …[/dim]"))
         for probe in _probes(wanted):
-            await probe.measure(world, sizes, findings)
+            try:
+                await probe.measure(world, sizes, findings)
+            except Exception as error:  # what a quarter of an hour has measured is not lost to one row
+                log.exception("the row %s broke off", probe.NAME)
+                findings.missing[probe.NAME] = f"broke off: {error or type(error).__name__}"
+                findings.broken.add(probe.NAME)
     return findings, about
 
 

@@ -51,6 +51,7 @@ async def _listen(
         "RESTATE_ADMIN_URL": backend.engine.admin_url,
         "SLACK_HTTP_PORT": str(port),
         "SLACK_DELIVERY_PORT": str(free_port()),
+        "PERSON_MESSAGES_PER_MINUTE": "0",  # nobody asks as quickly as this
     }
     command = [sys.executable, "-m", "bots", "bot", "slack"]
     async with running(world.folder, "slack", command, settings) as bot:

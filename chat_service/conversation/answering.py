@@ -19,11 +19,12 @@ from restate.server_context import DisconnectedException
 from chat_service.contracts import Message, Running, utc
 from chat_service.conversation import context, memory
 from chat_service.conversation.clock import now
+from chat_service.conversation.conversation import Conversation
 from chat_service.conversation.effective import Effective
 from chat_service.conversation.halts import Halt
 from chat_service.conversation.records import RecordSerde
 from chat_service.conversation.speech import Spoken, Stage, speak
-from chat_service.conversation.state import Answer, Conversation, Meta, date, dated
+from chat_service.conversation.state import Answer, Meta, date, dated
 from chat_service.live import LiveEvent
 from chat_service.models.protocol import ChatModel, Prompt
 from chat_service.runtime import Runtime

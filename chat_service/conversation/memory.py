@@ -12,7 +12,8 @@ from itertools import groupby
 
 from chat_service.contracts import Message
 from chat_service.conversation import context
-from chat_service.conversation.state import KEEP, WINDOW, Conversation
+from chat_service.conversation.conversation import Conversation
+from chat_service.conversation.window import KEEP, WINDOW
 from chat_service.models.protocol import Prompt, PromptMessage
 
 FULL = 0.6

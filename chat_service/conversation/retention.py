@@ -14,9 +14,10 @@ from chat_service import keys, runtime
 from chat_service.contracts import WithdrawRequest
 from chat_service.conversation import directory, inbox, transcript, turns
 from chat_service.conversation.clock import now
+from chat_service.conversation.conversation import Conversation
 from chat_service.conversation.records import put
 from chat_service.conversation.removal import Cut
-from chat_service.conversation.state import Conversation, Outbox
+from chat_service.conversation.state import Outbox
 from chat_service.live import LiveEvent
 
 

@@ -22,9 +22,10 @@ from chat_service.conversation import transcript, turns
 from chat_service.conversation.addresses import send_to_chat
 from chat_service.conversation.chat import chat
 from chat_service.conversation.clock import now
+from chat_service.conversation.conversation import Conversation
 from chat_service.conversation.inbox import Line, Waiting, _slot, inbox
 from chat_service.conversation.records import put
-from chat_service.conversation.state import Conversation, Outbox
+from chat_service.conversation.state import Outbox
 from chat_service.conversation.transcript import Revision, revised
 
 DELETED_TITLE = "Conversation"

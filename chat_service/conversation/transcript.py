@@ -16,7 +16,7 @@ from chat_service.conversation import policy
 from chat_service.conversation.addresses import send_to_chat
 from chat_service.conversation.records import Stored, put
 from chat_service.conversation.removal import Cut, going, oldest_end
-from chat_service.conversation.state import PAGE
+from chat_service.conversation.window import PAGE
 
 SEARCH_PAGES = 200
 """Pages that one search looks through: 4,000 messages."""

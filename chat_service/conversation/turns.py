@@ -23,10 +23,11 @@ from chat_service.conversation import inbox as inboxes
 from chat_service.conversation.answering import answer_guarded, budget_of
 from chat_service.conversation.channel import layers
 from chat_service.conversation.clock import now
+from chat_service.conversation.conversation import Conversation
 from chat_service.conversation.effective import Effective, resolve
 from chat_service.conversation.records import put
 from chat_service.conversation.removal import oldest_end
-from chat_service.conversation.state import Answer, Conversation, Meta, Outbox, Recent, date
+from chat_service.conversation.state import Answer, Meta, Outbox, Recent, date
 from chat_service.live import LiveEvent
 
 INTERRUPTED = "This turn was interrupted and could not be completed. Please try again."

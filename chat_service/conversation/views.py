@@ -21,8 +21,9 @@ from chat_service.contracts import (
 from chat_service.conversation import inbox as inboxes
 from chat_service.conversation import transcript, versions
 from chat_service.conversation.clock import now
+from chat_service.conversation.conversation import Conversation
 from chat_service.conversation.export import as_json, as_markdown
-from chat_service.conversation.state import Conversation, Meta, Outbox, Recent, date
+from chat_service.conversation.state import Meta, Outbox, Recent, date
 
 EXPORT_CHARACTERS = 8 * 1024 * 1024
 """Of a document: well below the engine's 32 MiB for one answer, also in JSON."""

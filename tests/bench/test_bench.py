@@ -52,6 +52,10 @@ def values(whole: dict[str, Any], row: str, measure: str) -> dict[int | None, fl
     return {f["at"]: f["median"] for f in whole["figures"] if (f["row"], f["measure"]) == (row, measure)}
 
 
+def test_no_row_breaks_off(whole: dict[str, Any]) -> None:
+    assert not [reason for reason in whole["missing"].values() if reason.startswith("broke off")]
+
+
 @pytest.mark.parametrize("name", [one.name for one in CONTENDERS])
 def test_every_contender_is_measured_or_reported_as_missing(whole: dict[str, Any], name: str) -> None:
     if name in whole["missing"]:

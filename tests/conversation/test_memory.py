@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from chat_service.contracts import Author, Contract, Inbound, Message
 from chat_service.conversation import context, memory
-from chat_service.conversation.state import LATE, PAGE, STAY, WINDOW, Answer, Conversation, Meta, Recent
+from chat_service.conversation.conversation import Conversation
+from chat_service.conversation.state import Answer, Meta, Recent
+from chat_service.conversation.window import LATE, PAGE, STAY, WINDOW
 from chat_service.ingress import IngressClient
 from tests.conversation.talk import read, say
 from tests.conversation.test_context import START

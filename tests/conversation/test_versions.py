@@ -26,8 +26,9 @@ from chat_service.contracts import (
     TurnRequest,
 )
 from chat_service.conversation import context, memory, versions
+from chat_service.conversation.conversation import Conversation
 from chat_service.conversation.removal import Cut
-from chat_service.conversation.state import Answer, Conversation, Meta, Recent
+from chat_service.conversation.state import Answer, Meta, Recent
 from chat_service.conversation.versions import MAX_VERSIONS
 from chat_service.ingress import IngressClient, IngressError
 from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, saying, stop, whole

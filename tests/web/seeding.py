@@ -10,7 +10,8 @@ import aiohttp
 from chat_service.contracts import Message
 from chat_service.conversation import transcript
 from chat_service.conversation.records import RecordSerde, Stored
-from chat_service.conversation.state import PAGE, Meta, Recent
+from chat_service.conversation.state import Meta, Recent
+from chat_service.conversation.window import PAGE
 from tests.processes import Stack
 
 
