@@ -59,12 +59,18 @@ def claims_of(settings: Settings, key: keys.ConversationKey, person: str, wider:
     return [one for one in claims if one[1] or one[2]]
 
 
-async def within_limits(ctx: ObjectContext, it: Intake, heard: Heard, key: keys.ConversationKey) -> bool:
-    """Count a message; its author is told when it is too much."""
+async def within_limits(
+    ctx: ObjectContext, it: Intake, heard: Heard, key: keys.ConversationKey, *, paced: bool = True
+) -> bool:
+    """Count a message; its author is told when it is too much. Not `paced`: when it came says nothing, so messages a
+    minute do not count."""
     person = heard.author.id if heard.author else ""
     wider = heard.parent or (scope_of(ctx) if scope_of(ctx) != key.scopes[-1] else "")
     for owner, per_minute, per_day in claims_of(it.settings, key, person, wider):
-        request = Claim(id=f"{ctx.key()}:{heard.id}", per_minute=per_minute, tokens_per_day=per_day)
+        if not paced and not per_day:
+            continue
+        pace = per_minute if paced else 0
+        request = Claim(id=f"{ctx.key()}:{heard.id}", per_minute=pace, tokens_per_day=per_day)
         granted = await ctx.object_call(claim, owner, request)
         if not granted.allowed:
             await tell(ctx, it, heard, commands.wait_a_bit(granted.over, granted.wait))

@@ -88,19 +88,31 @@ async def _take_in(ctx: ObjectContext, it: Intake, arrival: Arrival) -> None:
         return
     verdict = judge(heard, key, places, it.settings)
     match verdict.act:
+        case "ignore" if channel.thread is not None:
+            _dealt_with(ctx, heard)
         case "refuse":
             await tell(ctx, it, heard, verdict.reason)
+            _dealt_with(ctx, heard)
         case "command":
             await obey(ctx, it, heard, verdict)
+            _dealt_with(ctx, heard)
         case "note" if heard.holds_something:
             ctx.object_send(note, ctx.key(), Notes(messages=[heard.inbound(expects_reply=False)]))
-            ctx.object_send(follow, narrow, Follow(conversation=ctx.key(), seen=heard.position))
+            unread = channel.thread is None and not heard.opens
+            ctx.object_send(follow, narrow, Follow(conversation=ctx.key(), seen=heard.position, unread=unread))
         case "ask":
             in_thread = narrowest([one.rules for one in places], "answer_in") == "thread"
             home = await home_of(ctx, it, heard, in_thread=in_thread) if may_branch(it, key, heard) else ctx.key()
             if home != ctx.key():
                 heard, places = heard.model_copy(update={"opens": True}), [*places[:-1], Place(rules=channel.rules)]
             await _ask(ctx, it, heard, arrival, home, places)
+
+
+def _dealt_with(ctx: ObjectContext, heard: Heard) -> None:
+    """A message that leads to no turn: catch-up is not to come back to it, however much later. The next mention reads
+    it, and what was said before it."""
+    done = Follow(conversation=ctx.key(), seen=heard.position, active=False, unread=True)
+    ctx.object_send(follow, scope_of(ctx), done)
 
 
 async def _hear(ctx: ObjectContext, it: Intake, arrival: Arrival) -> Heard | None:
@@ -124,16 +136,24 @@ async def _ask(ctx: ObjectContext, it: Intake, heard: Heard, arrival: Arrival, h
     if not heard.says_something:
         if not heard.unreadable:
             await tell(ctx, it, heard, commands.BLANK)
+        _dealt_with(ctx, heard)
         return
-    if not await within_limits(ctx, it, heard, key):
+    old = bool(arrival.late) and await _is_old(ctx, it, heard)
+    # What was written while nobody listened comes all at once, which says nothing about how fast it was written.
+    if not old and not await within_limits(ctx, it, heard, key, paced=not arrival.late):
+        # Not answered, but said all the same: whoever asks next may mean it.
+        ctx.object_send(note, home, Notes(messages=[heard.inbound(expects_reply=False)]))
+        _dealt_with(ctx, heard)
         return
     gap: str | None = None
-    if heard.mentions_bot and not heard.opens and not heard.direct:
+    reads = not heard.opens and not heard.direct
+    if heard.mentions_bot and reads:
         gap = await read_up(ctx, it, heard, places)
     following = Follow(
         conversation=home,
         seen=heard.position,
         gap=gap,
+        unread=reads and gap is None and places[-1].thread is None,
         quiet=False if heard.mentions_bot else None,
         within=heard.parent or (scope_of(ctx) if home != ctx.key() else ""),
     )
@@ -141,7 +161,7 @@ async def _ask(ctx: ObjectContext, it: Intake, heard: Heard, arrival: Arrival, h
         await ctx.object_call(follow, key.scopes[-1], following)  # an edit that follows at once must find it
     else:
         ctx.object_send(follow, key.scopes[-1], following)
-    if arrival.late and await _is_old(ctx, it, heard):
+    if old:
         ctx.object_send(note, home, Notes(messages=[heard.inbound(expects_reply=False)]))
         await _was_away(ctx, it, arrival)
         return

@@ -30,6 +30,7 @@ async def obey(ctx: ObjectContext, it: Intake, heard: Heard, verdict: Verdict) -
             await tell(ctx, it, heard, commands.STOPPING)
         case "reset":
             ctx.object_send(reset, ctx.key(), arg=None)
+            _read_from_here(ctx, heard)
             await tell(ctx, it, heard, commands.RESET)
         case "quiet":
             await _be_quiet(ctx, it, heard)
@@ -46,8 +47,16 @@ async def _be_quiet(ctx: ObjectContext, it: Intake, heard: Heard) -> None:
     if heard.direct:
         await tell(ctx, it, heard, commands.NOT_QUIET)
         return
-    await ctx.object_call(follow, scope_of(ctx), Follow(conversation=ctx.key(), seen=heard.position, quiet=True))
+    # What was said before it is not read: the next mention begins there.
+    quiet = Follow(conversation=ctx.key(), seen=heard.position, unread=not heard.opens, quiet=True)
+    await ctx.object_call(follow, scope_of(ctx), quiet)
     await tell(ctx, it, heard, commands.QUIET)
+
+
+def _read_from_here(ctx: ObjectContext, heard: Heard) -> None:
+    """What is no longer to be looked at is not read up either."""
+    here = Follow(conversation=ctx.key(), seen=heard.position, active=False, gap="")
+    ctx.object_send(follow, scope_of(ctx), here)
 
 
 async def _forget(ctx: ObjectContext, it: Intake, heard: Heard) -> None:
@@ -59,6 +68,7 @@ async def _forget(ctx: ObjectContext, it: Intake, heard: Heard) -> None:
 
     if await ctx.run_typed("may they", may, RunOptions(type_hint=bool, max_attempts=TELL_ATTEMPTS)):
         ctx.object_send(forget, ctx.key(), arg=None)
+        _read_from_here(ctx, heard)
         await tell(ctx, it, heard, commands.FORGOTTEN)
     else:
         await tell(ctx, it, heard, commands.NOT_YOURS)

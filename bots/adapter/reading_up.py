@@ -14,7 +14,7 @@ from bots.adapter.judging import is_welcome
 from bots.adapter.listening import Intake, tell
 from chat_service import keys
 from chat_service.contracts import Notes
-from chat_service.conversation.places import Place
+from chat_service.conversation.places import BEGINNING, Place
 from chat_service.conversation.revisions import note
 
 log = logging.getLogger(__name__)
@@ -22,8 +22,6 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 4
 """Tries to read the thread, over some seconds: after them the question is answered without, and the next mention reads
 from the same place."""
-BEGINNING = "0"
-"""Stands before every position."""
 NAMED = 8
 """Unreadable files that are named to the person, at most."""
 
@@ -60,9 +58,14 @@ async def read_up(ctx: ObjectContext, it: Intake, heard: Heard, places: Sequence
         log.warning("the thread %s was not read, which is left to the next mention: %s", ctx.key(), error.message)
         found = Overheard(whole=False)
     # Whoever may not use the bot does not reach the model through somebody else's mention either.
-    kept = [one for one in found.messages if one.holds_something and is_welcome(one, key, places, it.settings)]
+    kept = [one for one in found.messages if _is_context(one) and is_welcome(one, key, places, it.settings)]
     if kept:
         ctx.object_send(note, ctx.key(), Notes(messages=[one.inbound(expects_reply=False) for one in kept]))
     if names := [name for one in kept for name in one.unreadable][-NAMED:]:
         await tell(ctx, it, heard, commands.unreadable(names))
     return "" if found.whole else after or BEGINNING
+
+
+def _is_context(one: Heard) -> bool:
+    """What was said to somebody: a command is not."""
+    return one.holds_something and not (one.mentions_bot and commands.command_of(one.text))

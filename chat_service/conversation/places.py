@@ -49,14 +49,18 @@ class RulesChange(Contract):
 class Thread(Contract):
     """A conversation the bot takes part in.
 
-    `seen` is the platform's position of the last message that was taken in. Positions are compared as text. `gap` is
-    where reading up has to begin when the last time it could not be done.
+    `seen` is the platform's position of the last message that was dealt with, in whatever way. Positions are compared
+    as text. `gap` is where reading up has to begin, when what came after it was left unread.
     """
 
     conversation: str
     quiet: bool = False
     seen: str = ""
     gap: str = ""
+
+
+BEGINNING = "0"
+"""Stands before every position."""
 
 
 class Threads(Stored):
@@ -66,14 +70,16 @@ class Threads(Stored):
 
 
 class Follow(Contract):
-    """A message was taken in: the bot takes part from now on, if `active`; `quiet` and `gap` None leave them as they
-    are. `within`: the channel around a thread that is a place of its own."""
+    """A message was dealt with: the bot takes part from now on, if `active`; `quiet` and `gap` None leave them as they
+    are. `unread`: the message itself or what came before it is left to the next reading up. `within`: the channel
+    around a thread that is a place of its own."""
 
     conversation: str
     seen: str = ""
     active: bool = True
     quiet: bool | None = None
     gap: str | None = None
+    unread: bool = False
     within: str = ""
 
 
@@ -151,9 +157,11 @@ async def follow(ctx: ObjectContext, request: Follow) -> None:
     if request.within:
         put(ctx, "within", Within(scope=request.within))
     thread = known or Thread(conversation=request.conversation)
+    thread.gap = thread.gap if request.gap is None else request.gap
+    if request.unread:
+        thread.gap = thread.gap or thread.seen or BEGINNING
     thread.seen = max(thread.seen, request.seen)
     thread.quiet = thread.quiet if request.quiet is None else request.quiet
-    thread.gap = thread.gap if request.gap is None else request.gap
     kept.threads = [*(one for one in kept.threads if one is not known), thread][-MAX_THREADS:]
     put(ctx, "threads", kept)
 

@@ -73,7 +73,7 @@ async def claim(ctx: ObjectContext, request: Claim) -> Granted:
         granted = Granted(allowed=False, wait=(today + 1) * DAY - now, over="tokens")
     elif request.per_minute and len(used.times) >= request.per_minute:
         granted = Granted(allowed=False, wait=used.times[-request.per_minute] + MINUTE - now, over="messages")
-    else:
+    elif request.per_minute:
         used.times.append(now)
     used.verdicts[request.id] = 0 if granted.allowed else -granted.wait if granted.over == "tokens" else granted.wait
     used.verdicts = dict(list(used.verdicts.items())[-REMEMBERED:])

@@ -95,6 +95,20 @@ async def test_quiet_silences_until_the_next_mention(room: Room) -> None:
     assert len(await discord.replies(room.channel)) == 4
 
 
+async def test_what_was_said_before_a_command_is_read_at_the_next_mention(room: Room) -> None:
+    discord = room.discord
+    await asks(room, room.ada, room.channel, f"<@{discord.bot}> hello")
+    for command, word in (("quiet", "I keep quiet"), ("help", "I am an AI assistant")):
+        await discord.post(room.ada, room.channel, f"said before {command}")
+        said = await discord.mention(room.ada, room.channel, command)
+        await discord.wait_reply(room.channel, said, lambda m, word=word: word in m.content)
+    await discord.post(room.ada, room.channel, "my name is Ada")
+    _, reply, _ = await asks(room, room.ben, room.channel, f"<@{discord.bot}> what is my name?")
+    assert reply.content == "Your name is Ada."
+    texts = [m.text for m in (await history(room, room.channel)).messages if m.role == "user"]
+    assert texts == ["hello", "said before quiet", "said before help", "my name is Ada", "what is my name?"]
+
+
 async def test_quiet_is_not_promised_where_only_two_talk(room: Room) -> None:
     said = await room.discord.post(room.ada, room.direct, "quiet")
     await room.discord.wait_reply(room.direct, said, lambda m: "Here we talk alone" in m.content)

@@ -64,6 +64,30 @@ async def test_messages_a_minute_are_limited_with_a_friendly_answer(strict_world
             await slack.until(lambda: slack.replies(room.direct), lambda found: len(found) == 2)
     await told(room, room.ada, "That was quick", room.direct)
     assert len(await slack.replies(room.direct)) == 2
+    await slack.until(
+        lambda: history(room, room.direct, said.ts),
+        lambda h: [m.text for m in h.messages if m.role == "user"] == ["one", "two", "three"],  # context all the same
+    )
+
+
+async def test_what_was_written_while_nobody_listened_is_answered_however_much_it_is(limited_world: World) -> None:
+    await limited_world.model.clear()
+    room = await new_room(limited_world)
+    slack = room.slack
+    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> hello")
+    await slack.refuse_sockets()
+    await slack.cut_sockets()
+    lines = [f"line {number}" for number in range(5)]
+    for line in lines:
+        await slack.post(room.ada, room.channel, line, thread_ts=root.ts, silent=True)
+    await slack.refuse_sockets(False)
+    done = await slack.until(
+        lambda: history(room, room.channel, root.ts),
+        lambda h: len(h.messages) > 6 and not h.running and not h.waiting,
+    )
+    assert [m.text for m in done.messages if m.role == "user"] == ["hello", *lines]
+    assert all(m.status == "answered" for m in done.messages if m.role == "assistant")
+    assert not await slack.ephemerals(room.channel, room.ada)
 
 
 async def test_tokens_a_day_are_limited_with_a_friendly_answer(strict_world: World) -> None:

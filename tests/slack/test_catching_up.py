@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import aiohttp
+
 from tests.fakes.model.protocol import Behaviour
 from tests.fakes.slack.control import settle
 from tests.slack.conftest import Room
@@ -68,6 +70,35 @@ async def test_a_live_message_does_not_wait_for_a_history_that_cannot_be_read(ro
         await slack.wait_reply(room.channel, root.ts, lambda m: m.ts > said.ts and "once more?" in m.text, 15)
     finally:
         await slack.clear()
+
+
+async def test_commands_are_not_carried_out_again_however_much_later_they_are_read_again(room: Room) -> None:
+    slack = room.slack
+    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> hello")
+    for count, command in enumerate(("help", "history", "reset"), start=1):
+        await slack.mention(room.ada, room.channel, command, thread_ts=root.ts)
+        await slack.until(lambda: slack.ephemerals(room.channel, room.ada), lambda f, n=count: len(f) == n)
+    await slack.until(lambda: _forget_what_was_taken_in(room))  # as the engine does after a day
+    before = len(await slack.calls("conversations.replies"))
+    await slack.disconnect()
+    await slack.until(lambda: slack.calls("conversations.replies"), lambda c: any(root.ts in str(o) for o in c[before:]))
+    await asks(room, room.ben, room.channel, f"<@{slack.bot}> and now?", thread_ts=root.ts)
+    await settle(1)
+    assert len(await slack.ephemerals(room.channel, room.ada)) == 3
+
+
+async def _forget_what_was_taken_in(room: Room) -> bool:
+    """Whether all that was taken in is done with, and the engine knows none of it any more."""
+    admin = f"http://127.0.0.1:{room.world.stack.engine.ports.admin}"
+    query = "select id, status from sys_invocation where target_service_name = 'SlackIntake'"
+    headers = {"Accept": "application/json"}
+    async with aiohttp.ClientSession() as session:
+        async with session.post(f"{admin}/query", json={"query": query}, headers=headers) as response:
+            rows = (await response.json())["rows"]
+        for row in rows:
+            if row["status"] == "completed":
+                await session.patch(f"{admin}/invocations/{row['id']}/purge")
+    return not rows
 
 
 def _is_of(call: object, room: Room) -> bool:

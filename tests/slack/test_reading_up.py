@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chat_service.conversation.places import Place, PlaceRequest
 from tests.slack.conftest import Room
 from tests.slack.test_access import rule
 from tests.slack.test_talk import asks, prompt
@@ -50,3 +51,41 @@ async def test_what_another_app_opened_the_thread_with_is_read_and_its_replies_a
     _, seen = await asks(room, room.ben, room.channel, f"<@{slack.bot}> what is this?", thread_ts=root.ts)
     assert "ALARM on db-3" in prompt(seen) and "Disk full" in prompt(seen) and "[Pager, " in prompt(seen)
     assert "still burning" not in prompt(seen)
+
+
+async def test_what_was_said_before_the_bot_is_told_to_be_quiet_is_read_at_the_next_mention(room: Room) -> None:
+    slack = room.slack
+    root = await slack.post(room.ada, room.channel, "my name is Ada")
+    await slack.mention(room.ben, room.channel, "quiet", thread_ts=root.ts)
+    await slack.until(lambda: slack.ephemerals(room.channel, room.ben))
+    _, seen = await asks(room, room.ben, room.channel, f"<@{slack.bot}> what is my name?", thread_ts=root.ts)
+    assert "my name is Ada" in prompt(seen)
+    for count, said in ((2, "the sky is green"), (3, "among us")):
+        await slack.mention(room.ben, room.channel, "quiet", thread_ts=root.ts)
+        await slack.until(lambda n=count: _told(room, n))
+        await slack.wait_acked(await slack.post(room.ada, room.channel, said, thread_ts=root.ts))
+    _, seen = await asks(room, room.ben, room.channel, f"<@{slack.bot}> what is its colour?", thread_ts=root.ts)
+    assert "the sky is green" in prompt(seen) and "among us" in prompt(seen)
+
+
+async def _told(room: Room, count: int) -> bool:
+    return len(await room.slack.ephemerals(room.channel, room.ben)) >= count
+
+
+async def test_what_was_said_while_mentions_were_required_is_read_at_the_next_mention(room: Room) -> None:
+    slack, scope = room.slack, f"slack:{room.slack.team.id}:{room.channel}"
+    await rule(room, scope, reply_mode="mentions")
+    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> hello")
+    await slack.wait_acked(await slack.post(room.ada, room.channel, "my name is Ada", thread_ts=root.ts))
+    await slack.until(lambda: _place(room, root.ts), lambda p: p.thread is not None and bool(p.thread.gap))
+    await rule(room, scope, reply_mode="threads")
+    _, seen = await asks(room, room.ada, room.channel, "go on", thread_ts=root.ts)
+    assert "my name is Ada" not in prompt(seen)
+    _, seen = await asks(room, room.ada, room.channel, f"<@{slack.bot}> what is my name?", thread_ts=root.ts)
+    assert "my name is Ada" in prompt(seen)
+
+
+async def _place(room: Room, thread: str) -> Place:
+    async with room.world.stack.ingress() as ingress:
+        request = PlaceRequest(conversation=room.world.key(room.channel, thread))
+        return await ingress.call("Channel", f"slack:{room.slack.team.id}:{room.channel}", "look", request, Place)
