@@ -87,9 +87,11 @@ class Heard(Contract):
 
 
 class Overheard(Contract):
-    """What was said in a thread, oldest first; not `whole` when it could not be read."""
+    """What was said in a thread, oldest first; not `whole` when it could not be read. Before the
+    position `cut` there is more than is read."""
 
     messages: list[Heard] = Field(default_factory=list)
+    cut: str = ""
     whole: bool = True
 
 
@@ -104,8 +106,8 @@ class Ears(Protocol):
         ...
 
     async def earlier(self, conversation: str, heard: Heard, after: str) -> Overheard:
-        """What others said in the thread after position `after` and before this message, files included. All of it, or
-        it raises."""
+        """What others said in the thread after position `after` and before this message, files included: all of it,
+        or what it says is cut, or it raises."""
         ...
 
     async def tell(self, conversation: str, heard: Heard, text: str) -> None:

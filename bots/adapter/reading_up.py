@@ -13,7 +13,7 @@ from bots.adapter.contract import Gone, Heard, Overheard
 from bots.adapter.judging import is_welcome
 from bots.adapter.listening import Intake, tell
 from chat_service import keys
-from chat_service.contracts import Notes
+from chat_service.contracts import Author, Inbound, Notes
 from chat_service.conversation.places import BEGINNING, Place
 from chat_service.conversation.revisions import note
 
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 4
 """Tries to read the thread, over some seconds: after them the question is answered without, and the next mention reads
 from the same place."""
+LEFT_OUT = "(More was said here before than can be read: it is left out.)"
 NAMED = 8
 """Unreadable files that are named to the person, at most."""
 
@@ -60,7 +61,11 @@ async def read_up(ctx: ObjectContext, it: Intake, heard: Heard, places: Sequence
     # Whoever may not use the bot does not reach the model through somebody else's mention either.
     kept = [one for one in found.messages if _is_context(one) and is_welcome(one, key, places, it.settings)]
     if kept:
-        ctx.object_send(note, ctx.key(), Notes(messages=[one.inbound(expects_reply=False) for one in kept]))
+        notes = [one.inbound(expects_reply=False) for one in kept]
+        if found.cut:
+            place = next((n for n, one in enumerate(kept) if one.position >= found.cut), len(kept) - 1)
+            notes.insert(place, _left_out(notes[place]))
+        ctx.object_send(note, ctx.key(), Notes(messages=notes))
     if names := [name for one in kept for name in one.unreadable][-NAMED:]:
         await tell(ctx, it, heard, commands.unreadable(names))
     return "" if found.whole else after or BEGINNING
@@ -69,3 +74,9 @@ async def read_up(ctx: ObjectContext, it: Intake, heard: Heard, places: Sequence
 def _is_context(one: Heard) -> bool:
     """What was said to somebody: a command is not."""
     return one.holds_something and not (one.mentions_bot and commands.command_of(one.text))
+
+
+def _left_out(later: Inbound) -> Inbound:
+    """What the model is told in place of what is not read, so that it does not take the rest for all there is."""
+    said = Author(id="", name="Note")
+    return Inbound(message=LEFT_OUT, id=f"cut:{later.id}", author=said, at=later.at, expects_reply=False)

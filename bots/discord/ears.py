@@ -15,14 +15,14 @@ from bots.discord.hearing import Hearing
 from bots.discord.marks import show_typing
 from bots.discord.outlet import reference
 from bots.discord.permissions import may_administer
-from bots.discord.records import Record, Records
+from bots.discord.records import Record, Records, position
 from chat_service import keys
 from chat_service.contracts import MAX_INLINE
 
 log = logging.getLogger(__name__)
 
-READ_UP = 100
-"""Messages read before a mention, at most: the newest. One page of history."""
+READ_UP = 99
+"""Messages read before a mention, at most: the newest. One page of history, but for one that shows there are more."""
 ROOM = MAX_INLINE
 """Characters of the files among them, the newest first."""
 TITLE = 60
@@ -44,7 +44,7 @@ class DiscordEars:
     async def earlier(self, conversation: str, heard: Heard, after: str) -> Overheard:
         place = self._bot.place(conversation)
         history = place.history(
-            limit=READ_UP,
+            limit=READ_UP + 1,
             before=discord.Object(int(heard.id)),
             after=discord.Object(int(after)) if after else None,
             oldest_first=False,
@@ -56,7 +56,8 @@ class DiscordEars:
         found = await called("history", read())
         said: list[Heard] = []
         room = ROOM
-        for message in found:  # the newest first: what is nearest to the question is read
+        cut = position(found[READ_UP - 1].id) if len(found) > READ_UP else ""
+        for message in found[:READ_UP]:  # the newest first: what is nearest to the question is read
             # A thread begins with a notice that stands for the message it was opened from.
             if message.type is discord.MessageType.thread_starter_message and message.reference is not None:
                 start = message.reference.resolved
@@ -67,7 +68,7 @@ class DiscordEars:
             if one is not None:
                 room -= sum(len(a.text or "") + len(a.data or "") for a in one.attachments)
                 said.insert(0, one)
-        return Overheard(messages=said)
+        return Overheard(messages=said, cut=cut)
 
     async def branch(self, conversation: str, heard: Heard) -> str:
         """Open a thread from a question, which gets the question's id; gives its key. Run twice it is the same."""

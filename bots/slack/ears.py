@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 WORD = "threadwell_word"
 READ_UP = 200
-"""Messages read before a mention, at most: the newest."""
+"""Messages read before a mention, at most: what the thread is about, and the newest."""
 ROOM = MAX_INLINE
 """Characters of all files that are read with them."""
 
@@ -47,12 +47,17 @@ class SlackEars:
             raise Gone(str(refused)) from refused
         said: list[Heard] = []
         room = ROOM
-        for message in reversed(found[-READ_UP:]):  # the newest first: what is nearest to the question is read
+        cut = ""
+        if len(found) > READ_UP:
+            first = [one for one in found[:1] if one["ts"] == thread]
+            newest = found[len(first) - READ_UP :]
+            cut, found = str(newest[0]["ts"]), [*first, *newest]
+        for message in reversed(found):  # the newest first: what is nearest to the question is read
             one = await self._hearing.hear({**message, "channel": channel}, room=room)
             if one is not None:
                 room -= sum(len(a.text or "") + len(a.data or "") for a in one.attachments)
                 said.insert(0, one)
-        return Overheard(messages=said)
+        return Overheard(messages=said, cut=cut)
 
     def _is_context(self, message: dict[str, Any], thread: str) -> bool:
         """What a person said, or what another app's bot opened the thread with: that is what people ask about."""

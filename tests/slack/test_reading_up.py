@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bots.adapter.reading_up import LEFT_OUT
+from bots.slack.ears import READ_UP
 from chat_service.conversation.places import Place, PlaceRequest
 from tests.slack.conftest import Room
 from tests.slack.test_access import rule
@@ -83,6 +85,18 @@ async def test_what_was_said_while_mentions_were_required_is_read_at_the_next_me
     assert "my name is Ada" not in prompt(seen)
     _, seen = await asks(room, room.ada, room.channel, f"<@{slack.bot}> what is my name?", thread_ts=root.ts)
     assert "my name is Ada" in prompt(seen)
+
+
+async def test_of_a_thread_that_is_too_long_the_beginning_is_read_and_what_is_left_out_is_said(room: Room) -> None:
+    slack = room.slack
+    root = await slack.post(room.ada, room.channel, "my name is Ada")
+    for number in range(READ_UP + 5):
+        await slack.post(room.ben, room.channel, f"line {number} ends", thread_ts=root.ts, silent=True)
+    _, seen = await asks(room, room.ben, room.channel, f"<@{slack.bot}> what is my name?", thread_ts=root.ts)
+    asked = prompt(seen)
+    assert "my name is Ada" in asked and f"line {READ_UP + 4} ends" in asked
+    assert "line 5 ends" not in asked and "line 6 ends" in asked
+    assert asked.index("my name is Ada") < asked.index(LEFT_OUT) < asked.index("line 6 ends")
 
 
 async def _place(room: Room, thread: str) -> Place:
