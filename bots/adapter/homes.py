@@ -10,7 +10,9 @@ from restate import ObjectContext, RunOptions
 from bots.adapter.contract import Gone, Heard
 from bots.adapter.listening import Intake, scope_of
 from chat_service import keys
-from chat_service.conversation.places import Place, PlaceRequest, look
+from chat_service.contracts import HistoryRequest
+from chat_service.conversation.chat import get_history
+from chat_service.conversation.places import Place, PlaceRequest, Thread, look
 from chat_service.conversation.records import Stored, put
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,17 @@ async def home_of(ctx: ObjectContext, it: Intake, heard: Heard, *, in_thread: bo
     known.homes = dict([*known.homes.items(), (heard.id, home)][-KEPT_HOMES:])
     put(ctx, "homes", known)
     return home
+
+
+async def as_it_was(ctx: ObjectContext, place: Place) -> Place:
+    """The place with the conversation that is of interest, also when the bot takes part in more of them than are
+    listed: then the conversation itself is asked."""
+    if place.thread is not None or not place.full:
+        return place
+    page = await ctx.object_call(get_history, ctx.key(), HistoryRequest(limit=1))
+    if not (page.messages or page.running or page.waiting):
+        return place
+    return place.model_copy(update={"thread": Thread(conversation=ctx.key())})
 
 
 async def known_home(ctx: ObjectContext, it: Intake, heard: Heard, channel: Place) -> str | None:

@@ -15,7 +15,7 @@ from restate import ObjectContext, RunOptions, TerminalError, VirtualObject
 from bots.adapter import commands
 from bots.adapter.allowance import within_limits
 from bots.adapter.contract import Arrival, Gone, Heard
-from bots.adapter.homes import home_of, known_home, may_branch
+from bots.adapter.homes import as_it_was, home_of, known_home, may_branch
 from bots.adapter.judging import judge, narrowest
 from bots.adapter.listening import Done, Intake, lossy, scope_of, tell
 from bots.adapter.obeying import obey
@@ -81,6 +81,8 @@ async def _take_in(ctx: ObjectContext, it: Intake, arrival: Arrival) -> None:
     ]
     await restate.gather(*asked)
     places = [await one for one in asked]
+    if heard.kind != "said" or not heard.opens:
+        places[-1] = await as_it_was(ctx, places[-1])
     channel = places[-1]
     if heard.kind != "said":
         if (home := await known_home(ctx, it, heard, channel)) is not None:

@@ -102,10 +102,12 @@ class PlaceRequest(Contract):
 
 
 class Place(Contract):
-    """The rules, the conversation asked for (None: the bot takes no part in it), and how far the channel was read."""
+    """The rules, the conversation asked for (None: the bot takes no part in it), and how far the channel was read.
+    `full`: there are more conversations than are listed, so one that is not may be forgotten here alone."""
 
     rules: Rules
     thread: Thread | None = None
+    full: bool = False
     position: str = ""
 
 
@@ -128,6 +130,7 @@ async def look(ctx: ObjectSharedContext, request: PlaceRequest) -> Place:
     return Place(
         rules=await ctx.get("rules", type_hint=Rules) or Rules(),
         thread=next((one for one in threads.threads if one.conversation == request.conversation), None),
+        full=len(threads.threads) >= MAX_THREADS,
         position=(await ctx.get("reach", type_hint=Reach) or Reach()).position,
     )
 

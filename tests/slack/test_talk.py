@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 
 from chat_service.contracts import History, HistoryRequest
+from chat_service.conversation.places import MAX_THREADS, Follow, Place, PlaceRequest
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import Behaviour, Seen
 from tests.fakes.slack.control import attached, settle
@@ -359,3 +361,24 @@ async def test_a_session_does_not_stay_busy_when_slack_is_slower_than_the_answer
     assert taken.at > float(reply.ts), "the answer was faster"
     await slack.until(lambda: slack.session(room.direct, said.ts), lambda s: s and s.status == "active")
     await slack.until(lambda: slack.status(room.direct, said.ts), lambda status: not status)
+
+
+async def test_a_thread_is_known_however_many_others_the_channel_has(room: Room) -> None:
+    slack, scope = room.slack, f"slack:{room.slack.team.id}:{room.channel}"
+    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> the code is 1234")
+    wrong, _ = await asks(room, room.ada, room.channel, "my name is Grace", thread_ts=root.ts)
+    mine = PlaceRequest(conversation=room.world.key(room.channel, root.ts))
+    async with room.world.stack.ingress() as ingress:
+        others = [f"{1_600_000_000 + number}.000001" for number in range(MAX_THREADS)]
+        asked = [Follow(conversation=f"{scope}:{one}", seen=one) for one in others]
+        await asyncio.gather(*(ingress.send("Channel", scope, "follow", one) for one in asked))
+        await slack.until(
+            lambda: ingress.call("Channel", scope, "look", mine, Place), lambda p: p.full and p.thread is None, 60
+        )
+    await slack.delete(room.ada, room.channel, root.ts)
+    await slack.edit(room.ada, room.channel, wrong.ts, "my name is Ada")
+    await slack.until(
+        lambda: history(room, room.channel, root.ts),
+        lambda h: [m.text for m in h.messages if m.role == "user"] == ["", "my name is Ada"],
+    )
+    await asks(room, room.ben, room.channel, "are you still there?", thread_ts=root.ts)
