@@ -8,6 +8,7 @@ from bots.adapter import commands
 from bots.adapter.contract import Heard
 from bots.adapter.judging import Verdict
 from bots.adapter.listening import TELL_ATTEMPTS, Intake, lossy, scope_of, tell
+from bots.adapter.stopping import stop_once
 from chat_service.contracts import StopRequest
 from chat_service.conversation.chat import forget, reset, stop
 from chat_service.conversation.inbox import waiting as waits
@@ -20,7 +21,9 @@ async def obey(ctx: ObjectContext, it: Intake, heard: Heard, verdict: Verdict) -
         case "help":
             await tell(ctx, it, heard, commands.help_on(ctx.key()))
         case "stop":
-            done = await ctx.object_call(stop, ctx.key(), StopRequest())
+            done = await ctx.object_call(stop, ctx.key(), StopRequest(), idempotency_key=stop_once(heard.id))
+            if not done.stopped:  # what it is about may have begun since the listener looked
+                done = await ctx.object_call(stop, ctx.key(), StopRequest())
             if not done.stopped:
                 await tell(ctx, it, heard, commands.NOTHING_RUNS)
         case "stop all":

@@ -110,7 +110,8 @@ async def _listening(settings: Settings, bus: LiveBus) -> AsyncIterator[tuple[st
             await listeners.hand_over(conversation, id, arrival)
 
         catch_up = CatchUp(DiscordReader(bot, ingress, records, watch), ingress, lanes, hand_over)
-        listeners = Listeners(bot, ingress, lanes, catch_up, records, watch, Buttons(ingress, histories, settings))
+        buttons = Buttons(ingress, histories, settings)
+        listeners = Listeners(bot, ingress, lanes, catch_up, records, watch, buttons, marks, settings)
         listeners.register()
         stack.push_async_callback(catch_up.flush)
         stack.push_async_callback(lanes.close)

@@ -9,15 +9,19 @@ from typing import Any
 
 import discord
 
+from bots.adapter.allowance import Press
 from bots.adapter.catchup import CatchUp
 from bots.adapter.contract import Arrival, Gone, Later, Unclear
 from bots.adapter.lanes import Full, Lanes
+from bots.adapter.marking import Marks
+from bots.adapter.stopping import is_stop, stop_at_once
 from bots.discord.buttons import Buttons
 from bots.discord.client import Bot
 from bots.discord.markup import Button
 from bots.discord.records import Record, Records, position
 from bots.discord.watching import Watch
 from chat_service.ingress import IngressClient
+from chat_service.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +38,12 @@ class Listeners:
         records: Records,
         watch: Watch,
         buttons: Buttons,
+        marks: Marks,
+        settings: Settings,
     ) -> None:
         self._bot, self._ingress, self._lanes, self._catch_up = bot, ingress, lanes, catch_up
         self._records, self._watch, self._buttons = records, watch, buttons
+        self._marks, self._settings = marks, settings
         self._latest: dict[int, int] = {}
         """The newest message heard of in a channel: edits and deletions have no place of their own in the order."""
 
@@ -87,7 +94,20 @@ class Listeners:
                 await self.hand_over(record.conversation, record.id, Arrival(raw=record.model_dump(mode="json")))
             self._catch_up.passed(scope, place)
 
+        if "stop" in message.content.lower():
+            self._marks.beside(self._stop(message))
         self._put(scope, str(message.id), place, work)
+
+    async def _stop(self, message: discord.Message) -> None:
+        try:
+            said = await self._recorded(message)
+        except TimeoutError:
+            return  # the intake comes to it
+        if said is None or not is_stop(said.text) or (said.guild and not said.mentions_bot):
+            return
+        parent = f"discord:{said.guild}:{said.parent}" if said.parent else ""
+        press = Press(said.id, said.conversation, said.person, roles=said.roles, parent=parent)
+        await stop_at_once(self._ingress, self._settings, press)
 
     async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
         """A message has changed; link previews and threads change it without an edit."""

@@ -95,7 +95,7 @@ async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
         catch_up = CatchUp(reader, ingress, lanes, hand_over)
         chat_settings = ChatSettings(slack, ingress, permissions, settings)
         buttons = Buttons(slack, ingress, permissions, settings)
-        listeners = Listeners(slack, ingress, lanes, catch_up, buttons, histories, chat_settings)
+        listeners = Listeners(slack, ingress, lanes, catch_up, buttons, histories, chat_settings, settings)
         secret = settings.slack_signing_secret
         app = AsyncApp(
             client=slack.web,

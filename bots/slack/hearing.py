@@ -57,7 +57,7 @@ class Hearing:
     async def _said(self, raw: dict[str, Any], room: int) -> Heard | None:
         ts, text = str(raw.get("ts")), str(raw.get("text") or "")
         me = self._slack.identity.user
-        words = [await self._names.plain(commands.without_name(text, _name_of(me)))]
+        words = [await self._names.plain(commands.without_name(text, name_of(me)))]
         words += [said for one in raw.get("attachments") or [] if (said := await self._quoted(one))]
         attachments, unreadable = await self._files(files_of(raw) if room else [], room)
         others = {one for one in _OTHERS.findall(text) if one != me}
@@ -168,5 +168,6 @@ class Hearing:
             return None
 
 
-def _name_of(me: str) -> re.Pattern[str]:
+def name_of(me: str) -> re.Pattern[str]:
+    """How a text names the bot."""
     return re.compile(rf"<@{me}(?:\|[^>]*)?>")

@@ -13,20 +13,24 @@ from typing import Any
 from slack_bolt.async_app import AsyncApp
 
 from bots.adapter import commands
+from bots.adapter.allowance import Press
 from bots.adapter.catchup import CatchUp
 from bots.adapter.contract import Arrival, Gone, Later, Unclear
 from bots.adapter.lanes import Lanes
+from bots.adapter.stopping import is_stop, stop_at_once
 from bots.slack import home
 from bots.slack.buttons import Buttons
 from bots.slack.chat_settings import CALLBACK, ChatSettings
 from bots.slack.checkup import Telltale
 from bots.slack.client import Refused, Slack
+from bots.slack.hearing import name_of
 from bots.slack.histories import Histories
 from bots.slack.responding import Responder
-from bots.slack.routing import mentions, route
+from bots.slack.routing import SPOKEN, is_direct, mentions, route
 from chat_service import keys
 from chat_service.contracts import Stopped, StopRequest
 from chat_service.ingress import IngressClient, IngressError
+from chat_service.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +50,11 @@ class Listeners:
         buttons: Buttons,
         histories: Histories,
         chat_settings: ChatSettings,
+        settings: Settings,
     ) -> None:
         self._slack, self._ingress, self._lanes, self._catch_up = slack, ingress, lanes, catch_up
         self._buttons, self._histories, self._chat_settings = buttons, histories, chat_settings
+        self._settings = settings
         self._telltale, self._responder = Telltale(), Responder(slack)
 
     def register(self, app: AsyncApp) -> None:
@@ -80,6 +86,10 @@ class Listeners:
                 self._catch_up.passed(f"slack:{self._slack.identity.team}:{event['channel']}", str(event["ts"]))
             return
 
+        if self._is_stop(event):
+            press = Press(id=way.id, conversation=way.conversation, person=str(event.get("user") or ""))
+            self._responder.soon(stop_at_once(self._ingress, self._settings, press))
+
         async def work() -> None:
             await self._catch_up.ensure(way.scope)
             await self.hand_over(way.conversation, way.id, Arrival(raw=event))
@@ -88,6 +98,12 @@ class Listeners:
         done = self._lanes.put(way.scope, way.conversation, way.id, way.position, work)
         async with asyncio.timeout(ACK_SECONDS):
             await asyncio.shield(done)
+
+    def _is_stop(self, event: dict[str, Any]) -> bool:
+        text, me = str(event.get("text") or ""), self._slack.identity.user
+        if event.get("subtype") not in SPOKEN or not (is_direct(event) or mentions(text, me)):
+            return False
+        return is_stop(commands.without_name(text, name_of(me)))
 
     async def hand_over(self, conversation: str, id: str, arrival: Arrival) -> None:
         """Give an event to Restate; a repeat of it is known by its id.

@@ -141,7 +141,7 @@ async def export(ctx: ObjectSharedContext, request: ExportRequest | None) -> Exp
     return await views.export(ctx, request or ExportRequest())
 
 
-@chat.handler(kind="shared", state_preload=False, idempotency_retention=policy.BRIEF, journal_retention=policy.BRIEF)
+@chat.handler(kind="shared", state_preload=False, idempotency_retention=policy.DAY, journal_retention=policy.BRIEF)
 async def stop(ctx: ObjectSharedContext, request: StopRequest | None) -> Stopped:
     """End the running turn and keep what was said; with `all`, take back what waits too. Never waits for a turn."""
     request = request or StopRequest()

@@ -382,3 +382,22 @@ async def test_a_thread_is_known_however_many_others_the_channel_has(room: Room)
         lambda h: [m.text for m in h.messages if m.role == "user"] == ["", "my name is Ada"],
     )
     await asks(room, room.ben, room.channel, "are you still there?", thread_ts=root.ts)
+
+
+async def test_a_stop_does_not_wait_for_what_is_read_before_it(room: Room) -> None:
+    slack, model = room.slack, room.world.model
+    number = await model.count()
+    await model.script(GATE)
+    said = await slack.mention(room.ada, room.channel, "a long story")
+    await model.wait(number)
+    await slack.fault("files.download", "delay", delay=6.0, contains="slow.txt")
+    files = [attached("slow.txt", b"my name is Ada")]
+    slow = await slack.post(room.ben, room.channel, "read it", files=files, thread_ts=said.ts)
+    await slack.wait_acked(slow)
+    await slack.mention(room.ada, room.channel, "stop", thread_ts=said.ts)
+    held = await slack.until(
+        lambda: history(room, room.channel, said.ts), lambda h: any(m.status == "stopped" for m in h.messages)
+    )
+    assert not any("read it" in m.text for m in held.messages) and not held.waiting, "the file is still being read"
+    # In its turn it stops nothing once more: the question that was read before it is answered.
+    await slack.wait_reply(room.channel, said.ts, lambda m: m.ts > slow.ts and "read it" in m.text)
