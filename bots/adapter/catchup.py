@@ -66,7 +66,11 @@ class Reader(Protocol):
 
 
 class CatchUp:
-    """The catch-up of one process. `begin` a run whenever something may have been missed."""
+    """The catch-up of one process. `begin` a run whenever something may have been missed.
+
+    Not `told`: nobody says when that is. A live event then says nothing of what came before it, and only what a run has
+    read counts as read.
+    """
 
     def __init__(
         self,
@@ -74,9 +78,13 @@ class CatchUp:
         ingress: IngressClient,
         lanes: Lanes,
         hand_over: Callable[[str, str, Arrival], Awaitable[None]],
+        *,
+        told: bool = True,
     ) -> None:
         self._reader, self._ingress, self._lanes, self._hand_over = reader, ingress, lanes, hand_over
+        self._told = told
         self._run = ""
+        self._through = asyncio.Event()
         self._channels: dict[str, asyncio.Task[None]] = {}
         self._passed: dict[str, str] = {}
         self._behind: set[str] = set()
@@ -90,7 +98,12 @@ class CatchUp:
             task.cancel()
         self._run, self._channels = self._reader.now(), {}
         self._slow.clear()
+        self._through.clear()
         self._all = asyncio.create_task(self._walk())
+
+    async def through(self) -> None:
+        """Wait until the run has been through all channels."""
+        await self._through.wait()
 
     async def ensure(self, scope: str) -> None:
         """Wait until a channel has been caught up with in this run, or as long as a live event can; it comes first
@@ -112,7 +125,8 @@ class CatchUp:
 
     def passed(self, scope: str, position: str) -> None:
         """An event of a channel was accepted by Restate, or is none of the bot's business."""
-        self._passed[scope] = max(self._passed.get(scope, ""), position)
+        if self._told:
+            self._passed[scope] = max(self._passed.get(scope, ""), position)
 
     def lost(self, scope: str) -> None:
         """An event of a channel was let go: it has to be read again."""
@@ -158,7 +172,8 @@ class CatchUp:
                     through = True
                 # A channel that is new to us then starts here, not at its beginning.
                 for space in await self._reader.spaces():
-                    await self._advance(space, self._reader.now())
+                    await self._advance(space, self._reader.now() if self._told else self._run)
+                self._through.set()
                 pause = ALIVE_SECONDS
             except Gone as gone:
                 log.error("catch-up is not possible: %s", gone)

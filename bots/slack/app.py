@@ -25,7 +25,7 @@ from bots.adapter.lanes import Lanes
 from bots.adapter.previews import Previews
 from bots.adapter.serving import serving_objects
 from bots.slack.buttons import Buttons
-from bots.slack.catching_up import SlackReader
+from bots.slack.catching_up import SKEW_SECONDS, SlackReader
 from bots.slack.chat_settings import ChatSettings
 from bots.slack.client import Slack, open_slack
 from bots.slack.ears import SlackEars
@@ -45,9 +45,14 @@ from chat_service.settings import Settings
 log = logging.getLogger(__name__)
 
 PATH = "/slack/events"
+RETRY = "X-Slack-Retry-Num"
 RELEASE_SECONDS = (0.0, 5.0, 30.0)
 """When what waited for the bot is set free after a start: a turn may still be on its way to the list."""
 CONNECT_SECONDS = 2.0
+AGAIN_SECONDS = 300.0
+"""How often is read what Slack could not deliver over HTTP: it tries three times, and says nothing when it gives up."""
+BETWEEN_SECONDS = 15.0
+"""From one such reading to the next at least, however often Slack has to try again."""
 
 
 @asynccontextmanager
@@ -91,8 +96,9 @@ async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
         async def hand_over(conversation: str, id: str, arrival: Any) -> None:
             await listeners.hand_over(conversation, id, arrival)
 
-        reader = SlackReader(slack, ingress)
-        catch_up = CatchUp(reader, ingress, lanes, hand_over)
+        connects = settings.slack_app_token is not None
+        reader = SlackReader(slack, ingress, margin=0 if connects else SKEW_SECONDS)
+        catch_up = CatchUp(reader, ingress, lanes, hand_over, told=connects)
         chat_settings = ChatSettings(slack, ingress, permissions, settings)
         buttons = Buttons(slack, ingress, permissions, settings)
         listeners = Listeners(slack, ingress, lanes, catch_up, buttons, histories, chat_settings, settings)
@@ -118,9 +124,12 @@ async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
             await stack.enter_async_context(_socket(app, token, reader, catch_up))
             yield f"Slack: listening as @{slack.identity.name} by Socket Mode"
         else:
-            url = await stack.enter_async_context(_http(app, settings))
+            retried = asyncio.Event()
+            url = await stack.enter_async_context(_http(app, settings, retried))
             reader.connected()
             await catch_up.begin()  # what came until now may have been told to nobody
+            task = asyncio.create_task(_look_again(reader, catch_up, retried))
+            stack.callback(task.cancel)
             yield f"Slack: listening as @{slack.identity.name} at {url}"
 
 
@@ -167,11 +176,14 @@ async def _socket(app: AsyncApp, token: str, reader: SlackReader, catch_up: Catc
 
 
 @asynccontextmanager
-async def _http(app: AsyncApp, settings: Settings) -> AsyncIterator[str]:
-    """Listening for signed requests."""
+async def _http(app: AsyncApp, settings: Settings, retried: asyncio.Event) -> AsyncIterator[str]:
+    """Listening for signed requests. `retried` is set when Slack had to try again: it may have given up on others."""
 
     async def serve(request: web.Request) -> web.Response:
-        return await to_aiohttp_response(await app.async_dispatch(await to_bolt_request(request)))
+        answer = await app.async_dispatch(await to_bolt_request(request))
+        if RETRY in request.headers and answer.status != web.HTTPUnauthorized.status_code:
+            retried.set()
+        return await to_aiohttp_response(answer)
 
     server = web.Application()
     server.router.add_post(PATH, serve)
@@ -189,6 +201,19 @@ async def _http(app: AsyncApp, settings: Settings) -> AsyncIterator[str]:
         yield f"http://{settings.slack_http_host}:{runner.addresses[0][1]}{PATH}"
     finally:
         await runner.cleanup()
+
+
+async def _look_again(reader: SlackReader, catch_up: CatchUp, retried: asyncio.Event) -> None:
+    """Over HTTP nothing tells that something was missed: so it is looked for."""
+    while True:
+        await catch_up.through()
+        await asyncio.sleep(BETWEEN_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(AGAIN_SECONDS):
+                await retried.wait()
+        retried.clear()
+        reader.connected()
+        await catch_up.begin()
 
 
 async def _release(ingress: IngressClient, slack: Slack) -> None:

@@ -36,10 +36,11 @@ _TS = re.compile(r"\d+\.\d+")
 
 
 class SlackReader:
-    """Reads one workspace. Slack's pace is kept by waiting out its 429s."""
+    """Reads one workspace. Slack's pace is kept by waiting out its 429s. `margin`: so many seconds are read again, in
+    case the clocks differ."""
 
-    def __init__(self, slack: Slack, ingress: IngressClient) -> None:
-        self._slack, self._ingress = slack, ingress
+    def __init__(self, slack: Slack, ingress: IngressClient, *, margin: float = 0) -> None:
+        self._slack, self._ingress, self._margin = slack, ingress, margin
         self._connected = time.time()
 
     def connected(self) -> None:
@@ -47,7 +48,7 @@ class SlackReader:
         self._connected = time.time()
 
     def now(self) -> str:
-        return f"{time.time():.6f}"
+        return f"{time.time() - self._margin:.6f}"
 
     async def spaces(self) -> list[str]:
         return [f"slack:{self._slack.identity.team}"]

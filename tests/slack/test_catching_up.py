@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import aiohttp
 
+from chat_service.conversation.places import Place, PlaceRequest, ThreadList
 from tests.fakes.model.protocol import Behaviour
 from tests.fakes.slack.control import settle
 from tests.slack.conftest import Room
@@ -78,13 +79,25 @@ async def test_commands_are_not_carried_out_again_however_much_later_they_are_re
     for count, command in enumerate(("help", "history", "reset"), start=1):
         await slack.mention(room.ada, room.channel, command, thread_ts=root.ts)
         await slack.until(lambda: slack.ephemerals(room.channel, room.ada), lambda f, n=count: len(f) == n)
+    await slack.until(lambda: _is_read(room))
     await slack.until(lambda: _forget_what_was_taken_in(room))  # as the engine does after a day
     before = len(await slack.calls("conversations.replies"))
     await slack.disconnect()
-    await slack.until(lambda: slack.calls("conversations.replies"), lambda c: any(root.ts in str(o) for o in c[before:]))
+    await slack.until(
+        lambda: slack.calls("conversations.replies"), lambda c: any(root.ts in str(o) for o in c[before:])
+    )
     await asks(room, room.ben, room.channel, f"<@{slack.bot}> and now?", thread_ts=root.ts)
     await settle(1)
     assert len(await slack.ephemerals(room.channel, room.ada)) == 3
+
+
+async def _is_read(room: Room) -> bool:
+    """Whether the channel counts as read as far as the thread."""
+    scope = f"slack:{room.slack.team.id}:{room.channel}"
+    async with room.world.stack.ingress() as ingress:
+        place = await ingress.call("Channel", scope, "look", PlaceRequest(), Place)
+        [thread] = (await ingress.call("Channel", scope, "threads", None, ThreadList)).threads
+    return place.position >= thread.seen
 
 
 async def _forget_what_was_taken_in(room: Room) -> bool:

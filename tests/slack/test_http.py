@@ -174,3 +174,21 @@ async def test_an_outsider_can_neither_stop_nor_retry_nor_judge(room: Room) -> N
     whole = await history(inside, private.id, said.ts)
     assert len(whole.messages) == 2 and not whole.running and not whole.messages[-1].feedback
     assert running
+
+
+async def test_what_slack_gave_up_on_is_found_when_it_has_to_try_again(room: Room) -> None:
+    slack = room.slack
+    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> hello")
+    reply = await slack.post(room.ada, room.channel, "my name is Ada", thread_ts=root.ts, silent=True)
+    mention = await slack.mention(room.ada, room.channel, "and this one was eaten", silent=True)
+    later, _ = await asks(room, room.ben, room.channel, "go on", thread_ts=root.ts)
+    [delivery] = await slack.wait_acked(later)
+    await slack.again(delivery.number)
+    await slack.wait_reply(room.channel, mention.ts, lambda m: "this one was eaten" in shown(m), 40)
+    said = ["hello", "go on", "my name is Ada"]
+    held = await slack.until(
+        lambda: history(room, room.channel, root.ts),
+        lambda h: [m.text for m in h.messages if m.role == "user"] == said and not h.running and not h.waiting,
+    )
+    assert all(m.status == "answered" for m in held.messages) and reply
+    assert len(await slack.replies(room.channel, root.ts)) == 3, "each is answered once"
