@@ -25,7 +25,7 @@ class Later(Exception):
 class Arrival(Contract):
     """Something that happened on the platform, as it came.
 
-    `late` names the catch-up run that found it; empty for live events.
+    `late` names the catch-up run that found it, by the position at which it began; empty for live events.
     """
 
     raw: dict[str, Any]

@@ -142,7 +142,8 @@ async def _ask(ctx: ObjectContext, it: Intake, heard: Heard, arrival: Arrival, h
         return
     old = bool(arrival.late) and await _is_old(ctx, it, heard)
     # What was written while nobody listened comes all at once, which says nothing about how fast it was written.
-    if not old and not await within_limits(ctx, it, heard, key, paced=not arrival.late):
+    paced = heard.position >= arrival.late
+    if not old and not await within_limits(ctx, it, heard, key, paced=paced):
         # Not answered, but said all the same: whoever asks next may mean it.
         ctx.object_send(note, home, Notes(messages=[heard.inbound(expects_reply=False)]))
         _dealt_with(ctx, heard)

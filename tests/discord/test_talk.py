@@ -101,7 +101,7 @@ async def test_what_was_said_before_a_command_is_read_at_the_next_mention(room: 
     for command, word in (("quiet", "I keep quiet"), ("help", "I am an AI assistant")):
         await discord.post(room.ada, room.channel, f"said before {command}")
         said = await discord.mention(room.ada, room.channel, command)
-        await discord.wait_reply(room.channel, said, lambda m, word=word: word in m.content)
+        await discord.wait_reply(room.channel, said, lambda m, word=word: word in m.content)  # type: ignore[misc]
     await discord.post(room.ada, room.channel, "my name is Ada")
     _, reply, _ = await asks(room, room.ben, room.channel, f"<@{discord.bot}> what is my name?")
     assert reply.content == "Your name is Ada."
