@@ -76,7 +76,7 @@ async def test_a_live_message_does_not_wait_for_a_history_that_cannot_be_read(ro
 async def test_commands_are_not_carried_out_again_however_much_later_they_are_read_again(room: Room) -> None:
     slack = room.slack
     root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> hello")
-    for count, command in enumerate(("help", "history", "reset"), start=1):
+    for count, command in enumerate(("reset", "help", "history"), start=1):
         await slack.mention(room.ada, room.channel, command, thread_ts=root.ts)
         await slack.until(lambda: slack.ephemerals(room.channel, room.ada), lambda f, n=count: len(f) == n)  # type: ignore[misc]
     await slack.until(lambda: _is_read(room))
