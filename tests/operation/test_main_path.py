@@ -68,7 +68,7 @@ async def test_the_local_model_recalls_a_name_two_turns_later(tmp_path: Path) ->
                 await again.ready()
                 history = await page.history()
                 assert len(history["messages"]) == 6
-                assert "Marguerite" in await page.ask("Tell me my name once more, please.")
+                assert "Marguerite" in await page.ask("And what is my name?")
             finally:
                 again.kill()
                 await again.ended()

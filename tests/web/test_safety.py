@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, FilePayload, Page, expect
+from playwright.async_api import Browser, BrowserContext, FilePayload, Page, Route, expect
 
 from tests.fakes.model.protocol import Behaviour
 from tests.processes import Stack
@@ -65,20 +65,27 @@ async def test_nothing_in_a_reply_runs_or_fetches(person: BrowserContext, stack:
     assert not [url for url in asked if "127.0.0.1" not in url]
 
 
-LEAKY = """window.markdownit = () => ({
-    render: (text) => text, renderer: { rules: {} }, use: () => {}, utils: { escapeHtml: (text) => text },
-});"""
+LEAKY = """
+const careful = window.markdownit;
+window.markdownit = (...options) => Object.assign(careful(...options), { render: (text) => text });
+"""
 
 
 async def test_the_sanitiser_trusts_no_renderer(chromium: Browser, site: Site, stack: Stack) -> None:
     """With a renderer that lets everything through."""
     await stack.model.clear()
     context = await chromium.new_context(base_url=site.url)  # its console may say what the browser refused
-    await context.route("**/markdown-it*", lambda route: route.fulfill(body=LEAKY, content_type="text/javascript"))
+
+    async def leak(route: Route) -> None:
+        answer = await route.fetch()
+        await route.fulfill(response=answer, body=await answer.text() + LEAKY)
+
+    await context.route("**/markdown-it*", leak)
     one = await window(context)
     await stack.model.script(Behaviour(text="\n".join([*EVIL, "<p>the end</p>"])))
     await one.say("be evil")
     await expect(one.last.locator(".body")).to_contain_text("the end")
+    await expect(one.last.locator(".body")).not_to_contain_text("<p>")  # it did let it through
     await one.stands("answered")
     await _nothing_happened(one.page)
     await context.close()
