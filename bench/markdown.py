@@ -111,7 +111,10 @@ def _spread(figure: dict[str, Any]) -> str:
     return f"{middle}{unit}" if low == high else f"{middle}{unit} ({low}–{high})"
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+
     def lines() -> Iterator[str]:
         yield "| " + " | ".join(heads) + " |"
         yield "|---" + "|--:" * (len(heads) - 1) + "|"

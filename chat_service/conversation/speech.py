@@ -60,7 +60,8 @@ async def speak(model: ChatModel, prompt: Prompt, stage: Stage, halt: Halt, limi
     began, clock = time.time(), time.monotonic()
     voice = _Voice(stage)
     voice.publish("started")
-    voice.flush()
+    if voice.text:
+        voice.flush()  # only then: the first piece of a new reply goes out at once, later ones wait for each other
 
     def spoken(outcome: Literal["answered", "stopped", "failed", "retry", "too_long"], **more: object) -> Spoken:
         fields = {
