@@ -196,7 +196,7 @@ async def _step(
         prompt = prompt_of(dated(question, began))
         stage = Stage(ctx.key(), shown, runtime.bus, runtime.halts)
         spoken = await speak(model, prompt, stage, halt, runtime.settings.model_max_seconds)
-        spoken.began, spoken.size = began, context.size(prompt)
+        spoken.size = context.size(prompt)
         return spoken
 
     step = ctx.run_typed("model", call, RunOptions(serde=RecordSerde(Spoken), max_attempts=STEP_ATTEMPTS))

@@ -47,7 +47,7 @@ class Spoken(Stored):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where a step speaks: the conversation, its turn, and who listens."""
+    """Where a step speaks: the conversation, its turn (whose beginning is known), and who listens."""
 
     conversation: str
     running: Running
@@ -57,7 +57,7 @@ class Stage:
 
 async def speak(model: ChatModel, prompt: Prompt, stage: Stage, halt: Halt, limit: float) -> Spoken:
     """Ask the model and publish what it says, until it ends, fails, somebody stops it, or `limit` seconds are over."""
-    began, clock = time.time(), time.monotonic()
+    clock = time.monotonic()
     voice = _Voice(stage)
     voice.publish("started")
     if voice.text:
@@ -67,7 +67,7 @@ async def speak(model: ChatModel, prompt: Prompt, stage: Stage, halt: Halt, limi
         fields = {
             "outcome": outcome,
             "text": voice.text,
-            "began": utc(began),
+            "began": stage.running.started_at,
             "at": utc(time.time()),
             "seconds": round(time.monotonic() - clock, 3),
             "drain": halt.drain,
