@@ -22,8 +22,10 @@ help:  ## this list
 run: .venv/installed  ## everything on this machine: Restate, the chat service, the page, a model
 	@exec $(PY) -m bots up --with-parent
 
+# Files run side by side: half of the suite's time is waiting for processes to start. A file stays in one process,
+# where its tests share what was started for them; ARGS='-n 0' runs all in one.
 test: .venv/installed-dev  ## the whole suite; ARGS='-k name' picks
-	@exec $(PY) -m pytest $(ARGS)
+	@exec $(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: .venv/installed-dev  ## style and types
 	@$(PY) -m ruff check .

@@ -13,7 +13,8 @@ from chat_service.engine.binary import find_engine
 from chat_service.ingress import IngressClient
 from chat_service.settings import Settings
 from tests.fakes.model import ModelControl
-from tests.processes import Stack, running_model, running_stack, session_name
+from tests.fakes.model.running import running_model
+from tests.processes import Stack, running_stack, session_name
 
 # A busy machine is no failure, and a failure must come back when it is looked for.
 hypothesis.settings.register_profile("threadwell", deadline=None, derandomize=True, max_examples=200)

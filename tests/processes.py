@@ -166,25 +166,6 @@ class Stack:
 
 
 @asynccontextmanager
-async def running_model(*options: str) -> AsyncIterator[ModelControl]:
-    """The fake model in a process of its own, which no other kill reaches."""
-    port = free_port()
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "tests.fakes.model", "--port", str(port), *options]
-    async with child(command, env=env, stdout=asyncio.subprocess.DEVNULL, stop_seconds=2):
-        control = ModelControl(f"http://127.0.0.1:{port}")
-
-        async def answers() -> bool:
-            with contextlib.suppress(aiohttp.ClientError):
-                await control.requests()
-                return True
-            return False
-
-        await eventually(answers)
-        yield control
-
-
-@asynccontextmanager
 async def running_stack(
     binary: Path, data: Path, model: ModelControl, *, replay: bool = False, serve: bool = True, **env: str
 ) -> AsyncIterator[Stack]:

@@ -11,14 +11,33 @@ from tests.fakes.model import ModelControl
 from tests.processes import Stack, running_stack
 
 
-@pytest.fixture(scope="session", params=["normal", "replay"])
-async def stack(
-    request: pytest.FixtureRequest,
-    engine_binary: Path,
-    model: ModelControl,
-    tmp_path_factory: pytest.TempPathFactory,
+async def _stacks(
+    binary: Path, model: ModelControl, folders: pytest.TempPathFactory, *, replay: bool
 ) -> AsyncIterator[Stack]:
-    """The shared stack, in both modes."""
-    replay = request.param == "replay"
-    async with running_stack(engine_binary, tmp_path_factory.mktemp("stack"), model, replay=replay) as running:
+    async with running_stack(binary, folders.mktemp("stack"), model, replay=replay) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+async def normal(
+    engine_binary: Path, model: ModelControl, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stack]:
+    """A stack as people run it."""
+    async for one in _stacks(engine_binary, model, tmp_path_factory, replay=False):
+        yield one
+
+
+@pytest.fixture(scope="session")
+async def replaying(
+    engine_binary: Path, model: ModelControl, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stack]:
+    """A stack that suspends at every await."""
+    async for one in _stacks(engine_binary, model, tmp_path_factory, replay=True):
+        yield one
+
+
+@pytest.fixture(scope="session", params=["normal", "replay"])
+def stack(request: pytest.FixtureRequest) -> Stack:
+    """The shared stack, in both modes. Each is started once, however often files and modes take turns."""
+    found: Stack = request.getfixturevalue({"normal": "normal", "replay": "replaying"}[request.param])
+    return found

@@ -14,7 +14,8 @@ from chat_service.ingress import IngressClient
 from tests.conversation.talk import read, say
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import Behaviour, text_of
-from tests.processes import Stack, running_model, running_stack
+from tests.fakes.model.running import running_model
+from tests.processes import Stack, running_stack
 
 
 def fails(status: int, message: str = "no", **headers: str) -> Behaviour:

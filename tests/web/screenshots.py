@@ -17,7 +17,8 @@ from playwright.async_api import Browser, BrowserContext, expect
 from chat_service.engine.binary import find_engine
 from chat_service.settings import Settings
 from tests.fakes.model.protocol import Behaviour
-from tests.processes import Stack, running_model
+from tests.fakes.model.running import running_model
+from tests.processes import Stack
 from tests.web.browser import Window, browsing, running_browser, window
 from tests.web.site import running_engine_alone, running_up
 

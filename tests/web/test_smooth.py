@@ -1,4 +1,8 @@
-"""Typing and scrolling while a reply streams into a conversation of 2,000 messages, most of which were read."""
+"""Typing and scrolling while a reply streams into a conversation of 2,000 messages, most of which were read.
+
+A machine's own pace is what the same does in a new conversation: with all 2,000 messages in the page, a key took 6 to
+14 times as long to its frame; as it is, as long.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ import pytest
 from playwright.async_api import BrowserContext, expect
 
 from tests.processes import Stack
-from tests.web.browser import Window
+from tests.web.browser import Window, window
 from tests.web.test_long import SCROLL_UP, TURNS, opened
 from tests.web.test_windows import gated
 
@@ -38,8 +42,14 @@ WATCH = """() => {
 PIECES = 150
 
 
-async def _measured(stack: Stack, one: Window) -> dict[str, Any]:
-    asked = await gated(stack, one, "a long story", "It begins.\n\n")
+AS_SMOOTH = 4
+"""Times as long as in a new conversation: room for a busy machine, none for a page that carries everything."""
+FRAME = 17.0
+"""Milliseconds; nothing is shown faster than this."""
+
+
+async def _measured(stack: Stack, one: Window, question: str) -> dict[str, float]:
+    asked = await gated(stack, one, question, "It begins.\n\n")
     await expect(one.last.locator(".body")).to_contain_text("It begins.")
     await one.page.evaluate(WATCH)
 
@@ -64,7 +74,7 @@ async def _measured(stack: Stack, one: Window) -> dict[str, Any]:
     seen = await one.page.evaluate("seen")
     await stack.model.finish(asked)
     await expect(one.last.locator(".body")).to_contain_text(f"Sentence {PIECES - 1}")
-    return dict(seen)
+    return figures(seen)
 
 
 def figures(seen: dict[str, Any]) -> dict[str, float]:
@@ -84,12 +94,15 @@ def figures(seen: dict[str, Any]) -> dict[str, float]:
 
 
 async def test_typing_and_scrolling_stay_smooth_in_a_long_conversation(person: BrowserContext, stack: Stack) -> None:
+    new = await window(person)
+    short = await _measured(stack, new, "a long story")
+    await new.page.close()
     one = await opened(stack, person, TURNS)
     for _ in range(30):
         await one.page.evaluate(SCROLL_UP)
     await one.page.get_by_role("button", name="Jump to latest").click()
-    found = figures(await _measured(stack, one))
+    long = await _measured(stack, one, "another long story")
     if report := os.environ.get("SMOOTHNESS_REPORT"):
-        Path(report).write_text(json.dumps(found, indent=2))
-    assert found["key to frame, median"] < 50, found
-    assert found["between frames, 95 %"] < 120, found
+        Path(report).write_text(json.dumps({"new": short, "2,000 messages": long}, indent=2))
+    for what in ("key to frame, median", "between frames, median"):
+        assert long[what] < AS_SMOOTH * max(short[what], FRAME), (what, short, long)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 
 from tests.fakes.discord.control import DiscordControl
-from tests.fakes.platform.running import running_fake
+from tests.fakes.running import running_fake
 
 
 def running_discord() -> AbstractAsyncContextManager[DiscordControl]:
     """Start it; the control is connected."""
-    return running_fake("tests.fakes.discord", DiscordControl)
+    return running_fake("tests.fakes.discord", DiscordControl, "--quiet")

@@ -18,6 +18,10 @@ class ModelControl:
         self.url = url
         self.base_url = f"{url}/v1"
 
+    async def connect(self) -> None:
+        """Whether it answers; raises aiohttp.ClientError while it does not."""
+        await self.count()
+
     async def script(self, *behaviours: Behaviour) -> None:
         """Queue behaviours, one per request; afterwards it answers by default."""
         await self._post("script", [one.model_dump() for one in behaviours])

@@ -30,11 +30,11 @@ C = TypeVar("C", bound=Connectable)
 
 
 @asynccontextmanager
-async def running_fake(package: str, kind: type[C]) -> AsyncIterator[C]:
+async def running_fake(package: str, kind: type[C], *options: str) -> AsyncIterator[C]:
     """Start `python -m package`; the control is connected."""
     port = free_port()
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", package, "--port", str(port), "--quiet"]
+    command = [sys.executable, "-m", package, "--port", str(port), *options]
     async with child(command, env=env, stdout=asyncio.subprocess.DEVNULL, stop_seconds=2):
         control = kind(f"http://127.0.0.1:{port}")
 

@@ -1,0 +1,97 @@
+"""What goes into the objects and what comes out: the contract between adapters and conversations.
+
+Pydantic models, so that Restate derives a JSON schema and its playground shows a form. Every field beyond the
+plain payload (`{"message": "hi"}`) is optional.
+"""
+
+from __future__ import annotations
+
+from chat_service.contracts.base import Contract, Time, utc
+from chat_service.contracts.configuring import (
+    ConfigureRequest,
+    Overrides,
+    RenameRequest,
+    Setting,
+    SettingName,
+    SettingsView,
+)
+from chat_service.contracts.delivery import Asked, Deliver, DeliveryReport
+from chat_service.contracts.directory import DirectoryPage, DirectoryRequest, Entry
+from chat_service.contracts.history import Export, ExportRequest, Found, History, HistoryRequest, Running, SearchRequest
+from chat_service.contracts.messages import (
+    MAX_ATTACHMENTS,
+    MAX_INLINE,
+    MAX_TEXT,
+    Attachment,
+    Author,
+    Inbound,
+    Message,
+    Notes,
+    Reply,
+    Status,
+    Usage,
+    Verdict,
+    is_blank,
+)
+from chat_service.contracts.turns import (
+    Accepted,
+    ChooseRequest,
+    EditRequest,
+    FeedbackRequest,
+    GoOnRequest,
+    Recover,
+    RedactRequest,
+    Stopped,
+    StopRequest,
+    TurnRequest,
+    WithdrawRequest,
+)
+
+__all__ = [
+    "MAX_ATTACHMENTS",
+    "MAX_INLINE",
+    "MAX_TEXT",
+    "Accepted",
+    "Asked",
+    "Attachment",
+    "Author",
+    "ChooseRequest",
+    "ConfigureRequest",
+    "Contract",
+    "Deliver",
+    "DeliveryReport",
+    "DirectoryPage",
+    "DirectoryRequest",
+    "EditRequest",
+    "Entry",
+    "Export",
+    "ExportRequest",
+    "FeedbackRequest",
+    "Found",
+    "GoOnRequest",
+    "History",
+    "HistoryRequest",
+    "Inbound",
+    "Message",
+    "Notes",
+    "Overrides",
+    "Recover",
+    "RedactRequest",
+    "RenameRequest",
+    "Reply",
+    "Running",
+    "SearchRequest",
+    "Setting",
+    "SettingName",
+    "SettingsView",
+    "Status",
+    "StopRequest",
+    "Stopped",
+    "Time",
+    "TurnRequest",
+    "Usage",
+    "Verdict",
+    "WithdrawRequest",
+    "is_blank",
+    "utc",
+]

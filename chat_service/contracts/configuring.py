@@ -1,0 +1,50 @@
+"""Settings of a conversation, and its title."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from chat_service.contracts.base import Contract
+
+
+class Overrides(Contract):
+    """Settings of a conversation, a channel or a workspace; None leaves the wider one in force."""
+
+    persona: str | None = Field(default=None, max_length=100)
+    prompt: str | None = Field(default=None, max_length=20_000)
+    model: str | None = Field(default=None, max_length=200)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    burst: Literal["each", "together"] | None = None
+
+
+SettingName = Literal["persona", "prompt", "model", "temperature", "burst"]
+
+
+class ConfigureRequest(Contract):
+    """Change settings (`set`), give some back to the wider scope (`unset`), or neither: just show them."""
+
+    set: Overrides = Field(default_factory=Overrides)
+    unset: list[SettingName] = Field(default_factory=list)
+
+
+class Setting(Contract):
+    """One setting in force, and where its value came from."""
+
+    name: SettingName
+    value: str | float | None
+    source: str
+
+
+class SettingsView(Contract):
+    """All settings in force, each with its source; `personas` are the names to choose from."""
+
+    settings: list[Setting]
+    personas: list[str] = Field(default_factory=list)
+
+
+class RenameRequest(Contract):
+    """A title chosen by a person; it is never overwritten by the bot's own."""
+
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]

@@ -1,0 +1,13 @@
+"""The fake model as tests start it."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+
+from tests.fakes.model.control import ModelControl
+from tests.fakes.running import running_fake
+
+
+def running_model(*options: str) -> AbstractAsyncContextManager[ModelControl]:
+    """A model that says what it is told; `options` are those of `python -m tests.fakes.model`."""
+    return running_fake("tests.fakes.model", ModelControl, *options)
