@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime, timedelta
 from typing import Any
 
 import discord
@@ -15,7 +16,7 @@ from bots.discord.records import Records, position
 from bots.discord.revisions import Revisions
 from bots.discord.watching import Watch
 from chat_service.contracts import DirectoryPage, DirectoryRequest
-from chat_service.conversation.places import Thread
+from chat_service.conversation.places import Place, PlaceRequest, Thread
 from chat_service.ingress import IngressClient
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,10 @@ MOST = 1_000
 ARCHIVED = 50
 """Conversations of a server that are read beside its channels: threads may be archived by now, and are listed by
 nobody. The most recently used first."""
+CLOSED = 100
+"""Threads of a channel that were archived since it was read last, at most."""
+SHORTEST = timedelta(hours=1)
+"""Sooner no thread is archived by itself; posts in forums are closed by hand."""
 DIRECT = 200
 """Direct conversations that are read, the most recently used first: Discord does not list them."""
 
@@ -50,6 +55,7 @@ class DiscordReader:
             places: list[Any] = [*guild.text_channels, *guild.voice_channels, *guild.stage_channels, *guild.threads]
             found += [f"discord:{guild.id}:{one.id}" for one in places if _is_readable(one, guild.me)]
             found += await self._recent(str(guild.id), ARCHIVED)
+            found += await self._closed(guild)
         found += await self._recent("@me", DIRECT)
         return list(dict.fromkeys(found))
 
@@ -58,6 +64,24 @@ class DiscordReader:
         owner, request = f"workspace:discord:{space}", DirectoryRequest(limit=limit)
         listed = await self._ingress.call("Directory", owner, "list", request, DirectoryPage, timeout=30)
         return [one.conversation for one in listed.entries]
+
+    async def _closed(self, guild: discord.Guild) -> list[str]:
+        """Threads and posts that were archived while nobody listened: somebody may have asked there for the first time,
+        and Discord lists only open ones by itself."""
+        wide = await self._ingress.call("Channel", f"discord:{guild.id}", "look", PlaceRequest(), Place, timeout=10)
+        if not wide.position:
+            return []
+        since = discord.utils.snowflake_time(int(wide.position))
+        long = discord.utils.utcnow() - since > SHORTEST
+        found: list[str] = []
+        parents: list[discord.ForumChannel | discord.TextChannel] = [*guild.forums]
+        for parent in [*parents, *(guild.text_channels if long else [])]:
+            if _is_readable(parent, guild.me):
+                try:
+                    found += [f"discord:{guild.id}:{one}" for one in await called("archived", _archived(parent, since))]
+                except Gone as gone:
+                    log.warning("closed threads of %s are not looked at: %s", parent.id, gone)
+        return found
 
     async def since(self, scope: str, position_: str, threads: list[Thread]) -> list[Missed]:
         try:
@@ -88,6 +112,16 @@ class DiscordReader:
                 raw = record.model_dump(mode="json")
                 missed.append(Missed(record.conversation, record.id, position(record.id), raw))
         return missed
+
+
+async def _archived(parent: discord.ForumChannel | discord.TextChannel, since: datetime) -> list[int]:
+    """Those that were archived last come first."""
+    found: list[int] = []
+    async for thread in parent.archived_threads(limit=CLOSED):
+        if thread.archive_timestamp <= since:
+            break
+        found.append(thread.id)
+    return found
 
 
 def _is_readable(place: Any, me: discord.Member) -> bool:

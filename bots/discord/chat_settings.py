@@ -22,7 +22,7 @@ DEFAULT = "default"
 """The word by which a setting is given back to the wider scope."""
 WIDTHS = {"workspace": "server", "thread": "here", "conversation": "here"}
 MODES = {"mentions": "mentions and replies", "everything": "everything"}
-Where = Literal["here", "server"]
+Where = Literal["here", "channel", "server"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class ChatSettings:
             return await self._view(interaction, conversation)
         if not may_manage(interaction, server=where == "server"):
             return Shown(commands.NOT_YOURS_DISCORD)
-        scope = conversation if where == "here" else conversation.rpartition(":")[0]
+        scope = _scope(interaction, conversation, where)
         if wanted.persona not in (None, DEFAULT, *self.personas):
             return Shown(f"There is no persona {wanted.persona!r}, but: {', '.join(self.personas)}."[:1_900])
         await self._change(scope, wanted)
@@ -105,6 +105,17 @@ class ChatSettings:
         if view.personas:
             lines.append(f"Personas to choose from: {', '.join(view.personas)}")
         return Shown(page="\n".join(lines)[:4_000])
+
+
+def _scope(interaction: discord.Interaction, conversation: str, where: Where) -> str:
+    """What a change is for. In a thread, `channel` is the one around it: a forum has no messages of its own in which
+    anybody could say so."""
+    channel = interaction.channel
+    if where == "server":
+        return conversation.rpartition(":")[0]
+    if where == "channel" and isinstance(channel, discord.Thread):
+        return f"discord:{interaction.guild_id}:{channel.parent_id}"
+    return conversation
 
 
 def _source(source: str, in_thread: bool) -> str:

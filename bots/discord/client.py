@@ -103,6 +103,23 @@ class Bot(discord.AutoShardedClient):
         guild = None if key.space == "@me" else int(key.space)
         return self.get_partial_messageable(int(key.channel), guild_id=guild)
 
+    async def around(self, conversation: str, id: str) -> Any:
+        """Where a message of a conversation stands. Two have a thread's own id: the question that it was opened from,
+        which stands outside, and the first message of a forum's post, which stands in it.
+
+        Raises:
+            Gone, Unclear, Later: it cannot be had.
+        """
+        place = self.place(conversation)
+        if id != str(place.id):
+            return place
+        thread = await self.channel(place.id)
+        if not isinstance(thread, discord.Thread) or isinstance(
+            await self.channel(thread.parent_id), discord.ForumChannel
+        ):
+            return place
+        return self.get_partial_messageable(thread.parent_id, guild_id=thread.guild.id)
+
     async def channel(self, id: int) -> Any:
         """A channel or thread with its name and its parent.
 

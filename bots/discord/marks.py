@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import discord
 
 from bots.adapter.contract import Gone, Later, Unclear
 from bots.adapter.marking import Marks
 from bots.discord.client import Bot, called
-from chat_service import keys
 from chat_service.ingress import IngressClient
 
 log = logging.getLogger(__name__)
@@ -23,7 +21,7 @@ def discord_marks(bot: Bot, ingress: IngressClient) -> Marks:
     """The signs of one bot."""
 
     async def react(conversation: str, id: str, sign: str, off: bool) -> None:
-        message = (await _channel(bot, conversation, id)).get_partial_message(int(id))
+        message = (await bot.around(conversation, id)).get_partial_message(int(id))
         if off:
             await called("remove_reaction", message.remove_reaction(sign, discord.Object(bot.me)))
             return
@@ -35,7 +33,7 @@ def discord_marks(bot: Bot, ingress: IngressClient) -> Marks:
             raise
 
     async def look(conversation: str, id: str) -> list[str]:
-        place = await _channel(bot, conversation, id)
+        place = await bot.around(conversation, id)
         message: discord.Message = await called("fetch_message", place.fetch_message(int(id)))
         return [str(one.emoji) for one in message.reactions if one.me]
 
@@ -48,14 +46,3 @@ async def show_typing(bot: Bot, conversation: str) -> None:
         await called("typing", bot.http.send_typing(bot.place(conversation).id))
     except (Gone, Unclear, Later) as error:
         log.debug("no sign in %s: %s", conversation, error)
-
-
-async def _channel(bot: Bot, conversation: str, id: str) -> Any:
-    """Where a question stands: one that a thread was opened from stands outside it."""
-    place = bot.place(conversation)
-    if id != str(place.id):
-        return place
-    thread = await bot.channel(place.id)
-    key = keys.parse(conversation)
-    assert key is not None  # noqa: S101  place() has looked
-    return bot.get_partial_messageable(thread.parent_id, guild_id=int(key.space))

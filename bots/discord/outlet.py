@@ -100,16 +100,18 @@ class DiscordOutlet:
         message: discord.Message = await called(
             "send",
             self._bot.place(spot.conversation).send(
-                nonce=nonce, reference=self._question(spot), mention_author=False, suppress_embeds=True, **what
+                nonce=nonce, reference=await self._question(spot), mention_author=False, suppress_embeds=True, **what
             ),
         )
         return Opened(id=str(message.id))
 
-    def _question(self, spot: Spot) -> Any:
-        """What is answered; the first message of a thread of its own stands outside it, and cannot be named."""
+    async def _question(self, spot: Spot) -> Any:
+        """What is answered; the question that a thread was opened from stands outside it, and cannot be named."""
         place = self._bot.place(spot.conversation)
-        asked = next((one.id for one in reversed(spot.asked) if one.id and one.id != str(place.id)), None)
-        return reference(place, asked) if asked is not None else None
+        for one in reversed(spot.asked):
+            if one.id and (await self._bot.around(spot.conversation, one.id)).id == place.id:
+                return reference(place, one.id)
+        return None
 
     async def _edit(self, spot: Spot, opened: Opened, **what: Any) -> None:
         mentions = discord.AllowedMentions.none()

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import discord
 from discord.utils import MISSING
 
-from bots.adapter.commands import without_name
+from bots.adapter.commands import command_of, without_name
 from bots.adapter.contract import Gone
 from bots.discord.client import Bot, called
 from chat_service.contracts import MAX_TEXT, Contract, Time
@@ -113,11 +113,13 @@ class Records:
         others = {one.id for one in message.mentions if not one.bot} - {author.id, me}
         if answers is not None and answers.author.id not in (me, author.id) and not answers.author.bot:
             others.add(answers.author.id)
+        said = self.plain(message.content, message, own_name=False)
         words = [
             *([self._quoted(answers)] if answers is not None else []),
-            self.plain(message.content, message, own_name=False),
+            *([_title(channel)] if is_thread and message.id == channel.id and not command_of(said) else []),
+            said,
             *(f"(forwarded)\n{_as_quote(self._whole(one, message))}" for one in message.message_snapshots),
-            *(said for one in message.embeds if one.type == "rich" and (said := _embed(one))),
+            *(words for one in message.embeds if one.type == "rich" and (words := _embed(one))),
             *([f"(poll: {message.poll.question}; {', '.join(a.text for a in message.poll.answers)})"]
               if message.poll else []),
         ]  # fmt: skip
@@ -228,6 +230,11 @@ def _answered(message: discord.Message) -> discord.Message | None:
 def _in_line(name: str) -> str:
     """A name in a text: one that has line breaks must not look like somebody else's words."""
     return " ".join(name.split())
+
+
+def _title(post: discord.Thread) -> str:
+    """What a forum's post is called, which often is the question."""
+    return f"(a post with the title: {_in_line(post.name)})"
 
 
 def _as_quote(text: str) -> str:

@@ -40,7 +40,8 @@ class Revisions:
         """
         told = await self._told(scope)
         place = self._bot.place(scope)
-        inside = [one for one in told if one != place.id]
+        start = await self._bot.around(scope, str(place.id)) if place.id in told else place
+        inside = [one for one in told if one != place.id or start.id == place.id]
         changed: list[Missed] = []
         if inside:
             shown = await self._shown(place, min(inside))
@@ -53,13 +54,8 @@ class Revisions:
             for id in inside:
                 if id in shown:
                     changed += await self._edited(shown[id], position_)
-        if place.id in told:  # the question that a thread was opened from stands outside it
-            thread = await self._bot.channel(place.id)
-            if isinstance(thread, discord.Thread):
-                outside = self._bot.get_partial_messageable(thread.parent_id, guild_id=thread.guild.id)
-                changed += await self._looked_up(outside, place.id, position_, thread.guild.id)
-        if changed:
-            log.info("%s: %d messages were changed meanwhile", scope, len(changed))
+        if start.id != place.id:  # the question that a thread was opened from stands outside it
+            changed += await self._looked_up(start, place.id, position_)
         return changed
 
     async def _told(self, conversation: str) -> list[int]:
@@ -76,13 +72,13 @@ class Revisions:
 
         return await called("history", read())
 
-    async def _looked_up(self, place: Any, id: int, position_: str, guild: int | None = None) -> list[Missed]:
+    async def _looked_up(self, place: Any, id: int, position_: str) -> list[Missed]:
         try:
             return await self._edited(await called("fetch_message", place.fetch_message(id)), position_)
         except Refused as refused:
             if refused.code != UNKNOWN_MESSAGE:
                 return []
-        server = guild or getattr(getattr(place, "guild", None), "id", None)
+        server = getattr(getattr(place, "guild", None), "id", None)
         at = discord.utils.snowflake_time(id)
         record = Record(kind="deleted", id=str(id), channel=str(place.id), guild=str(server or ""), at=at)
         return [_missed(record, f"{id}:deleted")]

@@ -75,7 +75,7 @@ class Slash:
             answer_to="mentions and replies, or every message",
             answer_in="in the channel, or in a thread for each question",
             enabled="whether I answer at all",
-            where="this channel or thread, or the whole server",
+            where="this channel or thread, the channel or forum around a thread, or the whole server",
         )
         @everywhere
         async def settings(
@@ -85,7 +85,7 @@ class Slash:
             answer_to: Literal["mentions", "everything"] | None = None,
             answer_in: Literal["channel", "thread"] | None = None,
             enabled: bool | None = None,
-            where: Literal["here", "server"] = "here",
+            where: Literal["here", "channel", "server"] = "here",
         ) -> None:
             wanted = Wanted(persona, model, answer_to, answer_in, enabled)
             await answer(interaction, lambda: self._settings.asked(interaction, wanted, where))

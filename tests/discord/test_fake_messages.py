@@ -7,9 +7,11 @@ from typing import Any
 
 import discord
 import pytest
+from discord.http import handle_message_parameters
 
 from tests.discord.conftest import Place
 from tests.fakes.discord import Impossible, attached
+from tests.fakes.discord.models import FORUM, MEDIA
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00\x00\x00\rIHDR" + b"\x00\x00\x00\x04\x00\x00\x00\x03" + b"\x08\x02\x00\x00\x00"
 
@@ -345,3 +347,27 @@ async def test_idle_threads_are_archived_by_the_clock(place: Place) -> None:
     assert not (await place.discord.channel(thread.id)).thread.archived  # type: ignore[union-attr]
     await place.discord.advance(3000)
     assert (await place.discord.channel(thread.id)).thread.archived  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("kind", [FORUM, MEDIA])
+async def test_a_forum_holds_posts_and_no_messages(place: Place, kind: int) -> None:
+    forum = await place.discord.add_channel(place.guild, "questions", kind)
+    made: Any = await place.client.fetch_channel(int(forum.id))
+    assert isinstance(made, discord.ForumChannel) and made.is_media() is (kind == MEDIA)
+    assert await place.refused(place.client.http.send_message(made.id, params=handle_message_parameters("x"))) == 50008
+    with pytest.raises(Impossible):
+        await place.discord.start_thread(place.person, forum.id, "no post")
+    own = await made.create_thread(name="mine", content="of the bot")
+    assert own.message.id == own.thread.id and own.message.channel.id == own.thread.id
+    first = await place.discord.open_post(place.person, forum.id, "a title", "a question")
+    assert first.id == first.channel and (await place.discord.channel(first.id)).name == "a title"
+    await place.heard("a question", channel=first.id)
+    heard = place.client.all("message")[-1]
+    assert heard.type is discord.MessageType.default and heard.channel.parent_id == made.id
+    reply = await heard.reply("an answer")
+    assert reply.reference.message_id == heard.id
+    assert [one.content async for one in heard.channel.history()] == ["an answer", "a question"]
+    await place.discord.change_thread(place.person, first.id, archived=True)
+    assert [one.id async for one in made.archived_threads()] == [heard.id]
+    await place.discord.overwrite(forum.id, place.discord.bot, deny=["send_messages"])
+    assert await place.refused(made.create_thread(name="not mine", content="x")) == 50013

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.fakes.discord import mentions, permissions, validate
 from tests.fakes.discord.draft import Draft
 from tests.fakes.discord.errors import Refused, invalid
-from tests.fakes.discord.models import CATEGORY, COMPONENTS_V2, DM, Channel, Json
+from tests.fakes.discord.models import CATEGORY, COMPONENTS_V2, DM, FORUMS, Channel, Json
 from tests.fakes.discord.world import World
 
 
@@ -43,7 +43,7 @@ def may_write(world: World, author: str, channel: Channel, draft: Draft) -> None
     Raises:
         Refused: 50001, 50007, 50008, 50013, 50083, 160002 or 160005.
     """
-    if channel.type == CATEGORY:
+    if channel.type in (CATEGORY, *FORUMS):
         raise Refused(50008)
     if channel.type == DM:
         other = next(one for one in channel.recipients if one != author)

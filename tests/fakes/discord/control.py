@@ -180,6 +180,12 @@ class DiscordControl(Control):
         given = {"user": user, "channel": channel, "name": name, "message": message}
         return Channel.model_validate(await self._ask("start_thread", **given, **more))
 
+    async def open_post(self, user: str, forum: str, title: str, text: str = "", **more: Any) -> Message:
+        """Open a post in a forum or media channel (`add_channel(…, FORUM)`); gives its first message, whose id is the
+        post's own. `files=[attached(…)]`."""
+        given = {"user": user, "forum": forum, "title": title, "text": text}
+        return Message.model_validate(await self._ask("open_post", **given, **more))
+
     async def change_thread(self, user: str, thread: str, **changes: Any) -> Channel:
         """Change a thread: `archived`, `locked`, `name`, `auto_archive_duration` (minutes)."""
         return Channel.model_validate(await self._ask("change_thread", user=user, thread=thread, changes=changes))

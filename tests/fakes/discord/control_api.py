@@ -14,7 +14,7 @@ from tests.fakes.platform.control_api import Verbs
 from tests.fakes.platform.errors import Impossible
 
 DOES = (
-    *("post", "edit", "delete", "delete_many", "unfurl", "react", "typing", "presence", "start_thread"),
+    *("post", "edit", "delete", "delete_many", "unfurl", "react", "typing", "presence", "start_thread", "open_post"),
     *("change_thread", "join_thread", "leave_thread", "change_channel", "overwrite", "delete_channel"),
     *("join", "leave", "change_member", "change_role", "outage"),
 )

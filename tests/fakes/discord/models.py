@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict
 Json = dict[str, Any]
 
 TEXT, DM, VOICE, CATEGORY, ANNOUNCEMENT = 0, 1, 2, 4, 5
+FORUM, MEDIA = 15, 16
+FORUMS = (FORUM, MEDIA)
+"""Channels that hold posts, which are threads, and no messages of their own."""
 PUBLIC_THREAD, PRIVATE_THREAD = 11, 12
 DEFAULT, RENAMED, THREAD_CREATED, REPLY, SLASH, STARTER, CONTEXT_MENU = 0, 4, 18, 19, 20, 21, 23
 SUPPRESS_EMBEDS, HAS_THREAD, EPHEMERAL, LOADING, SILENT = 1 << 2, 1 << 5, 1 << 6, 1 << 7, 1 << 12

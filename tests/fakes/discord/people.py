@@ -78,6 +78,11 @@ class People:
         body = {"name": name, "type": 11, **more}
         return self.discord.threads.start(user, self.seen(user, channel), body, starter, "person")
 
+    def open_post(self, user: str, forum: str, title: str, text: str = "", **more: Any) -> Message:
+        """Open a post in a forum or media channel: a thread, and its first message under the same id. `files`."""
+        draft = Draft(content=text, uploads=uploaded(more.get("files") or []))
+        return self.discord.threads.post(user, self.seen(user, forum), {"name": title}, draft, "person")
+
     def change_thread(self, user: str, thread: str, changes: Json) -> Channel:
         """`archived`, `locked`, `name`, `auto_archive_duration`."""
         return self.discord.threads.change(user, self.seen(user, thread), changes, "person")

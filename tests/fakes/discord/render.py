@@ -9,6 +9,7 @@ from tests.fakes.discord.clock import iso
 from tests.fakes.discord.models import (
     DM,
     EPHEMERAL,
+    FORUMS,
     Attachment,
     Channel,
     Command,
@@ -63,6 +64,8 @@ class Render:
         if channel.thread is not None:
             return {**told, **self._thread(channel)}
         told.update(topic=channel.topic, position=channel.position, parent_id=channel.category)
+        if channel.type in FORUMS:
+            told.update(available_tags=[], default_reaction_emoji=None, default_sort_order=None, default_forum_layout=0)
         return {**told, "permission_overwrites": [self.overwrite(one) for one in channel.overwrites]}
 
     def _thread(self, channel: Channel) -> Json:
@@ -183,7 +186,7 @@ class Render:
             told["reactions"] = [self._reaction(name, users) for name, users in message.reactions.items()]
         if message.snapshots and content:
             told["message_snapshots"] = message.snapshots
-        if message.id in world.channels and not nested:
+        if message.id in world.channels and message.id != message.channel and not nested:
             told["thread"] = self.channel(world.channels[message.id])
         if message.reference is not None:
             told["message_reference"] = message.reference

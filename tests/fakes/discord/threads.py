@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.fakes.discord import permissions
+from tests.fakes.discord import checks, permissions
 from tests.fakes.discord.draft import Draft
 from tests.fakes.discord.errors import Refused, invalid, required, too_long
 from tests.fakes.discord.models import (
     ANNOUNCEMENT,
+    FORUMS,
     PRIVATE_THREAD,
     PUBLIC_THREAD,
     RENAMED,
@@ -63,6 +64,23 @@ class Threads:
             self._system(user, parent, THREAD_CREATED, name, via, reference)
         self._discord.touch()
         return thread
+
+    def post(self, user: str, forum: Channel, body: Json, draft: Draft, via: str) -> Message:
+        """Open a post in a forum: a thread whose first message stands in it, under the thread's own id.
+
+        Raises:
+            Refused: as Discord refuses it.
+        """
+        if forum.type not in FORUMS:
+            raise Refused(50024)
+        permissions.require(self._world, user, forum, "send_messages")
+        name, duration = _name(body), _duration(body, 4320)
+        checks.fields(draft, self._discord.rules.content_characters)
+        checks.not_empty(draft, draft.components, len(draft.uploads))
+        thread = self._world.add_thread(forum, name, user, None, auto_archive_minutes=duration)
+        self._discord.events.thread_create(thread)
+        self._discord.events.thread_members(thread, [user], [])
+        return self._discord.writing.create(user, thread, draft, via, id=thread.id)
 
     def change(self, user: str, thread: Channel, body: Json, via: str) -> Channel:
         """Rename, archive, open, lock. What is locked only a moderator opens; the owner archives their own.

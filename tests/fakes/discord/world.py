@@ -8,6 +8,7 @@ from tests.fakes.discord.clock import Clock
 from tests.fakes.discord.errors import Refused
 from tests.fakes.discord.models import (
     DM,
+    FORUMS,
     HAS_THREAD,
     PUBLIC_THREAD,
     STARTER,
@@ -99,7 +100,7 @@ class World:
         return channel
 
     def add_thread(self, parent: Channel, name: str, owner: str, starter: Message | None, **more: Any) -> Channel:
-        """A thread; one that starts from a message has that message's id."""
+        """A thread; one that starts from a message has that message's id, and a forum goes by its latest."""
         now = self.clock.now()
         kind = more.pop("kind", PUBLIC_THREAD)
         state = Thread(parent=parent.id, owner=owner, archived_at=now, created=now, **more)
@@ -111,6 +112,8 @@ class World:
         self.messages[thread.id] = []
         if starter is not None:
             starter.flags |= HAS_THREAD
+        if parent.type in FORUMS:
+            parent.last_message = thread.id
         return thread
 
     # --- looking up ---------------------------------------------------------------------------------------
@@ -178,4 +181,4 @@ class World:
 
     def counted(self, channel: Channel) -> int:
         """How many messages Discord says a thread has: without the one it starts from."""
-        return sum(one.type != STARTER for one in self.history(channel.id))
+        return sum(one.type != STARTER and one.id != channel.id for one in self.history(channel.id))

@@ -42,7 +42,7 @@ class Writing:
         self._nonces: dict[tuple[str, str], tuple[str, str, float]] = {}
 
     def create(self, author: str, channel: Channel, draft: Draft, via: str, **more: Any) -> Message:
-        """Write a message. `more`: `kind`, `age`, `interaction`, `webhook`, `ephemeral_to`, `loading`.
+        """Write a message. `more`: `id`, `kind`, `age`, `interaction`, `webhook`, `ephemeral_to`, `loading`.
 
         A person or the bot needs permissions; an interaction's answer (`webhook`) does not.
 
@@ -64,7 +64,7 @@ class Writing:
         if kind is None:
             kind = REPLY if reference is not None and not snapshots else DEFAULT
         message = Message(
-            id=self._world.clock.snowflake(age),
+            id=more.get("id") or self._world.clock.snowflake(age),
             channel=channel.id,
             author=author,
             type=kind,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from tests.fakes.discord import permissions
-from tests.fakes.discord.errors import Refused
-from tests.fakes.discord.models import PRIVATE_THREAD, PUBLIC_THREAD, Channel, Json
+from tests.fakes.discord.errors import Refused, required
+from tests.fakes.discord.models import FORUMS, PRIVATE_THREAD, PUBLIC_THREAD, Channel, Json
 from tests.fakes.discord.routes.registry import Context, route
 from tests.fakes.discord.threads import archived
 
@@ -20,8 +20,13 @@ def start_thread_from_message(ctx: Context) -> Json:
 
 @route("start_thread", "POST", "/channels/{channel}/threads", status=201)
 def start_thread(ctx: Context) -> Json:
-    thread = ctx.discord.threads.start(ctx.bot, ctx.channel(), ctx.fields, None, ctx.route)
-    return ctx.discord.render.channel(thread)
+    channel, render = ctx.channel(), ctx.discord.render
+    if channel.type not in FORUMS:
+        return render.channel(ctx.discord.threads.start(ctx.bot, channel, ctx.fields, None, ctx.route))
+    if "message" not in ctx.fields:
+        raise required("message")
+    first = ctx.discord.threads.post(ctx.bot, channel, ctx.fields, ctx.draft(ctx.fields["message"]), ctx.route)
+    return {**render.channel(ctx.discord.world.channel(first.id)), "message": render.message(first)}
 
 
 @route("join_thread", "PUT", "/channels/{channel}/thread-members/@me", status=204)
