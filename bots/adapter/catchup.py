@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bots.adapter.contract import Arrival, Gone
-from bots.adapter.lanes import Lanes
+from bots.adapter.lanes import Full, Lanes, Work
 from chat_service.conversation.places import Place, PlaceRequest, Reach, Thread, ThreadList
 from chat_service.ingress import IngressClient, IngressError
 
@@ -131,6 +131,27 @@ class CatchUp:
     def lost(self, scope: str) -> None:
         """An event of a channel was let go: it has to be read again."""
         self._behind.add(scope)
+
+    def queue(self, scope: str, lane: str, id: str, position: str, work: Work) -> asyncio.Future[None]:
+        """Put the handing over of an event into its lane; gives what ends when it is done. What is let go, because too
+        much waits or because it cannot be done, counts as lost.
+
+        Raises:
+            Full: when too much waits already.
+        """
+        try:
+            done = self._lanes.put(scope, lane, id, position, work)
+        except Full:
+            log.error("too much waits: %s in %s is left to the next catch-up", id, scope)
+            self.lost(scope)
+            raise
+
+        def look(ended: asyncio.Future[None]) -> None:
+            if not ended.cancelled() and ended.exception() is not None:
+                self.lost(scope)
+
+        done.add_done_callback(look)
+        return done
 
     async def keep(self) -> None:
         """Write down how far the channels were read, for ever; a gap is read again when nothing waits any more."""

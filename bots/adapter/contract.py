@@ -122,8 +122,9 @@ class Ears(Protocol):
         """The lossy sign that a message has arrived. Never raises."""
         ...
 
-    async def unmark(self, conversation: str, ids: list[str]) -> None:
-        """These messages were taken back: their signs may go. Never raises."""
+    async def unmark(self, conversation: str, ids: list[str], *, ours: bool = False) -> None:
+        """These messages will not be answered: their signs may go; `ours`: only those that this process has put there.
+        Never raises."""
         ...
 
     async def show_history(self, conversation: str, heard: Heard) -> None:

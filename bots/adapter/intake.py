@@ -89,6 +89,8 @@ async def _take_in(ctx: ObjectContext, it: Intake, arrival: Arrival) -> None:
             _revise(ctx, home, heard)
         return
     verdict = judge(heard, key, places, it.settings)
+    if verdict.act != "ask" and not (verdict.act == "ignore" and channel.thread is None):
+        await _unmark(ctx, it, ctx.key(), heard, ours=True)  # it may have looked like a question when it came
     match verdict.act:
         case "ignore" if channel.thread is not None:
             _dealt_with(ctx, heard)
@@ -139,6 +141,7 @@ async def _ask(ctx: ObjectContext, it: Intake, heard: Heard, arrival: Arrival, h
         if not heard.unreadable:
             await tell(ctx, it, heard, commands.BLANK)
         _dealt_with(ctx, heard)
+        await _unmark(ctx, it, home, heard, ours=bool(arrival.late))
         return
     old = bool(arrival.late) and await _is_old(ctx, it, heard)
     # What was written while nobody listened comes all at once, which says nothing about how fast it was written.
@@ -147,7 +150,10 @@ async def _ask(ctx: ObjectContext, it: Intake, heard: Heard, arrival: Arrival, h
         # Not answered, but said all the same: whoever asks next may mean it.
         ctx.object_send(note, home, Notes(messages=[heard.inbound(expects_reply=False)]))
         _dealt_with(ctx, heard)
+        await _unmark(ctx, it, home, heard, ours=bool(arrival.late))
         return
+    if not old:
+        await _mark(ctx, it, home, heard)  # before what takes its time
     gap: str | None = None
     reads = not heard.opens and not heard.direct
     if heard.mentions_bot and reads:
@@ -173,14 +179,26 @@ async def _ask(ctx: ObjectContext, it: Intake, heard: Heard, arrival: Arrival, h
     except TerminalError as error:
         word = commands.FULL if error.status_code == 429 else f"That did not work: {error.message}"
         await tell(ctx, it, heard, word)
+        if error.status_code == 429:
+            # As above: it was said, and the next question may mean it.
+            ctx.object_send(note, home, Notes(messages=[heard.inbound(expects_reply=False)]))
+        await _unmark(ctx, it, home, heard)
         return
+    await _mark(ctx, it, home, heard)  # its place in line
 
+
+async def _mark(ctx: ObjectContext, it: Intake, home: str, heard: Heard) -> None:
     async def mark() -> Done:
         """Run twice it marks twice, which shows once."""
         it.soon(it.ears.mark(home, heard))
         return Done()
 
     await ctx.run_typed("mark", mark, RunOptions(type_hint=Done))
+
+
+async def _unmark(ctx: ObjectContext, it: Intake, home: str, heard: Heard, *, ours: bool = False) -> None:
+    """It will not be answered, so nothing is to say that it has arrived."""
+    await lossy(ctx, "unmark", lambda: it.ears.unmark(home, [heard.id], ours=ours))
 
 
 async def _is_old(ctx: ObjectContext, it: Intake, heard: Heard) -> bool:

@@ -36,9 +36,10 @@ class _Item:
 
 
 class Lanes:
-    """The lanes of one process; `place` groups them for `floor`."""
+    """The lanes of one process; `place` groups them for `floor`. At most so many things wait in them."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MAX_WAITING) -> None:
+        self._most = most
         self._waiting: dict[str, list[_Item]] = {}
         self._places: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -48,12 +49,12 @@ class Lanes:
         """Queue `work` in a lane; gives what ends when it is done.
 
         Raises:
-            Full: when 10,000 things wait already.
+            Full: when as many things wait already as may.
         """
         items = self._waiting.get(lane)
         if items is not None and (known := next((one for one in items if one.id == id), None)):
             return known.done
-        if self._count >= MAX_WAITING:
+        if self._count >= self._most:
             raise Full
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.add_done_callback(lambda future: future.cancelled() or future.exception())  # nobody may be waiting

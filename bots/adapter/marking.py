@@ -46,23 +46,40 @@ class Marks:
         self._doubtful: set[tuple[str, str]] = set()
 
     async def arrived(self, conversation: str, id: str, *, eyes: bool = True) -> None:
-        """The message was taken in."""
-        _keep(self._ours, (conversation, id))
-        if eyes and (conversation, id) not in self._done:
+        """The message was taken in. Said again, it has its sign already, but may have got a place in line since."""
+        if self.meets(conversation, id) and eyes:
             await self._put(conversation, id, self._eyes)
             if (conversation, id) in self._done:
                 await self._off(conversation, id, self._eyes)
         await self._line(conversation)
 
+    def meets(self, conversation: str, id: str) -> bool:
+        """Whether the message is new to this process, and not over already; asked again, it is not."""
+        where = (conversation, id)
+        new = where not in self._ours and where not in self._done
+        _keep(self._ours, where)
+        return new
+
+    async def is_idle(self, conversation: str) -> bool:
+        """Whether nothing is being answered in a conversation, and nothing waits; not when nobody knows."""
+        page = await self._page(conversation)
+        return page is not None and not page.running and not page.waiting
+
     def is_over(self, conversation: str, id: str) -> bool:
         """Whether this process knows the message to be answered or taken back."""
         return (conversation, id) in self._done
 
-    async def taken_back(self, conversation: str, ids: Sequence[str]) -> None:
-        """These messages will not be answered."""
+    async def taken_back(self, conversation: str, ids: Sequence[str], *, ours: bool = False) -> list[str]:
+        """These messages will not be answered; `ours`: only those are meant that have a sign of this process. Gives
+        those that were meant."""
+        gone = [id for id in ids if not ours or (conversation, id) in self._ours]
         for id in ids:
+            _keep(self._done, (conversation, id))  # a sign that is still on its way does not come any more
+        for id in gone:
             await self._leave(conversation, id)
-        await self._line(conversation)
+        if gone:
+            await self._line(conversation)
+        return gone
 
     async def settled(self, spot: Spot) -> None:
         """A turn has ended: its questions lose their signs, and the others move up; beside the delivery, when the
@@ -105,10 +122,7 @@ class Marks:
             await self._show_line(conversation)
 
     async def _show_line(self, conversation: str) -> None:
-        try:
-            request = HistoryRequest(limit=1)
-            page = await self._ingress.call("Chat", conversation, "get_history", request, History, timeout=3)
-        except (IngressError, TimeoutError):
+        if (page := await self._page(conversation)) is None:
             return
         asked = {one.id for one in page.running.question} if page.running else set()
         waiting = [one.id for one in page.waiting if one.id and one.id not in asked] if page.running else []
@@ -124,6 +138,13 @@ class Marks:
         for id, place in now.items():
             if shown.get(id) != place:
                 await self._put(conversation, id, place)
+
+    async def _page(self, conversation: str) -> History | None:
+        try:
+            request = HistoryRequest(limit=1)
+            return await self._ingress.call("Chat", conversation, "get_history", request, History, timeout=3)
+        except (IngressError, TimeoutError):
+            return None
 
     async def _put(self, conversation: str, id: str, sign: str) -> None:
         try:

@@ -111,7 +111,7 @@ async def _listening(settings: Settings, bus: LiveBus) -> AsyncIterator[tuple[st
 
         catch_up = CatchUp(DiscordReader(bot, ingress, records, watch), ingress, lanes, hand_over)
         buttons = Buttons(ingress, histories, settings)
-        listeners = Listeners(bot, ingress, lanes, catch_up, records, watch, buttons, marks, settings)
+        listeners = Listeners(bot, ingress, catch_up, records, watch, buttons, marks, settings)
         listeners.register()
         stack.push_async_callback(catch_up.flush)
         stack.push_async_callback(lanes.close)

@@ -112,8 +112,8 @@ class DiscordEars:
     async def mark(self, conversation: str, heard: Heard) -> None:
         await self._marks.arrived(conversation, heard.id)
 
-    async def unmark(self, conversation: str, ids: list[str]) -> None:
-        await self._marks.taken_back(conversation, ids)
+    async def unmark(self, conversation: str, ids: list[str], *, ours: bool = False) -> None:
+        await self._marks.taken_back(conversation, ids, ours=ours)
 
     async def show_history(self, conversation: str, heard: Heard) -> None:
         await self.tell(conversation, heard, HISTORY)

@@ -3,6 +3,7 @@ memory, and the durable cursor of a channel moves only past what it has."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,7 @@ import discord
 from bots.adapter.allowance import Press
 from bots.adapter.catchup import CatchUp
 from bots.adapter.contract import Arrival, Gone, Later, Unclear
-from bots.adapter.lanes import Full, Lanes
+from bots.adapter.lanes import Full
 from bots.adapter.marking import Marks
 from bots.adapter.stopping import is_stop, stop_at_once
 from bots.discord.buttons import Buttons
@@ -33,7 +34,6 @@ class Listeners:
         self,
         bot: Bot,
         ingress: IngressClient,
-        lanes: Lanes,
         catch_up: CatchUp,
         records: Records,
         watch: Watch,
@@ -41,7 +41,7 @@ class Listeners:
         marks: Marks,
         settings: Settings,
     ) -> None:
-        self._bot, self._ingress, self._lanes, self._catch_up = bot, ingress, lanes, catch_up
+        self._bot, self._ingress, self._catch_up = bot, ingress, catch_up
         self._records, self._watch, self._buttons = records, watch, buttons
         self._marks, self._settings = marks, settings
         self._latest: dict[int, int] = {}
@@ -167,11 +167,8 @@ class Listeners:
             raise TimeoutError(str(error)) from error
 
     def _put(self, scope: str, id: str, place: str, work: Any) -> None:
-        try:
-            self._lanes.put(scope, scope, id, place, work)
-        except Full:
-            log.error("too much waits: %s in %s is left to the next catch-up", id, scope)
-            self._catch_up.lost(scope)
+        with contextlib.suppress(Full):  # left to the next catch-up
+            self._catch_up.queue(scope, scope, id, place, work)
 
     def _after(self, channel: int) -> str:
         return f"{position(self._latest.get(channel, 0))}+"

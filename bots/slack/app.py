@@ -49,10 +49,8 @@ RETRY = "X-Slack-Retry-Num"
 RELEASE_SECONDS = (0.0, 5.0, 30.0)
 """When what waited for the bot is set free after a start: a turn may still be on its way to the list."""
 CONNECT_SECONDS = 2.0
-AGAIN_SECONDS = 300.0
-"""How often is read what Slack could not deliver over HTTP: it tries three times, and says nothing when it gives up."""
 BETWEEN_SECONDS = 15.0
-"""From one such reading to the next at least, however often Slack has to try again."""
+"""Over HTTP, from one catch-up to the next at least, however often Slack has to try again."""
 
 
 @asynccontextmanager
@@ -101,7 +99,9 @@ async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
         catch_up = CatchUp(reader, ingress, lanes, hand_over, told=connects)
         chat_settings = ChatSettings(slack, ingress, permissions, settings)
         buttons = Buttons(slack, ingress, permissions, settings)
-        listeners = Listeners(slack, ingress, lanes, catch_up, buttons, histories, chat_settings, settings)
+        listeners = Listeners(
+            slack, ingress, catch_up, buttons, histories, chat_settings, settings, hearing, ears, permissions
+        )
         secret = settings.slack_signing_secret
         app = AsyncApp(
             client=slack.web,
@@ -128,7 +128,7 @@ async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
             url = await stack.enter_async_context(_http(app, settings, retried))
             reader.connected()
             await catch_up.begin()  # what came until now may have been told to nobody
-            task = asyncio.create_task(_look_again(reader, catch_up, retried))
+            task = asyncio.create_task(_look_again(reader, catch_up, retried, settings.slack_http_catchup_seconds))
             stack.callback(task.cancel)
             yield f"Slack: listening as @{slack.identity.name} at {url}"
 
@@ -203,13 +203,15 @@ async def _http(app: AsyncApp, settings: Settings, retried: asyncio.Event) -> As
         await runner.cleanup()
 
 
-async def _look_again(reader: SlackReader, catch_up: CatchUp, retried: asyncio.Event) -> None:
-    """Over HTTP nothing tells that something was missed: so it is looked for."""
+async def _look_again(reader: SlackReader, catch_up: CatchUp, retried: asyncio.Event, seconds: float) -> None:
+    """Over HTTP nothing tells that something was missed, since Slack says nothing when it gives up: so it is looked
+    for, every so many seconds, or earlier when Slack has to try again."""
+    pause = min(BETWEEN_SECONDS, seconds)
     while True:
         await catch_up.through()
-        await asyncio.sleep(BETWEEN_SECONDS)
+        await asyncio.sleep(pause)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(AGAIN_SECONDS):
+            async with asyncio.timeout(seconds - pause):
                 await retried.wait()
         retried.clear()
         reader.connected()

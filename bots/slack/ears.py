@@ -96,7 +96,7 @@ class SlackEars:
     async def mark(self, conversation: str, heard: Heard) -> None:
         channel, thread = _place(conversation)
         direct = channel.startswith("D")
-        if direct and not self._marks.is_over(conversation, heard.id):
+        if direct and self._marks.meets(conversation, heard.id):
             await self._busy(conversation, heard, channel, thread)
         await self._marks.arrived(conversation, heard.id, eyes=not direct)
 
@@ -108,12 +108,19 @@ class SlackEars:
             more["title"] = " ".join(heard.text.split())[:60] or None
         await self._lossy(conversation, web.agents_sessions_setStatus, status="processing", **place, **more)
         await self._lossy(conversation, web.assistant_threads_setStatus, status="is thinking…", **place)
-        if self._marks.is_over(conversation, heard.id):
-            await self._lossy(conversation, web.agents_sessions_setStatus, status="active", **place)
-            await self._lossy(conversation, web.assistant_threads_setStatus, status="", **place)
+        if self._marks.is_over(conversation, heard.id) and await self._marks.is_idle(conversation):
+            await self._idle(conversation, channel, thread)
 
-    async def unmark(self, conversation: str, ids: list[str]) -> None:
-        await self._marks.taken_back(conversation, ids)
+    async def _idle(self, conversation: str, channel: str, thread: str) -> None:
+        web, place = self._slack.web, {"channel_id": channel, "thread_ts": thread}
+        await self._lossy(conversation, web.agents_sessions_setStatus, status="active", **place)
+        await self._lossy(conversation, web.assistant_threads_setStatus, status="", **place)
+
+    async def unmark(self, conversation: str, ids: list[str], *, ours: bool = False) -> None:
+        channel, thread = _place(conversation)
+        gone = await self._marks.taken_back(conversation, ids, ours=ours)
+        if gone and channel.startswith("D") and await self._marks.is_idle(conversation):
+            await self._idle(conversation, channel, thread)
 
     async def _lossy(self, conversation: str, call: Any, **args: Any) -> None:
         try:

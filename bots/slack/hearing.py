@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import logging
 import re
 from typing import Any
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 MAX_FILES = 8
 MAX_TEXT_FILE = 150_000
 TEXT_TYPES = re.compile(r"text/.*|application/(json|xml|x-?yaml|toml|javascript|x-sh|sql|csv)|.*\+(json|xml)")
+_CODE = re.compile(r"<([@#!]?)[^>|]*(?:\|([^>]*))?>")
 _OTHERS = re.compile(r"<@([UW][A-Z0-9]+)")
 
 
@@ -50,6 +52,27 @@ class Hearing:
             return self._deleted(raw, {**(raw.get("previous_message") or {}), "ts": raw.get("deleted_ts")})
         return await self._said(raw, room)
 
+    def glimpse(self, raw: dict[str, Any]) -> Heard:
+        """A message as far as it can be told without asking Slack: without names, and without what is in its files."""
+        ts, text, me = str(raw.get("ts")), str(raw.get("text") or ""), self._slack.identity.user
+        bare = commands.without_name(text, name_of(me))
+        files = [Attachment(name="a file", media_type="text/plain", text="…")] if files_of(raw) else []
+        return Heard(
+            id=ts,
+            position=ts,
+            text=html.unescape(_CODE.sub(lambda code: code[2] or f"{code[1]}…", bare))[:MAX_TEXT],
+            author=Author(id=str(raw.get("user") or ""), name=""),
+            at=utc(float(ts)),
+            attachments=files,
+            mentions_bot=mentions(text, me),
+            mentions_others=self._mentions_others(text),
+            direct=is_direct(raw),
+            opens=raw.get("thread_ts") in (None, ts),
+        )
+
+    def _mentions_others(self, text: str) -> bool:
+        return any(one != self._slack.identity.user for one in _OTHERS.findall(text))
+
     def _deleted(self, raw: dict[str, Any], before: dict[str, Any]) -> Heard:
         ts = str(before.get("ts"))
         return Heard(kind="deleted", id=ts, position=str(raw.get("event_ts") or ts), at=utc(float(ts)))
@@ -60,7 +83,6 @@ class Hearing:
         words = [await self._names.plain(commands.without_name(text, name_of(me)))]
         words += [said for one in raw.get("attachments") or [] if (said := await self._quoted(one))]
         attachments, unreadable = await self._files(files_of(raw) if room else [], room)
-        others = {one for one in _OTHERS.findall(text) if one != me}
         return Heard(
             id=ts,
             position=ts,
@@ -69,7 +91,7 @@ class Hearing:
             at=utc(float(ts)),
             attachments=attachments,
             mentions_bot=mentions(text, me),
-            mentions_others=bool(others),
+            mentions_others=self._mentions_others(text),
             direct=is_direct(raw),
             opens=raw.get("thread_ts") in (None, ts),
             unreadable=unreadable,

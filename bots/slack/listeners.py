@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 
 from bots.adapter import commands
-from bots.adapter.allowance import Press
+from bots.adapter.allowance import Press, is_shut_out
+from bots.adapter.arriving import mark_arrival
 from bots.adapter.catchup import CatchUp
 from bots.adapter.contract import Arrival, Gone, Later, Unclear
-from bots.adapter.lanes import Lanes
 from bots.adapter.stopping import is_stop, stop_at_once
 from bots.slack import home
 from bots.slack.buttons import Buttons
 from bots.slack.chat_settings import CALLBACK, ChatSettings
 from bots.slack.checkup import Telltale
 from bots.slack.client import Refused, Slack
-from bots.slack.hearing import name_of
+from bots.slack.ears import SlackEars
+from bots.slack.hearing import Hearing, name_of
 from bots.slack.histories import Histories
+from bots.slack.permissions import Permissions
 from bots.slack.responding import Responder
 from bots.slack.routing import SPOKEN, is_direct, mentions, route
 from chat_service import keys
@@ -45,16 +48,19 @@ class Listeners:
         self,
         slack: Slack,
         ingress: IngressClient,
-        lanes: Lanes,
         catch_up: CatchUp,
         buttons: Buttons,
         histories: Histories,
         chat_settings: ChatSettings,
         settings: Settings,
+        hearing: Hearing,
+        ears: SlackEars,
+        permissions: Permissions,
     ) -> None:
-        self._slack, self._ingress, self._lanes, self._catch_up = slack, ingress, lanes, catch_up
+        self._slack, self._ingress, self._catch_up = slack, ingress, catch_up
         self._buttons, self._histories, self._chat_settings = buttons, histories, chat_settings
-        self._settings = settings
+        self._settings, self._hearing, self._ears = settings, hearing, ears
+        self._permissions = permissions
         self._telltale, self._responder = Telltale(), Responder(slack)
 
     def register(self, app: AsyncApp) -> None:
@@ -95,7 +101,7 @@ class Listeners:
             await self.hand_over(way.conversation, way.id, Arrival(raw=event))
             self._catch_up.passed(way.scope, way.position)
 
-        done = self._lanes.put(way.scope, way.conversation, way.id, way.position, work)
+        done = self._catch_up.queue(way.scope, way.conversation, way.id, way.position, work)
         async with asyncio.timeout(ACK_SECONDS):
             await asyncio.shield(done)
 
@@ -106,12 +112,17 @@ class Listeners:
         return is_stop(commands.without_name(text, name_of(me)))
 
     async def hand_over(self, conversation: str, id: str, arrival: Arrival) -> None:
-        """Give an event to Restate; a repeat of it is known by its id.
+        """Give an event to Restate; a repeat of it is known by its id. What is new and will be answered is marked.
 
         Raises:
             IngressError: when Restate did not take it.
         """
-        await self._ingress.send("SlackIntake", conversation, "event", arrival, idempotency_key=id)
+        sent = await self._ingress.send("SlackIntake", conversation, "event", arrival, idempotency_key=id)
+        if sent.repeated or arrival.raw.get("subtype") not in SPOKEN:
+            return
+        heard = self._hearing.glimpse(arrival.raw)
+        if time.time() - heard.at.timestamp() < self._settings.catchup_max_age:
+            self._responder.soon(mark_arrival(self._ingress, self._settings, self._ears, conversation, heard))
 
     async def _on_home(self, event: dict[str, Any]) -> None:
         self._responder.soon(home.opened(self._slack, event["user"], event["channel"], event.get("tab") or "home"))
@@ -119,11 +130,21 @@ class Listeners:
     async def _on_native_stop(self, event: dict[str, Any]) -> None:
         """Slack's own stop button: its streams have ended already. The delivery then leaves `processing`; where nothing
         runs, nobody else would."""
-        channel, thread = event["channel"], event["thread_ts"]
+        channel, thread, person = event["channel"], event["thread_ts"], str(event.get("user") or "")
         conversation = keys.slack(self._slack.identity.team, channel, thread)
+        if not await self._may_stop(person, channel, conversation):
+            log.warning("%s may not stop what is answered in %s", person, conversation)
+            return
         done = await self._ingress.call("Chat", conversation, "stop", StopRequest(), Stopped, timeout=ACK_SECONDS)
         if not done.stopped:
             self._responder.soon(self._leave_processing(channel, thread))
+
+    async def _may_stop(self, person: str, channel: str, conversation: str) -> bool:
+        """As with the stop button beneath a reply."""
+        press = Press(id="", conversation=conversation, person=person)
+        if not await self._permissions.may_read(person, channel):
+            return False
+        return not await is_shut_out(self._ingress, self._settings, press)
 
     async def _leave_processing(self, channel: str, thread: str) -> None:
         call = self._slack.web.agents_sessions_setStatus

@@ -15,8 +15,8 @@ FALLBACK = 2_900
 """Characters of the plain text beside the blocks (notifications, screen readers); an update takes 4,000."""
 THINKING = "…"
 _BREAK = "\u200b"
-_PING = re.compile(r"<(?=@[A-Z0-9]|![a-z])")
-_SHOUT = re.compile(r"@(?=(?:channel|here|everyone)\b)")
+_PING = re.compile(r"<(?=@[A-Z0-9]|!(?:channel|here|everyone|group|subteam)\b)", re.IGNORECASE)
+_SHOUT = re.compile(r"@(?=(?:channel|here|everyone)\b)", re.IGNORECASE)
 
 Blocks = list[dict[str, Any]]
 

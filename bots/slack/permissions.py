@@ -26,12 +26,12 @@ class Permissions:
         if not (info.get("is_private") or info.get("is_im") or info.get("is_mpim") or channel.startswith("D")):
             user = await self._user(person)
             guest = not user or user.get("is_restricted") or user.get("is_ultra_restricted") or user.get("is_stranger")
-            if not guest and user.get("team_id") == self._slack.identity.team and not user.get("deleted"):
+            if not guest and self._is_ours(user) and not user.get("deleted"):
                 return True
         return await self._is_member(person, channel)
 
     async def may_administer(self, person: str, channel: str) -> bool:
-        """Whether a person decides here: an administrator of the workspace or the channel's creator, who also sees it.
+        """Whether a person decides here: an administrator of this workspace or the channel's creator, who also sees it.
 
         Raises:
             Unclear, Later: Slack is away.
@@ -39,8 +39,10 @@ class Permissions:
         info = await self._info(channel)
         if info is None or not await self.may_read(person, channel):
             return False
+        if info.get("is_im"):
+            return True
         user = await self._user(person)
-        return bool(user.get("is_admin") or user.get("is_owner") or info.get("creator") == person or info.get("is_im"))
+        return self._administers(user) or (self._is_ours(user) and info.get("creator") == person)
 
     async def administers_workspace(self, person: str) -> bool:
         """Whether a person administers the whole workspace.
@@ -48,9 +50,14 @@ class Permissions:
         Raises:
             Unclear, Later: Slack is away.
         """
-        user = await self._user(person)
-        ours = user.get("team_id") == self._slack.identity.team
-        return bool(ours and (user.get("is_admin") or user.get("is_owner")))
+        return self._administers(await self._user(person))
+
+    def _administers(self, user: dict[str, Any]) -> bool:
+        return self._is_ours(user) and bool(user.get("is_admin") or user.get("is_owner"))
+
+    def _is_ours(self, user: dict[str, Any]) -> bool:
+        """In Slack Connect and Grid the administrators of other workspaces are none here."""
+        return user.get("team_id") == self._slack.identity.team
 
     async def _info(self, channel: str) -> dict[str, Any] | None:
         try:

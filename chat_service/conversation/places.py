@@ -165,8 +165,16 @@ async def follow(ctx: ObjectContext, request: Follow) -> None:
         thread.gap = thread.gap or thread.seen or BEGINNING
     thread.seen = max(thread.seen, request.seen)
     thread.quiet = thread.quiet if request.quiet is None else request.quiet
-    kept.threads = [*(one for one in kept.threads if one is not known), thread][-MAX_THREADS:]
+    kept.threads = _bounded([*(one for one in kept.threads if one is not known), thread])
     put(ctx, "threads", kept)
+
+
+def _bounded(threads: list[Thread]) -> list[Thread]:
+    """The threads that are kept: the oldest go first, but those that were told to be quiet after all others, since that
+    stands nowhere else."""
+    over = max(len(threads) - MAX_THREADS, 0)
+    gone = {one.conversation for one in [one for one in threads[:-1] if not one.quiet][:over]}
+    return [one for one in threads if one.conversation not in gone][-MAX_THREADS:]
 
 
 @channel.handler()

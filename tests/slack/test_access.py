@@ -10,6 +10,8 @@ import pytest
 
 from bots.adapter.judging import may_use
 from chat_service import keys
+from chat_service.contracts import Accepted, Inbound
+from chat_service.conversation.inbox import MAX_WAITING
 from chat_service.conversation.places import Rules, RulesChange
 from chat_service.conversation.quota import Claim, Granted
 from chat_service.settings import Settings
@@ -18,7 +20,7 @@ from tests.fakes.model.protocol import Behaviour
 from tests.slack.conftest import Room, new_room
 from tests.slack.stack import World, running_world
 from tests.slack.test_answers import finished, shown
-from tests.slack.test_talk import GATE, asks, history
+from tests.slack.test_talk import GATE, asks, history, prompt, signs
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +66,7 @@ async def test_messages_a_minute_are_limited_with_a_friendly_answer(strict_world
             await slack.until(lambda: slack.replies(room.direct), lambda found: len(found) == 2)
     await told(room, room.ada, "That was quick", room.direct)
     assert len(await slack.replies(room.direct)) == 2
+    await slack.until(lambda: slack.session(room.direct, said.ts), lambda s: s and s.status == "active")
     await slack.until(
         lambda: history(room, room.direct, said.ts),
         lambda h: [m.text for m in h.messages if m.role == "user"] == ["one", "two", "three"],  # context all the same
@@ -108,6 +111,7 @@ async def test_a_channels_messages_a_minute_are_limited_whoever_writes_them(limi
         await slack.until(lambda: slack.replies(room.channel), lambda found, n=number: len(found) == n)  # type: ignore[misc]
     await slack.mention(room.ben, room.channel, "and me?")
     await told(room, room.ben, "That was quick")
+    await slack.until(lambda: signs(room, room.channel), lambda found: not found)
     await asks(room, room.ben, (await slack.direct(room.ben)).id, "elsewhere I may")
     assert len(await slack.replies(room.channel)) == 3
 
@@ -163,6 +167,47 @@ async def test_whoever_is_blocked_neither_stops_nor_judges_what_others_asked(roo
     await slack.until(lambda: slack.ephemerals(room.channel, room.ben), lambda found: len(found) == 2)
     whole = await history(room, room.channel, said.ts)
     assert whole.messages[-1].status == "answered" and not whole.messages[-1].feedback
+
+
+async def test_a_blocked_person_does_not_stop_with_slacks_own_button_either(room: Room) -> None:
+    slack, model = room.slack, room.world.model
+    number = await model.count()
+    await model.script(GATE)
+    said = await slack.post(room.ada, room.direct, "a long story")
+    running = await model.wait(number)
+    await slack.until(lambda: slack.session(room.direct, said.ts), lambda s: s and s.status == "processing")
+    scope = f"slack:{slack.team.id}:{room.direct}"
+    await rule(room, scope, block=[room.ada])
+    await slack.stop(room.ada, room.direct, said.ts)
+    [event] = await slack.until(
+        lambda: slack.deliveries("agent_session_stopped"), lambda found: found and found[-1].state == "acked"
+    )
+    assert (await history(room, room.direct, said.ts)).running is not None and event
+    await rule(room, scope, block=[])
+    await model.release(running.number, "The end.")
+    await model.finish(running.number)
+    [reply] = await finished(room, room.direct, said.ts)
+    assert "The end." in shown(reply)
+
+
+async def test_a_message_that_finds_a_full_line_is_context_and_its_author_is_told(room: Room) -> None:
+    slack, model = room.slack, room.world.model
+    number = await model.count()
+    await model.script(GATE)
+    root = await slack.mention(room.ada, room.channel, "a long story")
+    running = await model.wait(number)
+    key = room.world.key(room.channel, root.ts)
+    async with room.world.stack.ingress() as ingress:
+        for n in range(MAX_WAITING):
+            line = Inbound(message=f"line {n}", id=f"line-{n}", expects_reply=False)
+            await ingress.call("Inbox", key, "accept", line, Accepted)
+    late = await slack.post(room.ben, room.channel, "my name is Ben", thread_ts=root.ts)
+    await told(room, room.ben, "A hundred messages wait")
+    await model.finish(running.number)
+    await slack.until(lambda: history(room, room.channel, root.ts), lambda h: not h.waiting and not h.running, 60)
+    _, seen = await asks(room, room.ben, room.channel, "what is my name?", thread_ts=root.ts)
+    assert "my name is Ben" in prompt(seen)
+    assert (late.ts, "eyes") not in await signs(room, room.channel)
 
 
 async def test_trying_again_counts_as_asking(strict_world: World) -> None:

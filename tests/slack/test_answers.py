@@ -89,14 +89,18 @@ async def test_markdown_is_shown_as_slack_shows_it_best(room: Room) -> None:
 
 async def test_model_output_pings_nobody_and_unfurls_nothing(room: Room) -> None:
     slack = room.slack
-    text = f"<!channel> <!here> <@{room.ben}> <!subteam^S123> @here `<!everyone>` see https://x.test"
+    text = (
+        f"<!channel> <!here> <@{room.ben}> <!subteam^S123> <!Subteam^S123|@ops> @here `<!everyone>` @Channel "
+        "<!CHANNEL> <!Here|here> <!group> <!DOCTYPE html> see https://x.test"
+    )
     for refuse in (False, True):
         if refuse:
             await slack.fault("chat.startStream", "refuse", error="channel_type_not_supported")
         await room.world.model.script(Behaviour(text=text, chunk=3, delay=0.02))
         said = await slack.mention(room.ada, room.channel, "shout")
         [reply] = await finished(room, room.channel, said.ts)
-        assert reply.pings == [] and "@here" not in shown(reply)
+        assert reply.pings == [] and not {"@here", "@channel"} & set(shown(reply).lower().split())
+        assert "<!DOCTYPE html>" in shown(reply), "what pings nobody stays as it is"
         assert "channel" in shown(reply) and room.ben in shown(reply)
         assert not reply.unfurls and bool(reply.stream) is not refuse
     posts = [one for one in await slack.calls("chat.postMessage") if one.args.get("channel") == room.channel]

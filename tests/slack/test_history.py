@@ -183,6 +183,23 @@ async def test_chat_settings_are_for_administrators_of_the_channel(room: Room) -
     assert len(await slack.replies(room.channel)) == 2, "who is no administrator any more changes nothing"
 
 
+async def test_an_administrator_of_another_workspace_is_none_here(room: Room) -> None:
+    """In a channel that is shared with them by Slack Connect, even if they have made it."""
+    slack = room.slack
+    partner = await slack.add_team("Partner")
+    boss = await slack.add_user("partner-boss", team=partner.id, is_admin=True, is_owner=True)
+    shared = await slack.add_channel("shared", [room.ada, boss.id], shared_team_ids=[partner.id], creator=boss.id)
+    said = await slack.mention(room.ada, shared.id, "remember me")
+    await slack.wait_reply(shared.id, said.ts)
+    await slack.mention(boss.id, shared.id, "forget", thread_ts=said.ts)
+    [told] = await seen_by(room, boss.id, shared.id)
+    assert "Only an administrator" in shown(told)
+    await slack.change_user(room.ada, is_admin=True)
+    await slack.mention(room.ada, shared.id, "forget", thread_ts=said.ts)
+    [told] = await seen_by(room, room.ada, shared.id)
+    assert "Forgotten" in shown(told)
+
+
 async def test_saving_the_settings_widens_nothing_that_the_modal_cannot_show(room: Room) -> None:
     """Lists may name workspaces and channels, too; Slack's menus know people only."""
     slack = room.slack

@@ -165,6 +165,12 @@ async def test_an_outsider_can_neither_stop_nor_retry_nor_judge(room: Room) -> N
     assert await press(room, room.ben, private.id, place, "stop", "1") == 200
     await settle(0.5)
     assert (await history(inside, private.id, said.ts)).running is not None
+    native = {"type": "agent_session_stopped", "thread_ts": said.ts, "user": room.ben, "streaming_message_ts": []}
+    native |= {"channel": private.id, "event_ts": f"{time.time():.6f}"}
+    envelope = {"type": "event_callback", "team_id": slack.team.id, "event_id": "EvNative", "event": native}
+    signed = room.slack.app.signing_secret
+    assert await deliver(room, json.dumps(envelope).encode(), "application/json", signed) == 200
+    assert (await history(inside, private.id, said.ts)).running is not None
     assert await press(room, room.ada, private.id, place, "stop", "1") == 200
     await slack.until(lambda: history(inside, private.id, said.ts), lambda h: not h.running and len(h.messages) == 2)
     for action, value in (("retry", "1|2"), ("feedback", "up|2")):
@@ -192,3 +198,15 @@ async def test_what_slack_gave_up_on_is_found_when_it_has_to_try_again(room: Roo
     )
     assert all(m.status == "answered" for m in held.messages) and reply
     assert len(await slack.replies(room.channel, root.ts)) == 3, "each is answered once"
+
+
+async def test_what_slack_gave_up_on_is_found_even_when_nothing_tells_that(
+    engine_binary: Path, model: ModelControl, tmp_path: Path
+) -> None:
+    await model.clear()
+    env = {"SLACK_HTTP_CATCHUP_SECONDS": "1"}
+    async with running_world(engine_binary, tmp_path, model, http=True, env=env) as world:
+        room = await new_room(world)
+        await asks(room, room.ada, room.channel, f"<@{room.slack.bot}> hello")
+        eaten = await room.slack.mention(room.ada, room.channel, "this one was eaten", silent=True)
+        await room.slack.wait_reply(room.channel, eaten.ts, lambda m: "this one was eaten" in shown(m))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 
+import pytest
+
 from chat_service.contracts import History, HistoryRequest
 from chat_service.conversation.places import MAX_THREADS, Follow, Place, PlaceRequest
 from tests.fakes.model import ModelControl
@@ -325,6 +327,58 @@ async def test_a_message_is_marked_within_a_second_also_when_it_has_to_wait(room
     await slack.until(marked, lambda m: not m.reactions)
 
 
+async def signs(room: Room, channel: str) -> list[tuple[str, str]]:
+    """The reactions in a channel, by message."""
+    return [(m.ts, name) for m in await room.slack.messages(channel) for name in sorted(m.reactions)]
+
+
+@pytest.mark.parametrize("slow", ["users.info", "conversations.replies"])
+async def test_a_message_is_marked_before_anything_is_read_for_it(room: Room, slow: str) -> None:
+    slack = room.slack
+    root = await slack.post(room.ada, room.channel, "my name is Ada")
+    await slack.fault(slow, "hold", contains=room.ben if slow == "users.info" else room.channel)
+    said = await slack.mention(room.ben, room.channel, "what is my name?", thread_ts=root.ts)
+    await slack.until(lambda: signs(room, room.channel), lambda found: found == [(said.ts, "eyes")])
+    assert not (await history(room, room.channel, root.ts)).waiting, "it is still being read"
+    await slack.release()
+    await slack.wait_reply(room.channel, root.ts, lambda m: "Your name is Ada" in m.text)
+    await slack.until(lambda: signs(room, room.channel), lambda found: not found)
+    marks = [one for one in await slack.calls("reactions.add") if one.args.get("timestamp") == said.ts]
+    assert len(marks) == 1, "once is enough"
+
+
+async def test_in_a_direct_message_slack_says_so_before_anything_is_read(room: Room) -> None:
+    slack = room.slack
+    await slack.fault("users.info", "hold", contains=room.ada)
+    said = await slack.post(room.ada, room.direct, "plan my week")
+    busy = await slack.until(
+        lambda: slack.session(room.direct, said.ts), lambda s: s is not None and s.status == "processing"
+    )
+    assert busy is not None and busy.title == "plan my week" and busy.initiator == room.ada
+    await slack.release()
+    await slack.wait_reply(room.direct, said.ts)
+
+
+async def test_what_is_not_for_the_bot_is_not_marked(room: Room) -> None:
+    slack = room.slack
+    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> hello")
+    await slack.until(lambda: signs(room, room.channel), lambda found: not found)
+    before = len(await slack.calls("reactions.add"))
+    await slack.post(room.ada, room.channel, f"<@{room.ben}> look at this", thread_ts=root.ts)
+    await slack.mention(room.ada, room.channel, "help", thread_ts=root.ts)
+    await slack.until(lambda: slack.ephemerals(room.channel, room.ada))
+    # Said at once behind it, so that the command is not obeyed yet when the message comes.
+    await slack.fault("users.info", "hold", contains=room.ben)
+    await slack.mention(room.ben, room.channel, "quiet", thread_ts=root.ts)
+    early = await slack.post(room.ada, room.channel, "among us", thread_ts=root.ts)
+    await slack.until(lambda: signs(room, room.channel), lambda found: found == [(early.ts, "eyes")])
+    await slack.release()
+    await slack.until(lambda: slack.ephemerals(room.channel, room.ben))
+    await slack.until(lambda: signs(room, room.channel), lambda found: not found)
+    assert len(await slack.calls("reactions.add")) == before + 1
+    assert len(await slack.replies(room.channel)) == 1
+
+
 async def test_a_direct_message_is_an_agent_session_with_status_title_and_prompts(room: Room) -> None:
     slack, model = room.slack, room.world.model
     await slack.open_home(room.ada, "messages")
@@ -367,6 +421,9 @@ async def test_a_thread_is_known_however_many_others_the_channel_has(room: Room)
     slack, scope = room.slack, f"slack:{room.slack.team.id}:{room.channel}"
     root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> the code is 1234")
     wrong, _ = await asks(room, room.ada, room.channel, "my name is Grace", thread_ts=root.ts)
+    hushed, _ = await asks(room, room.ben, room.channel, f"<@{slack.bot}> a word about lunch")
+    await slack.mention(room.ben, room.channel, "quiet", thread_ts=hushed.ts)
+    await slack.until(lambda: slack.ephemerals(room.channel, room.ben))
     mine = PlaceRequest(conversation=room.world.key(room.channel, root.ts))
     async with room.world.stack.ingress() as ingress:
         others = [f"{1_600_000_000 + number}.000001" for number in range(MAX_THREADS)]
@@ -382,6 +439,10 @@ async def test_a_thread_is_known_however_many_others_the_channel_has(room: Room)
         lambda h: [m.text for m in h.messages if m.role == "user"] == ["", "my name is Ada"],
     )
     await asks(room, room.ben, room.channel, "are you still there?", thread_ts=root.ts)
+    among = await slack.post(room.ben, room.channel, "among us", thread_ts=hushed.ts)
+    _, seen = await asks(room, room.ben, room.channel, f"<@{slack.bot}> and now?", thread_ts=hushed.ts)
+    replies = await slack.replies(room.channel, hushed.ts)
+    assert "among us" in prompt(seen) and len(replies) == 2, f"{among.ts}: it was told to be quiet there"
 
 
 async def test_a_stop_does_not_wait_for_what_is_read_before_it(room: Room) -> None:

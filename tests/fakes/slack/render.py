@@ -6,8 +6,9 @@ from tests.fakes.slack.models import Channel, File, Json, Message, Team, User, V
 from tests.fakes.slack.world import World
 
 
-def user(user: User, viewer: Team) -> Json:
-    """A user object. Of a stranger in a shared channel only the profile is told."""
+def user(user: User, viewer: Team, *, met: bool = True) -> Json:
+    """A user object, with what a person is in their own workspace, whose it ever is. Of a stranger, who was `met` in no
+    channel, only the profile is told."""
     shown: Json = {
         "id": user.id,
         "team_id": user.team_id,
@@ -26,7 +27,7 @@ def user(user: User, viewer: Team) -> Json:
             **({"bot_id": user.bot_id, "api_app_id": user.app_id} if user.is_bot else {}),
         },
     }
-    if user.team_id == viewer.id:
+    if user.team_id == viewer.id or met:
         shown.update(is_admin=user.is_admin, is_owner=user.is_owner, tz="Etc/UTC", tz_offset=0)
         shown.update(is_restricted=user.is_restricted, is_ultra_restricted=user.is_ultra_restricted)
     else:

@@ -11,7 +11,7 @@ from typing import Any
 from tests.fakes.slack.clock import Clock, seconds_of
 from tests.fakes.slack.models import Channel, ChannelKind, File, Json, Message, Revision, Session, Team, User, View
 
-_PING = re.compile(r"<(@[UW][A-Z0-9]+|!(?:channel|here|everyone|subteam\^[A-Z0-9]+))(?:\|[^>]*)?>")
+_PING = re.compile(r"<(@[UW][A-Z0-9]+|!(?:channel|here|everyone|group|subteam\^[A-Z0-9]+))(?:\|[^>]*)?>", re.I)
 _LINK = re.compile(r"https?://")
 
 

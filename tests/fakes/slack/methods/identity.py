@@ -46,7 +46,9 @@ def users_info(context: Context, args: Args) -> Json:
     user = context.slack.world.users.get(name)
     if user is None:
         raise Refused("user_not_found")
-    return {"user": render.user(user, context.team)}
+    channels = context.slack.world.channels.values()
+    met = any(user.id in one.members and context.team.bot_user_id in one.members for one in channels)
+    return {"user": render.user(user, context.team, met=met)}
 
 
 @method("users.list", "users:read", json=False)
