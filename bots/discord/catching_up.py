@@ -46,7 +46,12 @@ class DiscordReader:
 
     async def spaces(self) -> list[str]:
         await self._bot.filled.wait()
-        return [*(f"discord:{guild.id}" for guild in self._bot.guilds), "discord:@me"]
+        if self._bot.lost:
+            return []  # what opens meanwhile is not told
+        # Discord lists no direct conversations, so one that is new to us may have begun at any time since the bot was
+        # started first: it is read from there, as soon as somebody writes in it.
+        direct = await self._place("discord:@me")
+        return [*(f"discord:{guild.id}" for guild in self._bot.guilds), *([] if direct.position else ["discord:@me"])]
 
     async def channels(self) -> list[str]:
         await self._bot.filled.wait()
@@ -68,7 +73,7 @@ class DiscordReader:
     async def _closed(self, guild: discord.Guild) -> list[str]:
         """Threads and posts that were archived while nobody listened: somebody may have asked there for the first time,
         and Discord lists only open ones by itself."""
-        wide = await self._ingress.call("Channel", f"discord:{guild.id}", "look", PlaceRequest(), Place, timeout=10)
+        wide = await self._place(f"discord:{guild.id}")
         if not wide.position:
             return []
         since = discord.utils.snowflake_time(int(wide.position))
@@ -82,6 +87,9 @@ class DiscordReader:
                 except Gone as gone:
                     log.warning("closed threads of %s are not looked at: %s", parent.id, gone)
         return found
+
+    async def _place(self, scope: str) -> Place:
+        return await self._ingress.call("Channel", scope, "look", PlaceRequest(), Place, timeout=10)
 
     async def since(self, scope: str, position_: str, threads: list[Thread]) -> list[Missed]:
         try:

@@ -70,6 +70,8 @@ class Bot(discord.AutoShardedClient):
         """The shards whose servers are known."""
         self.connected = asyncio.Event()
         """Set at the first connection."""
+        self.lost: set[int] = set()
+        """The shards that are not connected now, of those that ever were."""
         self.filled = asyncio.Event()
         """Set while the servers of the present sessions are known."""
 

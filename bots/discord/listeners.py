@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import discord
@@ -25,6 +25,8 @@ from chat_service.ingress import IngressClient
 from chat_service.settings import Settings
 
 log = logging.getLogger(__name__)
+
+BACK = timedelta(minutes=2)
 
 
 class Listeners:
@@ -50,9 +52,9 @@ class Listeners:
     def register(self) -> None:
         """Hear from now on."""
         for listener in (
-            *(self.on_shard_connect, self.on_shard_ready, self.on_message, self.on_raw_message_edit),
-            *(self.on_raw_message_delete, self.on_raw_bulk_message_delete, self.on_guild_remove),
-            self.on_interaction,
+            *(self.on_shard_connect, self.on_shard_ready, self.on_shard_disconnect, self.on_shard_resumed),
+            *(self.on_message, self.on_raw_message_edit, self.on_raw_message_delete, self.on_raw_bulk_message_delete),
+            *(self.on_guild_remove, self.on_interaction),
         ):
             self._bot.event(listener)
 
@@ -66,6 +68,7 @@ class Listeners:
 
     async def on_shard_connect(self, shard: int) -> None:
         """A new session: what was said between the last one and this is read first. (A resumed one misses nothing.)"""
+        self._bot.lost.discard(shard)
         self._bot.ready.discard(shard)
         self._bot.filled.clear()
         self._bot.connected.set()
@@ -76,6 +79,14 @@ class Listeners:
         self._bot.ready.add(shard)
         if len(self._bot.ready) == self._bot.shard_count:
             self._bot.filled.set()
+
+    async def on_shard_disconnect(self, shard: int) -> None:
+        """Nothing is told any more, until the session is resumed or there is a new one."""
+        self._bot.lost.add(shard)
+
+    async def on_shard_resumed(self, shard: int) -> None:
+        """What was missed has been told."""
+        self._bot.lost.discard(shard)
 
     async def on_message(self, message: discord.Message) -> None:
         """Somebody has said something."""
@@ -139,6 +150,9 @@ class Listeners:
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """A button was pressed; commands find their way through the command tree."""
+        if interaction.guild_id is None and interaction.channel_id is not None:
+            # Discord lists no direct conversations: whoever uses the bot in one is known from now on.
+            self._marks.beside(self._catch_up.ensure(_scope(None, interaction.channel_id)))
         if interaction.type is discord.InteractionType.component:
             given: Any = interaction.data or {}
             if (button := Button.read(given.get("custom_id"))) is not None:
@@ -183,5 +197,6 @@ def _scope(guild: int | None, channel: int) -> str:
 
 
 def now() -> str:
-    """The present position. A minute back, so that a clock that is a little fast skips nothing."""
-    return position(max(discord.utils.time_snowflake(datetime.now(UTC)) - (60_000 << 22), 0))
+    """The present position. Some minutes back, so that neither a clock that is a little fast skips anything, nor a
+    connection that has been dead for as long as it takes to see it."""
+    return position(max(discord.utils.time_snowflake(datetime.now(UTC) - BACK), 0))

@@ -6,10 +6,14 @@ import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from discord import utils
 
+from bots.discord.records import position
+from chat_service.conversation.places import Place, PlaceRequest, Reach
 from tests.discord.rooms import Room, answered, asks, history, is_done, new_room, prompt, set_rules
 from tests.discord.stack import World, running_world
 from tests.fakes.discord.models import Message
@@ -248,3 +252,32 @@ async def test_what_was_edited_or_deleted_while_the_bot_was_away_is_found(room: 
     _, reply, _ = await asks(room, room.ben, room.channel, f"<@{discord.bot}> what is my name?")
     assert reply.content == "Your name is Grace."
     assert len(await discord.replies(room.channel)) == 3, "an edit is not answered"
+
+
+async def test_a_first_direct_message_that_nobody_heard_is_answered_when_its_author_comes_back(
+    engine_binary: Path, model: ModelControl, tmp_path: Path
+) -> None:
+    """Discord lists no direct conversations: of this one the bot learns by the next message, or by a command."""
+    await model.clear()
+    async with running_world(engine_binary, tmp_path, model, whole=False, start=False) as world:
+        discord = world.discord
+        hour_ago = position(utils.time_snowflake(datetime.now(UTC) - timedelta(hours=1)))
+        async with world.stack.ingress() as ingress:
+            await ingress.send("Channel", "discord:@me", "advance", Reach(position=hour_ago))
+        room = await new_room(world)
+        await world.bot.start()
+
+        async def reached() -> str:
+            async with world.stack.ingress() as ingress:
+                place = await ingress.call("Channel", f"discord:{room.guild}", "look", PlaceRequest(), Place)
+            return place.position
+
+        await discord.until(reached)
+        lost = await discord.post(room.ada, room.direct, "my name is Ada", age=600)
+        _, reply, _ = await asks(room, room.ada, room.direct, "what is my name?")
+        assert reply.content == "Your name is Ada." and await answered(room, lost)
+        direct = await discord.direct(room.ben)
+        lost = await discord.post(room.ben, direct.id, "is anybody there?", age=600)
+        await discord.command(room.ben, direct.id, "help")
+        [reply] = await answered(room, lost)
+        assert "is anybody there?" in reply.content
