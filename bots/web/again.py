@@ -54,7 +54,7 @@ class Again:
 
 
 class _Again(TurnRequest):
-    """`reply` is the sequence number of the reply that the person wants answered anew."""
+    """`reply` is the sequence number of the newest version of the reply that the person wants answered anew."""
 
     reply: int | None = None
 

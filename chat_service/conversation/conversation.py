@@ -156,7 +156,8 @@ class Conversation:
     def reopen_turn(self, invocation: str, at: datetime, said: str = "") -> Running | None:
         """Answer the last turn anew, or go on after what was `said`; None when there is nothing to answer again.
 
-        Answered anew, the old reply stays where it is, marked as replaced, when the new one comes.
+        Answered anew, the old reply stays where it is, marked as replaced when the new one comes. One that failed, or
+        was stopped before its first word, leaves a good old one standing.
         """
         last = self.last_reply()
         if last is None:
@@ -185,9 +186,9 @@ class Conversation:
         running = self.meta.running
         if running is None:
             raise ValueError("no turn is running")
-        begun = self.reply_of(running.turn) if running.said else None
-        if begun is not None:
-            reply = begun
+        standing = self.reply_of(running.turn)
+        if running.said and standing is not None:
+            reply = standing
             reply.text = answer.text or running.said
             reply.at, reply.status, reply.error = answer.at, answer.status, answer.error
             reply.model, reply.usage, reply.seconds = answer.model, answer.usage, answer.seconds
@@ -209,7 +210,7 @@ class Conversation:
             if not running.question:  # answered anew
                 asked = [m.seq for m in self.recent.messages if m.turn == running.turn and m.role == "user"]
                 reply.after = asked[-1] if asked else None
-                self._show(reply.seq)
+                self._show(standing.seq if standing and _in_vain(reply, standing) else reply.seq)
         self.meta.running = None
         self.meta.version += 1
         if answer.drain and answer.drain != self.meta.passed:
@@ -265,6 +266,12 @@ class Conversation:
         )
         self.recent = Recent()
         return ids
+
+
+def _in_vain(reply: Message, standing: Message) -> bool:
+    """Whether a reply that was answered anew came to less than the one that stands, which then goes on standing."""
+    good = bool(standing.text) and standing.status != "failed"
+    return good and (reply.status == "failed" or not reply.text)
 
 
 def latest(horizon: datetime | None, messages: list[Message]) -> datetime | None:

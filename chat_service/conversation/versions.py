@@ -111,12 +111,14 @@ def place_of_next(messages: Sequence[Message]) -> int | None:
 
 
 def tell(messages: Sequence[Message], held: Sequence[Message], picked: Picked) -> None:
-    """Write the versions of those `messages` that are shown into them."""
+    """Write the versions of those `messages` that are shown into them; replies that say nothing are none."""
     if not any(m.replaced or m.after is not None for m in held):
         return
     tree = Tree(held, picked)
     for message in messages:
         found = [] if message.replaced else tree.versions(message)
+        if message.role == "assistant":
+            found = [seq for seq in found if tree.nodes[seq].text or seq == message.seq]
         if len(found) > 1:
             message.versions = found
 

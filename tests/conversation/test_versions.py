@@ -315,6 +315,26 @@ async def test_replies_answered_anew_are_versions_and_the_shown_one_is_remembere
     assert (await shown(ingress, key))[-2:] == ["and on", "echo: and on"]
 
 
+async def test_a_reply_answered_anew_in_vain_leaves_the_good_one(stack: Stack, ingress: IngressClient) -> None:
+    key = session_name()
+    refusal = Behaviour(kind="fail", status=401, body={"error": {"message": "no", "code": "invalid_api_key"}})
+    await stack.model.script(Behaviour(text="one"), refusal, Behaviour(text="two"))
+    first = await say(ingress, key, "count")
+    assert (await regenerate(ingress, key)).status == "failed"
+    assert await shown(ingress, key) == ["count", "one"]
+    assert (await named(ingress, key, "one")).versions == [], "what says nothing is no version"
+    await regenerate(ingress, key)
+    assert await shown(ingress, key) == ["count", "two"]
+    assert (await named(ingress, key, "two")).versions == [first.seq, first.seq + 2]
+    await choose(ingress, key, first.seq)
+    await stack.model.script(refusal)
+    await regenerate(ingress, key)
+    await say(ingress, key, "and on")
+    prompt = await asked(stack)
+    assert "'one'" in prompt and "'two'" not in prompt
+    assert await shown(ingress, key) == ["count", "one", "and on", "echo: and on"]
+
+
 async def test_searches_and_documents_show_what_is_shown(ingress: IngressClient) -> None:
     key = chat_key()
     await hand_in(ingress, key, "about tea", "m1")
@@ -374,7 +394,8 @@ async def test_what_an_edit_replaces_is_hidden_as_soon_as_it_is_answered(stack: 
     assert (await answering).status == "stopped"
     assert await shown(ingress, key) == ["better", ""]
     await regenerate(ingress, key)
-    assert (await read(ingress, key)).messages[-1].versions == [4, 5]
+    assert await shown(ingress, key) == ["better", "echo: better"]
+    assert (await read(ingress, key)).messages[-1].versions == [], "what says nothing is no version"
 
 
 async def test_two_windows_choosing_at_once_leave_one_path(ingress: IngressClient) -> None:

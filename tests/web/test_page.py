@@ -111,6 +111,39 @@ async def test_a_name_is_given_and_stays(person: BrowserContext) -> None:
     await expect(one.page.locator("h1")).to_have_text("Tea <b>time</b>")
 
 
+async def test_titles_write_themselves_and_never_over_a_rename(person: BrowserContext, stack: Stack) -> None:
+    """A title is wanted after the first turn, and again after the third; the first one comes after the rename."""
+    await stack.model.script_titles(Behaviour(kind="gate"), Behaviour(text="First thoughts"), Behaviour(text="At last"))
+    number = await stack.model.count()
+    one = await window(person)
+    await one.say("hello")
+    await one.says("echo: hello")
+    late = (await stack.model.wait_for_title(number)).number
+    await one.page.get_by_role("button", name="Rename").click()
+    await one.page.get_by_role("textbox", name="A name for this conversation").fill("By hand")
+    await one.page.keyboard.press("Enter")
+    await expect(one.page.locator("h1")).to_have_text("By hand")
+    await stack.model.release(late, "Too late")
+    await stack.model.finish(late)
+
+    two = await window(person)
+    await two.say("hello")
+    await expect(two.page.locator("h1")).to_have_text("First thoughts")
+    for text in ("more", "and more", "and on"):
+        for each in (one, two):
+            await each.say(text)
+            await each.says(f"echo: {text}")
+            await each.stands("answered")
+    await expect(two.page.locator("h1")).to_have_text("At last")
+    for again in (False, True):
+        if again:
+            await one.page.reload()
+        await expect(one.page.locator("h1")).to_have_text("By hand")
+        for title in ("By hand", "At last"):
+            await expect(one.page.locator("#list a", has_text=title)).to_have_count(1)
+        await expect(one.page.locator("#list a")).to_have_count(2)
+
+
 async def test_deleting_can_be_undone_until_it_is_done(person: BrowserContext, site: Site) -> None:
     one = await window(person)
     await one.say("hello")
@@ -180,52 +213,6 @@ async def test_what_the_server_refuses_can_be_mended(person: BrowserContext) -> 
     await expect(one.questions).to_have_count(0)
     await one.box.press("Enter")
     await one.says("echo: hello")
-
-
-async def test_everything_works_by_keyboard(person: BrowserContext, stack: Stack) -> None:
-    one = await window(person)
-    keys = one.page.keyboard
-    await keys.type("first line")
-    await keys.press("Shift+Enter")
-    await keys.type("second line")
-    await keys.press("Enter")
-    await one.says("echo: first line\nsecond line")
-    await expect(one.page.locator("h1")).to_have_text("A fine title")
-    await stack.model.script(Behaviour(kind="stall", text="So far"))
-    await keys.type("go on")
-    await keys.press("Enter")
-    await one.says("So far")
-    await keys.press("Escape")
-    await one.stands("stopped")
-
-    async def reach(name: str) -> None:
-        for _ in range(30):
-            focused = one.page.locator(":focus")
-            label = await focused.get_attribute("aria-label") or await focused.inner_text()
-            if label.strip() == name:
-                return
-            await keys.press("Shift+Tab")
-        raise AssertionError(f"{name!r} cannot be reached")
-
-    await reach("Try again")
-    await keys.press("Enter")
-    await one.says("echo: go on")
-    await reach("Rename")
-    await keys.press("Enter")
-    await keys.type("By hand")
-    await keys.press("Enter")
-    await expect(one.page.locator("h1")).to_have_text("By hand")
-    await expect(one.page.locator("#list a")).to_have_text("By hand")
-    await reach("New conversation")
-    await keys.press("Enter")
-    await expect(one.box).to_be_focused()
-    await expect(one.questions).to_have_count(0)
-    await reach("By hand")
-    await keys.press("Enter")
-    await one.says("echo: go on")
-    await reach("Delete")
-    await keys.press("Enter")
-    await expect(one.page.locator("#list a")).to_have_count(0)
 
 
 async def test_enter_chooses_a_word_while_an_input_method_composes(person: BrowserContext) -> None:

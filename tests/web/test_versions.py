@@ -261,6 +261,54 @@ async def test_replies_answered_anew_are_switched_by_keyboard(person: BrowserCon
     await told(one, "hello", "First reply", "and on", "echo: and on")
 
 
+async def test_a_reply_answered_anew_in_vain_leaves_the_good_one(person: BrowserContext, stack: Stack) -> None:
+    refusal = Behaviour(kind="fail", status=401, body={"error": {"message": "no", "code": "invalid_api_key"}})
+    await stack.model.script(Behaviour(text="The good one"), refusal, refusal, Behaviour(kind="stall"))
+    one = await window(person)
+    await one.say("hello")
+    await one.says("The good one")
+    two = await window(person, f"/c/{one.conversation}")
+    await one.last.get_by_role("button", name="Answer anew").click()
+    for each in (one, two):
+        await expect(each.last.locator(".error")).to_contain_text("Answering anew did not work.")
+        await expect(each.last.locator(".error")).to_contain_text("check OPENAI_API_KEY")
+        await told(each, "hello", "The good one")
+        await expect(each.page.get_by_role("group")).to_have_count(0)
+    await expect(one.page.locator("#announcer")).to_have_text("The reply failed.")
+    number = await stack.model.count()
+    await one.last.get_by_role("button", name="Try again").click()  # in vain again
+    await stack.model.wait_for_question("hello", number)
+    await one.page.reload()
+    await expect(one.last.locator(".error")).to_contain_text("check OPENAI_API_KEY")
+    await told(one, "hello", "The good one")
+    await one.last.get_by_role("button", name="Try again").click()
+    await expect(one.last.locator(".note")).to_have_text("Waiting for the model…")
+    await one.page.keyboard.press("Escape")  # before its first word
+    await one.stands("answered")
+    await told(one, "hello", "The good one")
+
+    await one.say("and on")
+    await one.says("echo: and on")
+    await expect(one.page.locator(".error:visible")).to_have_count(0)
+    assert "The good one" in str((await stack.model.requests())[-1].body["messages"])
+    await one.page.reload()
+    await told(one, "hello", "The good one", "and on", "echo: and on")
+
+
+async def test_an_older_version_is_answered_anew_as_well(person: BrowserContext, stack: Stack) -> None:
+    await stack.model.script(*(Behaviour(text=f"{text} reply") for text in ("First", "Second", "Third")))
+    one = await window(person)
+    await one.say("hello")
+    await one.says("First reply")
+    await one.last.get_by_role("button", name="Answer anew").click()
+    await one.says("Second reply")
+    await one.last.get_by_role("button", name="Previous version").click()
+    await one.says("First reply")
+    await one.last.get_by_role("button", name="Answer anew").click()
+    await one.says("Third reply")
+    await expect(switch(one.last, "Version 3 of 3")).to_be_visible()
+
+
 async def test_switching_a_version_leaves_it_under_the_pointer(person: BrowserContext, stack: Stack) -> None:
     one = await window(person)
     await stack.model.script(*(Behaviour(text=f"{n}\n\n" + "A long line of the reply. " * 120) for n in range(3)))

@@ -1,7 +1,7 @@
 // What the page knows of one conversation: what is kept, what runs, what waits, what is on its way out.
 // Everything here is replaced by the server's word as soon as it comes; previews only fill the time until then.
 
-import { asQuestion, inSight, linesOf } from './versions.js';
+import { asQuestion, inSight, inVain, linesOf } from './versions.js';
 
 const MOST = 240; // messages shown at once, and how many are left when they are more
 const KEPT = 160;
@@ -211,7 +211,8 @@ export class Conversation {
       } else if (standing.get(one.turn) === one && one.turn !== this.running?.turn) {
         const isLast = one === last && !this.running && !gap;
         const busy = Boolean(this.running && one.versions?.length);
-        items.push({ key: `t${one.turn}`, kind: 'reply', data: one, status: one.status, busy, last: isLast });
+        const vain = isLast ? inVain(all, one) : null;
+        items.push({ key: `t${one.turn}`, kind: 'reply', data: one, status: one.status, busy, last: isLast, vain });
       }
     }
     if (gap) return items;

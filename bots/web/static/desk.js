@@ -6,6 +6,7 @@ import { Conversation } from './conversation.js';
 import { newId } from './dom.js';
 import { Outbox } from './outbox.js';
 import { stored } from './stored.js';
+import { newestReply } from './versions.js';
 
 const PAGE = 40;
 const KEPT = 12;
@@ -194,7 +195,9 @@ export class Desk {
   }
 
   async regenerate(conversation, item) {
-    await api.regenerate(conversation.id, item.data.turn, item.data.seq);
+    const { turn } = item.data;
+    // The newest version is named, also where an older one is shown: each can be answered anew once.
+    await api.regenerate(conversation.id, turn, newestReply([...conversation.messages.values()], turn).seq);
   }
 
   async goOn(conversation, item) {

@@ -15,7 +15,7 @@ import { Search } from './search.js';
 import { SettingsPanel } from './settings.js';
 import { Sidebar } from './sidebar.js';
 import { Thread } from './thread.js';
-import { endingOf } from './versions.js';
+import { newestReply } from './versions.js';
 
 const EXAMPLES = [
   'Explain recursion with a story',
@@ -118,8 +118,8 @@ function announce(running) {
   announce.last = spoken;
   if (running) say(find('announcer'), 'The reply begins.');
   else if (before?.[0] === shown.id && before[1]) {
-    const ending = endingOf([...shown.messages.values()], Number(before[1]));
-    say(find('announcer'), ENDINGS[ending] || '');
+    const reply = newestReply([...shown.messages.values()], Number(before[1]));
+    say(find('announcer'), ENDINGS[reply?.status] || '');
   }
 }
 
@@ -228,6 +228,7 @@ listenForExports(() => shown, attempt);
 find('new').addEventListener('click', fresh);
 find('rename').addEventListener('click', rename);
 find('delete').addEventListener('click', remove);
+find('latest').addEventListener('click', focusBox); // the button goes, and would take the focus with it
 find('examples').append(...EXAMPLES.map((text) => el('button', { type: 'button', text, onclick: () => composer.restore(text, []) })));
 window.addEventListener('popstate', () => enter(addressed()));
 document.addEventListener('visibilitychange', () => {

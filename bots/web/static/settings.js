@@ -15,6 +15,7 @@ export class SettingsPanel {
   // `told` is called with what is in force after a change.
   constructor(told) {
     this.told = told;
+    this.own = {}; // what the person chose, as it was shown last
     this.dialog = panel('settings-dialog');
     find('settings').addEventListener('click', () => this.open());
     field('theme').addEventListener('change', ({ target }) => {
@@ -57,7 +58,11 @@ export class SettingsPanel {
     show(find('persona-field'), personas.length > 0);
     show(find('model-field'), models);
     field('model').placeholder = inForce.model || 'Default';
-    for (const name of NAMES) field(name).value = own[name] ?? '';
+    for (const name of NAMES) {
+      const writes = field(name) === document.activeElement && field(name).value !== (this.own[name] ?? '');
+      if (!writes) field(name).value = own[name] ?? ''; // what is being typed is not written over by an answer that came late
+    }
+    this.own = own;
   }
 
   async invite() {

@@ -201,11 +201,12 @@ class ReplyView extends View {
   update(item) {
     const before = this.item;
     this.item = item;
-    const { data, status } = item;
+    const { data, status, vain } = item;
+    const error = vain ? `Answering anew did not work. ${sentence(vain.error || '')}`.trim() : data.error && sentence(data.error);
     if (before?.data.text !== data.text) update(this.body, data.text);
     show(this.body, Boolean(data.text));
-    say(this.error, data.error ? sentence(data.error) : '');
-    show(this.error, Boolean(data.error));
+    say(this.error, error || '');
+    show(this.error, Boolean(error));
     if (Number.isInteger(data.seq)) this.node.id = `message-${data.seq}`;
     this.node.dataset.status = status;
     this.node.dataset.key = item.key;
@@ -216,8 +217,8 @@ class ReplyView extends View {
     show(this.again, Boolean(item.last));
     show(this.goOn, Boolean(item.last && data.text && ['stopped', 'failed'].includes(status)));
     this.versions.update(data.versions || [], data.seq, item.busy);
-    if (!before || before.data !== data) this.again.disabled = this.goOn.disabled = false;
-    say(this.again.lastChild, status === 'answered' ? 'Answer anew' : 'Try again');
+    if (!before || before.data !== data || before.vain !== vain) this.again.disabled = this.goOn.disabled = false;
+    say(this.again.lastChild, status === 'answered' && !vain ? 'Answer anew' : 'Try again');
     this.tick();
   }
 

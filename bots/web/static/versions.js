@@ -30,10 +30,16 @@ export function linesOf(messages) {
   return lines;
 }
 
-// How the newest version of a turn's reply ended.
-export function endingOf(messages, turn) {
+// The newest version of a turn's reply, shown or not.
+export function newestReply(messages, turn) {
   const replies = messages.filter((one) => one.role === 'assistant' && one.turn === turn);
-  return replies.sort((a, b) => a.seq - b.seq).at(-1)?.status;
+  return replies.sort((a, b) => a.seq - b.seq).at(-1);
+}
+
+// The newer version that failed, where the one that is shown stands on: it was to be answered anew.
+export function inVain(messages, reply) {
+  const newest = newestReply(messages, reply.turn);
+  return newest.seq > reply.seq && newest.status === 'failed' ? newest : null;
 }
 
 // Several lines may be one question: it is changed as a whole, at its last line. The same object for the same lines,
