@@ -89,11 +89,8 @@ async def try_again(ingress: IngressClient, settings: Settings, press: Press) ->
     key = keys.parse(press.conversation)
     if key is None:
         return commands.NOT_THE_LAST
-    rules = await _rules(ingress, press)
-    if any(one.off for one in rules):
-        return commands.OFF
-    if not may_use(key, press.person, settings, *rules, also=press.also):
-        return commands.NOT_ALLOWED
+    if (word := await refusal(ingress, settings, press)) is not None:
+        return word
     if await _is_passed(ingress, press):
         return commands.NOT_THE_LAST
     for owner, per_minute, per_day in claims_of(settings, key, press.person, press.parent):
@@ -102,6 +99,21 @@ async def try_again(ingress: IngressClient, settings: Settings, press: Press) ->
         if not granted.allowed:
             return commands.wait_a_bit(granted.over, granted.wait)
     return await _regenerate(ingress, press)
+
+
+async def refusal(ingress: IngressClient, settings: Settings, press: Press) -> str | None:
+    """What whoever wants an answer where they press or command something is told instead, if anything.
+
+    Raises:
+        IngressError, TimeoutError: Restate is away.
+    """
+    key = keys.parse(press.conversation)
+    if key is None:
+        return commands.NOT_ALLOWED
+    rules = await _rules(ingress, press)
+    if any(one.off for one in rules):
+        return commands.OFF
+    return None if may_use(key, press.person, settings, *rules, also=press.also) else commands.NOT_ALLOWED
 
 
 async def is_shut_out(ingress: IngressClient, settings: Settings, press: Press) -> bool:

@@ -16,12 +16,12 @@ from bots.adapter import commands
 from bots.adapter.allowance import within_limits
 from bots.adapter.contract import Arrival, Gone, Heard
 from bots.adapter.homes import as_it_was, home_of, known_home, may_branch
-from bots.adapter.judging import judge, narrowest
+from bots.adapter.judging import is_welcome, judge, narrowest
 from bots.adapter.listening import Done, Intake, lossy, scope_of, tell
 from bots.adapter.obeying import obey
 from bots.adapter.reading_up import read_up
 from chat_service import keys
-from chat_service.contracts import EditRequest, Notes, RedactRequest, utc
+from chat_service.contracts import EditRequest, Inbound, Notes, RedactRequest, utc
 from chat_service.conversation import policy
 from chat_service.conversation.inbox import accept
 from chat_service.conversation.places import Follow, Place, PlaceRequest, follow, look
@@ -101,7 +101,8 @@ async def _take_in(ctx: ObjectContext, it: Intake, arrival: Arrival) -> None:
             await obey(ctx, it, heard, verdict)
             _dealt_with(ctx, heard)
         case "note" if heard.holds_something:
-            ctx.object_send(note, ctx.key(), Notes(messages=[heard.inbound(expects_reply=False)]))
+            notes = [*_answered(it, heard, key, places), heard.inbound(expects_reply=False)]
+            ctx.object_send(note, ctx.key(), Notes(messages=notes))
             unread = channel.thread is None and not heard.opens
             ctx.object_send(follow, narrow, Follow(conversation=ctx.key(), seen=heard.position, unread=unread))
         case "ask":
@@ -110,6 +111,14 @@ async def _take_in(ctx: ObjectContext, it: Intake, arrival: Arrival) -> None:
             if home != ctx.key():
                 heard, places = heard.model_copy(update={"opens": True}), [*places[:-1], Place(rules=channel.rules)]
             await _ask(ctx, it, heard, arrival, home, places)
+
+
+def _answered(it: Intake, heard: Heard, key: keys.ConversationKey, places: list[Place]) -> list[Inbound]:
+    """What a message is a reply to, if it may be known here: remembered before it, once."""
+    before = heard.answers
+    if before is None or not (before.holds_something and is_welcome(before, key, places, it.settings)):
+        return []
+    return [before.inbound(expects_reply=False)]
 
 
 def _dealt_with(ctx: ObjectContext, heard: Heard) -> None:
@@ -158,6 +167,11 @@ async def _ask(ctx: ObjectContext, it: Intake, heard: Heard, arrival: Arrival, h
     reads = not heard.opens and not heard.direct
     if heard.mentions_bot and reads:
         gap = await read_up(ctx, it, heard, places)
+    before = _answered(it, heard, key, places)
+    if before:
+        ctx.object_send(note, home, Notes(messages=before))
+        if heard.answers is not None and heard.answers.unreadable:
+            await tell(ctx, it, heard, commands.unreadable(heard.answers.unreadable))
     following = Follow(
         conversation=home,
         seen=heard.position,

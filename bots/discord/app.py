@@ -102,7 +102,7 @@ async def _listening(settings: Settings, bus: LiveBus) -> AsyncIterator[tuple[st
                 name="DISCORD",
             )
         )
-        histories = Histories(ingress)
+        histories = Histories(ingress, settings)
         Slash(bot, ingress, histories, ChatSettings(ingress, watch, settings), settings).register()
         lanes = Lanes()
 

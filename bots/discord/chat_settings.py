@@ -8,8 +8,9 @@ from typing import Literal
 import discord
 
 from bots.adapter import commands
+from bots.adapter.allowance import is_shut_out
 from bots.discord.answers import Shown
-from bots.discord.permissions import may_manage, may_read
+from bots.discord.permissions import may_manage, may_read, pressed
 from bots.discord.watching import Watch
 from chat_service import keys
 from chat_service.contracts import ConfigureRequest, Overrides, SettingName, SettingsView
@@ -44,13 +45,16 @@ class ChatSettings:
     """Shows and changes."""
 
     def __init__(self, ingress: IngressClient, watch: Watch, settings: Settings) -> None:
-        self._ingress, self._watch = ingress, watch
+        self._ingress, self._watch, self._config = ingress, watch, settings
         self.personas = sorted({settings.persona, *read_personas(settings.personas_file)})
 
     async def asked(self, interaction: discord.Interaction, wanted: Wanted, where: Where) -> Shown:
         """What `/settings` answers."""
         if not may_read(interaction):
             return Shown(commands.NOT_READABLE)
+        # Whoever decides here is not shut out by what was decided: it could not be put right any more.
+        if not may_manage(interaction) and await is_shut_out(self._ingress, self._config, pressed(interaction)):
+            return Shown(commands.NOT_ALLOWED)
         conversation = keys.discord(interaction.guild_id, interaction.channel_id or 0)
         if wanted.is_nothing:
             return await self._view(interaction, conversation)

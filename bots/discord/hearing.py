@@ -53,6 +53,7 @@ class Hearing:
             roles=record.roles,
             parent=f"discord:{record.guild}:{record.parent}" if record.parent else "",
             unreadable=unreadable,
+            answers=await self.hear(record.answers, room=room) if record.answers is not None else None,
         )
 
     async def _files(self, files: list[File], room: int) -> tuple[list[Attachment], list[str]]:

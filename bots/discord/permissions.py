@@ -18,6 +18,14 @@ def may_read(interaction: discord.Interaction) -> bool:
     return given.read_messages and given.read_message_history
 
 
+def may_write(interaction: discord.Interaction) -> bool:
+    """Whether they may write where they used this."""
+    if interaction.guild_id is None:
+        return True
+    given = interaction.permissions
+    return given.send_messages_in_threads if isinstance(interaction.channel, discord.Thread) else given.send_messages
+
+
 def may_manage(interaction: discord.Interaction, *, server: bool = False) -> bool:
     """Whether they decide about this channel, or the whole server; in a direct conversation everybody does."""
     if interaction.guild_id is None:

@@ -8,17 +8,21 @@ import time
 from typing import Any, Literal
 
 import discord
-from discord.utils import MISSING
 
 from bots.adapter.commands import command_of, without_name
 from bots.adapter.contract import Gone
 from bots.discord.client import Bot, called
+from bots.discord.wording import FORWARDED, answered_by, as_quote, embed, in_line, kind_of, title
 from chat_service.contracts import MAX_TEXT, Contract, Time
 
 SPOKEN = (discord.MessageType.default, discord.MessageType.reply)
 ASKED = discord.MessageType.chat_input_command
 """`/ask` answers with the question as a message, which is then heard like any other: nothing of it can be lost."""
 QUOTE = 500
+NAMED = 10
+"""People whose names are looked up for one message, at most."""
+MOMENT = "%A %d %B %Y %H:%M UTC"
+"""As the model is told when something was said."""
 KEEP_SECONDS = 300.0
 MANY = 10_000
 _CODE = re.compile(r"<(@!?|@&|#)(\d+)>|<a?:(\w+):\d+>|</([^:>]+):\d+>")
@@ -40,6 +44,7 @@ class Record(Contract):
         parent: the channel that a thread belongs to.
         ours: it stands in a thread that the bot opened.
         files: what is attached, also to what is forwarded; without a url it cannot be read at all.
+        answers: what somebody else, or its author, said before, to which this is a reply.
     """
 
     kind: Literal["said", "edited", "deleted"] = "said"
@@ -56,6 +61,7 @@ class Record(Contract):
     mentions_others: bool = False
     ours: bool = False
     files: list[File] = []
+    answers: Record | None = None
     unknown: bool = False
     """Its text was kept from us: the Message Content intent is off."""
 
@@ -93,8 +99,10 @@ class Records:
             return message.author.id == self._bot.me and message.interaction_metadata is not None
         return message.type in SPOKEN and not message.author.bot and message.webhook_id is None
 
-    async def said(self, message: discord.Message, kind: Literal["said", "edited"] = "said") -> Record:
-        """What was said.
+    async def said(
+        self, message: discord.Message, kind: Literal["said", "edited"] = "said", *, alone: bool = False
+    ) -> Record:
+        """What was said; `alone`: without what it answers.
 
         Raises:
             Gone, Unclear, Later: the place or its author cannot be had.
@@ -109,26 +117,41 @@ class Records:
             author = message.interaction_metadata.user
         if guild is not None and not isinstance(author, discord.Member):
             author = await self._member(guild, author.id) or author
-        me, answers = self._bot.me, _answered(message)
+        me, answers = self._bot.me, None if alone else answered_by(message)
         others = {one.id for one in message.mentions if not one.bot} - {author.id, me}
         if answers is not None and answers.author.id not in (me, author.id) and not answers.author.bot:
             others.add(answers.author.id)
+        await self._meet(guild, message)
         said = self.plain(message.content, message, own_name=False)
+        mentioned = (
+            message.type is ASKED or self._is_named(message) or (answers is not None and answers.author.id == me)
+        )
+        ours = is_thread and channel.owner_id == me
+        # A command is one wherever it stands: as a reply, and as a post in a forum.
+        bare = command_of(said) is not None
+        before = None
+        if answers is not None and kind == "said" and not bare and self.is_persons(answers):
+            asked = mentioned or ours or guild is None or answers.author.id == author.id
+            before = await self.said(answers, alone=True) if asked else None
+        around = (
+            []
+            if bare
+            else [
+                *([self._quoted(answers, before)] if answers is not None else []),
+                *([title(channel)] if is_thread and message.id == channel.id else []),
+            ]
+        )
         words = [
-            *([self._quoted(answers)] if answers is not None else []),
-            *([_title(channel)] if is_thread and message.id == channel.id and not command_of(said) else []),
+            *around,
             said,
-            *(f"(forwarded)\n{_as_quote(self._whole(one, message))}" for one in message.message_snapshots),
-            *(words for one in message.embeds if one.type == "rich" and (words := _embed(one))),
+            *(f"{FORWARDED}\n{as_quote(self._whole(one, message))}" for one in message.message_snapshots),
+            *(card for one in message.embeds if one.type == "rich" and (card := embed(one))),
             *([f"(poll: {message.poll.question}; {', '.join(a.text for a in message.poll.answers)})"]
               if message.poll else []),
         ]  # fmt: skip
         attached = [*message.attachments, *(a for one in message.message_snapshots for a in one.attachments)]
-        files = [File(name=one.filename, kind=_kind(one), size=one.size, url=one.url) for one in attached]
+        files = [File(name=one.filename, kind=kind_of(one), size=one.size, url=one.url) for one in attached]
         files += [File(name=f"the sticker {one.name}") for one in message.stickers]
-        mentioned = (
-            message.type is ASKED or self._is_named(message) or (answers is not None and answers.author.id == me)
-        )
         return Record(
             kind=kind,
             id=str(message.id),
@@ -142,8 +165,9 @@ class Records:
             at=message.created_at,
             mentions_bot=mentioned,
             mentions_others=bool(others),
-            ours=is_thread and channel.owner_id == me,
+            ours=ours,
             files=files,
+            answers=before,
             unknown=not self._bot.reads_content and guild is not None and not self._is_named(message)
             and message.type is not ASKED,
         )  # fmt: skip
@@ -165,12 +189,14 @@ class Records:
                 return f"/{command}"
             if mark == "#":
                 found: Any = self._bot.get_channel(int(code))
-                return f"#{_in_line(getattr(found, 'name', None) or code)}"
+                return f"#{in_line(getattr(found, 'name', None) or code)}"
             if mark == "@&":
                 role = message.guild.get_role(int(code)) if message.guild else None
-                return f"@{_in_line(role.name if role else code)}"
-            known = people.get(int(code)) or getattr(self._bot.get_user(int(code)), "display_name", None)
-            return f"@{_in_line(known or code)}"
+                return f"@{in_line(role.name if role else code)}"
+            member, _ = self._members.get((message.guild.id if message.guild else 0, int(code)), (None, 0.0))
+            met: Any = member or self._bot.get_user(int(code))
+            known = people.get(int(code)) or getattr(met, "display_name", None)
+            return f"@{in_line(known or code)}"
 
         return _CODE.sub(name, text)
 
@@ -187,16 +213,29 @@ class Records:
         own = message.guild.self_role if message.guild else None
         return own.id if own is not None else 0
 
-    def _quoted(self, answered: discord.Message) -> str:
+    def _quoted(self, answered: discord.Message, before: Record | None) -> str:
+        """What a reply answers. A person's message is only named: it goes with the reply as itself, so that it can be
+        edited and deleted."""
+        if self.is_persons(answered):
+            name = before.name if before is not None else answered.author.display_name
+            return f"(in answer to {in_line(name)}, {answered.created_at:{MOMENT}})"
         text = self._whole(answered, answered)
         if not text.strip():
             return ""
-        who = "your message" if answered.author.id == self._bot.me else _in_line(answered.author.display_name)
-        return f"(in answer to {who})\n{_as_quote(text if len(text) <= QUOTE else text[:QUOTE].rstrip() + '…')}"
+        who = "your message" if answered.author.id == self._bot.me else in_line(answered.author.display_name)
+        return f"(in answer to {who})\n{as_quote(text if len(text) <= QUOTE else text[:QUOTE].rstrip() + '…')}"
 
     def _whole(self, one: Any, message: discord.Message) -> str:
-        words = [self.plain(one.content, message), *(_embed(e) for e in one.embeds if e.type == "rich")]
+        words = [self.plain(one.content, message), *(embed(e) for e in one.embeds if e.type == "rich")]
         return "\n".join(word for word in words if word.strip())
+
+    async def _meet(self, guild: discord.Guild | None, message: discord.Message) -> None:
+        """Learn who is named in a message that notifies nobody: Discord then does not tell."""
+        told = {one.id for one in message.mentions} | {self._bot.me}
+        named = [int(one) for one in re.findall(r"<@!?(\d+)>", message.content)]
+        for person in [one for one in dict.fromkeys(named) if one not in told][:NAMED]:
+            if guild is not None:
+                await self._member(guild, person)
 
     async def _member(self, guild: discord.Guild, person: int) -> discord.Member | None:
         """What history does not tell: how somebody is called in a server, and their roles. Kept for some minutes."""
@@ -214,34 +253,3 @@ class Records:
             self._members.clear()
         self._members[guild.id, person] = (member, time.monotonic() + KEEP_SECONDS)
         return member
-
-
-def _kind(attachment: discord.Attachment) -> str:
-    return (attachment.content_type or "").partition(";")[0] or "application/octet-stream"
-
-
-def _answered(message: discord.Message) -> discord.Message | None:
-    reference = message.reference
-    if reference is None or message.type is not discord.MessageType.reply:
-        return None
-    return reference.resolved if isinstance(reference.resolved, discord.Message) else None
-
-
-def _in_line(name: str) -> str:
-    """A name in a text: one that has line breaks must not look like somebody else's words."""
-    return " ".join(name.split())
-
-
-def _title(post: discord.Thread) -> str:
-    """What a forum's post is called, which often is the question."""
-    return f"(a post with the title: {_in_line(post.name)})"
-
-
-def _as_quote(text: str) -> str:
-    return "\n".join(f"> {line}" for line in text.splitlines())
-
-
-def _embed(embed: discord.Embed) -> str:
-    fields = [f"{one.name}: {one.value}" for one in embed.fields]
-    said = [embed.author.name, embed.title, embed.description, *fields, embed.footer.text]
-    return "\n".join(one for one in said if one and one is not MISSING)

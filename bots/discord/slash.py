@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import Literal
 
 import discord
 from discord import app_commands
 
 from bots.adapter import commands
-from bots.adapter.allowance import is_shut_out
+from bots.adapter.allowance import is_shut_out, refusal
 from bots.adapter.contract import Gone, Later, Unclear
 from bots.discord.answers import Shown, answer, tell
 from bots.discord.chat_settings import DEFAULT, ChatSettings, Wanted
 from bots.discord.client import Bot, called
 from bots.discord.histories import Histories
-from bots.discord.permissions import may_read, pressed
+from bots.discord.permissions import may_read, may_write, pressed
 from chat_service import keys
 from chat_service.contracts import Stopped, StopRequest, is_blank
 from chat_service.conversation.housekeeping import Person
-from chat_service.ingress import IngressClient
+from chat_service.ingress import IngressClient, IngressError
 from chat_service.settings import Settings
 
 NOT_HERE = "I may not read or write in this channel: ask whoever administers it to let me in."
+NOT_YOU = "You may not write in this channel, so I do not write there for you."
+LOOK_SECONDS = 1.5
+"""Discord waits three for an answer."""
 FORGETTING = (
     "Forgetting what you have said to me, in every server and in direct messages. It takes a moment; what is being "
     "answered right now goes when it is done."
@@ -119,9 +124,17 @@ class Slash:
         if interaction.guild_id is not None and not (may.read_messages and writes):
             await tell(interaction, NOT_HERE)
             return
+        if not may_write(interaction):
+            await tell(interaction, NOT_YOU)
+            return
         if is_blank(question):
             await tell(interaction, commands.BLANK)
             return
+        with contextlib.suppress(IngressError, TimeoutError):  # then the intake refuses it, as it does any message
+            async with asyncio.timeout(LOOK_SECONDS):
+                if (word := await refusal(self._ingress, self._config, pressed(interaction))) is not None:
+                    await tell(interaction, word)
+                    return
         try:
             mentions = discord.AllowedMentions.none()
             sending = interaction.response.send_message(question, allowed_mentions=mentions, suppress_embeds=True)
