@@ -26,7 +26,7 @@ from chat_service.conversation.conversation import Conversation
 from chat_service.conversation.inbox import Line, Waiting, _slot, inbox
 from chat_service.conversation.records import put
 from chat_service.conversation.state import Outbox
-from chat_service.conversation.transcript import Revision, revised
+from chat_service.conversation.transcript import Revision
 
 DELETED_TITLE = "Conversation"
 """The title of a conversation whose first words were deleted."""
@@ -75,8 +75,8 @@ async def edit(ctx: ObjectContext, request: EditRequest) -> None:
 
 @chat.handler()
 async def redact(ctx: ObjectContext, request: RedactRequest) -> None:
-    """Take a deleted message out of memory and history; only that it was here remains, so that nobody answers it
-    later. Waits for a running turn."""
+    """Take a deleted message out of memory and history, and with it the reply to it, which may quote it; only that they
+    were here remains, so that nobody answers it later. Waits for a running turn."""
     conversation = await turns.load(ctx)
     seq = await _revise(ctx, conversation, Revision(id=request.id, forget=True))
     upto = 0
@@ -136,13 +136,16 @@ async def tend(ctx: ObjectContext) -> None:
 async def _revise(ctx: ObjectContext, conversation: Conversation, revision: Revision) -> int | None:
     """Change a message wherever it lies; gives its sequence number: 0 when only a mark of it is left, None when it was
     never here. Run twice it says the same."""
-    seq = _apply(conversation.recent.messages, revision)
+    recent = conversation.recent.messages
+    seq = _apply(recent, revision)
     if seq is not None:
         await turns.changed(ctx, conversation)
         return seq
     outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
-    seq = _apply(outbox.messages, revision)
+    held = outbox.messages + recent
+    seq = _apply(held, revision)
     if seq is not None:
+        outbox.messages, recent[:] = held[: len(outbox.messages)], held[len(outbox.messages) :]
         put(ctx, "outbox", outbox)  # its page is on the way: the Transcript gets it before the revision below
     elif conversation.meta.horizon is None:
         return None
@@ -152,14 +155,17 @@ async def _revise(ctx: ObjectContext, conversation: Conversation, revision: Revi
             return found.seq
         seq = found.seq
     # Awaited: a summary that is asked for next must not read what has just been deleted.
-    await ctx.object_call(transcript.revise, ctx.key(), revision)
+    done = await ctx.object_call(transcript.revise, ctx.key(), revision)
+    if revision.forget and done.turn:
+        # The last question there may have its reply here.
+        if transcript.forget_replies(outbox.messages, done.turn):
+            put(ctx, "outbox", outbox)
+        transcript.forget_replies(recent, done.turn)
     await turns.changed(ctx, conversation)
     return seq or revision.seq
 
 
 def _apply(messages: list[Message], revision: Revision) -> int | None:
-    for number, message in enumerate(messages):
-        if revision.names(message):
-            messages[number] = revised(message, revision)
-            return message.seq
-    return None
+    seq = next((one.seq for one in messages if revision.names(one)), None)
+    transcript.change(messages, revision)
+    return seq

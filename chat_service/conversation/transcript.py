@@ -115,6 +115,12 @@ class Revision(Contract):
         return message.seq == self.seq if self.seq is not None else message.id == self.id
 
 
+class Revised(Contract):
+    """The turn of the message that was changed; 0: none was."""
+
+    turn: int = 0
+
+
 class Messages(Contract):
     """Messages, oldest first; `more` when older ones exist."""
 
@@ -176,14 +182,21 @@ async def mark(ctx: ObjectContext, marks: Marks) -> None:
 
 
 @transcript.handler()
-async def revise(ctx: ObjectContext, revision: Revision) -> None:
+async def revise(ctx: ObjectContext, revision: Revision) -> Revised:
     """Change one message in its page. What is not here, or was forgotten, stays as it is."""
     seq = revision.seq if revision.seq is not None else await ctx.get(_mark(revision.id or ""), type_hint=int)
     page = await ctx.get(_page(page_of(seq or 0)), type_hint=Page) if seq else None
     if page is None:
-        return
-    page.messages = [revised(m, revision) if revision.names(m) else m for m in page.messages]
-    put(ctx, _page(page_of(seq or 0)), page)
+        return Revised()
+    number = page_of(seq or 0)
+    before = len(page.messages)
+    beyond = await ctx.get(_page(number + 1), type_hint=Page) if revision.forget else None
+    held = page.messages + (beyond.messages if beyond else [])
+    turn = change(held, revision)
+    put(ctx, _page(number), Page(messages=held[:before]))
+    if beyond is not None and beyond.messages != held[before:]:
+        put(ctx, _page(number + 1), Page(messages=held[before:]))
+    return Revised(turn=turn or 0)
 
 
 @transcript.handler(kind="shared")
@@ -247,6 +260,27 @@ async def erase(ctx: ObjectContext, request: Erase) -> None:
     for message_id in request.ids:
         ctx.set(_mark(message_id), 0)
     put(ctx, "head", Head(epoch=max(request.epoch, head.epoch), last_seq=head.last_seq))
+
+
+def change(messages: list[Message], revision: Revision) -> int | None:
+    """Change the message that is named, in its list; gives its turn, None when it is not there. With a question go the
+    replies to it."""
+    for number, message in enumerate(messages):
+        if revision.names(message):
+            messages[number] = revised(message, revision)
+            if revision.forget and message.role == "user":
+                forget_replies(messages, message.turn)
+            return message.turn
+    return None
+
+
+def forget_replies(messages: list[Message], turn: int) -> bool:
+    """Forget the replies of a turn of whose question nothing stands any more: they may quote it. Whether any went."""
+    held = [one for one in messages if one.turn == turn and one.status != "forgotten"]
+    if any(one.role == "user" for one in held):
+        return False
+    messages[:] = [revised(one, Revision(forget=True)) if one in held else one for one in messages]
+    return bool(held)
 
 
 def revised(message: Message, revision: Revision) -> Message:

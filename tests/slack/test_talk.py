@@ -285,6 +285,24 @@ async def test_a_deletion_leaves_memory_and_history_and_withdraws_what_waits(roo
     assert not any("never mind" in one or one == "my name is Ada" for one in texts)
 
 
+async def test_a_question_that_is_deleted_in_mid_turn_takes_its_reply_out_of_memory(room: Room) -> None:
+    slack, model = room.slack, room.world.model
+    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> hello")
+    number = await model.count()
+    await model.script(GATE)
+    gone = await slack.post(room.ada, room.channel, "the code is 1234", thread_ts=root.ts)
+    running = await model.wait(number)
+    await slack.delete(room.ada, room.channel, gone.ts)
+    await model.release(running.number, "So the code is 1234.")
+    await model.finish(running.number)
+    await slack.until(
+        lambda: history(room, room.channel, root.ts),
+        lambda h: len(h.messages) == 4 and not h.running and "1234" not in str(h.messages),
+    )
+    _, seen = await asks(room, room.ada, room.channel, "what is it?", thread_ts=root.ts)
+    assert "1234" not in prompt(seen) and "hello" in prompt(seen)
+
+
 async def test_other_bots_and_the_bot_itself_are_ignored(room: Room) -> None:
     slack = room.slack
     other = await slack.add_user("otherbot", is_bot=True)
