@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from bots.adapter.contract import Arrival, Gone
+from bots.adapter.contract import Arrival, Gone, Later, Unclear
 from bots.adapter.lanes import Full, Lanes, Work
 from chat_service.conversation.places import Place, PlaceRequest, Reach, Thread, ThreadList
 from chat_service.ingress import IngressClient, IngressError
@@ -197,9 +197,10 @@ class CatchUp:
                 self._through.set()
                 pause = ALIVE_SECONDS
             except Gone as gone:
-                log.error("catch-up is not possible: %s", gone)
-                return
-            except Exception as error:  # noqa: BLE001  whatever is away now comes back, and what was missed stays missed
+                # A token that is taken no more may be taken again: a workspace that moves, a scope that is granted.
+                log.error("catch-up is not possible for now: %s", gone)
+                pause = ALIVE_SECONDS
+            except Exception as error:  # noqa: BLE001  whatever it was, what was missed stays missed, and is looked for
                 log.warning("catch-up has to wait: %s", error)
                 pause = RETRY_SECONDS
             await asyncio.sleep(pause)
@@ -211,12 +212,16 @@ class CatchUp:
             except Gone as gone:
                 log.warning("%s cannot be caught up with: %s", scope, gone)
                 return
+            except (Unclear, Later, IngressError, TimeoutError) as error:
+                log.warning("catching up with %s has to wait: %s", scope, error or type(error).__name__)
             except Exception:
+                # A platform's own refusal, or a mistake of ours in reading one channel: it must neither keep that
+                # channel's live events waiting nor end what keeps the others.
                 log.exception("catching up with %s failed", scope)
-                await asyncio.sleep(RETRY_SECONDS * (attempt + 1))
             else:
                 self._behind.discard(scope)
                 return
+            await asyncio.sleep(RETRY_SECONDS * (attempt + 1))
         # Live events must go on; the gap stays where it is and is read again by the next run.
         self._behind.add(scope)
 
@@ -231,11 +236,20 @@ class CatchUp:
             threads = await self._ingress.call("Channel", scope, "threads", None, ThreadList)
             missed = await self._reader.since(scope, position, threads.threads)
             for one in sorted(missed, key=lambda m: m.position):
-                await self._hand_over(one.conversation, one.id, Arrival(raw=one.raw, late=run))
+                await self._hand_over_missed(one, run)
         else:
             # A workspace that the bot has only just come into: what opens there from now on starts here.
             await self._advance(_space(scope), until)
         await self._advance(scope, until)
+
+    async def _hand_over_missed(self, one: Missed, run: str) -> None:
+        try:
+            await self._hand_over(one.conversation, one.id, Arrival(raw=one.raw, late=run))
+        except (IngressError, TimeoutError):
+            raise  # Restate is away: all of it is read again
+        except Exception:
+            # A mistake of ours in one of them, which would be the same the next time: the others go on.
+            log.exception("%s in %s cannot be taken in, and is left out", one.id, one.conversation)
 
     async def _advance(self, scope: str, position: str) -> None:
         with contextlib.suppress(IngressError, TimeoutError):

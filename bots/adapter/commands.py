@@ -21,7 +21,9 @@ somebody mentions me again.
 • **What is kept**: the messages of conversations I take part in, until they are forgotten. Edits and deletions count \
 here too.
 • **Who can read it**: whoever can read the channel or thread it was said in, and whoever operates this bot.
-• **How to forget it**: say **`forget`** in the conversation; in a channel an administrator has to."""
+• **How to forget it**: say **`forget`** in the conversation (in a channel an administrator has to), or in our direct \
+messages outside any thread to have all of those forgotten. Whoever operates this bot can forget everything that one \
+person has said."""
 
 HELP_DISCORD = """\
 I am an AI assistant: what I say can be wrong, so check what matters.
@@ -47,6 +49,8 @@ QUIET = "I keep quiet in this thread until somebody mentions me again."
 NOT_QUIET = "Here we talk alone, so I answer whatever you write. `stop` ends a reply that is running."
 NOT_THE_LAST = "Only the last reply of a conversation can be tried again: please ask your question once more."
 NOTED = "Thank you: this is kept with the answer."
+ALL_FORGOTTEN = "Forgotten: nothing of what we have said here is kept, in any thread."
+ALWAYS_FRESH = "Outside a thread each of your messages starts afresh. Say `reset` in a thread to start afresh there."
 FORGOTTEN = "Forgotten: nothing of this conversation is kept."
 NOT_YOURS = "Only an administrator, or the one who created this channel, can do that here."
 NOT_YOURS_DISCORD = "Only somebody who may manage this channel can do that here, and the server's settings want more."

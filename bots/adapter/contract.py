@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal, Protocol
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from chat_service.contracts import Asked, Attachment, Author, Contract, Inbound, Status, Time, is_blank
 from chat_service.conversation.records import Stored
@@ -22,6 +23,19 @@ class Later(Exception):
     """Nothing was done, and a later try may succeed."""
 
 
+def sayable(text: str) -> str:
+    """A text without halves of characters. A client that cuts an emoji in two sends one, and no UTF-8 can say it."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+class Throttled(Later):
+    """The platform wants a pause of so many seconds; nothing was done."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
 class Arrival(Contract):
     """Something that happened on the platform, as it came.
 
@@ -30,6 +44,13 @@ class Arrival(Contract):
 
     raw: dict[str, Any]
     late: str = ""
+
+    @field_validator("raw")
+    @classmethod
+    def _can_be_said(cls, raw: dict[str, Any]) -> dict[str, Any]:
+        said = json.dumps(raw, ensure_ascii=False)
+        clean = sayable(said)
+        return raw if clean == said else json.loads(clean)
 
 
 class Heard(Contract):
@@ -65,6 +86,11 @@ class Heard(Contract):
     unreadable: list[str] = Field(default_factory=list)
     other_files: bool = False
     answers: Heard | None = None
+
+    @field_validator("text")
+    @classmethod
+    def _can_be_said(cls, text: str) -> str:
+        return sayable(text)
 
     @property
     def says_something(self) -> bool:

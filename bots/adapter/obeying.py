@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import restate
 from restate import ObjectContext, RunOptions
 
 from bots.adapter import commands
@@ -9,10 +10,16 @@ from bots.adapter.contract import Heard
 from bots.adapter.judging import Verdict
 from bots.adapter.listening import TELL_ATTEMPTS, Intake, lossy, scope_of, tell
 from bots.adapter.stopping import stop_once
-from chat_service.contracts import StopRequest
+from chat_service import keys
+from chat_service.contracts import DirectoryPage, DirectoryRequest, StopRequest
 from chat_service.conversation.chat import forget, reset, stop
+from chat_service.conversation.directory import list_
 from chat_service.conversation.inbox import waiting as waits
-from chat_service.conversation.places import Follow, follow
+from chat_service.conversation.places import Follow, follow, threads
+
+BUSY = 20
+"""Conversations of a direct conversation that are looked at for something to stop: those used last."""
+PAGE = 200
 
 
 async def obey(ctx: ObjectContext, it: Intake, heard: Heard, verdict: Verdict) -> None:
@@ -21,16 +28,14 @@ async def obey(ctx: ObjectContext, it: Intake, heard: Heard, verdict: Verdict) -
         case "help":
             await tell(ctx, it, heard, commands.help_on(ctx.key()))
         case "stop":
-            done = await ctx.object_call(stop, ctx.key(), StopRequest(), idempotency_key=stop_once(heard.id))
-            if not done.stopped:  # what it is about may have begun since the listener looked
-                done = await ctx.object_call(stop, ctx.key(), StopRequest())
-            if not done.stopped:
+            if not await _stop(ctx, heard):
                 await tell(ctx, it, heard, commands.NOTHING_RUNS)
         case "stop all":
-            waiting = (await ctx.object_call(waits, ctx.key(), arg=None)).messages
-            ctx.object_send(stop, ctx.key(), StopRequest(all=True))
-            await lossy(ctx, "unmark", lambda: it.ears.unmark(ctx.key(), [one.id for one in waiting if one.id]))
+            for one in await _meant(ctx, heard):
+                await _stop_all(ctx, it, one)
             await tell(ctx, it, heard, commands.STOPPING)
+        case "reset" if _is_outside(ctx, heard):
+            await tell(ctx, it, heard, commands.ALWAYS_FRESH)
         case "reset":
             ctx.object_send(reset, ctx.key(), arg=None)
             _read_from_here(ctx, heard)
@@ -43,6 +48,38 @@ async def obey(ctx: ObjectContext, it: Intake, heard: Heard, verdict: Verdict) -
             await _forget(ctx, it, heard)
         case None:
             pass
+
+
+def _is_outside(ctx: ObjectContext, heard: Heard) -> bool:
+    """Whether it was said in a direct conversation that has threads, but in none of them: all of them are meant."""
+    key = keys.parse(ctx.key())
+    return heard.direct and heard.opens and key is not None and bool(key.thread)
+
+
+async def _meant(ctx: ObjectContext, heard: Heard) -> list[str]:
+    """The conversations that a command is about, those used last."""
+    if not _is_outside(ctx, heard):
+        return [ctx.key()]
+    found = await ctx.object_call(threads, scope_of(ctx), arg=None)
+    return [one.conversation for one in found.threads[-BUSY:]]
+
+
+async def _stop(ctx: ObjectContext, heard: Heard) -> bool:
+    if _is_outside(ctx, heard):
+        asked = [ctx.object_call(stop, one, StopRequest()) for one in await _meant(ctx, heard)]
+        await restate.gather(*asked)
+        return any([(await one).stopped for one in asked])
+    done = await ctx.object_call(stop, ctx.key(), StopRequest(), idempotency_key=stop_once(heard.id))
+    if not done.stopped:  # what it is about may have begun since the listener looked
+        done = await ctx.object_call(stop, ctx.key(), StopRequest())
+    return done.stopped
+
+
+async def _stop_all(ctx: ObjectContext, it: Intake, conversation: str) -> None:
+    waiting = (await ctx.object_call(waits, conversation, arg=None)).messages
+    ctx.object_send(stop, conversation, StopRequest(all=True))
+    if ids := [one.id for one in waiting if one.id]:
+        await lossy(ctx, "unmark", lambda: it.ears.unmark(conversation, ids))
 
 
 async def _be_quiet(ctx: ObjectContext, it: Intake, heard: Heard) -> None:
@@ -70,8 +107,26 @@ async def _forget(ctx: ObjectContext, it: Intake, heard: Heard) -> None:
         return heard.direct or await it.ears.may_administer(ctx.key(), person)
 
     if await ctx.run_typed("may they", may, RunOptions(type_hint=bool, max_attempts=TELL_ATTEMPTS)):
-        ctx.object_send(forget, ctx.key(), arg=None)
+        if _is_outside(ctx, heard):
+            found = await ctx.object_call(threads, scope_of(ctx), arg=None)
+            await _forget_listed(ctx, {one.conversation for one in found.threads})
+        else:
+            ctx.object_send(forget, ctx.key(), arg=None)
         _read_from_here(ctx, heard)
-        await tell(ctx, it, heard, commands.FORGOTTEN)
+        await tell(ctx, it, heard, commands.ALL_FORGOTTEN if _is_outside(ctx, heard) else commands.FORGOTTEN)
     else:
         await tell(ctx, it, heard, commands.NOT_YOURS)
+
+
+async def _forget_listed(ctx: ObjectContext, known: set[str]) -> None:
+    """Forget all conversations of this channel, also those that only its directory still knows."""
+    cursor: str | None = None
+    while True:
+        request = DirectoryRequest(cursor=cursor, limit=PAGE)
+        page: DirectoryPage = await ctx.object_call(list_, f"channel:{scope_of(ctx)}", request)
+        known |= {one.conversation for one in page.entries}
+        cursor = page.cursor
+        if cursor is None:
+            break
+    for one in sorted(known):
+        ctx.object_send(forget, one, arg=None)

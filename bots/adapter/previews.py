@@ -10,7 +10,7 @@ import contextlib
 import logging
 import time
 
-from bots.adapter.contract import Later, Opened, Outlet, Spot, Unclear
+from bots.adapter.contract import Later, Opened, Outlet, Spot, Throttled, Unclear
 from chat_service.live import LiveBus, LiveEvent
 from chat_service.live.bus import Preview
 
@@ -50,6 +50,9 @@ class _Show:
                 before, self.shown = self.shown, None  # whatever happens to the request, nobody knows any more
                 try:
                     self.shown = await self._outlet.show(self._spot, self._opened, before, said.text)
+                except Throttled:
+                    self.shown = before
+                    self._news.set()  # as soon as it may
                 except (Unclear, Later) as error:
                     log.info("a preview of %s was lost: %s", self._spot.conversation, error)
         except Exception as error:  # noqa: BLE001  the final text follows, whatever became of a preview

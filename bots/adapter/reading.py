@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bots.adapter.splitting import open_fence
 from chat_service.contracts import History, HistoryRequest, Message
 from chat_service.ingress import IngressClient
 
@@ -66,7 +67,16 @@ def line_of(message: Message, most: int | None = None) -> str:
     if message.replaced:
         marks.append("replaced")
     marks += [{"up": "👍", "down": "👎"}[one] for one in message.feedback.values()]
-    text = message.text if most is None or len(message.text) <= most else message.text[: most - 1].rstrip() + "…"
+    text = message.text if most is None else shortened(message.text, most)
     files = "".join(f"\n(file {one.name})" for one in message.attachments)
     error = f"\n{message.error}" if message.error else ""
     return f"**{who}** · {' · '.join(marks)}\n{text}{files}{error}"
+
+
+def shortened(text: str, most: int) -> str:
+    """The beginning of a text; what is cut in the middle of a code block leaves none open."""
+    if len(text) <= most:
+        return text
+    cut = text[: most - 1].rstrip() + "…"
+    fence = open_fence(cut)
+    return f"{cut}\n{fence.closing}" if fence else cut

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import secrets
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from restate.server import install_shutdown_hook
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
+from slack_sdk.signature import SignatureVerifier
 
 from bots.adapter.catchup import CatchUp
 from bots.adapter.delivery import Deliveries, delivery_object
@@ -69,7 +70,7 @@ async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
         histories = Histories(slack, ingress, permissions)
         marks = slack_marks(slack, ingress)
         stack.push_async_callback(marks.close)
-        outlet = SlackOutlet(slack, ingress, marks)
+        outlet = SlackOutlet(slack, ingress, marks, names)
         previews = Previews(outlet, bus)
         stack.push_async_callback(previews.close)
         hearing = Hearing(slack, names, images=settings.model_images)
@@ -179,9 +180,15 @@ async def _socket(app: AsyncApp, token: str, reader: SlackReader, catch_up: Catc
 async def _http(app: AsyncApp, settings: Settings, retried: asyncio.Event) -> AsyncIterator[str]:
     """Listening for signed requests. `retried` is set when Slack had to try again: it may have given up on others."""
 
+    assert settings.slack_signing_secret is not None  # noqa: S101  serving() has looked
+    verifier = SignatureVerifier(settings.slack_signing_secret.get_secret_value())
+
     async def serve(request: web.Request) -> web.Response:
+        # Before anything else is done with it: Bolt parses first, and answers some requests without looking.
+        if not _is_signed(verifier, await request.read(), request.headers):
+            return web.Response(status=401, text="not signed by Slack")
         answer = await app.async_dispatch(await to_bolt_request(request))
-        if RETRY in request.headers and answer.status != web.HTTPUnauthorized.status_code:
+        if RETRY in request.headers:
             retried.set()
         return await to_aiohttp_response(answer)
 
@@ -201,6 +208,13 @@ async def _http(app: AsyncApp, settings: Settings, retried: asyncio.Event) -> As
         yield f"http://{settings.slack_http_host}:{runner.addresses[0][1]}{PATH}"
     finally:
         await runner.cleanup()
+
+
+def _is_signed(verifier: SignatureVerifier, body: bytes, headers: Mapping[str, str]) -> bool:
+    try:
+        return verifier.is_valid_request(body, dict(headers))
+    except ValueError:  # a timestamp that is none
+        return False
 
 
 async def _look_again(reader: SlackReader, catch_up: CatchUp, retried: asyncio.Event, seconds: float) -> None:

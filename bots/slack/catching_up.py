@@ -31,7 +31,7 @@ COMPARED_SECONDS = 30 * 86_400
 """How old a message may be that is compared with what Slack has now."""
 SKEW_SECONDS = 5.0
 """How far Slack's clock and ours may be apart."""
-KINDS = "public_channel,private_channel,mpim,im"
+KINDS = ("public_channel", "private_channel", "mpim", "im")
 _TS = re.compile(r"\d+\.\d+")
 
 
@@ -54,11 +54,25 @@ class SlackReader:
         return [f"slack:{self._slack.identity.team}"]
 
     async def channels(self) -> list[str]:
+        try:
+            return await self._listed(",".join(KINDS))
+        except Gone as gone:
+            if "missing_scope" not in str(gone):
+                raise
+        found: list[str] = []
+        for kind in KINDS:  # a scope that is missing for one of them leaves the others
+            try:
+                found += await self._listed(kind)
+            except Gone as gone:
+                log.error("there is no catching up in %s: %s", kind, gone)
+        return found
+
+    async def _listed(self, kinds: str) -> list[str]:
         found: list[str] = []
         cursor: str | None = None
         while True:
             page = await self._slack(
-                self._slack.web.users_conversations, types=KINDS, exclude_archived=True, limit=PAGE, cursor=cursor
+                self._slack.web.users_conversations, types=kinds, exclude_archived=True, limit=PAGE, cursor=cursor
             )
             found += [f"slack:{self._slack.identity.team}:{one['id']}" for one in page["channels"]]
             cursor = (page.get("response_metadata") or {}).get("next_cursor")

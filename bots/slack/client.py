@@ -16,7 +16,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.adapter.contract import Gone, Later, Unclear
+from bots.adapter.contract import Gone, Later, Throttled, Unclear
 from chat_service.errors import UserError
 from chat_service.settings import Settings
 
@@ -83,6 +83,15 @@ class Slack:
         """
         return await called(call, **args)
 
+    async def once(self, call: Callable[..., Awaitable[Any]], **args: Any) -> dict[str, Any]:
+        """The same without waiting for anything: what comes too fast for Slack is left.
+
+        Raises:
+            Throttled: Slack asks for a pause.
+            Gone, Unclear, Refused, Later: how it did not succeed.
+        """
+        return await called(call, patient=False, **args)
+
     async def thread(
         self, channel: str, ts: str, *, oldest: str = "", latest: str = "", metadata: bool = False
     ) -> AsyncIterator[dict[str, Any]]:
@@ -110,7 +119,7 @@ class Slack:
                 return
 
 
-async def called(call: Callable[..., Awaitable[Any]], **args: Any) -> dict[str, Any]:
+async def called(call: Callable[..., Awaitable[Any]], *, patient: bool = True, **args: Any) -> dict[str, Any]:
     """Call a method of the web client, with the outcome sorted; see `Slack`."""
     name = getattr(call, "__name__", "call")
     given = {key: value for key, value in args.items() if value is not None}
@@ -123,6 +132,8 @@ async def called(call: Callable[..., Awaitable[Any]], **args: Any) -> dict[str, 
             if wait is None:
                 raise _sorted(name, error) from error
             log.info("%s: Slack asks for %.0f s", name, wait)
+            if not patient:
+                raise Throttled(f"{name}: Slack asks for {wait:.0f} s", wait) from error
             await asyncio.sleep(min(wait, LONGEST_WAIT))
         except aiohttp.ClientConnectorError as error:
             raise Later(f"{name}: Slack cannot be reached: {error}") from error

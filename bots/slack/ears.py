@@ -70,9 +70,10 @@ class SlackEars:
         if heard.author is None:
             return
         call = self._slack.web.chat_postEphemeral
+        where = _shows_in(heard, thread)
         try:
             await self._slack(
-                call, channel=channel, user=heard.author.id, thread_ts=thread, text=None, markdown_text=text
+                call, channel=channel, user=heard.author.id, thread_ts=where, text=None, markdown_text=text
             )
         except (Refused, Unclear) as error:
             # Nobody can look for such a word: one that may have been said is not said again.
@@ -131,13 +132,21 @@ class SlackEars:
     async def show_history(self, conversation: str, heard: Heard) -> None:
         if heard.author is not None:
             channel, thread = _place(conversation)
+            person, where = heard.author.id, _shows_in(heard, thread)
+            # Outside any thread of a direct conversation all of them are meant.
+            found = None if heard.direct and heard.opens else conversation
             try:
-                await self._histories.show_in_thread(conversation, heard.author.id, channel, thread)
+                await self._histories.show_beside(found, person, channel, where)
             except Unclear as unclear:
                 log.warning("the history may not have been shown: %s", unclear)
 
     async def may_administer(self, conversation: str, person: str) -> bool:
         return await self._permissions.may_administer(person, _place(conversation)[0])
+
+
+def _shows_in(heard: Heard, thread: str) -> str | None:
+    """The thread in which a word to one person shows. In one that has no replies yet Slack shows nothing."""
+    return None if heard.opens else thread
 
 
 def _place(conversation: str) -> tuple[str, str]:

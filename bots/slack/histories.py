@@ -20,9 +20,11 @@ log = logging.getLogger(__name__)
 
 NOT_FOUND = "There is no such conversation."
 """What an outsider reads too: whether a private channel exists is nobody's business."""
+NO_LINK = "That is no link to a message. Copy one with “Copy link” in the message's menu, or leave it out."
 NONE_YET = "There are no conversations here yet."
 CHOICES = 25
 ROOM = 11_000
+_IN_BROWSER = re.compile(r"https?://app\.slack\.com/client/[A-Z0-9]+/([A-Z0-9]+)/thread/\1-(\d+\.\d+)")
 _PERMALINK = re.compile(r"https?://[^/\s]+/archives/([A-Z0-9]+)/p(\d{10})(\d{6})(?:\?([^\s>|]*))?")
 _THREAD = re.compile(r"thread_ts=(\d+\.\d+)")
 
@@ -37,7 +39,7 @@ class Histories:
         """What `/history` shows: a thread by its link, else the channel's conversations."""
         if text.strip():
             found = conversation_of(text, self._slack.identity.team)
-            return await self.page(person, found) if found else words(NOT_FOUND)
+            return await self.page(person, found) if found else words(NO_LINK)
         if not await self._permissions.may_read(person, channel):
             return words(NOT_FOUND)
         owner = f"channel:slack:{self._slack.identity.team}:{channel}"
@@ -74,7 +76,8 @@ class Histories:
         if not await self._permissions.may_read(person, key.channel):
             return words(NOT_FOUND)
         view = await reading.page(self._ingress, conversation, before)
-        text = markup.defused(f"**{view.title or 'Conversation'}**\n\n" + "\n\n".join(view.lines))[:ROOM]
+        text = markup.defused(f"**{view.title or 'Conversation'}**\n\n" + "\n\n".join(view.lines))
+        text = reading.shortened(text, ROOM)
         row = [markup.button("history_export", "Export", {"conversation": conversation})]
         if view.older is not None:
             older = {"conversation": conversation, "before": view.older}
@@ -109,20 +112,22 @@ class Histories:
         )
         return "The whole conversation is in your direct messages with me."
 
-    async def show_in_thread(self, conversation: str, person: str, channel: str, thread: str) -> None:
-        """What `@bot history` shows: this thread, to the person alone."""
-        shown = await self.page(person, conversation)
+    async def show_beside(self, conversation: str | None, person: str, channel: str, thread: str | None) -> None:
+        """What `@bot history` shows, to the person alone: this conversation, or those of the channel."""
+        shown = await (self.page(person, conversation) if conversation else self.asked(person, channel, ""))
         await self._slack(self._slack.web.chat_postEphemeral, channel=channel, user=person, thread_ts=thread, **shown)
 
 
 def conversation_of(text: str, team: str) -> str | None:
     """The conversation that a permalink points into."""
-    match = _PERMALINK.search(text)
-    if match is None:
-        return None
-    channel, seconds, fraction, query = match.groups()
-    thread = _THREAD.search((query or "").replace("&amp;", "&"))
     try:
+        if (open_there := _IN_BROWSER.search(text)) is not None:
+            return keys.slack(team, *open_there.groups())
+        match = _PERMALINK.search(text)
+        if match is None:
+            return None
+        channel, seconds, fraction, query = match.groups()
+        thread = _THREAD.search((query or "").replace("&amp;", "&"))
         return keys.slack(team, channel, thread.group(1) if thread else f"{seconds}.{fraction}")
     except ValueError:
         return None

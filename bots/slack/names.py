@@ -10,7 +10,7 @@ import re
 import time
 from typing import Any
 
-from bots.adapter.contract import Gone
+from bots.adapter.contract import Gone, sayable
 from bots.slack.client import Refused, Slack
 from chat_service.conversation.context import safe_name
 
@@ -24,10 +24,17 @@ class Names:
     def __init__(self, slack: Slack) -> None:
         self._slack = slack
         self._kept: dict[str, tuple[str, float]] = {}
+        self._teams: dict[str, str] = {}
 
     async def person(self, id: str) -> str:
         """What a person is called."""
         return await self._name(id, self._ask_person)
+
+    async def team(self, id: str) -> str:
+        """The workspace that a person belongs to: in Slack Connect it may be another one."""
+        if id not in self._teams:
+            await self.person(id)
+        return self._teams.get(id) or self._slack.identity.team
 
     async def channel(self, id: str) -> str:
         """What a channel is called."""
@@ -59,7 +66,7 @@ class Names:
         if time.monotonic() < until:
             return name
         try:
-            name = safe_name(await ask(id)) or id
+            name = safe_name(sayable(await ask(id))) or id
         except (Gone, Refused):
             name = id  # no scope for it, or a stranger: better the code than no message
         self._kept[id] = (name, time.monotonic() + KEEP_SECONDS)
@@ -67,6 +74,7 @@ class Names:
 
     async def _ask_person(self, id: str) -> str:
         user = (await self._slack(self._slack.web.users_info, user=id))["user"]
+        self._teams[id] = str(user.get("team_id") or "")
         profile = user.get("profile") or {}
         return str(profile.get("display_name") or profile.get("real_name") or user.get("real_name") or id)
 

@@ -7,14 +7,16 @@ it should. While it is open it cannot carry metadata: then it is the bot's one m
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable
 from typing import Any
 
-from bots.adapter.contract import Ending, Gone, Later, Opened, Spot, Unclear
+from bots.adapter.contract import Ending, Gone, Later, Opened, Spot, Throttled, Unclear
 from bots.adapter.marking import Marks
 from bots.slack import markup
-from bots.slack.client import WRONG, Refused, Slack
+from bots.slack.client import LONGEST_WAIT, WRONG, Refused, Slack
+from bots.slack.names import Names
 from chat_service import keys
 from chat_service.contracts import History, HistoryRequest
 from chat_service.ingress import IngressClient, IngressError
@@ -32,8 +34,10 @@ class SlackOutlet:
 
     pace = 1.1
 
-    def __init__(self, slack: Slack, ingress: IngressClient, marks: Marks) -> None:
-        self._slack, self._ingress, self._marks = slack, ingress, marks
+    def __init__(self, slack: Slack, ingress: IngressClient, marks: Marks, names: Names) -> None:
+        self._slack, self._ingress, self._marks, self._names = slack, ingress, marks, names
+        self._quiet: dict[bool, float] = {}
+        """Until when Slack wants no more previews, by streams or by updates."""
         self._streams_natively = True
         self._ended: set[str] = set()
         """Streams that this process has seen the end of; their messages are updated."""
@@ -65,7 +69,7 @@ class SlackOutlet:
                     channel=channel,
                     thread_ts=thread,
                     recipient_user_id=person,
-                    recipient_team_id=self._slack.identity.team if person else None,
+                    recipient_team_id=await self._names.team(person) if person else None,
                 )
                 return Opened(id=answer["ts"], streaming=True)
             except Refused as refused:
@@ -80,9 +84,22 @@ class SlackOutlet:
             await self._update(spot, opened, markup.THINKING, markup.preview("", spot.turn))
 
     async def show(self, spot: Spot, opened: Opened, shown: str | None, text: str) -> str | None:
+        way = self._is_streaming(opened)
+        if time.monotonic() < self._quiet.get(way, 0):
+            raise Throttled("Slack wants fewer previews", 0)
+        try:
+            return await self._show(spot, opened, shown, text)
+        except Throttled as throttled:
+            self._quiet[way] = time.monotonic() + min(throttled.seconds, LONGEST_WAIT)
+            raise
+
+    async def _show(self, spot: Spot, opened: Opened, shown: str | None, text: str) -> str | None:
         if not self._is_streaming(opened):
             try:
-                await self._update(spot, opened, markup.fallback(text), markup.preview(text, spot.turn))
+                words, blocks = markup.fallback(text), markup.preview(text, spot.turn)
+                await self._update(spot, opened, words, blocks, patient=False)
+            except Throttled:
+                raise
             except (Unclear, Later):
                 log.info("a preview was lost in %s", spot.conversation)
             return None
@@ -91,18 +108,19 @@ class SlackOutlet:
             # A stream cannot take words back, and who does not know what it shows cannot add to it: from here on the
             # message is updated instead.
             await self._stop(spot, opened, None, "", [])
-            return await self.show(spot, opened, None, text)
+            return await self._show(spot, opened, None, text)
         if words == shown:
             return shown
         channel, _ = _place(spot)
         added = words[len(shown) :]
         try:
-            await self._slack(self._slack.web.chat_appendStream, channel=channel, ts=opened.id, markdown_text=added)
+            append = self._slack.web.chat_appendStream
+            await self._slack.once(append, channel=channel, ts=opened.id, markdown_text=added)
         except Refused as refused:
             self._ended.add(opened.id)
             if refused.error == "stopped_by_user":
                 raise
-            return await self.show(spot, opened, None, text)  # Slack ends a stream by itself after some minutes
+            return await self._show(spot, opened, None, text)  # Slack ends a stream by itself after some minutes
         return words
 
     def _is_streaming(self, opened: Opened) -> bool:
@@ -199,12 +217,15 @@ class SlackOutlet:
         self._ended.add(opened.id)
         return goes_on
 
-    async def _update(self, spot: Spot, opened: Opened, text: str, blocks: list[dict[str, Any]]) -> None:
+    async def _update(
+        self, spot: Spot, opened: Opened, text: str, blocks: list[dict[str, Any]], *, patient: bool = True
+    ) -> None:
         channel, _ = _place(spot)
         call = self._slack.web.chat_update
         metadata = _metadata(spot, 0)
+        ask = self._slack if patient else self._slack.once
         try:
-            await self._slack(call, channel=channel, ts=opened.id, text=text, blocks=blocks, metadata=metadata)
+            await ask(call, channel=channel, ts=opened.id, text=text, blocks=blocks, metadata=metadata)
         except Refused as refused:
             if refused.error == "streaming_state_conflict":
                 await self._stop(spot, opened, None, "", [])

@@ -72,7 +72,9 @@ async def test_edits_and_deletions_reach_what_scrolled_out(stack: Stack, ingress
 
     history = await eventually(oldest, lambda h: h.messages[1].feedback)
     assert [m.text for m in history.messages[:5]] == ["changed", "echo: line 0", "", "", "line 2"], "with its reply"
-    assert [m.status for m in history.messages[2:4]] == ["forgotten"] * 2 and history.messages[1].feedback == {"U1": "up"}
+    assert [m.status for m in history.messages[2:4]] == ["forgotten"] * 2 and history.messages[1].feedback == {
+        "U1": "up"
+    }
 
 
 async def test_a_deleted_message_leaves_memory_and_history(stack: Stack, ingress: IngressClient) -> None:

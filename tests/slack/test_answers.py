@@ -310,6 +310,45 @@ async def test_help_and_home_say_what_this_is_and_what_is_kept(room: Room) -> No
         assert all(word in text for word in ("AI", "kept", "read it", "forget"))
 
 
+async def test_what_is_commanded_in_a_direct_message_outside_any_thread_is_about_all_of_them(room: Room) -> None:
+    slack, model = room.slack, room.world.model
+    one, _ = await asks(room, room.ada, room.direct, "my name is Ada")
+
+    async def told(word: str) -> Message:
+        found = await slack.until(
+            lambda: slack.ephemerals(room.direct, room.ada), lambda all_: any(word in str(m) for m in all_)
+        )
+        return next(m for m in found if word in str(m))
+
+    await slack.post(room.ada, room.direct, "stop")
+    await told("Nothing is being answered")
+    await slack.post(room.ada, room.direct, "history")
+    assert "my name is Ada" in shown(await told("my name is Ada"))
+    await slack.post(room.ada, room.direct, "reset")
+    await told("starts afresh")
+    number = await model.count()
+    await model.script(GATE)
+    other = await slack.post(room.ada, room.direct, "a long story")
+    await model.wait(number)
+    await slack.post(room.ada, room.direct, "stop")
+    await slack.until(
+        lambda: history(room, room.direct, other.ts), lambda h: h.messages and h.messages[-1].status == "stopped"
+    )
+    number = await model.count()
+    await model.script(GATE)
+    await slack.post(room.ada, room.direct, "once more", thread_ts=one.ts)
+    await model.wait(number)
+    waits = await slack.post(room.ada, room.direct, "and this?", thread_ts=one.ts)
+    await slack.until(lambda: history(room, room.direct, one.ts), lambda h: len(h.waiting) == 1)
+    await slack.post(room.ada, room.direct, "stop all")
+    await told("Stopping")
+    await slack.until(lambda: history(room, room.direct, one.ts), lambda h: not h.waiting and not h.running)
+    await slack.post(room.ada, room.direct, "forget")
+    assert "in any thread" in (await told("Forgotten")).text and waits
+    for thread in (one, other):
+        await slack.until(lambda ts=thread.ts: history(room, room.direct, ts), lambda h: not h.messages)  # type: ignore[misc]
+
+
 async def test_forget_is_for_those_who_may(room: Room) -> None:
     slack = room.slack
     said, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> remember me")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import aiohttp
+import pytest
 
 from chat_service.conversation.places import Place, PlaceRequest, ThreadList
 from tests.fakes.model.protocol import Behaviour
@@ -57,6 +58,35 @@ async def test_edits_and_deletions_while_the_bot_was_away_reach_its_memory(frail
     asked = prompt(seen)
     assert "1234" not in asked
     assert "Grace" not in asked and "my name is Ada" in asked and kept
+
+
+HALF = "half an emoji \ud83d"
+"""What a client sends that cuts one in two."""
+
+
+async def test_half_a_character_is_no_trouble_live_nor_afterwards(frail: Room) -> None:
+    world, slack = frail.world, frail.slack
+    root, _ = await asks(frail, frail.ada, frail.channel, f"<@{slack.bot}> {HALF}")
+    await world.bot.close()
+    texts = ("first missed", HALF, "second missed")
+    missed = [await slack.mention(frail.ben, frail.channel, one, silent=True) for one in texts]
+    await slack.post(frail.ben, frail.channel, f"{HALF} aside", thread_ts=root.ts, silent=True)
+    await world.bot.start()
+    for one in missed:
+        await slack.wait_reply(frail.channel, one.ts)
+    _, seen = await asks(frail, frail.ada, frail.channel, f"<@{slack.bot}> and now?", thread_ts=root.ts)
+    assert "aside" in prompt(seen)
+
+
+@pytest.mark.parametrize("word", ["team_access_not_granted", "missing_scope"])
+async def test_a_word_that_sounds_final_does_not_end_the_looking(frail: Room, word: str) -> None:
+    world, slack = frail.world, frail.slack
+    await asks(frail, frail.ada, frail.channel, f"<@{slack.bot}> hello")
+    await world.bot.close()
+    missed = await slack.mention(frail.ben, frail.channel, "missed", silent=True)
+    await slack.fault("users.conversations", "refuse", error=word, contains="mpim", times=2)
+    await world.bot.start()
+    await slack.wait_reply(frail.channel, missed.ts, patience=60)
 
 
 async def test_a_live_message_does_not_wait_for_a_history_that_cannot_be_read(room: Room) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+from bots.adapter.splitting import open_fence
 from chat_service.contracts import SettingsView
 from chat_service.conversation.places import Place, PlaceRequest, Rules, RulesChange
 from tests.fakes.model import ModelControl
@@ -35,6 +36,14 @@ async def test_history_in_a_direct_message(room: Room) -> None:
     assert "a question of mine" in shown(page) and "**Bot**" in shown(page) and said.ts
 
 
+async def test_a_message_that_is_cut_in_its_code_leaves_the_rest_of_the_page_readable(room: Room) -> None:
+    code = "```python\n" + "value = 1\n" * 100 + "```"
+    await asks(room, room.ada, room.direct, f"what does this do?\n{code}")
+    await room.slack.command(room.ada, room.direct, "/history")
+    [page] = await seen_by(room, room.ada, room.direct)
+    assert open_fence(shown(page)) is None and open_fence(shown(page).partition("**Bot**")[0]) is None
+
+
 async def test_history_of_a_channel_lets_choose(room: Room) -> None:
     slack = room.slack
     one, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> the first subject")
@@ -59,8 +68,13 @@ async def test_history_by_permalink_shortcut_and_name_is_paged(room: Room) -> No
     pages = await seen_by(room, room.ben, room.channel, 3)
     assert all("question 6" in shown(one) and "question 0" not in shown(one) for one in pages)
     assert any(one.thread_ts == root.ts for one in pages)
+    await slack.command(room.ben, room.channel, "/history", "nonsense")
+    assert "Copy link" in (await seen_by(room, room.ben, room.channel, 4))[-1].text
+    there = f"https://app.slack.com/client/{slack.team.id}/{room.channel}/thread/{room.channel}-{root.ts}"
+    await slack.command(room.ben, room.channel, "/history", there)
+    assert "question 6" in shown((await seen_by(room, room.ben, room.channel, 5))[-1])
     await slack.click(room.ben, room.channel, pages[0].ts, "history_older")
-    older = (await seen_by(room, room.ben, room.channel, 4))[-1]
+    older = (await seen_by(room, room.ben, room.channel, 6))[-1]
     assert "question 0" in shown(older) and "question 6" not in shown(older)
 
 

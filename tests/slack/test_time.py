@@ -134,3 +134,24 @@ async def test_a_deletion_leaves_the_summary_too(room: Room) -> None:
     await slack.until(lambda: summary_of(room.world.stack, key), lambda seen: "Ada" not in str(seen["text"]))
     _, seen = await asks(room, room.ben, room.channel, "what is her name?", thread_ts=root.ts)
     assert "my name is Ada" not in prompt(seen)
+
+
+async def test_a_pause_that_slack_wants_of_a_preview_does_not_hold_back_the_answer(later: Room) -> None:
+    slack, model = later.slack, later.world.model
+    for method, native in (("chat.appendStream", True), ("chat.update", False)):
+        if not native:
+            await slack.fault("chat.startStream", "refuse", error="channel_type_not_supported", contains=later.channel)
+        await slack.fault(method, "ratelimited", retry_after=600, contains=later.channel)
+        number = await model.count()
+        await model.script(GATE)
+        said = await slack.mention(later.ada, later.channel, "stream this")
+        running = await model.wait(number)
+        await model.release(running.number, "The first words")
+        await slack.until(
+            lambda m=method: slack.calls(m),  # type: ignore[misc]
+            lambda found: any(one.error == "ratelimited" and later.channel in str(one.args) for one in found),
+        )
+        await model.release(running.number, " and the last.")
+        await model.finish(running.number)
+        [reply] = await finished(later, later.channel, said.ts)
+        assert shown(reply) == "The first words and the last."

@@ -195,7 +195,9 @@ def post_ephemeral(context: Context, args: Args) -> Json:
         thread_ts=thread,
         ephemeral_to=user,
     )
-    context.slack.world.add_message(message, "chat.postEphemeral")
+    # In a thread that has no replies nobody gets to see it; Slack says yes all the same.
+    if thread is None or len(context.slack.world.thread(channel.id, thread)) > 1:
+        context.slack.world.add_message(message, "chat.postEphemeral")
     return {"message_ts": message.ts}
 
 

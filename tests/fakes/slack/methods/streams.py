@@ -9,7 +9,7 @@ from __future__ import annotations
 from tests.fakes.slack import render
 from tests.fakes.slack.args import Args
 from tests.fakes.slack.blocks import MAX_MARKDOWN, check_blocks
-from tests.fakes.slack.errors import Refused
+from tests.fakes.slack.errors import Refused, invalid
 from tests.fakes.slack.methods.chat import chunks_text, metadata_of, target_of, thread_of, written
 from tests.fakes.slack.models import Json, Message, Stream
 from tests.fakes.slack.registry import Context, method
@@ -69,6 +69,8 @@ def start(context: Context, args: Args) -> Json:
                 raise Refused(f"missing_{needed}")
         if args.text("recipient_user_id") not in channel.members:
             raise Refused("user_not_in_channel")
+        if context.slack.world.users[args.text("recipient_user_id") or ""].team_id != args.text("recipient_team_id"):
+            raise invalid("invalid_arguments", "recipient_team_id: not the team of the recipient")
     if args.text("task_display_mode") not in (None, "timeline", "plan"):
         raise Refused("invalid_arguments")
     message = written(context, channel, thread_ts=thread, stream=Stream(started=context.slack.world.clock.now()))
