@@ -459,10 +459,14 @@ async def test_a_thread_is_known_however_many_others_the_channel_has(room: Room)
         lambda h: [m.text for m in h.messages if m.role == "user"] == ["", "my name is Ada"],
     )
     await asks(room, room.ben, room.channel, "are you still there?", thread_ts=root.ts)
-    among = await slack.post(room.ben, room.channel, "among us", thread_ts=hushed.ts)
-    _, seen = await asks(room, room.ben, room.channel, f"<@{slack.bot}> and now?", thread_ts=hushed.ts)
-    replies = await slack.replies(room.channel, hushed.ts)
-    assert "among us" in prompt(seen) and len(replies) == 2, f"{among.ts}: it was told to be quiet there"
+    await slack.post(room.ada, room.channel, "among us", thread_ts=hushed.ts)
+    await slack.mention(room.ben, room.channel, "and now?", thread_ts=hushed.ts)
+    held = await slack.until(
+        lambda: history(room, room.channel, hushed.ts),
+        lambda h: not h.running and not h.waiting and any(m.text == "and now?" for m in h.messages),
+    )
+    kinds = [m.role for m in held.messages]
+    assert kinds == ["user", "assistant", "user", "user", "assistant"], "it was told to be quiet there"
 
 
 async def test_a_stop_does_not_wait_for_what_is_read_before_it(room: Room) -> None:
