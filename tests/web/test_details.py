@@ -179,19 +179,30 @@ async def test_a_conversation_deleted_elsewhere_says_so_and_is_not_revived(perso
     await expect(deleted).to_be_visible()
 
 
+AS_QUICK = 4
+"""Times as long as this browser takes for a page of a few words: 300 ms on a machine where that takes 80."""
+
+
 async def test_a_conversation_is_usable_at_once(chromium: Browser, site: Site, stack: Stack) -> None:
     """From the request for the page to a box one can write in: the best of some first loads, as others work too."""
     await stack.model.clear()
-    times: list[int] = []
-    while len(times) < 15 and min(times, default=300) >= 300:
+    plain: list[float] = []
+    usable: list[float] = []
+    while len(usable) < 15 and (len(usable) < 3 or min(usable) >= AS_QUICK * min(plain)):
+        async with browsing(chromium, site.url) as context:
+            page = await context.new_page()
+            await page.goto(f"{site.url}/nowhere")
+            loaded = "performance.getEntriesByType('navigation')[0].loadEventEnd"
+            plain.append(round(await page.evaluate(loaded)))
+            await page.close()
         async with browsing(chromium, site.url) as context:
             one = await window(context)
             mark = "performance.getEntriesByName('usable')[0].startTime"
-            times.append(round(await one.page.evaluate(mark)))
+            usable.append(round(await one.page.evaluate(mark)))
             await stack.model.script(Behaviour(text="there"))
             await one.say("hello")
             await one.says("there")
-    assert min(times) < 300, times
+    assert min(usable) < AS_QUICK * min(plain), (usable, plain)
 
 
 async def test_every_module_is_asked_for_at_once(person: BrowserContext) -> None:
