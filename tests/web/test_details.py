@@ -197,8 +197,8 @@ async def test_a_conversation_is_usable_at_once(chromium: Browser, site: Site, s
             await page.close()
         async with browsing(chromium, site.url) as context:
             one = await window(context)
-            mark = "performance.getEntriesByName('usable')[0].startTime"
-            usable.append(round(await one.page.evaluate(mark)))
+            mark = await one.page.wait_for_function("performance.getEntriesByName('usable')[0]?.startTime")
+            usable.append(round(await mark.json_value()))
             await stack.model.script(Behaviour(text="there"))
             await one.say("hello")
             await one.says("there")
