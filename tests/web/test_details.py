@@ -179,6 +179,14 @@ async def test_a_conversation_deleted_elsewhere_says_so_and_is_not_revived(perso
     await expect(deleted).to_be_visible()
 
 
+USABLE = """() => new Promise((done) => {
+    const look = () => {
+        const mark = performance.getEntriesByName('usable')[0];
+        if (mark) done(mark.startTime);
+        else setTimeout(look, 5);
+    };
+    look();
+})"""
 AS_QUICK = 4
 """Times as long as this browser takes for a page of a few words: 300 ms on a machine where that takes 80."""
 
@@ -197,8 +205,7 @@ async def test_a_conversation_is_usable_at_once(chromium: Browser, site: Site, s
             await page.close()
         async with browsing(chromium, site.url) as context:
             one = await window(context)
-            mark = await one.page.wait_for_function("performance.getEntriesByName('usable')[0]?.startTime")
-            usable.append(round(await mark.json_value()))
+            usable.append(round(await one.page.evaluate(USABLE)))
             await stack.model.script(Behaviour(text="there"))
             await one.say("hello")
             await one.says("there")
