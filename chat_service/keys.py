@@ -22,6 +22,10 @@ _PARTS: dict[Platform, re.Pattern[str]] = {
     "web": re.compile(r"web:(?P<channel>[a-z2-7]{26}):(?P<thread>[A-Za-z0-9_-]{1,64})"),
 }
 
+PERSON = "slack:TEAM:USER, discord:SERVER:USER (or discord:@me:USER), or web:PERSON"
+"""How people are named, in words."""
+_PERSON = re.compile(r"slack:[A-Z0-9]+:[A-Z0-9]+|discord:(?:\d+|@me):\d+|web:[a-z2-7]{26}")
+
 
 @dataclass(frozen=True, slots=True)
 class ConversationKey:
@@ -67,6 +71,11 @@ def parse(key: str) -> ConversationKey | None:
             parts = match.groupdict()
             return ConversationKey(platform, parts.get("space") or "", parts["channel"], parts.get("thread") or "")
     return None
+
+
+def is_person(text: str) -> bool:
+    """Whether this names a person, as directories do: see `PERSON`."""
+    return _PERSON.fullmatch(text) is not None
 
 
 def slack(team: str, channel: str, thread_ts: str) -> str:

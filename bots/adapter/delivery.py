@@ -15,7 +15,7 @@ from restate import ObjectContext, RunOptions, TerminalError, VirtualObject
 from bots.adapter.contract import Ending, Gone, Opened, Spot
 from bots.adapter.listening import Done, lossy
 from bots.adapter.posting import GONE_STATUS, Deliveries, post_once
-from chat_service.contracts import Contract, Deliver, DeliveryReport, History, HistoryRequest, Reply, TurnRequest
+from chat_service.contracts import Contract, Cut, Deliver, DeliveryReport, History, HistoryRequest, Reply, TurnRequest
 from chat_service.conversation import policy
 from chat_service.conversation.chat import get_history, get_turn
 from chat_service.conversation.records import Stored, put
@@ -202,6 +202,12 @@ async def _outcome(ctx: ObjectContext, order: Deliver) -> Reply:
         await ctx.sleep(LOOK_PAUSE)
 
 
+CUTS: dict[Cut, str] = {
+    "length": "cut off here, at the model's limit: ask it to go on",
+    "filter": "cut off here, by a filter of the model's provider",
+}
+
+
 def told(reply: Reply) -> str:
     """What a person reads: the reply, and how it ended where that is not plain."""
     text = reply.reply.strip()
@@ -210,7 +216,7 @@ def told(reply: Reply) -> str:
     if reply.status == "failed":
         error = reply.error or "Something went wrong. Nothing was lost: please try again."
         return f"{text}\n\n⚠️ {error}" if text else f"⚠️ {error}"
-    return text or "_(the model had nothing to say)_"
+    return f"{text}\n\n_({CUTS[reply.cut]})_" if reply.cut else text
 
 
 async def _step(ctx: ObjectContext, name: str, work: Callable[[], Awaitable[None]]) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from bots.cli import tokens
 from bots.cli.ports import needed, owner, trouble
-from chat_service.contracts import History, HistoryRequest
+from bots.cli.reaching import look
 from chat_service.engine.binary import present_engine
 from chat_service.engine.npm import PACKED, supported_platform
 from chat_service.errors import UserError
@@ -25,8 +25,6 @@ from chat_service.models.registry import open_models
 from chat_service.settings import Settings
 
 PATIENCE = aiohttp.ClientTimeout(total=2)
-ANSWER_SECONDS = 5.0
-"""A read takes milliseconds; a chat service that just restarts gets this long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +89,7 @@ async def _chat_service(settings: Settings) -> Finding:
                 uri = (await response.json()).get("uri", "")
         # Asked through Restate, which may see it where this machine does not.
         async with IngressClient.connected(settings.ingress_url) as ingress:
-            await ingress.call(
-                "Chat", "doctor", "get_history", HistoryRequest(limit=1), History, timeout=ANSWER_SECONDS
-            )
+            await look(ingress, "doctor")
     except TimeoutError:
         line = f"registered, but Restate gets no answer from {uri}: start it there, or run `threadwell register`"
         return Finding(what, False, line)

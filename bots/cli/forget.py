@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bots.cli.reaching import AWAY, answers
 from chat_service.contracts import Contract
 from chat_service.conversation.housekeeping import Forgotten, Person
 from chat_service.errors import UserError
 from chat_service.ingress import IngressClient, IngressError
+from chat_service.keys import PERSON, is_person
 from chat_service.settings import Settings
 
 PATIENCE_SECONDS = 30.0
@@ -15,21 +17,40 @@ async def forget(settings: Settings, key: str | None, person: str | None) -> Non
     """Forget a conversation, or a person; says what was done.
 
     Raises:
-        UserError: when neither or both are named, or Restate does not answer.
+        UserError: when neither or both are named, it is no person's id, or Restate does not answer.
     """
-    if (key is None) == (person is None):
+    if bool(key) == bool(person):
         raise UserError("name one conversation (threadwell forget KEY) or one person (threadwell forget --person ID)")
+    if person and not is_person(person):
+        raise UserError(f"{person!r} is no person's id: {PERSON}")
     try:
         async with IngressClient.connected(settings.ingress_url) as ingress:
+            if not await answers(ingress):
+                await _leave(ingress, key, person)
+                print(f"{key or person}: will be forgotten when the chat service is back", flush=True)  # noqa: T201
+                raise UserError(AWAY)
             print(await _forget(ingress, key, person), flush=True)  # noqa: T201
     except IngressError as error:
         raise UserError(f"{error}; is `threadwell up` running?") from error
 
 
+async def _leave(ingress: IngressClient, key: str | None, person: str | None) -> None:
+    """Hand it to Restate, which keeps it until somebody can do it."""
+    if person:
+        await ingress.send("Housekeeping", None, "forget_person", Person(person=person))
+    else:
+        await ingress.send("Chat", key, "forget", None)
+
+
 async def _forget(ingress: IngressClient, key: str | None, person: str | None) -> str:
-    if person is not None:
+    if person:
         request = Person(person=person)
-        done = await ingress.call("Housekeeping", None, "forget_person", request, Forgotten, timeout=PATIENCE_SECONDS)
+        try:
+            done = await ingress.call(
+                "Housekeeping", None, "forget_person", request, Forgotten, timeout=PATIENCE_SECONDS
+            )
+        except TimeoutError:  # in very many conversations; Restate goes on with it
+            return f"{person}: being forgotten"
         return f"{person}: being forgotten in {done.conversations} conversations"
-    gone = await ingress.soon("Chat", key or "", "forget", None, Contract, timeout=PATIENCE_SECONDS)
+    gone = await ingress.soon("Chat", key, "forget", None, Contract, timeout=PATIENCE_SECONDS)
     return f"{key}: forgotten" if gone is not None else f"{key}: will be forgotten when its running turn has ended"

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import contextlib
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from rich.console import Console
 from rich.text import Text
 
+from bots.cli.reaching import AWAY, look
 from chat_service.contracts import History, HistoryRequest, Message
 from chat_service.errors import UserError
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.settings import Settings
 
 PAGE = 200
+_COMMANDS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-async def pages(settings: Settings, key: str) -> AsyncIterator[History]:
+async def pages(settings: Settings, key: str) -> AsyncGenerator[History]:
     """The conversation, a page at a time, the oldest first; the last one also has what is running and what waits.
 
     Raises:
@@ -23,7 +27,7 @@ async def pages(settings: Settings, key: str) -> AsyncIterator[History]:
     """
     try:
         async with IngressClient.connected(settings.ingress_url) as ingress:
-            newest = await ingress.call("Chat", key, "get_history", HistoryRequest(limit=PAGE), History)
+            newest = await look(ingress, key, PAGE)
             last = newest.messages[0].seq if newest.messages else 1
             # Numbers only grow: pages of so many numbers hold every message, whatever was taken out between.
             for start in range(1, last, PAGE) if newest.next_before else ():
@@ -33,34 +37,43 @@ async def pages(settings: Settings, key: str) -> AsyncIterator[History]:
                 yield page
             newest.next_before = None
             yield newest
-    except (IngressError, TimeoutError) as error:
-        raise UserError(f"{error or 'Restate does not answer'}; is `threadwell up` running?") from error
+    except TimeoutError:
+        raise UserError(AWAY) from None
+    except IngressError as error:
+        raise UserError(f"{error}; is `threadwell up` running?") from error
 
 
 async def run(settings: Settings, key: str, as_json: bool) -> None:
     """Print the conversation `key`: as text at once, page by page, or as one JSON document."""
-    if as_json:
-        messages: list[Message] = []
-        async for page in pages(settings, key):
-            messages += page.messages
-        page.messages = messages
-        print(page.model_dump_json(indent=2))  # noqa: T201
-        return
+    # Closed before an error of the printing (`| head`) goes on its way: asyncio complains of a reader left open.
+    async with contextlib.aclosing(pages(settings, key)) as found:
+        await (_as_json(found) if as_json else _as_text(found, key))
+
+
+async def _as_json(found: AsyncIterator[History]) -> None:
+    messages: list[Message] = []
+    async for page in found:
+        messages += page.messages
+    page.messages = messages
+    print(page.model_dump_json(indent=2), flush=True)  # noqa: T201
+
+
+async def _as_text(found: AsyncIterator[History], key: str) -> None:
     console = Console()
     titled = empty = True
-    async for page in pages(settings, key):
+    async for page in found:
         if page.title and titled:
-            console.rule(page.title)
+            console.rule(_harmless(page.title))
             titled = False
         for message in page.messages:
             _show(console, message)
         for message in page.running.question if page.running else []:
             _show(console, message, "being answered")
         for inbound in page.waiting:
-            console.print(Text(f"(waiting) {inbound.message}", style="dim"))
+            console.print(Text(_harmless(f"(waiting) {inbound.message}"), style="dim"))
         empty = empty and not (page.messages or page.running or page.waiting)
     if empty:
-        console.print(f"There is nothing in {key}.", style="dim")
+        console.print(Text(_harmless(f"There is nothing in {key}."), style="dim"))
 
 
 def _show(console: Console, message: Message, note: str = "") -> None:
@@ -68,15 +81,23 @@ def _show(console: Console, message: Message, note: str = "") -> None:
     marks = [message.at.astimezone().strftime("%Y-%m-%d %H:%M")]
     if message.status not in ("answered", "noted"):
         marks.append(message.status)
+    if message.cut:
+        marks.append(f"cut off ({message.cut})")
     if message.undelivered:
         marks.append(f"undelivered: {message.undelivered}")
     if message.replaced:
         marks.append("replaced")
     if note:
         marks.append(note)
-    console.print(Text(f"{who}  ", style="bold"), Text(" · ".join(marks), style="dim"), sep="")
+    console.print(Text(_harmless(f"{who}  "), style="bold"), Text(_harmless(" · ".join(marks)), style="dim"), sep="")
     if message.text:
-        console.print(Text(message.text))
+        console.print(Text(_harmless(message.text)))
     if message.error:
-        console.print(Text(message.error, style="red"))
+        console.print(Text(_harmless(message.error), style="red"))
     console.print()
+
+
+def _harmless(text: str) -> str:
+    """Without what moves a terminal's cursor, colours it, names its window or turns its text around: whoever chats is
+    a stranger to the operator's terminal."""
+    return _COMMANDS.sub("\N{REPLACEMENT CHARACTER}", text)

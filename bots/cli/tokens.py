@@ -26,6 +26,11 @@ def is_complete(bot: str) -> bool:
 
 
 def missing(bot: str) -> str:
-    """What is wanted beside the tokens that are there."""
+    """What is wanted beside the tokens that are there: `A and B`, `B or C`, `A and (B or C)`."""
     there = set(present(bot))
-    return " or ".join(dict.fromkeys(name for names in NEEDED[bot] for name in names if name not in there))
+    ways = [[name for name in names if name not in there] for names in NEEDED[bot]]
+    always = [name for name in ways[0] if all(name in way for way in ways)]
+    choices = [" and ".join(rest) for way in ways if (rest := [name for name in way if name not in always])]
+    if len(choices) > 1 and always:
+        return " and ".join([*always, f"({' or '.join(choices)})"])
+    return " and ".join(always) if not choices else " and ".join([*always, " or ".join(choices)])

@@ -16,6 +16,8 @@ MAX_INLINE = 256 * 1024
 MAX_ATTACHMENTS = 10
 Status = Literal["waiting", "running", "answered", "stopped", "failed", "withdrawn", "noted", "forgotten"]
 """How a turn stands. `noted`: context without a question. `withdrawn`: taken back before it was answered."""
+Cut = Literal["length", "filter"]
+"""What broke off a reply that was answered: the model's limit of tokens, or its provider's filter."""
 Verdict = Literal["up", "down"]
 """A person's word on a reply."""
 _SHAPELESS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
@@ -128,6 +130,7 @@ class Message(Contract):
     model: str | None = None
     usage: Usage | None = None
     seconds: float | None = None
+    cut: Cut | None = None
     replaced: bool = False
     after: int | None = None
     versions: list[int] = Field(default_factory=list)
@@ -149,3 +152,4 @@ class Reply(Contract):
     model: str | None = None
     usage: Usage | None = None
     seconds: float | None = None
+    cut: Cut | None = None

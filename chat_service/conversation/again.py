@@ -39,7 +39,7 @@ async def regenerate(ctx: ObjectContext, request: TurnRequest | None) -> Reply:
 
 @chat.handler()
 async def go_on(ctx: ObjectContext, request: GoOnRequest | None) -> Reply:
-    """Let the last reply, which was stopped or broke off, go on where it ended. Waits for a running turn.
+    """Let the last reply, which was stopped, failed or broke off, go on where it ended. Waits for a running turn.
 
     Raises:
         TerminalError: 409 when the last reply is another one, or has come to its end.
@@ -47,7 +47,7 @@ async def go_on(ctx: ObjectContext, request: GoOnRequest | None) -> Reply:
     conversation = await turns.load(ctx)
     at = await now(ctx)
     last = conversation.last_reply()
-    if last is None or last.status not in ("stopped", "failed") or not last.text:
+    if last is None or not last.text or (last.status not in ("stopped", "failed") and last.cut != "length"):
         raise TerminalError("the last reply is at its end: there is nothing to go on with", status_code=409)
     if request and request.seq is not None and request.seq != last.seq:
         raise TerminalError("only the last reply can go on", status_code=409)

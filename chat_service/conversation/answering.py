@@ -250,6 +250,7 @@ def _answer(spoken: Spoken, started: float, drain: str | None = None) -> Answer:
         model=spoken.model or None,
         usage=spoken.usage,
         seconds=round(spoken.at.timestamp() - started, 3),
+        cut=spoken.cut,
         at=spoken.at,
         drain=drain or spoken.drain,
     )

@@ -40,6 +40,7 @@ from chat_service.conversation.addresses import send_to_chat
 from chat_service.conversation.answering import STOP_SIGNAL
 from chat_service.conversation.channel import changed
 from chat_service.conversation.clock import now
+from chat_service.conversation.conversation import PEOPLE, authors
 from chat_service.conversation.halts import stop_event
 from chat_service.conversation.records import put
 from chat_service.conversation.removal import Cut
@@ -80,7 +81,10 @@ async def message(ctx: ObjectContext, inbound: Inbound) -> Reply:
     question, effective = await turns.take(ctx, conversation, inbound)
     if question is None:
         return Reply(reply="", status="waiting")
-    fresh = [one for one in question if not await turns.was_here(ctx, conversation, one)]
+    known = [await turns.was_here(ctx, conversation, one) for one in question]
+    fresh = [one for one, seq in zip(question, known, strict=True) if seq is None]
+    if turns.ONLY_A_MARK in known:  # the repeat has brought its text back into the journal
+        await turns.purge_journal(ctx, conversation.meta.people)
     if not fresh:
         if not question:
             await turns.mark_withdrawn(ctx, conversation, inbound)
@@ -91,6 +95,7 @@ async def message(ctx: ObjectContext, inbound: Inbound) -> Reply:
         status: Literal["noted", "withdrawn"] = "withdrawn" if conversation.meta.drain else "noted"
         turn = conversation.note(fresh, fresh[-1].at or await now(ctx), status)
         await turns.save(ctx, conversation)
+        await turns.list_newcomers(ctx, conversation)
         return Reply(reply="", status=status, turn=turn)
     conversation.open_turn(fresh, ctx.request().id, fresh[-1].at)
     replaces = fresh[0].replaces
@@ -231,11 +236,14 @@ async def erase(ctx: ObjectContext) -> None:
     """The end of `forget`, when it is its turn: counters and textless marks stay, or catch-up would answer again."""
     conversation = await turns.load(ctx)
     outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
-    people = tuple(conversation.meta.people)
+    crowded = len(conversation.meta.people) >= PEOPLE
+    people = authors(conversation.meta.people, outbox.messages, conversation.recent.messages)
     ids = [*conversation.forget(), *(m.id for m in outbox.messages if m.id)]
     ctx.clear_all()
     put(ctx, "meta", conversation.meta)
-    ctx.object_send(transcript.erase, ctx.key(), transcript.Erase(epoch=conversation.meta.epoch, ids=ids))
+    ctx.object_send(
+        transcript.erase, ctx.key(), transcript.Erase(epoch=conversation.meta.epoch, ids=ids, crowded=crowded)
+    )
     await turns.purge_journal(ctx, people)
     if (key := keys.parse(ctx.key())) is not None:
         for owner in key.directories(people):
@@ -276,7 +284,8 @@ async def page_stored(ctx: ObjectContext, stored: transcript.PageStored) -> None
         ctx.clear("outbox")
 
 
-@chat.handler(ingress_private=True)
+# What a title or a summary says may be forgotten by the time it comes: the journal keeps nothing of either.
+@chat.handler(ingress_private=True, journal_retention=policy.NONE)
 async def apply_title(ctx: ObjectContext, written: titles.Written) -> None:
     """Take the title the bot wrote, unless a person has chosen one, or all was forgotten meanwhile."""
     conversation = await turns.load(ctx)
@@ -288,7 +297,7 @@ async def apply_title(ctx: ObjectContext, written: titles.Written) -> None:
     turns.list_in_directories(ctx, conversation, await now(ctx))
 
 
-@chat.handler(ingress_private=True)
+@chat.handler(ingress_private=True, journal_retention=policy.NONE)
 async def apply_summary(ctx: ObjectContext, summarised: summaries.Summarised) -> None:
     """Take the summary, unless all was forgotten or reset meanwhile, or a longer one came first."""
     conversation = await turns.load(ctx)

@@ -3,7 +3,7 @@ a clock or talks to anyone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -14,7 +14,7 @@ from chat_service.conversation.versions import MAX_VERSIONS, Tree, close_gaps, f
 from chat_service.conversation.window import leaving
 
 PEOPLE = 500
-"""Authors whose directories list a conversation; later ones find it in the channel's."""
+"""Authors that a conversation knows by heart; those of later ones are told of it each time they speak."""
 
 
 class Conversation:
@@ -25,6 +25,8 @@ class Conversation:
         self.recent = recent
         self.lost_summary = 0
         """How far the summary went that told of what is no longer shown; it is to be written anew."""
+        self.newcomers: list[str] = []
+        """Authors whose directories do not list this conversation yet, as far as it knows."""
 
     @property
     def summarised(self) -> int:
@@ -87,8 +89,11 @@ class Conversation:
             status=status,
         )
         self.meta.next_seq += 1
-        if inbound.author and inbound.author.id and len(self.meta.people) < PEOPLE:
-            self.meta.people = sorted({*self.meta.people, inbound.author.id})
+        author = inbound.author.id if inbound.author else ""
+        if author and author not in self.meta.people:
+            self.newcomers = list(dict.fromkeys([*self.newcomers, author]))
+            if len(self.meta.people) < PEOPLE:
+                self.meta.people = sorted([*self.meta.people, author])
         return message
 
     def _lines(self, inbound: list[Inbound], turn: int, at: datetime, status: Status = "answered") -> list[Message]:
@@ -192,6 +197,7 @@ class Conversation:
             reply.text = answer.text or running.said
             reply.at, reply.status, reply.error = answer.at, answer.status, answer.error
             reply.model, reply.usage, reply.seconds = answer.model, answer.usage, answer.seconds
+            reply.cut = answer.cut
         else:
             reply = Message(
                 seq=self.meta.next_seq,
@@ -204,6 +210,7 @@ class Conversation:
                 model=answer.model,
                 usage=answer.usage,
                 seconds=answer.seconds,
+                cut=answer.cut,
             )
             self.meta.next_seq += 1
             self.recent.messages += [*running.question, reply]
@@ -228,6 +235,7 @@ class Conversation:
             model=message.model,
             usage=message.usage,
             seconds=message.seconds,
+            cut=message.cut,
         )
 
     # --- what scrolls out ----------------------------------------------------------------------------------
@@ -272,6 +280,12 @@ def _in_vain(reply: Message, standing: Message) -> bool:
     """Whether a reply that was answered anew came to less than the one that stands, which then goes on standing."""
     good = bool(standing.text) and standing.status != "failed"
     return good and (reply.status == "failed" or not reply.text)
+
+
+def authors(known: Iterable[str], *held: Iterable[Message]) -> tuple[str, ...]:
+    """The ids of those who wrote, each once: the `known` ones, and the authors of what is `held`."""
+    wrote = (m.author.id for messages in held for m in messages if m.author and m.author.id)
+    return tuple(dict.fromkeys([*known, *wrote]))
 
 
 def latest(horizon: datetime | None, messages: list[Message]) -> datetime | None:

@@ -28,6 +28,8 @@ def _message(message: Message) -> str:
     marks = [message.at.strftime("%Y-%m-%d %H:%M UTC")]
     if message.status not in ("answered", "noted"):
         marks.append(message.status)
+    if message.cut:
+        marks.append("cut off")
     body = [f"### {who} · {' · '.join(marks)}", *([message.text] if message.text else [])]
     body += [f"> {_line(message.error)}"] if message.error else []
     body += [_attachment(a) for a in message.attachments]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import aiohttp
-from restate import Context, RunOptions, Service
+from restate import Context, RunOptions, Service, TerminalError
 
 from chat_service import keys, runtime
 from chat_service.contracts import Contract, DirectoryPage, DirectoryRequest, Time
@@ -69,7 +69,13 @@ async def purge(ctx: Context, request: Purge) -> None:
 
 @service.handler()
 async def forget_person(ctx: Context, request: Person) -> Forgotten:
-    """Remove one person's messages from every conversation; on the web, the person's conversations whole."""
+    """Remove one person's messages from every conversation; on the web, the person's conversations whole.
+
+    Raises:
+        TerminalError: 400 for what is no person's id.
+    """
+    if not keys.is_person(request.person):
+        raise TerminalError(f"{request.person!r} is no person's id: {keys.PERSON}", status_code=400)
     owner = f"person:{request.person}"
     place, _, person = request.person.rpartition(":")
     found: list[str] = []

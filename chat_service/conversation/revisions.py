@@ -107,11 +107,15 @@ async def feedback(ctx: ObjectContext, request: FeedbackRequest) -> None:
 async def note(ctx: ObjectContext, notes: Notes) -> Reply:
     """Keep what was said in the thread without the bot, each message once. Waits for a running turn."""
     conversation = await turns.load(ctx)
-    fresh = [one for one in notes.messages if not await turns.was_here(ctx, conversation, one)]
+    known = [await turns.was_here(ctx, conversation, one) for one in notes.messages]
+    fresh = [one for one, seq in zip(notes.messages, known, strict=True) if seq is None]
+    if turns.ONLY_A_MARK in known:  # the repeat has brought its text back into the journal
+        await turns.purge_journal(ctx, conversation.meta.people)
     if not fresh:
         return Reply(reply="", status="noted")
     turn = conversation.note(fresh, fresh[-1].at or await now(ctx), "noted")
     await turns.save(ctx, conversation)
+    await turns.list_newcomers(ctx, conversation)
     return Reply(reply="", status="noted", turn=turn)
 
 

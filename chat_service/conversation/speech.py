@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import uuid4
 
-from chat_service.contracts import MAX_TEXT, Running, Time, Usage, utc
+from chat_service.contracts import MAX_TEXT, Cut, Running, Time, Usage, is_blank, utc
 from chat_service.conversation.halts import Halt, Halts
 from chat_service.conversation.records import Stored
 from chat_service.live import LiveBus, LiveEvent
@@ -23,6 +23,8 @@ from chat_service.models.protocol import ChatModel, Failure, Finished, ModelErro
 
 log = logging.getLogger(__name__)
 
+CUTS: dict[str, Cut] = {"length": "length", "content_filter": "filter"}
+"""How providers of the OpenAI protocol say (`finish_reason`) that a reply is not whole."""
 PREVIEW_SECONDS = 0.04
 """The first piece goes out at once, later ones together this often: quicker than an eye, slower than a token."""
 
@@ -38,6 +40,7 @@ class Spoken(Stored):
     began: Time
     at: Time
     seconds: float
+    cut: Cut | None = None
     size: int = 0
     retry_after: float | None = None
     context_tokens: int | None = None
@@ -94,8 +97,10 @@ async def speak(model: ChatModel, prompt: Prompt, stage: Stage, halt: Halt, limi
             finished = listening.result()
             voice.close()
             usage = finished.usage
+            _must_have_spoken(voice.text, finished.reason)
             return spoken(
                 "answered",
+                cut=CUTS.get(finished.reason),
                 model=finished.model,
                 usage=usage
                 and Usage(prompt=usage.prompt_tokens, completion=usage.completion_tokens, cached=usage.cached_tokens),
@@ -122,6 +127,19 @@ async def speak(model: ChatModel, prompt: Prompt, stage: Stage, halt: Halt, limi
         finally:
             for task in (listening, stopping):
                 task.cancel()
+
+
+def _must_have_spoken(text: str, reason: str) -> None:
+    """An empty reply is a failure: shown, it would be a blank bubble, and providers refuse a prompt that holds one."""
+    if not is_blank(text):
+        return
+    if reason == "content_filter":
+        why = "the provider's filter let nothing of the reply through: ask in other words"
+        raise ModelError(Failure.PERMANENT, why)
+    if reason == "length":
+        why = "the model had used up its tokens before it said a word: raise MODEL_MAX_OUTPUT_TOKENS, or ask for less"
+        raise ModelError(Failure.PERMANENT, why)
+    raise ModelError(Failure.RETRY, "the model answered with nothing")
 
 
 class _Voice:

@@ -11,8 +11,9 @@ from itertools import groupby
 
 from restate import ObjectContext, ObjectSharedContext, VirtualObject
 
+from chat_service import keys
 from chat_service.contracts import Attachment, Contract, Found, HistoryRequest, Message, SearchRequest, Time, Verdict
-from chat_service.conversation import policy
+from chat_service.conversation import directory, policy
 from chat_service.conversation.addresses import send_to_chat
 from chat_service.conversation.records import Stored, put
 from chat_service.conversation.removal import Cut, going, oldest_end
@@ -61,10 +62,12 @@ class PageStored(Contract):
 
 
 class Erase(Contract):
-    """Forget the texts; `ids` are those of messages that never came here, kept as marks."""
+    """Forget the texts; `ids` are those of messages that never came here, kept as marks. `crowded`: more people wrote
+    than `Chat` knows by heart, and their directories list the conversation too."""
 
     epoch: int
     ids: list[str] = []
+    crowded: bool = False
 
 
 class Marks(Contract):
@@ -88,7 +91,7 @@ class Pruned(Contract):
 
 
 class Mark(Contract):
-    """Whether, and where, a platform message stands."""
+    """Whether, and where, a platform message stands: 0 when nothing but its mark is left."""
 
     seq: int | None = None
 
@@ -226,7 +229,12 @@ def contains(message: Message, text: str) -> bool:
 @transcript.handler(kind="shared")
 async def find(ctx: ObjectSharedContext, request: FindRequest) -> Mark:
     """Whether a platform message was ever here, forgotten or not."""
-    return Mark(seq=await ctx.get(_mark(request.id)))
+    seq = await ctx.get(_mark(request.id), type_hint=int)
+    if seq:
+        page = await ctx.get(_page(page_of(seq)), type_hint=Page)
+        if not any(m.seq == seq and m.status != "forgotten" for m in (page.messages if page else [])):
+            return Mark(seq=0)
+    return Mark(seq=seq)
 
 
 @transcript.handler()
@@ -256,6 +264,8 @@ async def erase(ctx: ObjectContext, request: Erase) -> None:
     head = await ctx.get("head", type_hint=Head) or Head()
     for key in await ctx.state_keys():
         if key.startswith("page:"):
+            if request.crowded:
+                await _unlist(ctx, await ctx.get(key, type_hint=Page) or Page())
             ctx.clear(key)
     for message_id in request.ids:
         ctx.set(_mark(message_id), 0)
@@ -281,6 +291,13 @@ def forget_replies(messages: list[Message], turn: int) -> bool:
         return False
     messages[:] = [revised(one, Revision(forget=True)) if one in held else one for one in messages]
     return bool(held)
+
+
+async def _unlist(ctx: ObjectContext, page: Page) -> None:
+    key = keys.parse(ctx.key())
+    wrote = {m.author.id for m in page.messages if m.author and m.author.id}
+    for owner in key.people_directories(sorted(wrote)) if key else ():
+        ctx.object_send(directory.remove, owner, directory.Removal(conversation=ctx.key()))
 
 
 def revised(message: Message, revision: Revision) -> Message:

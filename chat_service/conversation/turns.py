@@ -35,6 +35,8 @@ UNTITLED_TURNS = (1, 3)
 """After which turns a title is written: a first one at once, a better one when the subject is clear."""
 TITLE_CHARACTERS = 60
 RING_AFTER = timedelta(seconds=1)
+ONLY_A_MARK = 0
+"""Stands for the sequence number of what was forgotten, or taken back before its turn came."""
 
 
 async def load(ctx: ObjectContext, dead: str | None = None) -> Conversation:
@@ -74,19 +76,19 @@ async def take(
     return [inbound], settings
 
 
-async def was_here(ctx: ObjectContext, conversation: Conversation, inbound: Inbound) -> bool:
-    """Whether this message was accepted before, however long ago."""
+async def was_here(ctx: ObjectContext, conversation: Conversation, inbound: Inbound) -> int | None:
+    """The sequence number of this message if it was accepted before, however long ago; `ONLY_A_MARK` when no more is
+    left of it."""
     if inbound.id is None:
-        return False
-    if conversation.find(inbound.id):
-        return True
-    if not conversation.may_be_old(inbound):
-        return False
-    outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
-    if any(m.id == inbound.id for m in outbox.messages):
-        return True
-    mark = await ctx.object_call(transcript.find, ctx.key(), transcript.FindRequest(id=inbound.id))
-    return mark.seq is not None
+        return None
+    known = conversation.find(inbound.id)
+    if known is None and conversation.may_be_old(inbound):
+        outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
+        known = next((m for m in outbox.messages if m.id == inbound.id), None)
+        if known is None:
+            mark = await ctx.object_call(transcript.find, ctx.key(), transcript.FindRequest(id=inbound.id))
+            return mark.seq
+    return known.seq if known else None
 
 
 async def mark_withdrawn(ctx: ObjectContext, conversation: Conversation, inbound: Inbound) -> None:
@@ -94,7 +96,7 @@ async def mark_withdrawn(ctx: ObjectContext, conversation: Conversation, inbound
 
     What came along with an earlier message finds itself in the conversation, and needs no mark.
     """
-    if inbound.id is None or await was_here(ctx, conversation, inbound):
+    if inbound.id is None or await was_here(ctx, conversation, inbound) is not None:
         return
     at = inbound.at or await now(ctx)
     conversation.meta.horizon = max(conversation.meta.horizon or at, at)
@@ -285,12 +287,27 @@ def list_in_directories(ctx: ObjectContext, conversation: Conversation, at: date
     key = keys.parse(ctx.key())
     if key is None:
         return
+    entry = _entry(ctx.key(), conversation, at)
+    for owner in key.directories(tuple(dict.fromkeys([*conversation.meta.people, *conversation.newcomers]))):
+        ctx.object_send(directory.touch, owner, entry)
+
+
+async def list_newcomers(ctx: ObjectContext, conversation: Conversation) -> None:
+    """Send the conversation's place to those who have just spoken in it for the first time, though not to the bot:
+    whoever wants to be forgotten must be found in it."""
+    key = keys.parse(ctx.key())
+    owners = key.people_directories(conversation.newcomers) if key else ()
+    if owners:
+        entry = _entry(ctx.key(), conversation, await now(ctx))
+        for owner in owners:
+            ctx.object_send(directory.touch, owner, entry)
+
+
+def _entry(key: str, conversation: Conversation, at: datetime) -> Entry:
     meta = conversation.meta
     asked = [*conversation.recent.messages, *(meta.running.question if meta.running else [])]
     first = next((m.text for m in asked if m.role == "user" and not m.replaced), "")
-    entry = Entry(conversation=ctx.key(), title=meta.title or _excerpt(first), at=at)
-    for owner in key.directories(tuple(meta.people)):
-        ctx.object_send(directory.touch, owner, entry)
+    return Entry(conversation=key, title=meta.title or _excerpt(first), at=at)
 
 
 def entitle(ctx: ObjectContext, conversation: Conversation) -> None:

@@ -90,8 +90,8 @@ class OpenAIModel:
                 if chunk.usage:
                     usage = _usage(chunk.usage)
                 for choice in chunk.choices:
-                    if choice.delta and choice.delta.content:
-                        yield TextDelta(choice.delta.content)
+                    if choice.delta and (said := choice.delta.content or choice.delta.refusal):
+                        yield TextDelta(said)  # a refusal is an answer, too
                     reason = choice.finish_reason or reason
         except TimeoutError as error:
             seconds = self._settings.model_stall_seconds

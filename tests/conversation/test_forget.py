@@ -7,10 +7,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
+
 from chat_service import keys
-from chat_service.contracts import Author, Contract, DirectoryPage, DirectoryRequest, Reply
+from chat_service.contracts import (
+    Author,
+    Contract,
+    DirectoryPage,
+    DirectoryRequest,
+    Inbound,
+    Notes,
+    Reply,
+)
+from chat_service.conversation.conversation import PEOPLE
 from chat_service.conversation.housekeeping import Forgotten, Person
-from chat_service.ingress import IngressClient
+from chat_service.ingress import IngressClient, IngressError
 from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, saying
 from tests.conversation.test_directory import somebody
 from tests.conversation.test_memory import summary_of
@@ -73,6 +84,63 @@ async def test_the_engine_holds_nothing_of_it(ingress: IngressClient, stack: Sta
     assert await eventually(lambda: holds(stack, word), lambda places: not places) == []
     again = await hand_in(ingress, key, f"my name is {word} 0", "m0", at=datetime.now(UTC) - timedelta(hours=1))
     assert (await ingress.attach(again.invocation, Reply)).status in ("forgotten", "withdrawn")
+    assert await eventually(lambda: holds(stack, word), lambda places: not places) == [], "the repeat brought it back"
+
+
+async def test_what_is_written_meanwhile_leaves_nothing_either(ingress: IngressClient, stack: Stack) -> None:
+    """A title and a summary that the model still writes while the conversation is forgotten."""
+    word, key, number = f"dunnart{uuid4().hex[:8]}", chat_key(), await stack.model.count()
+    await stack.model.script_titles(Behaviour(kind="gate"))
+    await stack.model.script_summaries(Behaviour(kind="gate"))
+    for count in range(26):
+        await hand_in(ingress, key, f"my name is {word} {count}", f"m{count}")
+        await reply_to(ingress, key, f"m{count}")
+
+    async def written(kind: str) -> list[int]:
+        return [one.number for one in await stack.model.everything(number) if getattr(one, kind)]
+
+    title = (await eventually(lambda: written("title")))[0]
+    summary = (await eventually(lambda: written("summary")))[0]
+    await forget(ingress, key)
+    for gated in (title, summary):
+        await stack.model.release(gated, f"It is about a {word}")
+        await stack.model.finish(gated)
+    assert await eventually(lambda: holds(stack, word), lambda places: not places) == []
+
+
+async def test_who_only_spoke_beside_the_bot_is_forgotten_too(ingress: IngressClient, stack: Stack) -> None:
+    """Overheard, read up in a thread, or in a crowd of more than a conversation knows by heart."""
+    team, word = f"T{uuid4().hex[:8].upper()}", f"potoroo{uuid4().hex[:8]}"
+    key = keys.slack(team, "C1", "1700000000.000100")
+    await hand_in(ingress, key, f"{word} aside", "m0", author=Author(id="UEVE", name="Eve"), expects_reply=False)
+    await reply_to(ingress, key, "m0")
+    crowd = [
+        Inbound(message=f"{word} {number}", id=f"n{number}", author=Author(id=f"U{number}", name=f"N{number}"))
+        for number in range(PEOPLE + 3)
+    ]
+    for first in range(0, len(crowd), 300):
+        await ingress.call("Chat", key, "note", Notes(messages=crowd[first : first + 300]), Reply)
+    for person in ("UEVE", f"U{PEOPLE + 2}"):
+        owner = f"slack:{team}:{person}"
+        done = await ingress.call("Housekeeping", None, "forget_person", Person(person=owner), Forgotten)
+        assert done.conversations == 1, person
+    await eventually(lambda: holds(stack, f"{word} aside"), lambda places: not places)
+    await eventually(lambda: holds(stack, f"{word} {PEOPLE + 2}"), lambda places: not places)
+    last = f"person:slack:{team}:U{PEOPLE + 1}"
+
+    async def listed() -> int:
+        return len((await ingress.call("Directory", last, "list", DirectoryRequest(), DirectoryPage)).entries)
+
+    assert await listed() == 1
+    await forget(ingress, key)
+    assert await eventually(listed, lambda count: count == 0) == 0
+    assert await eventually(lambda: holds(stack, word), lambda places: not places) == []
+
+
+@pytest.mark.parametrize("person", ["", "U1", "slack:T1", "slack:T1:", "web:short"])
+async def test_what_is_no_persons_id_is_refused(ingress: IngressClient, person: str) -> None:
+    with pytest.raises(IngressError, match="is no person's id: slack:TEAM:USER"):
+        await ingress.call("Housekeeping", None, "forget_person", Person(person=person), Forgotten)
 
 
 async def test_one_person_is_forgotten_everywhere(ingress: IngressClient, stack: Stack) -> None:

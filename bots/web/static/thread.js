@@ -215,7 +215,7 @@ class ReplyView extends View {
     show(this.copy, status !== 'running' && Boolean(data.text));
     show(this.address, status !== 'running' && Number.isInteger(data.seq));
     show(this.again, Boolean(item.last));
-    show(this.goOn, Boolean(item.last && data.text && ['stopped', 'failed'].includes(status)));
+    show(this.goOn, Boolean(item.last && data.text && (['stopped', 'failed'].includes(status) || data.cut === 'length')));
     this.versions.update(data.versions || [], data.seq, item.busy);
     if (!before || before.data !== data || before.vain !== vain) this.again.disabled = this.goOn.disabled = false;
     say(this.again.lastChild, status === 'answered' && !vain ? 'Answer anew' : 'Try again');
@@ -241,6 +241,7 @@ class ReplyView extends View {
     }
     if (status === 'stopped') return data.text ? 'Stopped here' : 'Stopped before it began';
     if (status === 'failed' && !data.error) return 'This did not work';
+    if (data.cut) return data.cut === 'length' ? 'Cut off here, at the model’s limit' : 'Cut off here, by the provider’s filter';
     return data.seconds && data.model ? `${data.model} · ${data.seconds.toFixed(1)} s` : '';
   }
 }

@@ -1,0 +1,68 @@
+"""How a model's stream ends: whole, cut off at a limit, filtered, or with nothing said."""
+
+from __future__ import annotations
+
+import pytest
+
+from chat_service.contracts import Export, ExportRequest, GoOnRequest, Reply
+from chat_service.ingress import IngressClient, IngressError
+from tests.conversation.talk import read, say
+from tests.fakes.model.protocol import Behaviour, text_of
+from tests.processes import Stack
+
+
+async def go_on(ingress: IngressClient, key: str) -> Reply:
+    return await ingress.call("Chat", key, "go_on", GoOnRequest(), Reply)
+
+
+async def test_a_reply_cut_off_at_the_limit_says_so_and_goes_on(ingress: IngressClient, stack: Stack, key: str) -> None:
+    await stack.model.script(Behaviour(text="Once upon a", finish="length"), Behaviour(text=" time."))
+    cut = await say(ingress, key, "tell me a story")
+    assert (cut.status, cut.reply, cut.cut) == ("answered", "Once upon a", "length")
+    assert (await read(ingress, key)).messages[-1].cut == "length"
+    exported = await ingress.call("Chat", key, "export", ExportRequest(), Export)
+    assert "cut off" in exported.text
+    whole = await go_on(ingress, key)
+    assert (whole.status, whole.reply, whole.cut) == ("answered", "Once upon a time.", None)
+    page = await read(ingress, key)
+    assert [(m.text, m.cut) for m in page.messages] == [("tell me a story", None), ("Once upon a time.", None)]
+
+
+async def test_a_cut_reply_enters_the_context(ingress: IngressClient, stack: Stack, key: str) -> None:
+    await stack.model.script(Behaviour(text="Once upon a", finish="length"))
+    await say(ingress, key, "tell me a story")
+    number = await stack.model.count()
+    await say(ingress, key, "a shorter one")
+    sent = (await stack.model.wait(number)).body["messages"]
+    assert any("Once upon a" in text_of(message) for message in sent)
+
+
+async def test_a_reply_broken_off_by_a_filter_says_so(ingress: IngressClient, stack: Stack, key: str) -> None:
+    await stack.model.script(Behaviour(text="The recipe is", finish="content_filter"))
+    cut = await say(ingress, key, "a dangerous question")
+    assert (cut.status, cut.reply, cut.cut) == ("answered", "The recipe is", "filter")
+    with pytest.raises(IngressError, match="nothing to go on with"):
+        await go_on(ingress, key)
+
+
+@pytest.mark.parametrize(
+    ("finish", "why"), [("content_filter", "ask in other words"), ("length", "raise MODEL_MAX_OUTPUT_TOKENS")]
+)
+async def test_an_empty_reply_is_a_failure_that_says_what_to_do(
+    ingress: IngressClient, stack: Stack, key: str, finish: str, why: str
+) -> None:
+    number = await stack.model.count()
+    await stack.model.script(Behaviour(text=" \n", finish=finish))
+    reply = await say(ingress, key, "anything")
+    assert reply.status == "failed"
+    assert why in (reply.error or "")
+    assert len(await stack.model.requests(number)) == 1, "asked again it would do the same"
+    await say(ingress, key, "and now?")
+    sent = (await stack.model.requests(number))[-1].body["messages"]
+    assert not any(message["role"] == "assistant" for message in sent)
+
+
+async def test_a_model_that_says_nothing_is_asked_again(ingress: IngressClient, stack: Stack, key: str) -> None:
+    await stack.model.script(Behaviour(text=""), Behaviour(text="here I am"))
+    reply = await say(ingress, key, "are you there?")
+    assert (reply.status, reply.reply) == ("answered", "here I am")
