@@ -75,6 +75,7 @@ class Inbound(Contract):
         default=None, ge=1, lt=2**53, description="The question (by `seq`) that this one is asked instead of."
     )
     queued: bool = Field(default=False, description="Set by the Inbox: its text lies there.")
+    gathered: bool = Field(default=False, description="Set by Chat, for the Inbox: quick lines become one question.")
 
     @field_validator("id")
     @classmethod

@@ -81,6 +81,8 @@ async def accept(ctx: ObjectContext, inbound: Inbound) -> Accepted:
     line = await ctx.get("line", type_hint=Line) or Line()
     if inbound.at is None:
         inbound.at = await now(ctx)
+    if inbound.gathered:  # it was not known here yet, or the first line would be answered without the others
+        line.together = True
     duplicate = inbound.id in line.ids
     if not duplicate:
         if len(line.ids) >= MAX_WAITING:

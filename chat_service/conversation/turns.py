@@ -70,8 +70,8 @@ async def take(
         taken = await ctx.object_call(inboxes.take, ctx.key(), request)
         return taken.messages, settings
     if settings.gathers and inbound.expects_reply:
-        inbound.id = inbound.id or str(ctx.uuid())
-        ctx.object_send(inboxes.accept, ctx.key(), inbound)
+        handed = inbound.model_copy(update={"id": inbound.id or str(ctx.uuid()), "gathered": True})
+        ctx.object_send(inboxes.accept, ctx.key(), handed)
         return None, settings
     return [inbound], settings
 

@@ -11,7 +11,7 @@ from chat_service.conversation.places import Follow, Place, PlaceRequest, Reach,
 from chat_service.conversation.quota import Claim, Granted
 from chat_service.ingress import IngressClient
 from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, saying, whole
-from tests.fakes.model.protocol import Behaviour
+from tests.fakes.model.protocol import ENOUGH, Behaviour
 from tests.processes import Stack, eventually, session_name
 
 
@@ -106,7 +106,7 @@ async def test_a_deletion_withdraws_what_waits_and_marks_what_never_came(stack: 
     await hand_in(ingress, key, "never seen", "m0", at=written.isoformat())
     await hand_in(ingress, key, "third", "m3")
     await reply_to(ingress, key, "m3")
-    assert await whole(ingress, key) == ["first", "", "third", "echo: third"]
+    assert await whole(ingress, key) == ["first", ENOUGH, "third", "echo: third"]
 
 
 async def test_feedback_is_kept_with_the_turn_and_taken_back(ingress: IngressClient) -> None:

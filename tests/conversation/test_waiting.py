@@ -21,7 +21,7 @@ from chat_service.conversation.inbox import MAX_QUESTION_CHARACTERS, MAX_WAITING
 from chat_service.ingress import IngressClient, IngressError
 from tests.conversation.talk import chat_key, hand_in, read, reply_to, stop, whole
 from tests.fakes.model import ModelControl
-from tests.fakes.model.protocol import Behaviour
+from tests.fakes.model.protocol import ENOUGH, Behaviour
 from tests.processes import Stack, running_stack
 
 GATE = Behaviour(kind="gate")
@@ -113,7 +113,7 @@ async def test_a_waiting_message_can_be_withdrawn(ingress: IngressClient, stack:
     assert [one.message for one in taken.messages] == ["line 1"], "given back, to be edited"
     await stack.model.finish(number)
     assert (await reply_to(ingress, key, "m2")).reply == "echo: line 2"
-    assert await whole(ingress, key) == ["first", "", "line 2", "echo: line 2"]
+    assert await whole(ingress, key) == ["first", ENOUGH, "line 2", "echo: line 2"]
 
 
 async def test_order_holds_though_some_lines_are_held_back_a_moment(ingress: IngressClient) -> None:

@@ -59,7 +59,8 @@ async def test_the_doctor_finds_a_running_stack_well(stack: Stack, tmp_path: Pat
         f"ok  Restate admin: answers at {stack.engine.admin_url}",
         f"ok  chat service: registered, answers at http://127.0.0.1:{stack.service_port}/{code_version()}",
         "ok  model: scripted at 127.0.0.1",
-        "--  slack: no tokens, so no bot; to have one, set SLACK_BOT_TOKEN or SLACK_APP_TOKEN or SLACK_SIGNING_SECRET",
+        "--  slack: no tokens, so no bot; to have one, set SLACK_BOT_TOKEN and "
+        "(SLACK_APP_TOKEN or SLACK_SIGNING_SECRET)",
     ]
     assert any(line.startswith("ok  CHAT_SERVICE_PORT: ") and "in use by" in line for line in said)
     assert any(line.startswith("ok  WEB_PORT: ") and line.endswith("free") for line in said)

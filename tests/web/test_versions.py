@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import BrowserContext, FilePayload, Locator, Route, expect
 
 from chat_service import keys
-from tests.fakes.model.protocol import Behaviour
+from tests.fakes.model.protocol import ENOUGH, Behaviour
 from tests.processes import Stack, eventually
 from tests.web.browser import Window, window
 from tests.web.seeding import seed
@@ -186,9 +186,9 @@ async def test_lines_that_became_one_question_are_changed_as_one(person: Browser
     await expect(box).to_have_value("second\n\nthird")
     await box.fill("both")
     await box.press("Enter")
-    await told(one, "first", "", "both", "echo: both")
+    await told(one, "first", ENOUGH, "both", "echo: both")
     await switch(one.questions.last, "Version 2 of 2").get_by_role("button", name="Previous version").click()
-    await told(one, "first", "", "second", "third", "echo: second\n\nthird")
+    await told(one, "first", ENOUGH, "second", "third", "echo: second\n\nthird")
 
 
 async def test_files_stay_with_a_changed_question(person: BrowserContext, stack: Stack) -> None:

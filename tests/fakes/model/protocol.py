@@ -21,13 +21,16 @@ class Refused(Exception):
         self.body = {"error": {"message": message, **more}}
 
 
+ENOUGH = "Enough said."
+
+
 class Behaviour(BaseModel):
     """What the next request gets.
 
     reply: `text`, in pieces of `chunk` characters, `delay` seconds apart. fail: `status`, `headers`, `body`.
     stall: `text`, then silence until the client goes away. drop: `text`, then the connection is cut.
     cut: `text`, then the stream ends politely, in the middle.
-    gate: only what the test releases.
+    gate: only what the test releases; `ENOUGH`, if it lets it end without a word, since an empty reply is a failure.
     """
 
     model_config = ConfigDict(extra="forbid")

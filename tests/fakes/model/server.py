@@ -159,8 +159,12 @@ class FakeModel:
 
     async def _pieces(self, behaviour: Behaviour, gate: Gate | None) -> Any:
         if gate is not None:
+            spoken = False
             while (piece := await gate.pieces.get()) is not None:
+                spoken = True
                 yield piece
+            if not spoken:
+                yield protocol.ENOUGH
             return
         for start in range(0, len(behaviour.text), behaviour.chunk):
             if behaviour.delay:
