@@ -65,6 +65,7 @@ class Heard(Contract):
         roles: the groups its author belongs to, by the platform's ids.
         parent: the scope of the channel that a thread belongs to, where a thread is a place of its own.
         unreadable: names of files that the model cannot get to see.
+        own: the beginning of its author's own words, in one line, which names a thread.
         answers: what it is a reply to, if a person said that: remembered as itself.
         other_files: whether an edit has changed the files, too; `attachments` are then all of them.
     """
@@ -85,6 +86,7 @@ class Heard(Contract):
     parent: str = ""
     unreadable: list[str] = Field(default_factory=list)
     other_files: bool = False
+    own: str = ""
     answers: Heard | None = None
 
     @field_validator("text")

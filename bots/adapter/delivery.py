@@ -15,7 +15,16 @@ from restate import ObjectContext, RunOptions, TerminalError, VirtualObject
 from bots.adapter.contract import Ending, Gone, Opened, Spot
 from bots.adapter.listening import Done, lossy
 from bots.adapter.posting import GONE_STATUS, Deliveries, post_once
-from chat_service.contracts import Contract, Cut, Deliver, DeliveryReport, History, HistoryRequest, Reply, TurnRequest
+from chat_service.contracts import (
+    Contract,
+    CutOff,
+    Deliver,
+    DeliveryReport,
+    History,
+    HistoryRequest,
+    Reply,
+    TurnRequest,
+)
 from chat_service.conversation import policy
 from chat_service.conversation.chat import get_history, get_turn
 from chat_service.conversation.records import Stored, put
@@ -202,7 +211,7 @@ async def _outcome(ctx: ObjectContext, order: Deliver) -> Reply:
         await ctx.sleep(LOOK_PAUSE)
 
 
-CUTS: dict[Cut, str] = {
+CUTS: dict[CutOff, str] = {
     "length": "cut off here, at the model's limit: ask it to go on",
     "filter": "cut off here, by a filter of the model's provider",
 }

@@ -11,15 +11,14 @@ from bots.adapter.judging import Verdict
 from bots.adapter.listening import TELL_ATTEMPTS, Intake, lossy, scope_of, tell
 from bots.adapter.stopping import stop_once
 from chat_service import keys
-from chat_service.contracts import DirectoryPage, DirectoryRequest, StopRequest
+from chat_service.contracts import StopRequest
 from chat_service.conversation.chat import forget, reset, stop
-from chat_service.conversation.directory import list_
+from chat_service.conversation.directory import listed
 from chat_service.conversation.inbox import waiting as waits
 from chat_service.conversation.places import Follow, follow, threads
 
 BUSY = 20
 """Conversations of a direct conversation that are looked at for something to stop: those used last."""
-PAGE = 200
 
 
 async def obey(ctx: ObjectContext, it: Intake, heard: Heard, verdict: Verdict) -> None:
@@ -109,24 +108,13 @@ async def _forget(ctx: ObjectContext, it: Intake, heard: Heard) -> None:
     if await ctx.run_typed("may they", may, RunOptions(type_hint=bool, max_attempts=TELL_ATTEMPTS)):
         if _is_outside(ctx, heard):
             found = await ctx.object_call(threads, scope_of(ctx), arg=None)
-            await _forget_listed(ctx, {one.conversation for one in found.threads})
+            # Some are known to the channel's directory alone, and some not to it yet.
+            known = {one.conversation for one in found.threads} | set(await listed(ctx, f"channel:{scope_of(ctx)}"))
+            for one in sorted(known):
+                ctx.object_send(forget, one, arg=None)
         else:
             ctx.object_send(forget, ctx.key(), arg=None)
         _read_from_here(ctx, heard)
         await tell(ctx, it, heard, commands.ALL_FORGOTTEN if _is_outside(ctx, heard) else commands.FORGOTTEN)
     else:
         await tell(ctx, it, heard, commands.NOT_YOURS)
-
-
-async def _forget_listed(ctx: ObjectContext, known: set[str]) -> None:
-    """Forget all conversations of this channel, also those that only its directory still knows."""
-    cursor: str | None = None
-    while True:
-        request = DirectoryRequest(cursor=cursor, limit=PAGE)
-        page: DirectoryPage = await ctx.object_call(list_, f"channel:{scope_of(ctx)}", request)
-        known |= {one.conversation for one in page.entries}
-        cursor = page.cursor
-        if cursor is None:
-            break
-    for one in sorted(known):
-        ctx.object_send(forget, one, arg=None)

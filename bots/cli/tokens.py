@@ -30,7 +30,8 @@ def missing(bot: str) -> str:
     there = set(present(bot))
     ways = [[name for name in names if name not in there] for names in NEEDED[bot]]
     always = [name for name in ways[0] if all(name in way for way in ways)]
-    choices = [" and ".join(rest) for way in ways if (rest := [name for name in way if name not in always])]
-    if len(choices) > 1 and always:
-        return " and ".join([*always, f"({' or '.join(choices)})"])
-    return " and ".join(always) if not choices else " and ".join([*always, " or ".join(choices)])
+    choices = [" and ".join(name for name in way if name not in always) for way in ways]
+    if not all(choices):  # there is a way that wants nothing else
+        return " and ".join(always)
+    either = " or ".join(choices)
+    return " and ".join([*always, f"({either})"]) if always else either

@@ -16,7 +16,6 @@ from bots.discord.marks import show_typing
 from bots.discord.outlet import reference
 from bots.discord.permissions import may_administer
 from bots.discord.records import Record, Records, position
-from bots.discord.wording import own_words
 from chat_service import keys
 from chat_service.contracts import MAX_INLINE
 
@@ -74,7 +73,7 @@ class DiscordEars:
     async def branch(self, conversation: str, heard: Heard) -> str:
         """Open a thread from a question, which gets the question's id; gives its key. Run twice it is the same."""
         place = self._bot.place(conversation)
-        title = " ".join(own_words(heard.text).split())[:TITLE] or "Conversation"
+        title = heard.own[:TITLE] or "Conversation"
         try:
             await called("create_thread", place.get_partial_message(int(heard.id)).create_thread(name=title))
         except Refused as refused:

@@ -49,6 +49,7 @@ class Hearing:
             mentions_bot=record.mentions_bot,
             mentions_others=record.mentions_others,
             direct=not record.guild,
+            own=record.own,
             ours=record.ours,
             roles=record.roles,
             parent=f"discord:{record.guild}:{record.parent}" if record.parent else "",

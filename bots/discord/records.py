@@ -12,13 +12,15 @@ import discord
 from bots.adapter.commands import command_of, without_name
 from bots.adapter.contract import Gone
 from bots.discord.client import Bot, called
-from bots.discord.wording import FORWARDED, answered_by, as_quote, embed, in_line, kind_of, title
+from bots.discord.wording import answered_by, as_quote, embed, in_line, kind_of, title
 from chat_service.contracts import MAX_TEXT, Contract, Time
 
 SPOKEN = (discord.MessageType.default, discord.MessageType.reply)
 ASKED = discord.MessageType.chat_input_command
 """`/ask` answers with the question as a message, which is then heard like any other: nothing of it can be lost."""
 QUOTE = 500
+NAMING = 200
+"""Characters of what names a thread; Discord takes 100."""
 NAMED = 10
 """People whose names are looked up for one message, at most."""
 MOMENT = "%A %d %B %Y %H:%M UTC"
@@ -44,6 +46,7 @@ class Record(Contract):
         parent: the channel that a thread belongs to.
         ours: it stands in a thread that the bot opened.
         files: what is attached, also to what is forwarded; without a url it cannot be read at all.
+        own: what its author says in it, without what is told of the message that it answers.
         answers: what somebody else, or its author, said before, to which this is a reply.
     """
 
@@ -59,6 +62,7 @@ class Record(Contract):
     at: Time
     mentions_bot: bool = False
     mentions_others: bool = False
+    own: str = ""
     ours: bool = False
     files: list[File] = []
     answers: Record | None = None
@@ -141,10 +145,11 @@ class Records:
                 *([title(channel)] if is_thread and message.id == channel.id else []),
             ]
         )
+        forwarded = [self._whole(one, message) for one in message.message_snapshots]
         words = [
             *around,
             said,
-            *(f"{FORWARDED}\n{as_quote(self._whole(one, message))}" for one in message.message_snapshots),
+            *(f"(forwarded)\n{as_quote(one)}" for one in forwarded),
             *(card for one in message.embeds if one.type == "rich" and (card := embed(one))),
             *([f"(poll: {message.poll.question}; {', '.join(a.text for a in message.poll.answers)})"]
               if message.poll else []),
@@ -165,6 +170,7 @@ class Records:
             at=message.created_at,
             mentions_bot=mentioned,
             mentions_others=bool(others),
+            own=" ".join(" ".join([said, *forwarded]).split())[:NAMING],
             ours=ours,
             files=files,
             answers=before,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import discord
 from discord.utils import MISSING
 
-FORWARDED = "(forwarded)"
-
 
 def kind_of(attachment: discord.Attachment) -> str:
     """Its media type, as far as Discord tells."""
@@ -19,14 +17,6 @@ def answered_by(message: discord.Message) -> discord.Message | None:
     if reference is None or message.type is not discord.MessageType.reply:
         return None
     return reference.resolved if isinstance(reference.resolved, discord.Message) else None
-
-
-def own_words(text: str) -> str:
-    """What somebody said themselves, for a title: without what is told of the message they answer or forward, unless
-    there is nothing else."""
-    lines = text.split("\n")
-    own = [one for one in lines if one != FORWARDED and not one.startswith(("(in answer to ", "> "))]
-    return "\n".join(own if any(one.strip() for one in own) else (one.removeprefix("> ") for one in lines[1:]))
 
 
 def in_line(name: str) -> str:

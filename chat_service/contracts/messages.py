@@ -16,7 +16,7 @@ MAX_INLINE = 256 * 1024
 MAX_ATTACHMENTS = 10
 Status = Literal["waiting", "running", "answered", "stopped", "failed", "withdrawn", "noted", "forgotten"]
 """How a turn stands. `noted`: context without a question. `withdrawn`: taken back before it was answered."""
-Cut = Literal["length", "filter"]
+CutOff = Literal["length", "filter"]
 """What broke off a reply that was answered: the model's limit of tokens, or its provider's filter."""
 Verdict = Literal["up", "down"]
 """A person's word on a reply."""
@@ -131,7 +131,7 @@ class Message(Contract):
     model: str | None = None
     usage: Usage | None = None
     seconds: float | None = None
-    cut: Cut | None = None
+    cut: CutOff | None = None
     replaced: bool = False
     after: int | None = None
     versions: list[int] = Field(default_factory=list)
@@ -153,4 +153,4 @@ class Reply(Contract):
     model: str | None = None
     usage: Usage | None = None
     seconds: float | None = None
-    cut: Cut | None = None
+    cut: CutOff | None = None

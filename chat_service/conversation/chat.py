@@ -81,10 +81,7 @@ async def message(ctx: ObjectContext, inbound: Inbound) -> Reply:
     question, effective = await turns.take(ctx, conversation, inbound)
     if question is None:
         return Reply(reply="", status="waiting")
-    known = [await turns.was_here(ctx, conversation, one) for one in question]
-    fresh = [one for one, seq in zip(question, known, strict=True) if seq is None]
-    if turns.ONLY_A_MARK in known:  # the repeat has brought its text back into the journal
-        await turns.purge_journal(ctx, conversation.meta.people)
+    fresh = await turns.unheard(ctx, conversation, question)
     if not fresh:
         if not question:
             await turns.mark_withdrawn(ctx, conversation, inbound)

@@ -123,7 +123,7 @@ def _counts(messages: list[Message]) -> bool:
         return False  # its author has taken the question back, and the reply quotes it
     if any(m.role == "assistant" for m in messages):
         whole = any(m.role == "user" for m in messages)
-        return whole and all(m.status == "answered" and m.text.strip() for m in messages if m.role == "assistant")
+        return whole and all(m.status == "answered" and not is_blank(m.text) for m in messages if m.role == "assistant")
     return all(m.status in ("noted", "forgotten") for m in messages)
 
 

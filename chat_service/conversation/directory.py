@@ -7,7 +7,7 @@ conversation costs the same however many there are.
 
 from __future__ import annotations
 
-from restate import ObjectContext, ObjectSharedContext, VirtualObject
+from restate import Context, ObjectContext, ObjectSharedContext, VirtualObject
 
 from chat_service.contracts import Contract, DirectoryPage, DirectoryRequest, Entry
 from chat_service.conversation import policy
@@ -15,6 +15,8 @@ from chat_service.conversation.records import Stored, put
 
 HEAD = 100
 SPILL = 50
+MOST = 200
+"""Entries of a page that a handler asks for."""
 
 directory = VirtualObject(
     "Directory",
@@ -106,6 +108,18 @@ async def list_(ctx: ObjectSharedContext, request: DirectoryRequest | None) -> D
         if offset >= len(entries):
             number, offset = number - 1, 0
     return DirectoryPage(entries=found, cursor=f"{number}:{offset}" if number >= 0 else None)
+
+
+async def listed(ctx: Context | ObjectContext, owner: str) -> list[str]:
+    """All conversations of a directory, asked for page by page from another handler; those used last come first."""
+    found: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = await ctx.object_call(list_, owner, DirectoryRequest(cursor=cursor, limit=MOST))
+        found += [entry.conversation for entry in page.entries]
+        cursor = page.cursor
+        if cursor is None:
+            return list(dict.fromkeys(found))  # one that was used meanwhile has moved, and may come twice
 
 
 async def _pull(ctx: ObjectContext, conversation: str) -> Entry | None:

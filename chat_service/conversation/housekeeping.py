@@ -13,7 +13,7 @@ import aiohttp
 from restate import Context, RunOptions, Service, TerminalError
 
 from chat_service import keys, runtime
-from chat_service.contracts import Contract, DirectoryPage, DirectoryRequest, Time
+from chat_service.contracts import Contract, Time
 from chat_service.conversation import directory, policy
 from chat_service.conversation.addresses import send_to_chat
 from chat_service.conversation.channel import channel_forget
@@ -78,15 +78,8 @@ async def forget_person(ctx: Context, request: Person) -> Forgotten:
         raise TerminalError(f"{request.person!r} is no person's id: {keys.PERSON}", status_code=400)
     owner = f"person:{request.person}"
     place, _, person = request.person.rpartition(":")
-    found: list[str] = []
-    cursor: str | None = None
-    while True:
-        page: DirectoryPage = await ctx.object_call(directory.list_, owner, DirectoryRequest(cursor=cursor, limit=200))
-        found += [entry.conversation for entry in page.entries]
-        cursor = page.cursor
-        if cursor is None:
-            break
-    for conversation in dict.fromkeys(found):
+    found = await directory.listed(ctx, owner)
+    for conversation in found:
         key = keys.parse(conversation)
         if key is not None and key.platform == "web":
             send_to_chat(ctx, conversation, "forget", Contract())

@@ -12,7 +12,6 @@ from chat_service.contracts import (
     DeliveryReport,
     EditRequest,
     FeedbackRequest,
-    Message,
     Notes,
     RedactRequest,
     Reply,
@@ -107,10 +106,7 @@ async def feedback(ctx: ObjectContext, request: FeedbackRequest) -> None:
 async def note(ctx: ObjectContext, notes: Notes) -> Reply:
     """Keep what was said in the thread without the bot, each message once. Waits for a running turn."""
     conversation = await turns.load(ctx)
-    known = [await turns.was_here(ctx, conversation, one) for one in notes.messages]
-    fresh = [one for one, seq in zip(notes.messages, known, strict=True) if seq is None]
-    if turns.ONLY_A_MARK in known:  # the repeat has brought its text back into the journal
-        await turns.purge_journal(ctx, conversation.meta.people)
+    fresh = await turns.unheard(ctx, conversation, notes.messages)
     if not fresh:
         return Reply(reply="", status="noted")
     turn = conversation.note(fresh, fresh[-1].at or await now(ctx), "noted")
@@ -141,23 +137,25 @@ async def _revise(ctx: ObjectContext, conversation: Conversation, revision: Revi
     """Change a message wherever it lies; gives its sequence number: 0 when only a mark of it is left, None when it was
     never here. Run twice it says the same."""
     recent = conversation.recent.messages
-    seq = _apply(recent, revision)
-    if seq is not None:
+    found = transcript.change(recent, revision)
+    if found is not None:
         await turns.changed(ctx, conversation)
-        return seq
+        return found.seq
+    seq: int | None = None
     outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
     held = outbox.messages + recent
-    seq = _apply(held, revision)
-    if seq is not None:
+    found = transcript.change(held, revision)
+    if found is not None:
+        seq = found.seq
         outbox.messages, recent[:] = held[: len(outbox.messages)], held[len(outbox.messages) :]
         put(ctx, "outbox", outbox)  # its page is on the way: the Transcript gets it before the revision below
     elif conversation.meta.horizon is None:
         return None
     elif revision.id is not None:
-        found = await ctx.object_call(transcript.find, ctx.key(), transcript.FindRequest(id=revision.id))
-        if not found.seq:
-            return found.seq
-        seq = found.seq
+        mark = await ctx.object_call(transcript.find, ctx.key(), transcript.FindRequest(id=revision.id))
+        if not mark.seq:
+            return mark.seq
+        seq = mark.seq
     # Awaited: a summary that is asked for next must not read what has just been deleted.
     done = await ctx.object_call(transcript.revise, ctx.key(), revision)
     if revision.forget and done.turn:
@@ -167,9 +165,3 @@ async def _revise(ctx: ObjectContext, conversation: Conversation, revision: Revi
         transcript.forget_replies(recent, done.turn)
     await turns.changed(ctx, conversation)
     return seq or revision.seq
-
-
-def _apply(messages: list[Message], revision: Revision) -> int | None:
-    seq = next((one.seq for one in messages if revision.names(one)), None)
-    transcript.change(messages, revision)
-    return seq

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import uuid4
 
-from chat_service.contracts import MAX_TEXT, Cut, Running, Time, Usage, is_blank, utc
+from chat_service.contracts import MAX_TEXT, CutOff, Running, Time, Usage, is_blank, utc
 from chat_service.conversation.halts import Halt, Halts
 from chat_service.conversation.records import Stored
 from chat_service.live import LiveBus, LiveEvent
@@ -23,7 +23,7 @@ from chat_service.models.protocol import ChatModel, Failure, Finished, ModelErro
 
 log = logging.getLogger(__name__)
 
-CUTS: dict[str, Cut] = {"length": "length", "content_filter": "filter"}
+CUTS: dict[str, CutOff] = {"length": "length", "content_filter": "filter"}
 """How providers of the OpenAI protocol say (`finish_reason`) that a reply is not whole."""
 PREVIEW_SECONDS = 0.04
 """The first piece goes out at once, later ones together this often: quicker than an eye, slower than a token."""
@@ -40,7 +40,7 @@ class Spoken(Stored):
     began: Time
     at: Time
     seconds: float
-    cut: Cut | None = None
+    cut: CutOff | None = None
     size: int = 0
     retry_after: float | None = None
     context_tokens: int | None = None
@@ -95,9 +95,9 @@ async def speak(model: ChatModel, prompt: Prompt, stage: Stage, halt: Halt, limi
                 voice.close()
                 return spoken("stopped")
             finished = listening.result()
+            _must_have_spoken(voice.text, finished.reason)
             voice.close()
             usage = finished.usage
-            _must_have_spoken(voice.text, finished.reason)
             return spoken(
                 "answered",
                 cut=CUTS.get(finished.reason),

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from pydantic import Field
 
-from chat_service.contracts import Cut, Message, Overrides, Running, Status, Time, Usage
+from chat_service.contracts import CutOff, Message, Overrides, Running, Status, Time, Usage
 from chat_service.conversation.records import Stored
 
 UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,7 +26,7 @@ class Answer(Stored):
     model: str | None = None
     usage: Usage | None = None
     seconds: float = 0
-    cut: Cut | None = None
+    cut: CutOff | None = None
     at: Time
     drain: str | None = None
 

@@ -15,6 +15,7 @@ from chat_service import keys
 from chat_service.contracts import Attachment, Contract, Found, HistoryRequest, Message, SearchRequest, Time, Verdict
 from chat_service.conversation import directory, policy
 from chat_service.conversation.addresses import send_to_chat
+from chat_service.conversation.conversation import authors
 from chat_service.conversation.records import Stored, put
 from chat_service.conversation.removal import Cut, going, oldest_end
 from chat_service.conversation.window import PAGE
@@ -195,11 +196,11 @@ async def revise(ctx: ObjectContext, revision: Revision) -> Revised:
     before = len(page.messages)
     beyond = await ctx.get(_page(number + 1), type_hint=Page) if revision.forget else None
     held = page.messages + (beyond.messages if beyond else [])
-    turn = change(held, revision)
+    changed = change(held, revision)
     put(ctx, _page(number), Page(messages=held[:before]))
     if beyond is not None and beyond.messages != held[before:]:
         put(ctx, _page(number + 1), Page(messages=held[before:]))
-    return Revised(turn=turn or 0)
+    return Revised(turn=changed.turn if changed else 0)
 
 
 @transcript.handler(kind="shared")
@@ -272,15 +273,15 @@ async def erase(ctx: ObjectContext, request: Erase) -> None:
     put(ctx, "head", Head(epoch=max(request.epoch, head.epoch), last_seq=head.last_seq))
 
 
-def change(messages: list[Message], revision: Revision) -> int | None:
-    """Change the message that is named, in its list; gives its turn, None when it is not there. With a question go the
-    replies to it."""
+def change(messages: list[Message], revision: Revision) -> Message | None:
+    """Change the message that is named, in its list; gives it, None when it is not there. With a question go
+    the replies to it."""
     for number, message in enumerate(messages):
         if revision.names(message):
             messages[number] = revised(message, revision)
             if revision.forget and message.role == "user":
                 forget_replies(messages, message.turn)
-            return message.turn
+            return message
     return None
 
 
@@ -289,14 +290,13 @@ def forget_replies(messages: list[Message], turn: int) -> bool:
     held = [one for one in messages if one.turn == turn and one.status != "forgotten"]
     if any(one.role == "user" for one in held):
         return False
-    messages[:] = [revised(one, Revision(forget=True)) if one in held else one for one in messages]
+    messages[:] = [revised(one, Revision(forget=True)) if one.turn == turn else one for one in messages]
     return bool(held)
 
 
 async def _unlist(ctx: ObjectContext, page: Page) -> None:
     key = keys.parse(ctx.key())
-    wrote = {m.author.id for m in page.messages if m.author and m.author.id}
-    for owner in key.people_directories(sorted(wrote)) if key else ():
+    for owner in key.people_directories(authors((), page.messages)) if key else ():
         ctx.object_send(directory.remove, owner, directory.Removal(conversation=ctx.key()))
 
 

@@ -76,7 +76,15 @@ async def take(
     return [inbound], settings
 
 
-async def was_here(ctx: ObjectContext, conversation: Conversation, inbound: Inbound) -> int | None:
+async def unheard(ctx: ObjectContext, conversation: Conversation, inbound: Iterable[Inbound]) -> list[Inbound]:
+    """Those of the messages that were not accepted before, however long ago."""
+    known = [(one, await _was_here(ctx, conversation, one)) for one in inbound]
+    if any(seq == ONLY_A_MARK for _, seq in known):  # the repeat has brought its text back into the journal
+        await purge_journal(ctx, conversation.meta.people)
+    return [one for one, seq in known if seq is None]
+
+
+async def _was_here(ctx: ObjectContext, conversation: Conversation, inbound: Inbound) -> int | None:
     """The sequence number of this message if it was accepted before, however long ago; `ONLY_A_MARK` when no more is
     left of it."""
     if inbound.id is None:
@@ -96,7 +104,7 @@ async def mark_withdrawn(ctx: ObjectContext, conversation: Conversation, inbound
 
     What came along with an earlier message finds itself in the conversation, and needs no mark.
     """
-    if inbound.id is None or await was_here(ctx, conversation, inbound) is not None:
+    if inbound.id is None or await _was_here(ctx, conversation, inbound) is not None:
         return
     at = inbound.at or await now(ctx)
     conversation.meta.horizon = max(conversation.meta.horizon or at, at)
