@@ -97,6 +97,7 @@ async def test_the_doctor_finds_a_machine_before_its_first_start_well(tmp_path: 
         ({"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}, r"no  model: .*127.0.0.1.*"),
         ({"MODEL_BACKEND": "nowhere:x"}, r"no  model: MODEL_BACKEND='nowhere:x' cannot be imported"),
         ({"SLACK_BOT_TOKEN": "xoxb-1"}, r"no  slack: SLACK_BOT_TOKEN set, but not SLACK_APP_TOKEN or SLACK_SIGNING"),
+        ({"SLACK_APP_TOKEN": "xapp-1"}, r"no  slack: SLACK_APP_TOKEN set, but not SLACK_BOT_TOKEN: set that too"),
         ({"DISCORD_TOKEN": "x", "DISCORD_API_URL": "http://127.0.0.1:1"}, r"--  discord: DISCORD_TOKEN set"),
     ],
 )
@@ -183,3 +184,41 @@ async def test_history_of_nothing_and_from_nowhere(stack: Stack, tmp_path: Path)
     assert len(said) == 1
     assert said[0].startswith("threadwell: Restate cannot be reached at http://127.0.0.1:1")
     assert said[0].endswith("is `threadwell up` running?")
+
+
+async def test_history_does_nothing_to_the_terminal(
+    stack: Stack, ingress: IngressClient, key: str, tmp_path: Path
+) -> None:
+    """Whoever chats must not colour, name or move the operator's window, nor turn its text around."""
+    author = {"id": "U1", "name": "Ada\x1b[41m"}
+    await say(ingress, key, "\x1b[31mred \x1b]0;pwned\x07 \x9b2J \u202eabc\nsecond line", author=author)
+    status, said = await threadwell(tmp_path, "history", key, **of(stack))
+    assert status == 0
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", "".join(said)), said
+    assert any("red" in line and "abc" in line for line in said) and "second line" in said
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+async def test_history_ends_quietly_when_whoever_reads_has_read_enough(
+    stack: Stack, ingress: IngressClient, key: str, tmp_path: Path, form: tuple[str, ...]
+) -> None:
+    for number in range(40):
+        text = f"{number} " + "word " * 2000
+        await ingress.call("Chat", key, "message", Inbound(message=text, expects_reply=False), Reply)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bots", "history", key, *form, cwd=tmp_path, env=clean_env(**of(stack)),
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None and process.stderr is not None
+    await process.stdout.readline()
+    process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]  # as `| head` does
+    complaint = (await process.stderr.read()).decode()
+    assert await asyncio.wait_for(process.wait(), 60) == 1
+    assert complaint == ""
+
+
+async def test_history_says_that_the_chat_service_is_away(own_stack: Stack, tmp_path: Path) -> None:
+    await own_stack.kill_service()
+    status, said = await threadwell(tmp_path, "history", "k", **of(own_stack))
+    assert status == 1 and len(said) == 1
+    assert said[0].startswith("threadwell: the chat service does not answer: start it"), said
