@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import os
 import sys
 from collections.abc import Coroutine
 from typing import Annotated, Any
@@ -139,9 +138,6 @@ def main() -> None:
         sys.exit(1)
     except UnicodeDecodeError:
         sys.exit("threadwell: .env is not UTF-8 text: write it anew")
-    except BrokenPipeError:  # whoever read has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains of it at its end
-        sys.exit(1)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             sys.exit("threadwell: the disk is full: free some space and start again")
