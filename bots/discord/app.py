@@ -23,8 +23,9 @@ from bots.adapter.serving import serving_objects
 from bots.discord.buttons import Buttons
 from bots.discord.catching_up import DiscordReader
 from bots.discord.chat_settings import ChatSettings
-from bots.discord.client import Bot, on_the_gateway, open_bot
+from bots.discord.client import Bot, open_bot
 from bots.discord.ears import DiscordEars
+from bots.discord.gateway import on_the_gateway
 from bots.discord.hearing import Hearing
 from bots.discord.histories import Histories
 from bots.discord.listeners import Listeners

@@ -7,7 +7,6 @@ own, by which Discord knows the repeat.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
@@ -19,6 +18,7 @@ import yarl
 from discord import app_commands
 
 from bots.adapter.contract import Gone, Later, Unclear
+from bots.discord.parsing import forgive
 from chat_service import keys
 from chat_service.errors import UserError
 from chat_service.settings import Settings
@@ -65,6 +65,7 @@ class Bot(discord.AutoShardedClient):
             max_messages=None,
         )
         self.reads_content = reads_content
+        forgive(self._connection.parsers)
         self.tree = app_commands.CommandTree(self)
         self.ready: set[int] = set()
         """The shards whose servers are known."""
@@ -74,6 +75,14 @@ class Bot(discord.AutoShardedClient):
         """The shards that are not connected now, of those that ever were."""
         self.filled = asyncio.Event()
         """Set while the servers of the present sessions are known."""
+
+    async def launch_shard(self, gateway: yarl.URL, shard_id: int, *, initial: bool = False) -> None:
+        """Connect a shard, so that it comes back whatever ends its connection: discord.py knows the failures of a
+        network, and takes any other for the end of all shards."""
+        await super().launch_shard(gateway, shard_id, initial=initial)
+        shard = self.get_shard(shard_id)
+        assert shard is not None  # noqa: S101  it has just been launched
+        shard._parent._handled_exceptions = (Exception,)
 
     @property
     def me(self) -> int:
@@ -189,45 +198,6 @@ async def open_bot(settings: Settings) -> AsyncIterator[Bot]:
         yield bot
     finally:
         await bot.close()
-
-
-@asynccontextmanager
-async def on_the_gateway(bot: Bot) -> AsyncIterator[asyncio.Task[None]]:
-    """Connected while the block runs; gives the task, which ends when no connection is possible any more.
-
-    Raises:
-        UserError: when Discord lets nobody in with this token and these intents.
-    """
-
-    async def stay() -> None:
-        try:
-            await bot.connect()
-        except discord.PrivilegedIntentsRequired as error:
-            raise UserError("the Message Content intent was taken away: start again to go on without it") from error
-        except discord.LoginFailure as error:
-            raise UserError("Discord no longer takes DISCORD_TOKEN: copy it again from the Developer Portal") from error
-        except discord.ConnectionClosed as error:
-            raise UserError(f"Discord has closed the connection for good (code {error.code})") from error
-
-    task = asyncio.create_task(stay())
-    task.add_done_callback(_told)
-    waiting = asyncio.create_task(bot.connected.wait())
-    try:
-        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            await task
-        yield task
-    finally:
-        waiting.cancel()
-        await bot.close()
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await task
-
-
-def _told(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("the Discord bot hears nothing any more: %s", error)
 
 
 async def _logged_in(token: str, *, reads_content: bool) -> Bot:

@@ -90,7 +90,7 @@ class DiscordControl(Control):
         return Role.model_validate(await self._ask("add_role", **given))
 
     async def add_channel(self, guild: str, name: str, kind: int = TEXT, **more: Any) -> Channel:
-        """A channel (`topic`, `overwrites`)."""
+        """A channel (`topic`, `overwrites`; `lacks`: names of what Discord forgets to tell of it)."""
         return Channel.model_validate(await self._ask("add_channel", guild=guild, name=name, kind=kind, more=more))
 
     async def add_emoji(self, guild: str, name: str) -> str:
@@ -257,6 +257,10 @@ class DiscordControl(Control):
     async def forget_sessions(self) -> None:
         """Let the sessions be gone: the next RESUME is refused, and what it missed is lost."""
         await self._ask("forget_sessions")
+
+    async def garble(self) -> None:
+        """Send over the gateway what no client can read."""
+        await self._ask("garble")
 
     async def mute(self, mute: bool = True) -> None:
         """Acknowledge no heartbeats until told otherwise."""

@@ -135,6 +135,9 @@ class ControlApi(Verbs):
     async def do_close_sockets(self, code: int) -> None:
         await self._discord.gateway.close(code)
 
+    async def do_garble(self) -> None:
+        await self._discord.gateway.garble()
+
     def do_mute(self, mute: bool) -> None:
         self._discord.gateway.mute = mute
 

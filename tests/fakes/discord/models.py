@@ -103,6 +103,7 @@ class Channel(Model):
     recipients: list[str] = []
     thread: Thread | None = None
     last_message: str | None = None
+    lacks: list[str] = []
 
 
 class Attachment(Model):

@@ -10,6 +10,7 @@ from tests.fakes.discord.models import (
     DM,
     EPHEMERAL,
     FORUMS,
+    VOICE,
     Attachment,
     Channel,
     Command,
@@ -66,7 +67,10 @@ class Render:
         told.update(topic=channel.topic, position=channel.position, parent_id=channel.category)
         if channel.type in FORUMS:
             told.update(available_tags=[], default_reaction_emoji=None, default_sort_order=None, default_forum_layout=0)
-        return {**told, "permission_overwrites": [self.overwrite(one) for one in channel.overwrites]}
+        if channel.type == VOICE:
+            told.update(bitrate=64_000, user_limit=0, rtc_region=None)
+        told["permission_overwrites"] = [self.overwrite(one) for one in channel.overwrites]
+        return {name: value for name, value in told.items() if name not in channel.lacks}
 
     def _thread(self, channel: Channel) -> Json:
         thread = channel.thread

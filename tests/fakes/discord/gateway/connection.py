@@ -75,6 +75,10 @@ class Connection:
         self._discord.gateway.left(self, code)
         await self._ws.close(code=code)
 
+    async def garble(self) -> None:
+        """Send what no client can read."""
+        await self._ws.send_str("{")
+
     async def _write(self) -> None:
         with contextlib.suppress(ConnectionError):
             while True:

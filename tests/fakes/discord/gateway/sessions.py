@@ -183,6 +183,11 @@ class Gateway:
         for connection in list(self.connections):
             await connection.close(code)
 
+    async def garble(self) -> None:
+        """Send over every connection what no client can read."""
+        for connection in list(self.connections):
+            await connection.garble()
+
     def _all(self, frame: dict[str, Any]) -> None:
         for connection in list(self.connections):
             connection.frame(frame)

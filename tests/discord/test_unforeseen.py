@@ -1,0 +1,36 @@
+"""What nobody foresaw leaves the bot hearing, and the operator told."""
+
+from __future__ import annotations
+
+from tests.discord.rooms import Room, answered, asks
+from tests.fakes.discord.models import VOICE
+
+
+async def test_what_discord_py_cannot_read_is_passed_over_and_told(room: Room) -> None:
+    """A voice channel without what each has: when it is made, and in each later session."""
+    discord = room.discord
+    await discord.add_channel(room.guild, "voices", VOICE, lacks=["bitrate"])
+    await asks(room, room.ada, room.channel, f"<@{discord.bot}> hello")
+    await discord.until(lambda: log_of(room), lambda log: "(CHANNEL_CREATE) cannot be read" in log)
+    await discord.forget_sessions()
+    await discord.cut_sockets()
+    silent = await discord.mention(room.ada, room.channel, "nobody hears this", silent=True)
+    await discord.wait_connected()
+    await answered(room, silent)
+    thread = await discord.start_thread(room.ada, room.channel, "aside", None, type=11)
+    _, reply, _ = await asks(room, room.ben, thread.id, f"<@{discord.bot}> and here?")
+    assert reply.reply_to and f"the server {room.guild} cannot be read whole" in room.world.bot.log
+
+
+async def test_a_frame_that_nobody_can_read_begins_a_new_session(room: Room) -> None:
+    discord = room.discord
+    await asks(room, room.ada, room.channel, f"<@{discord.bot}> hello")
+    sessions = len(await discord.sessions())
+    await discord.garble()
+    await discord.until(discord.sessions, lambda found: len(found) > sessions and found[-1].connected)
+    await asks(room, room.ada, room.channel, f"<@{discord.bot}> are you still there?")
+    assert "Attempting a reconnect" in room.world.bot.log
+
+
+async def log_of(room: Room) -> str:
+    return room.world.bot.log
