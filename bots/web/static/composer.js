@@ -1,13 +1,13 @@
 // The message box: text with a draft per conversation, files, sending and stopping.
 
 import { find, say, show } from './dom.js';
+import { Draft } from './draft.js';
 import { isPicture, readFile, showFiles, sizeOf } from './files.js';
-import { remembered, stored } from './stored.js';
 
 const touch = matchMedia('(hover: none) and (pointer: coarse)');
 
 const NO_ROOM = 'This browser has no room to keep the files: send them before you leave this page.';
-const shelf = (key) => (key === 'new' ? remembered : stored);
+const together = (...parts) => parts.filter((part) => part.trim()).join('\n\n');
 
 export class Composer {
   // `acts`: { send(text, files), stop() }
@@ -19,7 +19,6 @@ export class Composer {
     this.hint = find('hint');
     this.files = []; // the same list as long as the same message is being written
     this.wrong = ''; // what is said of files that could not be taken
-    this.key = null;
     this.limits = { text: 100_000, attachments: 10, inline: 256 * 1024 };
     this.images = true;
     this.form.addEventListener('submit', (event) => {
@@ -36,20 +35,54 @@ export class Composer {
       target.value = '';
     });
     this.takeDrops();
+    this.draft = new Draft('draft', {
+      empty: '',
+      get: () => this.text.value,
+      set: (text) => this.replace(text),
+      join: (theirs, mine) => together(theirs, mine),
+    });
+    this.drafts = new Draft('files', {
+      empty: [],
+      get: () => this.files,
+      set: (files) => {
+        this.files.splice(0, this.files.length, ...files);
+        this.review();
+      },
+      join: (theirs, mine) => [...theirs, ...mine],
+    });
   }
 
-  // Shows the draft of a conversation. A new one has no address yet: its draft is this window's alone.
+  get key() {
+    return this.draft.key;
+  }
+
+  // The same message goes on under another address.
+  set key(key) {
+    this.draft.key = this.drafts.key = key;
+  }
+
+  // Shows the draft of a conversation.
   enter(key) {
     if (this.key === key) return;
-    this.key = key;
-    this.text.value = shelf(key).read('draft', key) || '';
-    this.files = shelf(key).read('files', key) || [];
+    this.draft.enter(key);
+    this.drafts.join();
+    this.files = []; // files that are still read for another conversation do not come here
+    this.drafts.enter(key);
     this.wrong = '';
-    this.typed();
+    this.review();
+  }
+
+  // The caret stays where it was, or at the end.
+  replace(text) {
+    const { selectionStart, selectionEnd, value } = this.text;
+    this.text.value = text;
+    if (document.activeElement === this.text && selectionStart < value.length) this.text.setSelectionRange(selectionStart, selectionEnd);
+    this.fit();
+    this.review();
   }
 
   typed() {
-    shelf(this.key).write('draft', this.key, this.text.value);
+    this.draft.keep();
     this.fit();
     this.review();
   }
@@ -62,7 +95,7 @@ export class Composer {
   review() {
     showFiles(this.list, this.files, (place) => {
       this.files.splice(place, 1);
-      shelf(this.key).write('files', this.key, this.files);
+      this.drafts.keep();
       this.review();
       this.text.focus();
     });
@@ -88,7 +121,7 @@ export class Composer {
     const text = this.text.value.trim();
     this.wrong = '';
     this.text.value = '';
-    shelf(this.key).write('files', this.key, []);
+    this.drafts.keep();
     this.typed();
     this.acts.send(text, files);
     this.text.focus();
@@ -96,10 +129,10 @@ export class Composer {
 
   // Puts a message back to be edited; what is being written meanwhile is not lost.
   restore(text, files) {
-    this.text.value = [text, this.text.value].filter((part) => part.trim()).join('\n\n');
+    this.text.value = together(text, this.text.value);
     this.files.unshift(...files);
     this.files.splice(this.limits.attachments);
-    shelf(this.key).write('files', this.key, this.files);
+    this.drafts.keep();
     this.typed();
     this.text.focus();
   }
@@ -122,8 +155,7 @@ export class Composer {
         wrong.push(error.message);
       }
     }
-    const its = files === this.files ? this.key : key;
-    if (!shelf(its).write('files', its, files)) wrong.push(NO_ROOM);
+    if (!this.drafts.keep(files === this.files ? this.key : key, files)) wrong.push(NO_ROOM);
     if (files !== this.files) return;
     this.wrong = wrong.join(' ');
     this.review();

@@ -15,7 +15,7 @@ export class Conversation {
     this.messages = new Map(); // by seq
     this.running = null; // { turn, question, attempt, text, retry }
     this.waiting = [];
-    this.outgoing = []; // { id, message, at, attachments, error, held }
+    this.outgoing = []; // { id, message, at, attachments, replaces, error, refused, kept }
     this.nextBefore = null;
     this.gap = null; // { low, high }: what lies between is not loaded, and messages up to `low` are shown
     this.title = '';
@@ -221,8 +221,10 @@ export class Conversation {
       const status = 'waiting';
       items.push({ key: `m${one.id}`, kind: 'person', data: one, status, place, behind: Boolean(this.running) });
     });
+    const held = this.outgoing.find((one) => one.error && !one.refused)?.error; // it holds the later ones back
     for (const one of this.outgoing) {
-      items.push({ key: `m${one.id}`, kind: 'person', data: one, status: one.error ? 'unsent' : 'sending' });
+      const error = one.error || held;
+      items.push({ key: `m${one.id}`, kind: 'person', data: one, status: error ? 'unsent' : 'sending', error });
     }
     return items;
   }

@@ -4,8 +4,7 @@
 import { api } from './api.js';
 import { Conversation } from './conversation.js';
 import { newId } from './dom.js';
-import { Outbox } from './outbox.js';
-import { stored } from './stored.js';
+import { Outbox, queued, queuedIn, whenQueuedElsewhere } from './outbox.js';
 import { newestReply } from './versions.js';
 
 const PAGE = 40;
@@ -21,7 +20,8 @@ export class Desk {
     this.refreshing = new Map();
     this.current = null;
     this.online = null;
-    for (const id of stored.names('outbox')) this.conversation(id);
+    for (const id of queuedIn()) this.outbox(id).again();
+    whenQueuedElsewhere((id) => (this.known.has(id) || queued(id).length) && this.outbox(id).heard());
   }
 
   conversation(id) {
@@ -33,6 +33,11 @@ export class Desk {
       this.outboxes.set(id, new Outbox(found, changed, () => !this.online && this.refresh(found)));
     }
     return found;
+  }
+
+  outbox(id) {
+    this.conversation(id);
+    return this.outboxes.get(id);
   }
 
   // A conversation that does not exist before its first message.
@@ -171,7 +176,7 @@ export class Desk {
   send(conversation, message, attachments, replaces) {
     conversation.fresh = false;
     const one = { id: newId(), message, at: new Date().toISOString(), attachments, replaces, error: null };
-    this.outboxes.get(conversation.id).add(one);
+    this.outbox(conversation.id).add(one);
   }
 
   async stop(conversation) {
@@ -210,14 +215,15 @@ export class Desk {
   }
 
   resend(conversation) {
-    this.outboxes.get(conversation.id).again();
+    this.outbox(conversation.id).again();
   }
 
   discard(conversation, id) {
-    return this.outboxes.get(conversation.id).drop(id);
+    return this.outbox(conversation.id).drop(id);
   }
 
   forget(id) {
+    this.outboxes.get(id)?.end();
     this.known.delete(id);
     this.outboxes.delete(id);
   }

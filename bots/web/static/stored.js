@@ -2,13 +2,15 @@
 
 const name = (kind, id) => `threadwell:${kind}:${id}`;
 
-function readFrom(storage, kind, id) {
+function parsed(read) {
   try {
-    return JSON.parse(storage.getItem(name(kind, id)));
+    return JSON.parse(read());
   } catch {
     return null; // storage may be switched off or hold something else
   }
 }
+
+const readFrom = (storage, kind, id) => parsed(() => storage.getItem(name(kind, id)));
 
 function writeTo(storage, kind, id, value) {
   try {
@@ -25,6 +27,10 @@ export const stored = {
   write: (kind, id, value) => writeTo(localStorage, kind, id, value),
   names: (kind) => Object.keys(localStorage).filter((key) => key.startsWith(name(kind, '')))
     .map((key) => key.slice(name(kind, '').length)),
+  // Calls `act(id, before, after)` when another window of this browser writes something of this kind.
+  heard: (kind, act) => window.addEventListener('storage', ({ key, oldValue, newValue }) => {
+    if (key?.startsWith(name(kind, ''))) act(key.slice(name(kind, '').length), parsed(() => oldValue), parsed(() => newValue));
+  }),
 };
 
 // Of this window alone.

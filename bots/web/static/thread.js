@@ -158,10 +158,10 @@ class PersonView extends View {
     show(this.foot, Boolean(words) || versions.length > 1);
   }
 
-  words({ status, place, behind, data }) {
+  words({ status, place, behind, data, error }) {
     switch (status) {
       case 'sending': return 'Sending…';
-      case 'unsent': return data.refused ? `Not sent. ${sentence(data.error)}` : `Not sent yet. ${sentence(data.error)} Trying again…`;
+      case 'unsent': return data.refused ? `Not sent. ${sentence(error)}` : `Not sent yet. ${sentence(error)} Trying again…`;
       case 'withdrawn': return 'Taken back';
       case 'waiting': {
         if (!behind && !place) return 'Received';
