@@ -12,6 +12,7 @@ from tests.fakes.model.protocol import Behaviour
 from tests.processes import Stack, eventually
 from tests.web.browser import Window, window
 from tests.web.seeding import seed
+from tests.web.test_windows import gated
 
 pytestmark = pytest.mark.browser
 
@@ -105,6 +106,36 @@ async def test_the_view_follows_only_who_is_at_the_bottom(person: BrowserContext
     await stack.model.finish(asked)
     await one.stands("answered")
     assert await _at_rest(place) == before, "the end of a reply moves nothing"
+
+
+@pytest.mark.parametrize("nudge", ["wheel", "key"])
+async def test_the_smallest_step_up_lets_go_of_the_end(person: BrowserContext, stack: Stack, nudge: str) -> None:
+    one = await window(person)
+    asked = await gated(stack, one, "long", "\n\n".join(f"first {n}" for n in range(60)))
+    await expect(one.page.get_by_text("first 59")).to_be_in_viewport()
+
+    async def place() -> float:
+        return float(await one.page.evaluate("document.getElementById('scroll').scrollTop"))
+
+    end = await _at_rest(place)
+    if nudge == "wheel":
+        await one.page.locator("#scroll").hover()
+        await one.page.mouse.wheel(0, -6)
+    else:
+        await one.page.locator("#scroll").focus()
+        await one.page.keyboard.press("ArrowUp")
+    await eventually(place, lambda now: now < end)
+    held = await _at_rest(place)
+    assert end - held <= 40, "a small step"
+    await stack.model.release(asked, "\n\n".join(["", *(f"second {n}" for n in range(40))]))
+    await expect(one.page.get_by_text("second 39")).to_be_attached()
+    assert await _at_rest(place) == held
+    await expect(one.page.get_by_role("button", name="Jump to latest")).to_be_visible()
+    await one.page.keyboard.press("End") if nudge == "key" else await one.page.mouse.wheel(0, 90_000)
+    await expect(one.page.get_by_text("second 39")).to_be_in_viewport()
+    await stack.model.release(asked, "\n\n".join(["", *(f"third {n}" for n in range(40))]))
+    await expect(one.page.get_by_text("third 39")).to_be_in_viewport()
+    await stack.model.finish(asked)
 
 
 async def _at_rest(place) -> float:  # type: ignore[no-untyped-def]

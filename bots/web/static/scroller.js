@@ -20,7 +20,9 @@ export class Scroller {
     this.key = null;
     this.top = 0;
     box.addEventListener('scroll', () => this.scrolled(), { passive: true });
+    box.addEventListener('wheel', (event) => this.turned(event), { passive: true });
     latest.addEventListener('click', () => acts.latest());
+    window.addEventListener('pagehide', () => this.save());
     new ResizeObserver(() => this.settle()).observe(content);
     new ResizeObserver(() => this.settle()).observe(box);
   }
@@ -29,12 +31,19 @@ export class Scroller {
     return this.box.scrollHeight - this.box.clientHeight - this.box.scrollTop;
   }
 
+  // However little the reader goes up lets go; only who comes down to the end takes hold. A place that the browser
+  // moved up because the content became shorter is the end still.
   scrolled() {
-    const up = this.box.scrollTop < this.top - 1;
+    const { top } = this;
     this.top = this.box.scrollTop;
-    if (this.distance <= NEAR_BOTTOM && !this.far) this.follows = true;
-    else if (up) this.follows = false;
+    if (this.top < top) this.follows &&= this.distance < 1;
+    else if (this.top > top && this.distance <= NEAR_BOTTOM && !this.far) this.follows = true;
     this.after();
+  }
+
+  // Before anything moves: a reply that comes in the same moment would take the turn of the wheel back.
+  turned(event) {
+    if (event.deltaY < 0 && !event.ctrlKey && this.box.scrollTop > 0) this.follows = false;
   }
 
   // Content or window changed its size.
@@ -81,20 +90,23 @@ export class Scroller {
   // --- the place, for a reload and for Back ---------------------------------------------------------------
   // It is kept twice: for this entry of the browser's history, and for the conversation, wherever it is opened from.
   remember() {
+    clearTimeout(this.saving);
+    if (this.key) this.saving = setTimeout(() => this.save(), 100);
+  }
+
+  save() {
+    clearTimeout(this.saving);
     if (!this.key) return;
     const seen = this.follows ? null : this.firstSeen();
     const offset = seen ? Math.round(seen.getBoundingClientRect().top - this.box.getBoundingClientRect().top) : 0;
     const place = { seq: seen?.id ? Number(seen.id.slice('message-'.length)) : null, offset };
-    clearTimeout(this.saving);
-    const { key, entry } = this;
-    this.saving = setTimeout(() => {
-      remembered.write('place', key, place.seq ? place : null);
-      remembered.write('place', entry, place);
-    }, 100);
+    remembered.write('place', this.key, place.seq ? place : null);
+    remembered.write('place', this.entry, place);
   }
 
   // `linked` is the message that the address names.
   enter(key, entry, linked) {
+    this.save();
     this.key = null;
     this.follows = true;
     this.far = false;
