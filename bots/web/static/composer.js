@@ -3,12 +3,11 @@
 import { find, say, show } from './dom.js';
 import { Draft } from './draft.js';
 import { isPicture, readFile, showFiles, sizeOf } from './files.js';
+import { together } from './versions.js';
 
 const touch = matchMedia('(hover: none) and (pointer: coarse)');
 
 const NO_ROOM = 'This browser has no room to keep the files: send them before you leave this page.';
-const together = (...parts) => parts.filter((part) => part.trim()).join('\n\n');
-
 export class Composer {
   // `acts`: { send(text, files), stop() }
   constructor(acts) {

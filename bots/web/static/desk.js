@@ -194,9 +194,11 @@ export class Desk {
     }
   }
 
+  // Gives what was taken back, with its files; nothing where its turn had come before.
   async withdraw(conversation, id) {
-    await api.withdraw(conversation.id, id);
+    const { messages } = await api.withdraw(conversation.id, id);
     await this.refresh(conversation);
+    return messages[0];
   }
 
   async regenerate(conversation, item) {

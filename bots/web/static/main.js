@@ -37,8 +37,10 @@ const thread = new Thread(find('thread'), {
     return attempt(() => desk.regenerate(shown, item));
   },
   withdraw: (item) => attempt(async () => {
-    await desk.withdraw(shown, item.data.id);
-    composer.restore(item.data.message, item.data.attachments || []);
+    const conversation = shown;
+    const taken = await desk.withdraw(conversation, item.data.id);
+    if (taken) takenBack(conversation, taken);
+    else toast('It is being answered already: stop the reply, or change your words');
   }),
   goOn: (item) => {
     focusBox();
@@ -60,8 +62,9 @@ const thread = new Thread(find('thread'), {
   resend: () => desk.resend(shown),
   discard: (item) => {
     const gone = desk.discard(shown, item.data.id);
-    if (gone) composer.restore(gone.message, gone.attachments);
+    if (gone) takenBack(shown, gone);
   },
+  closed: () => draw(),
 });
 const deleting = new Deleting({
   hide: (id, hidden) => sidebar.hide(id, hidden),
@@ -174,6 +177,14 @@ function send(text, files) {
   desk.send(shown, text, files);
   draw();
   scroller.toEnd();
+}
+
+// To be written anew where it stood: other words for a question leave that in its place again.
+function takenBack(conversation, { message, attachments, replaces }) {
+  if (conversation === shown) draw();
+  const words = { text: message, attachments: attachments || [] };
+  if (conversation === shown && replaces && thread.reopen(replaces, words)) return;
+  composer.restore(message, words.attachments);
 }
 
 function stop() {

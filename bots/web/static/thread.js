@@ -9,7 +9,7 @@ const ORDINALS = ['', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 
 
 export class Thread {
   // `acts`: { retry(item), goOn(item), withdraw(item), resend(), discard(item), change(item, text, files),
-  //           show(seq, words), tell(line) }
+  //           closed(), show(seq, words), tell(line) }
   constructor(list, acts) {
     this.list = list;
     this.acts = acts;
@@ -26,31 +26,67 @@ export class Thread {
       this.views.clear();
       this.owner = conversation.id;
     }
-    const seen = new Set();
-    let next = this.list.firstChild;
+    const items = conversation.items();
+    const seen = new Set(items.map((one) => one.key));
+    const writes = this.list.contains(document.activeElement) ? document.activeElement : null;
+    // What goes, goes first: the elements that stay are not moved then, which would take the focus from them. Where
+    // somebody changes their words, the box stays, whatever becomes of the message: it gives way when it is closed.
+    const boxes = new Map();
+    for (const [key, view] of this.views) {
+      if (seen.has(key)) continue;
+      if (view.box) boxes.set(view.node, key);
+      else this.remove(key);
+    }
+    const past = (node) => (boxes.has(node) ? past(node.nextSibling) : node);
+    let next = past(this.list.firstChild);
     let day = '';
     const days = dayNames();
-    for (const item of conversation.items()) {
-      seen.add(item.key);
-      let view = this.views.get(item.key);
-      if (!view) {
-        view = item.kind === 'person' ? new PersonView(item, this.acts) : new ReplyView(item, this.acts);
-        this.views.set(item.key, view);
-      }
+    for (const item of items) {
+      const view = this.views.get(item.key) || this.adopted(item, boxes) || this.made(item);
       if (!same(view.item, item)) view.update(item);
       if (item.kind === 'person' && item.data.at) {
         const its = days(item.data.at);
         view.startsDay(its === day ? '' : its);
         day = its;
       }
-      if (view.node === next) next = next.nextSibling;
+      if (view.node === next) next = past(next.nextSibling);
       else this.list.insertBefore(view.node, next);
     }
-    for (const [key, view] of this.views) {
-      if (seen.has(key)) continue;
-      view.node.remove();
+    if (writes?.isConnected && document.activeElement !== writes) writes.focus({ preventScroll: true });
+  }
+
+  made(item) {
+    const view = item.kind === 'person' ? new PersonView(item, this.acts) : new ReplyView(item, this.acts);
+    this.views.set(item.key, view);
+    return view;
+  }
+
+  // The box of another version of the same question, which was changed in another window meanwhile.
+  adopted(item, boxes) {
+    for (const [node, key] of boxes) {
+      const view = this.views.get(key);
+      if (!item.question?.versions.includes(view.item.question?.seq)) continue;
+      boxes.delete(node);
       this.views.delete(key);
+      this.views.set(item.key, view);
+      return view;
     }
+    return null;
+  }
+
+  remove(key) {
+    this.views.get(key).node.remove();
+    this.views.delete(key);
+  }
+
+  // Opens the box of a question with words that were to replace it; says whether it is in sight and can be changed.
+  reopen(seq, words) {
+    for (const view of this.views.values()) {
+      if (view.item.question?.seq !== seq || !view.item.changeable) continue;
+      view.openBox(words);
+      return true;
+    }
+    return false;
   }
 
   // Words that change by themselves, like the seconds until the next try.
@@ -108,9 +144,13 @@ class PersonView extends View {
     this.node = el('li', { class: 'message person' }, el('span', { class: 'unseen', text: 'You said:' }), this.line, this.foot);
   }
 
-  // The bubble becomes a message box with the same words.
-  openBox() {
+  // The bubble becomes a message box with the same words, or with `other` ones that were meant for their place.
+  openBox(other) {
     const { item } = this;
+    if (this.box) {
+      this.box.add(other);
+      return;
+    }
     if (!item.changeable) {
       this.acts.tell('This message is too far back to be changed: copy it, and send it as a new one.');
       return;
@@ -119,7 +159,7 @@ class PersonView extends View {
       this.box.node.replaceWith(this.line);
       this.box = null;
     };
-    this.box = new EditBox(item.question, `${item.question.seq}:${item.data.id}`, {
+    this.box = new EditBox(item.question, `${item.question.seq}:${item.data.id}`, other, {
       send: (text, files) => {
         back();
         this.acts.change(item, text, files);
@@ -127,6 +167,7 @@ class PersonView extends View {
       cancel: () => {
         back();
         this.change.focus();
+        this.acts.closed();
       },
     });
     this.line.replaceWith(this.box.node);

@@ -60,6 +60,9 @@ export function asQuestion(lines) {
   return question;
 }
 
+// Words of two hands, or of two moments: none is lost.
+export const together = (...parts) => parts.filter((part) => part?.trim()).join('\n\n');
+
 // --- the switch -----------------------------------------------------------------------------------------------
 export class Switch {
   constructor(choose) {
@@ -91,16 +94,19 @@ export class Switch {
 }
 
 // --- changing one's own words ---------------------------------------------------------------------------------
-// `draft` names what is kept in the browser until it is sent or given up, whatever happens to the page.
+// `draft` names what is kept in the browser until it is sent or given up, whatever happens to the page. `other` is
+// { text, attachments } that stood in the place of the question's own and was taken back.
 export class EditBox {
-  constructor({ text, attachments }, draft, { send, cancel }) {
+  constructor({ text, attachments }, draft, other, { send, cancel }) {
     this.draft = draft;
     this.acts = { send, cancel };
-    this.attachments = [...attachments];
+    this.attachments = [...(other || { attachments }).attachments];
     this.text = el('textarea', {
       rows: '1', 'aria-label': 'Change your words', oninput: () => this.typed(), onkeydown: (event) => this.pressed(event),
     });
-    this.text.value = stored.read('edit', draft) || text;
+    const kept = stored.read('edit', draft);
+    this.text.value = other ? together(other.text, kept) : kept || text;
+    if (other) stored.write('edit', draft, this.text.value);
     this.files = el('ul', { class: 'files', 'aria-label': 'Attached files' });
     this.sendButton = el('button', { type: 'button', class: 'primary', text: 'Send', onclick: () => this.submit() });
     const cancelButton = el('button', { type: 'button', class: 'quiet', text: 'Cancel', onclick: () => this.close(cancel) });
@@ -112,6 +118,14 @@ export class EditBox {
       this.close(cancel);
     });
     this.review();
+  }
+
+  // More words for the same place.
+  add({ text, attachments }) {
+    this.text.value = together(this.text.value, text);
+    this.attachments.push(...attachments);
+    this.typed();
+    this.focus();
   }
 
   focus() {
