@@ -154,7 +154,6 @@ async def test_the_place_survives_a_reload_and_back(person: BrowserContext, stac
         await one.page.evaluate(SCROLL_UP)
     await target.first.scroll_into_view_if_needed()
     await expect(target.first).to_be_in_viewport()
-    await eventually(lambda: one.page.evaluate("sessionStorage.getItem('threadwell:place:long')"))
     await one.page.reload()
     await expect(target.first).to_be_in_viewport()
     await one.page.get_by_role("button", name="New conversation").click()

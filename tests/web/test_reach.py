@@ -49,17 +49,46 @@ async def test_search_finds_titles_and_texts_and_leads_there(person: BrowserCont
     await expect(one.page.locator("#list a")).to_have_count(2)
 
 
+HAY = """async (number) => {
+    for (let n = 0; n < number; n += 1) {
+        const body = JSON.stringify({ id: `m${n}`, message: `hay ${n}` });
+        const headers = { 'Content-Type': 'application/json' };
+        await fetch(`/api/conversations/hay${n}/messages`, { method: 'POST', headers, body });
+    }
+}"""
+"""Begins so many conversations, one after the other."""
+
+
+async def test_a_window_that_missed_more_than_a_page_of_conversations_can_reach_them_all(
+    person: BrowserContext, stack: Stack
+) -> None:
+    one = await _talked(stack, person, "first of all", "a needle", "Oldest")
+    await one.page.get_by_role("button", name="New conversation").click()
+    await one.say("second of all")
+    await one.stands("answered")
+    await expect(one.page.locator("#list a")).to_have_count(2)
+    two = await person.new_page()
+    await two.goto("/")
+    asleep = """() => {
+        const real = window.fetch;
+        window.fetch = (...asked) => (window.awake ? real(...asked) : Promise.reject(new TypeError('asleep')));
+    }"""
+    await one.page.evaluate(asleep)
+    await two.evaluate(HAY, 58)
+    await expect(two.locator("#list a")).to_have_count(60)
+    await expect(one.page.locator("#list a")).to_have_count(2)
+    await one.page.evaluate("window.awake = true; 0")
+    await one.say("and now?")
+    older = one.page.get_by_role("button", name="Older conversations")
+    await older.click()
+    await expect(one.page.locator("#list a")).to_have_count(60)
+    await expect(older).to_be_hidden()
+
+
 async def test_search_says_how_far_it_looked_and_goes_on(person: BrowserContext, stack: Stack) -> None:
     """The directory hands out 40 conversations at a time."""
     one = await _talked(stack, person, "first of all", "a needle", "Oldest")
-    asked = """async () => {
-        for (let n = 0; n < 42; n += 1) {
-            const body = JSON.stringify({ id: `m${n}`, message: `hay ${n}` });
-            const headers = { 'Content-Type': 'application/json' };
-            await fetch(`/api/conversations/hay${n}/messages`, { method: 'POST', headers, body });
-        }
-    }"""
-    await one.page.evaluate(asked)
+    await one.page.evaluate(HAY, 42)
     await expect(one.page.locator("#list a")).to_have_count(43)
     await one.page.get_by_role("searchbox").fill("needle")
     note = one.page.locator("#found-note")

@@ -4,7 +4,8 @@ import { api } from './api.js';
 import { dayOf, el, find, say } from './dom.js';
 import { stored } from './stored.js';
 
-const PAUSES_MS = [150, 1500]; // the directory learns of a change a moment after the conversation itself
+// The directory learns of a change a moment after the conversation itself, where much is going on some seconds after.
+const PAUSES_MS = [150, 1500, 6000, 20_000];
 
 export class Sidebar {
   constructor(open) {
@@ -21,7 +22,8 @@ export class Sidebar {
     find('scrim').addEventListener('click', () => this.slide(false));
   }
 
-  // Soon, and once for many calls. The newest page replaces the top of the list; what was loaded below it stays.
+  // Soon, and once for many calls. The newest page replaces the top of the list; what was loaded below it stays if the
+  // page reaches down to it: its last entry was known and has not moved. Else there may be others in between.
   refresh() {
     for (const timer of this.timers || []) clearTimeout(timer);
     this.timers = PAUSES_MS.map((pause) => setTimeout(() => this.fetch().catch(() => {}), pause));
@@ -30,8 +32,9 @@ export class Sidebar {
   async fetch() {
     const page = await api.list();
     const fresh = new Set(page.entries.map((one) => one.conversation));
-    const oldest = page.entries.at(-1)?.at;
-    const below = page.cursor ? this.entries.filter((one) => !fresh.has(one.conversation) && one.at < oldest) : [];
+    const last = page.entries.at(-1);
+    const reaches = this.entries.some((one) => one.conversation === last?.conversation && one.at === last.at);
+    const below = page.cursor && reaches ? this.entries.filter((one) => !fresh.has(one.conversation) && one.at <= last.at) : [];
     this.entries = [...page.entries, ...below];
     if (!below.length) this.cursor = page.cursor;
     this.render();
