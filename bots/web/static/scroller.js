@@ -21,6 +21,7 @@ export class Scroller {
     this.top = 0;
     box.addEventListener('scroll', () => this.scrolled(), { passive: true });
     box.addEventListener('wheel', (event) => this.turned(event), { passive: true });
+    box.addEventListener('keydown', (event) => this.pressed(event));
     latest.addEventListener('click', () => acts.latest());
     window.addEventListener('pagehide', () => this.save());
     new ResizeObserver(() => this.settle()).observe(content);
@@ -44,6 +45,11 @@ export class Scroller {
   // Before anything moves: a reply that comes in the same moment would take the turn of the wheel back.
   turned(event) {
     if (event.deltaY < 0 && !event.ctrlKey && this.box.scrollTop > 0) this.follows = false;
+  }
+
+  // The browser glides to where the end was when the key went down, and a reply that streams is further by then.
+  pressed(event) {
+    if (event.key === 'End' && !event.shiftKey && !event.target.closest('textarea, input') && !this.far) this.toEnd();
   }
 
   // Content or window changed its size.
