@@ -123,6 +123,14 @@ class CatchUp:
             self._channels[scope] = asyncio.create_task(self._channel(scope, self._run))
         return self._channels[scope]
 
+    async def opened(self, space: str) -> None:
+        """The bot is in a workspace; if it is new there, what is said from now on is found again, whatever happens to
+        this process before the next round."""
+        with contextlib.suppress(IngressError, TimeoutError):
+            place = await self._ingress.call("Channel", space, "look", PlaceRequest(), Place)
+            if not place.position:
+                await self._advance(space, self._reader.now())
+
     def passed(self, scope: str, position: str) -> None:
         """An event of a channel was accepted by Restate, or is none of the bot's business."""
         if self._told:

@@ -7,21 +7,21 @@ The adapter hands an event over as it came and may then acknowledge it: from her
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
 
 import restate
 from restate import ObjectContext, RunOptions, TerminalError, VirtualObject
 
 from bots.adapter import commands
 from bots.adapter.allowance import within_limits
+from bots.adapter.away import PAUSE, Telling, is_news, tell_when_quiet
 from bots.adapter.contract import Arrival, Gone, Heard
 from bots.adapter.homes import as_it_was, home_of, known_home, may_branch
 from bots.adapter.judging import is_welcome, judge, narrowest
-from bots.adapter.listening import Done, Intake, lossy, scope_of, tell
+from bots.adapter.listening import Done, Intake, is_old, lossy, scope_of, tell
 from bots.adapter.obeying import obey
-from bots.adapter.reading_up import read_up
+from bots.adapter.reading_up import DEALT, Dealt, read_up
 from chat_service import keys
-from chat_service.contracts import EditRequest, Inbound, Notes, RedactRequest, utc
+from chat_service.contracts import EditRequest, Inbound, Notes, RedactRequest
 from chat_service.conversation import policy
 from chat_service.conversation.inbox import accept
 from chat_service.conversation.places import Follow, Place, PlaceRequest, follow, look
@@ -35,12 +35,6 @@ class Maybe(Stored):
     """What was heard, if anything."""
 
     heard: Heard | None = None
-
-
-class Away(Stored):
-    """The catch-up run in which the thread was last told that nobody was there."""
-
-    run: str = ""
 
 
 def intake_object(name: str, it: Intake) -> VirtualObject:
@@ -63,7 +57,17 @@ def intake_object(name: str, it: Intake) -> VirtualObject:
             # Whatever it was, the next event of this thread must be heard.
             log.error("an event of %s was not taken in: %s", ctx.key(), error.message)
 
+    @obj.handler()
+    async def was_away(ctx: ObjectContext, telling: Telling) -> None:
+        """Tell those who wrote while nobody was there, as soon as nobody waits for an answer."""
+        if (later := await tell_when_quiet(ctx, it, telling)) is not None:
+            ctx.object_send(was_away, ctx.key(), later, send_delay=PAUSE)
+
     return obj
+
+
+def _telling(arrival: Arrival) -> bytes:
+    return Telling(run=arrival.late).model_dump_json().encode()
 
 
 async def _take_in(ctx: ObjectContext, it: Intake, arrival: Arrival) -> None:
@@ -124,6 +128,7 @@ def _answered(it: Intake, heard: Heard, key: keys.ConversationKey, places: list[
 def _dealt_with(ctx: ObjectContext, heard: Heard) -> None:
     """A message that leads to no turn: catch-up is not to come back to it, however much later. The next mention reads
     it, and what was said before it."""
+    put(ctx, DEALT, Dealt(position=heard.position))
     done = Follow(conversation=ctx.key(), seen=heard.position, active=False, unread=True)
     ctx.object_send(follow, scope_of(ctx), done)
 
@@ -152,7 +157,7 @@ async def _ask(ctx: ObjectContext, it: Intake, heard: Heard, arrival: Arrival, h
         _dealt_with(ctx, heard)
         await _unmark(ctx, it, home, heard, ours=bool(arrival.late))
         return
-    old = bool(arrival.late) and await _is_old(ctx, it, heard)
+    old = bool(arrival.late) and await is_old(ctx, it, heard)
     # What was written while nobody listened comes all at once, which says nothing about how fast it was written.
     paced = heard.position >= arrival.late
     if not old and not await within_limits(ctx, it, heard, key, paced=paced):
@@ -186,7 +191,8 @@ async def _ask(ctx: ObjectContext, it: Intake, heard: Heard, arrival: Arrival, h
         ctx.object_send(follow, key.scopes[-1], following)
     if old:
         ctx.object_send(note, home, Notes(messages=[heard.inbound(expects_reply=False)]))
-        await _was_away(ctx, it, arrival)
+        if await is_news(ctx, arrival.late):
+            ctx.generic_send(f"{key.platform.capitalize()}Intake", "was_away", _telling(arrival), key=ctx.key())
         return
     try:
         await ctx.object_call(accept, home, heard.inbound())
@@ -213,21 +219,6 @@ async def _mark(ctx: ObjectContext, it: Intake, home: str, heard: Heard) -> None
 async def _unmark(ctx: ObjectContext, it: Intake, home: str, heard: Heard, *, ours: bool = False) -> None:
     """It will not be answered, so nothing is to say that it has arrived."""
     await lossy(ctx, "unmark", lambda: it.ears.unmark(home, [heard.id], ours=ours))
-
-
-async def _is_old(ctx: ObjectContext, it: Intake, heard: Heard) -> bool:
-    now = utc(await ctx.time())
-    return now - heard.at > timedelta(seconds=it.settings.catchup_max_age)
-
-
-async def _was_away(ctx: ObjectContext, it: Intake, arrival: Arrival) -> None:
-    """Once per thread and catch-up, however many old messages there are."""
-    away = await ctx.get("away", type_hint=Away) or Away()
-    if away.run == arrival.late:
-        return
-    put(ctx, "away", Away(run=arrival.late))
-    text = commands.was_away(it.settings.catchup_max_age / 3600)
-    await lossy(ctx, "say", lambda: it.ears.say(ctx.key(), f"away-{arrival.late}", text))
 
 
 def _revise(ctx: ObjectContext, home: str, heard: Heard) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 from restate import ObjectContext, RunOptions, TerminalError
 
 from bots.adapter.contract import Ears, Gone, Heard
 from chat_service import keys
+from chat_service.contracts import utc
 from chat_service.conversation.records import Stored
 from chat_service.settings import Settings
 
@@ -44,6 +46,11 @@ def scope_of(ctx: ObjectContext) -> str:
     """The channel in which the message was written."""
     key = keys.parse(ctx.key())
     return key.scopes[-1] if key else ""
+
+
+async def is_old(ctx: ObjectContext, it: Intake, heard: Heard) -> bool:
+    """Whether a message was written too long ago to be answered now."""
+    return utc(await ctx.time()) - heard.at > timedelta(seconds=it.settings.catchup_max_age)
 
 
 async def tell(ctx: ObjectContext, it: Intake, heard: Heard, text: str) -> None:

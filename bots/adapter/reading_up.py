@@ -11,10 +11,12 @@ from restate import ObjectContext, RunOptions, TerminalError
 from bots.adapter import commands
 from bots.adapter.contract import Gone, Heard, Overheard
 from bots.adapter.judging import is_welcome
-from bots.adapter.listening import Intake, tell
+from bots.adapter.listening import Done, Intake, is_old, tell
 from chat_service import keys
 from chat_service.contracts import Author, Inbound, Notes
+from chat_service.conversation.inbox import accept
 from chat_service.conversation.places import BEGINNING, Place
+from chat_service.conversation.records import Stored
 from chat_service.conversation.revisions import note
 
 log = logging.getLogger(__name__)
@@ -23,13 +25,21 @@ ATTEMPTS = 4
 """Tries to read the thread, over some seconds: after them the question is answered without, and the next mention reads
 from the same place."""
 LEFT_OUT = "(More was said here before than can be read: it is left out.)"
+DEALT = "dealt"
+"""Names what the intake keeps of the last message that led to no turn."""
 NAMED = 8
 """Unreadable files that are named to the person, at most."""
 
 
+class Dealt(Stored):
+    """The place of the last message that was taken in and led to no turn: refused, a command, or blank."""
+
+    position: str = ""
+
+
 async def read_up(ctx: ObjectContext, it: Intake, heard: Heard, places: Sequence[Place]) -> str:
-    """Note what was said since the bot last took part. Gives what `Follow.gap` has to be: the position after which it
-    could not be read, or nothing."""
+    """Note what was said since the bot last took part, and ask what was meant for it and never came. Gives what
+    `Follow.gap` has to be: the position after which it could not be read, or nothing."""
     thread, key = places[-1].thread, keys.parse(ctx.key())
     assert key is not None  # noqa: S101  the intake has looked
     after = (thread.gap or thread.seen) if thread else ""
@@ -60,15 +70,40 @@ async def read_up(ctx: ObjectContext, it: Intake, heard: Heard, places: Sequence
         found = Overheard(whole=False)
     # Whoever may not use the bot does not reach the model through somebody else's mention either.
     kept = [one for one in found.messages if _is_context(one) and is_welcome(one, key, places, it.settings)]
-    if kept:
-        notes = [one.inbound(expects_reply=False) for one in kept]
-        if found.cut:
-            place = next((n for n, one in enumerate(kept) if one.position >= found.cut), len(kept) - 1)
-            notes.insert(place, _left_out(notes[place]))
+    dealt = await ctx.get(DEALT, type_hint=Dealt) or Dealt() if any(map(_is_question, kept)) else Dealt()
+    known = max(thread.seen if thread else "", dealt.position)
+    # Their events were lost: as context alone they would be known by their ids, and never answered.
+    lost = [m for m in kept if m.position > known and _is_question(m) and not await is_old(ctx, it, m)]
+    notes = [one.inbound(expects_reply=False) for one in kept if one not in lost]
+    if found.cut and notes:
+        place = next((n for n, one in enumerate(kept) if one.position >= found.cut), len(kept) - 1)
+        notes.insert(place, _left_out(notes[min(place, len(notes) - 1)]))
+    if notes:
         ctx.object_send(note, ctx.key(), Notes(messages=notes))
+    for one in lost:
+        await _ask(ctx, it, one)
     if names := [name for one in kept for name in one.unreadable][-NAMED:]:
         await tell(ctx, it, heard, commands.unreadable(names))
     return "" if found.whole else after or BEGINNING
+
+
+def _is_question(one: Heard) -> bool:
+    return one.mentions_bot and one.says_something
+
+
+async def _ask(ctx: ObjectContext, it: Intake, one: Heard) -> None:
+    async def mark() -> Done:
+        """Run twice it marks twice, which shows once."""
+        it.soon(it.ears.mark(ctx.key(), one))
+        return Done()
+
+    try:
+        await ctx.object_call(accept, ctx.key(), one.inbound())
+    except TerminalError as error:
+        log.warning("%s in %s is context alone: %s", one.id, ctx.key(), error.message)
+        ctx.object_send(note, ctx.key(), Notes(messages=[one.inbound(expects_reply=False)]))
+    else:
+        await ctx.run_typed("mark", mark, RunOptions(type_hint=Done))
 
 
 def _is_context(one: Heard) -> bool:

@@ -54,7 +54,7 @@ class Listeners:
         for listener in (
             *(self.on_shard_connect, self.on_shard_ready, self.on_shard_disconnect, self.on_shard_resumed),
             *(self.on_message, self.on_raw_message_edit, self.on_raw_message_delete, self.on_raw_bulk_message_delete),
-            *(self.on_guild_remove, self.on_interaction),
+            *(self.on_guild_join, self.on_guild_available, self.on_guild_remove, self.on_interaction),
         ):
             self._bot.event(listener)
 
@@ -143,6 +143,14 @@ class Listeners:
         """A moderator has cleared up."""
         for id in sorted(event.message_ids):
             self._deleted(event.guild_id, event.channel_id, id)
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """The bot was let into a server."""
+        await self._catch_up.opened(f"discord:{guild.id}")
+
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        """Told of each server of a session, and so also of one that was joined while the session began."""
+        await self._catch_up.opened(f"discord:{guild.id}")
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """The bot was removed from a server."""

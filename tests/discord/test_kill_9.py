@@ -71,6 +71,16 @@ async def test_the_bot_is_killed_after_it_handed_a_message_on(room: Room) -> Non
     assert len(await discord.replies(room.channel)) == 1
 
 
+async def test_a_server_that_was_just_joined_is_caught_up_with(room: Room) -> None:
+    discord = room.discord
+    await asks(room, room.ada, room.direct, "hello")  # by now the bot has heard of its new server, which it told before
+    await room.world.bot.kill()
+    said = await discord.mention(room.ada, room.channel, "the first thing anybody says here")
+    await room.world.bot.start()
+    [reply] = await answered(room, said)
+    assert "the first thing" in reply.content
+
+
 async def test_signs_that_a_killed_bot_left_go_when_the_questions_are_answered(room: Room) -> None:
     discord, model = room.discord, room.model
     number = await model.count()

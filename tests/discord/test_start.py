@@ -14,7 +14,7 @@ from discord import utils
 
 from bots.discord.records import position
 from chat_service.conversation.places import Place, PlaceRequest, Reach
-from tests.discord.rooms import Room, answered, asks, history, is_done, new_room, prompt, set_rules
+from tests.discord.rooms import GATE, Room, answered, asks, history, is_done, new_room, prompt, set_rules
 from tests.discord.stack import World, running_world
 from tests.fakes.discord.models import Message
 from tests.fakes.model import ModelControl
@@ -198,6 +198,36 @@ async def test_what_is_too_old_becomes_context_and_is_asked_about_once(room: Roo
         _, reply, _ = await asks(room, room.ada, place, f"<@{discord.bot}> what is my name?")
         assert reply.content == "Your name is Ada."
         assert len(await discord.replies(place)) == 3
+
+
+async def test_that_nobody_was_there_is_said_when_nobody_waits_any_more(room: Room) -> None:
+    """Said before the answer to a question that waits, it would be taken for that answer."""
+    discord, bot, model = room.discord, room.world.bot, room.model
+    await bot.start()
+    number = await model.count()
+    await model.script(GATE)
+    first = await discord.mention(room.ada, room.channel, "a long one")
+    running = await model.wait(number)
+    waiting = await discord.mention(room.ben, room.channel, "and mine?")
+    await discord.until(lambda: history(room, room.channel), lambda h: len(h.waiting) == 1)
+    await bot.kill()
+    old = await discord.mention(room.ada, room.channel, "is nobody there?")
+    await eventually(lambda: older_than(old, 1.5))
+    await bot.start(CATCHUP_MAX_AGE="1")
+
+    async def seen() -> str:
+        async with room.world.stack.ingress() as ingress:
+            request = PlaceRequest(conversation=room.key(room.channel))
+            place = await ingress.call("Channel", room.key(room.channel), "look", request, Place)
+        return place.thread.seen if place.thread else ""
+
+    await discord.until(seen, lambda found: found >= position(old.id))
+    await model.release(running.number, "At last.")
+    await model.finish(running.number)
+    away = await discord.wait_reply(room.channel, None, lambda m: "I was away" in m.content)
+    for said in (first, waiting):
+        [reply] = await answered(room, said)
+        assert int(reply.id) < int(away.id)
 
 
 async def older_than(message: Message, seconds: float) -> bool:
