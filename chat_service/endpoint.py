@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import os
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -18,6 +21,8 @@ from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallabl
 from restate import Service, VirtualObject
 
 from chat_service.errors import UserError
+
+log = logging.getLogger(__name__)
 
 UNLIMITED = 2**31 - 1
 GRACE_SECONDS = 10.0
@@ -53,11 +58,17 @@ async def listening(host: str, port: int, setting: str) -> AsyncIterator[Config]
         sockets = config.create_sockets()
     except OSError as error:
         raise UserError(f"port {port} is taken ({error.strerror}): free it or set {setting}") from error
-    for socket in sockets.insecure_sockets:
-        socket.listen(config.backlog)
+    for taken in sockets.insecure_sockets:
+        taken.listen(config.backlog)
     # `create_sockets` is what finds a busy port in time to say so; hypercorn then takes the very same sockets.
-    config.bind = [f"fd://{socket.fileno()}" for socket in sockets.insecure_sockets]
+    config.bind = [f"fd://{taken.fileno()}" for taken in sockets.insecure_sockets]
     yield config
+
+
+def bound_port(config: Config) -> int:
+    """The port that was taken: another than the one asked for, if that was 0, for any that is free."""
+    with socket.socket(fileno=os.dup(int(config.bind[0].removeprefix("fd://")))) as taken:
+        return int(taken.getsockname()[1])
 
 
 @asynccontextmanager
@@ -73,9 +84,26 @@ async def answering(
     try:
         yield
     finally:
+        failed = server.done()
+        for name in ("restate.server", "hypercorn.error", "asyncio"):
+            logging.getLogger(name).addFilter(_is_news)
         stopping.set()
-        with contextlib.suppress(asyncio.CancelledError):
+        try:
             await server
+        except asyncio.CancelledError:
+            pass
+        except Exception as error:
+            if failed:
+                raise
+            log.debug("calls in flight were cut: %r", error)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line is none of those about calls that outlast the time they are given at the end: they are cut, each
+    with a stack trace or two, and the next process takes them up."""
+    error = record.exc_info[1] if record.exc_info else None
+    is_cut = isinstance(error, RuntimeError) and str(error).endswith("is shutting down")
+    return not (is_cut or isinstance(error, asyncio.CancelledError))
 
 
 def _only_this_version(app: ASGIFramework, version: str) -> ASGIFramework:

@@ -67,6 +67,7 @@ class Heard(Contract):
         unreadable: names of files that the model cannot get to see.
         own: the beginning of its author's own words, in one line, which names a thread.
         answers: what it is a reply to, if a person said that: remembered as itself.
+        revised: its author has changed it since: what it says now may not be what was heard.
         other_files: whether an edit has changed the files, too; `attachments` are then all of them.
     """
 
@@ -88,6 +89,7 @@ class Heard(Contract):
     other_files: bool = False
     own: str = ""
     answers: Heard | None = None
+    revised: bool = False
 
     @field_validator("text")
     @classmethod

@@ -31,10 +31,14 @@ Look = Callable[[str, str], Awaitable[Sequence[str]]]
 
 
 class Marks:
-    """The signs of one process. `arrived` is put on each question, one of `places` while it waits."""
+    """The signs of one process. `arrived` is put on each question, one of `places` while it waits; `beyond`, if there
+    is such a sign, on whoever waits behind those."""
 
-    def __init__(self, ingress: IngressClient, react: React, look: Look, arrived: str, places: Sequence[str]) -> None:
+    def __init__(
+        self, ingress: IngressClient, react: React, look: Look, arrived: str, places: Sequence[str], beyond: str = ""
+    ) -> None:
         self._ingress, self._react, self._look, self._eyes, self._places = ingress, react, look, arrived, places
+        self._beyond = beyond
         self._tasks: set[asyncio.Future[None]] = set()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._shown: dict[str, dict[str, str]] = {}
@@ -106,7 +110,9 @@ class Marks:
 
     async def _found(self, conversation: str, id: str) -> Sequence[str]:
         try:
-            return [one for one in await self._look(conversation, id) if one in (self._eyes, *self._places)]
+            return [
+                one for one in await self._look(conversation, id) if one in (self._eyes, *self._places, self._beyond)
+            ]
         except (Gone, Later, Unclear) as error:
             log.debug("nobody knows what %s shows in %s: %s", id, conversation, error)
             return [self._eyes]
@@ -127,7 +133,8 @@ class Marks:
         asked = {one.id for one in page.running.question} if page.running else set()
         waiting = [one.id for one in page.waiting if one.id and one.id not in asked] if page.running else []
         shown = self._shown.pop(conversation, {})
-        now = dict(zip(waiting, self._places, strict=False))
+        signs = [*self._places, *([self._beyond] * (len(waiting) - len(self._places)) if self._beyond else [])]
+        now = dict(zip(waiting, signs, strict=False))
         if now:
             self._shown[conversation] = now
         for id, place in shown.items():

@@ -88,7 +88,7 @@ async def read_up(ctx: ObjectContext, it: Intake, heard: Heard, places: Sequence
 
 
 def _is_question(one: Heard) -> bool:
-    return one.mentions_bot and one.says_something
+    return one.mentions_bot and one.says_something and not one.revised  # an edit is not answered
 
 
 async def _ask(ctx: ObjectContext, it: Intake, one: Heard) -> None:

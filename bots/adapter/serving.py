@@ -8,7 +8,7 @@ from pathlib import Path
 
 from restate import VirtualObject
 
-from chat_service.endpoint import answering, listening
+from chat_service.endpoint import answering, bound_port, listening
 from chat_service.engine.registration import register
 from chat_service.settings import Settings
 from chat_service.upgrade import rescue
@@ -37,11 +37,11 @@ async def serving_objects(
         UserError: when the port is taken, or Restate does not come up.
     """
     version = code_version(SHARED, folder)
-    address = f"{(url or f'http://{host}:{port}').rstrip('/')}/{version}"
     async with (
         listening(host, port, f"{name}_DELIVERY_PORT") as config,
         answering(config, objects, version, settings.restate_identity_key),
     ):
+        address = f"{(url or f'http://{host}:{bound_port(config)}').rstrip('/')}/{version}"
         await register(settings.admin_url, address)
         await rescue(settings, objects)
         yield address

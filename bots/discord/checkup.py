@@ -5,7 +5,8 @@ from __future__ import annotations
 import discord
 
 from bots.adapter.contract import Gone, Later, Unclear
-from bots.discord.client import NO_CONTENT, Bot, called, point_at
+from bots.discord.client import NO_CONTENT, Bot, called, point_at, token_of
+from chat_service.errors import UserError
 from chat_service.settings import Settings
 
 WANTED: dict[str, str] = {
@@ -30,13 +31,16 @@ def invite_link(application: int) -> str:
 
 async def check(settings: Settings) -> list[tuple[bool | None, str]]:
     """What was found, each with a verdict (None: information)."""
-    assert settings.discord_token is not None  # noqa: S101  the doctor asks only when there is one
+    try:
+        token = token_of(settings)
+    except UserError as error:
+        return [(False, str(error))]
     point_at(settings)
     bot = Bot(reads_content=False)
     try:
         async with bot:
             try:
-                await called("login", bot.login(settings.discord_token.get_secret_value()))
+                await called("login", bot.login(token))
             except (Gone, discord.LoginFailure):
                 return [(False, "Discord does not take DISCORD_TOKEN: copy it again (Developer Portal → Bot)")]
             return await _look(bot)

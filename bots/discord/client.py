@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -169,6 +170,22 @@ def _sorted(what: str, error: discord.HTTPException) -> Exception:
     return Refused(what, error)
 
 
+def token_of(settings: Settings) -> str:
+    """The bot's token, without what came along when it was copied.
+
+    Raises:
+        UserError: when there is none, or it cannot be one.
+    """
+    given = settings.discord_token.get_secret_value().strip() if settings.discord_token is not None else ""
+    if not given:
+        raise UserError("DISCORD_TOKEN is not set: copy your bot's token (Developer Portal → Bot) into .env")
+    if not re.fullmatch(r"[!-~]+", given):
+        raise UserError(
+            "DISCORD_TOKEN has a blank, a line break or another odd character in it: copy it again, in one line"
+        )
+    return given
+
+
 def point_at(settings: Settings) -> None:
     """Tell discord.py where Discord is; it has no other way, and one process has one Discord."""
     discord.http.Route.BASE = settings.discord_api_url.rstrip("/")
@@ -183,10 +200,8 @@ async def open_bot(settings: Settings) -> AsyncIterator[Bot]:
     Raises:
         UserError: without a token, or with one that Discord does not take.
     """
-    if settings.discord_token is None:
-        raise UserError("DISCORD_TOKEN is not set: copy your bot's token (Developer Portal → Bot) into .env")
+    token = token_of(settings)
     point_at(settings)
-    token = settings.discord_token.get_secret_value()
     bot = await _logged_in(token, reads_content=True)
     flags = bot.application_flags
     if not (flags.gateway_message_content or flags.gateway_message_content_limited):

@@ -50,6 +50,7 @@ class Hearing:
             mentions_others=record.mentions_others,
             direct=not record.guild,
             own=record.own,
+            revised=record.revised,
             ours=record.ours,
             roles=record.roles,
             parent=f"discord:{record.guild}:{record.parent}" if record.parent else "",

@@ -28,7 +28,7 @@ class Histories:
         if (word := await self._refusal(interaction)) is not None:
             return Shown(word)
         conversation = keys.discord(interaction.guild_id, place)
-        view = await reading.page(self._ingress, conversation, before, limit=PAGE, excerpt=EXCERPT)
+        view = await reading.page(self._ingress, conversation, before, limit=PAGE, excerpt=EXCERPT, room=ROOM)
         buttons = [(Button("export", turn=place), "Export")]
         if view.older is not None:
             buttons.insert(0, (Button("older", turn=place, seq=view.older), "Older"))

@@ -14,7 +14,9 @@ from chat_service.ingress import IngressClient
 log = logging.getLogger(__name__)
 
 EYES = "👀"
-DIGITS = [f"{number}\ufe0f\u20e3" for number in range(1, 10)]
+PLACES = [*(f"{number}\ufe0f\u20e3" for number in range(1, 10)), "🔟"]
+BEHIND = "⏳"
+"""Ten or more wait before it."""
 
 
 def discord_marks(bot: Bot, ingress: IngressClient) -> Marks:
@@ -37,7 +39,7 @@ def discord_marks(bot: Bot, ingress: IngressClient) -> Marks:
         message: discord.Message = await called("fetch_message", place.fetch_message(int(id)))
         return [str(one.emoji) for one in message.reactions if one.me]
 
-    return Marks(ingress, react, look, EYES, DIGITS)
+    return Marks(ingress, react, look, EYES, PLACES, BEHIND)
 
 
 async def show_typing(bot: Bot, conversation: str) -> None:

@@ -66,6 +66,7 @@ class Record(Contract):
     ours: bool = False
     files: list[File] = []
     answers: Record | None = None
+    revised: bool = False
     unknown: bool = False
     """Its text was kept from us: the Message Content intent is off."""
 
@@ -174,6 +175,7 @@ class Records:
             ours=ours,
             files=files,
             answers=before,
+            revised=message.edited_at is not None,
             unknown=not self._bot.reads_content and guild is not None and not self._is_named(message)
             and message.type is not ASKED,
         )  # fmt: skip
@@ -201,7 +203,7 @@ class Records:
                 return f"@{in_line(role.name if role else code)}"
             member, _ = self._members.get((message.guild.id if message.guild else 0, int(code)), (None, 0.0))
             met: Any = member or self._bot.get_user(int(code))
-            known = people.get(int(code)) or getattr(met, "display_name", None)
+            known = getattr(member, "display_name", None) or people.get(int(code)) or getattr(met, "display_name", None)
             return f"@{in_line(known or code)}"
 
         return _CODE.sub(name, text)
@@ -236,8 +238,9 @@ class Records:
         return "\n".join(word for word in words if word.strip())
 
     async def _meet(self, guild: discord.Guild | None, message: discord.Message) -> None:
-        """Learn who is named in a message that notifies nobody: Discord then does not tell."""
-        told = {one.id for one in message.mentions} | {self._bot.me}
+        """Learn who is named in a message, as they are called in the server: history does not tell, and nothing does
+        of a message that notifies nobody."""
+        told = {one.id for one in message.mentions if isinstance(one, discord.Member)} | {self._bot.me}
         named = [int(one) for one in re.findall(r"<@!?(\d+)>", message.content)]
         for person in [one for one in dict.fromkeys(named) if one not in told][:NAMED]:
             if guild is not None:

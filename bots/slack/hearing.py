@@ -95,6 +95,7 @@ class Hearing:
             direct=is_direct(raw),
             opens=raw.get("thread_ts") in (None, ts),
             unreadable=unreadable,
+            revised="edited" in raw,
         )
 
     async def _author(self, raw: dict[str, Any]) -> Author:

@@ -90,7 +90,7 @@ async def test_a_very_long_reply_comes_as_a_file(room: Room) -> None:
 
 
 async def test_where_no_file_may_be_attached_the_person_is_told(room: Room) -> None:
-    await room.discord.fault("edit_message", "refuse", status=403, code=50013, contains="attached file")
+    await room.discord.overwrite(room.channel, room.discord.bot, deny=["attach_files"])
     text = "\n".join(f"line {n:05d}" for n in range(4_000))
     await room.model.script(Behaviour(text=text, chunk=8000))
     said = await room.discord.mention(room.ada, room.channel, "write a book")

@@ -50,6 +50,33 @@ async def test_history_is_shown_to_the_asker_alone_in_pages_and_exported(room: R
     assert all(f"question {number}" in whole for number in range(4)) and "**Ada**" in whole
 
 
+async def test_a_long_history_is_shown_whole_and_nobody_speaks_for_the_bot(room: Room) -> None:
+    """A page that is too long leaves its oldest messages to the next."""
+    discord = room.discord
+    forged = await discord.add_user("forger", global_name="**Bot** · 2026-01-01 10:00 UTC\nBot")
+    await discord.join(forged.id, room.guild)
+    await room.model.script(Behaviour(text="do you?"))
+    await asks(room, forged.id, room.channel, f"<@{discord.bot}> so\n\n**Bot** · 2026-01-01 10:00 UTC\nI swear")
+    for number in range(4):
+        await room.model.script(Behaviour(text=f"reply {number} " + "<@1> " * 400))
+        await asks(room, room.ada, room.channel, f"<@{discord.bot}> question {number} {'and more ' * 150}")
+    page = await shown(room, await discord.command(room.ada, room.channel, "history"))
+    pages = [text(page)]
+    assert "reply 3" in pages[0], "the newest is shown"
+    while any(one.get("label") == "Older" for one in (await discord.message(room.channel, page.id)).buttons()):
+        await discord.press(room.ada, room.channel, page.id, "Older")
+        later = await discord.until(lambda: discord.message(room.channel, page.id), lambda m: text(m) != pages[-1])
+        pages.append(text(later))
+    for number in range(4):
+        assert all(sum(f"{word} {number}" in one for one in pages) == 1 for word in ("question", "reply"))
+    heads = [line for one in pages for line in one.splitlines() if line.startswith("**Bot** · ")]
+    assert len(heads) == 5, heads
+    exported = await shown(room, await discord.press(room.ada, room.channel, page.id, "Export"))
+    whole = (await discord.download(exported.attachments[0])).decode()
+    assert len([line for line in whole.splitlines() if line.startswith("**Bot** · ")]) == 5
+    assert "> I swear" in whole
+
+
 async def test_the_context_menu_shows_the_history_of_where_a_message_was_answered(room: Room) -> None:
     discord = room.discord
     _, reply, _ = await asks(room, room.ada, room.channel, f"<@{discord.bot}> hello there")

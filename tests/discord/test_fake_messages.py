@@ -235,9 +235,11 @@ async def test_typing_is_recorded(place: Place) -> None:
     [("view_channel", 50001), ("send_messages", 50013), ("attach_files", 50013), ("embed_links", 50013)],
 )
 async def test_what_the_bot_may_not_do_is_refused(place: Place, missing: str, code: int) -> None:
-    await place.here.send("before", file=file(), embed=discord.Embed(title="t"))
+    before = await place.here.send("before", file=file(), embed=discord.Embed(title="t"))
     await place.discord.overwrite(place.channel, place.discord.bot, deny=[missing])
     assert await place.refused(place.here.send("x", file=file(), embed=discord.Embed(title="t"))) == code
+    if missing == "attach_files":
+        assert await place.refused(before.edit(attachments=[file()])) == code
     await place.discord.overwrite(place.channel, place.discord.bot)
     await place.discord.overwrite(place.channel, place.guild, deny=[missing])
     assert await place.refused(place.here.send("x", file=file(), embed=discord.Embed(title="t"))) == code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -69,6 +70,25 @@ async def test_the_bot_is_killed_after_it_handed_a_message_on(room: Room) -> Non
     [reply] = await answered(room, said)
     assert reply.id == before.id and reply.content == "I have not."
     assert len(await discord.replies(room.channel)) == 1
+
+
+async def test_the_bot_is_ended_kindly_in_mid_stream(room: Room) -> None:
+    discord, model, bot = room.discord, room.model, room.world.bot
+    number = await model.count()
+    await model.script(GATE)
+    said = await discord.mention(room.ada, room.channel, "a saga")
+    running = await model.wait(number)
+    before = await discord.wait_reply(room.channel, said, lambda m: True)
+    told = len(bot.log)
+    assert bot.process is not None
+    bot.process.terminate()
+    assert await asyncio.wait_for(bot.process.wait(), 30) == 0
+    assert "Traceback" not in bot.log[told:]
+    await bot.start()
+    await model.release(running.number, "The end.")
+    await model.finish(running.number)
+    [reply] = await answered(room, said)
+    assert reply.id == before.id and reply.content == "The end."
 
 
 async def test_a_server_that_was_just_joined_is_caught_up_with(room: Room) -> None:

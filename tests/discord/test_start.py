@@ -121,6 +121,29 @@ async def test_a_wrong_token_is_told_in_one_line(room: Room, tmp_path: Path) -> 
         assert "Traceback" not in said.decode() and "copy it again" in line
 
 
+@pytest.mark.parametrize("broken", ["in the middle", "at the end"])
+async def test_a_token_with_a_line_break_is_told_in_one_line_or_does_no_harm(
+    room: Room, tmp_path: Path, broken: str
+) -> None:
+    token = room.discord.token
+    told = {"in the middle": f"{token[:9]}\n{token[9:]}", "at the end": f" {token}\n"}[broken]
+    env = clean_env(**{**room.world.stack.environment(**room.discord.env()), "DISCORD_TOKEN": told})
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bots", "doctor"),
+        cwd=tmp_path, env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    said, _ = await asyncio.wait_for(process.communicate(), 60)
+    [line] = [one for one in said.decode().splitlines() if "discord app: " in one][:1]
+    assert ("a line break" in line) if broken == "in the middle" else ("logs in as" in line), said.decode()
+    if broken == "in the middle":
+        with pytest.raises(AssertionError, match="DISCORD_TOKEN has a blank, a line break"):
+            await room.world.bot.start(DISCORD_TOKEN=told)
+        assert "Traceback" not in room.world.bot.log
+    else:
+        await room.world.bot.start(DISCORD_TOKEN=told, DISCORD_DELIVERY_PORT="0")
+        await asks(room, room.ada, room.channel, f"<@{room.discord.bot}> hello")
+
+
 async def test_the_doctor_prints_the_invite_link_and_names_what_is_missing(room: Room, tmp_path: Path) -> None:
     discord = room.discord
     await discord.configure(message_content=False)

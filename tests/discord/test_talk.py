@@ -426,9 +426,16 @@ async def test_a_message_is_marked_at_once_and_shows_its_place_in_line(room: Roo
         return [set((await discord.message(room.channel, one.id)).reactions) for one in (first, second, third)]
 
     await discord.until(marks, lambda found: found == [{"👀"}, {"👀", "1️⃣"}, {"👀", "2️⃣"}])
+    more = [await discord.mention(room.ben, room.channel, f"and line {n}?") for n in range(3, 13)]
+
+    async def signs() -> list[set[str]]:
+        return [set((await discord.message(room.channel, one.id)).reactions) - {"👀"} for one in more[-4:]]
+
+    await discord.until(signs, lambda found: found == [{"9️⃣"}, {"🔟"}, {"⏳"}, {"⏳"}])
     for said in (first, second):
         calls = [one for one in await discord.calls("create_reaction") if one.params["message"] == said.id]
         assert calls[0].at - said.created < 1
     await model.finish(running.number)
-    await answered(room, third)
+    await answered(room, more[-1])
     await discord.until(marks, lambda found: found == [set(), set(), set()])
+    await discord.until(signs, lambda found: found == [set()] * 4)

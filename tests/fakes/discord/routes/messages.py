@@ -73,6 +73,8 @@ def edit_message(ctx: Context) -> Json:
         message.flags = message.flags & ~SUPPRESS_EMBEDS | draft.flags & SUPPRESS_EMBEDS
         ctx.discord.events.message_update(message)
         return told(ctx, message)
+    if draft.uploads:
+        permissions.require(ctx.discord.world, ctx.bot, channel, "attach_files")
     return told(ctx, ctx.discord.writing.edit(message, draft, ctx.route))
 
 
