@@ -17,6 +17,11 @@ async def remembered(ingress: IngressClient, conversation: str) -> dict[str, Mes
         IngressError, TimeoutError: Restate is away.
     """
     page = await ingress.call("Chat", conversation, "get_history", HistoryRequest(limit=MOST), History, timeout=10)
-    said: list[Message | Inbound] = [one for one in page.messages if one.role == "user" and one.status != "forgotten"]
+    held, before = page.messages, page.next_before
+    while before is not None and len(held) < MOST:  # large ones come in several pages
+        request = HistoryRequest(before=before, limit=MOST - len(held))
+        older = await ingress.call("Chat", conversation, "get_history", request, History, timeout=10)
+        held, before = older.messages + held, older.next_before
+    said: list[Message | Inbound] = [one for one in held if one.role == "user" and one.status != "forgotten"]
     said += [*(page.running.question if page.running else []), *page.waiting]
     return {one.id: one for one in said if one.id}

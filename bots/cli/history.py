@@ -31,16 +31,26 @@ async def pages(settings: Settings, key: str) -> AsyncGenerator[History]:
             last = newest.messages[0].seq if newest.messages else 1
             # Numbers only grow: pages of so many numbers hold every message, whatever was taken out between.
             for start in range(1, last, PAGE) if newest.next_before else ():
-                request = HistoryRequest(before=min(start + PAGE, last), limit=PAGE)
-                page = await ingress.call("Chat", key, "get_history", request, History)
-                page.messages = [message for message in page.messages if message.seq >= start]
-                yield page
+                yield await _part(ingress, key, start, min(start + PAGE, last))
             newest.next_before = None
             yield newest
     except TimeoutError:
         raise UserError(AWAY) from None
     except IngressError as error:
         raise UserError(f"{error}; is `threadwell up` running?") from error
+
+
+async def _part(ingress: IngressClient, key: str, start: int, end: int) -> History:
+    """The messages from number `start` up to before `end`: in several pages, where they are large."""
+    part = History()
+    before: int | None = end
+    while before is not None and before > start:
+        request = HistoryRequest(before=before, limit=PAGE)
+        page = await ingress.call("Chat", key, "get_history", request, History)
+        older = [message for message in page.messages if message.seq >= start]
+        part = page.model_copy(update={"messages": older + part.messages})
+        before = page.next_before
+    return part
 
 
 async def run(settings: Settings, key: str, as_json: bool) -> None:

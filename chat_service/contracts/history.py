@@ -11,7 +11,8 @@ from chat_service.contracts.messages import Inbound, Message
 
 
 class HistoryRequest(Contract):
-    """A page of history: the `limit` messages before sequence number `before`, or the newest."""
+    """A page of history: the `limit` messages before sequence number `before`, or the newest. Fewer come where they are
+    large (inline attachments): `next_before` of the answer goes on."""
 
     before: int | None = Field(default=None, ge=1)
     limit: int = Field(default=50, ge=1, le=200)

@@ -21,6 +21,12 @@ def as_markdown(conversation: str, title: str, messages: Sequence[Message]) -> s
     return "\n\n".join(parts) + "\n"
 
 
+def named(messages: Sequence[Message]) -> list[Message]:
+    """The messages with no more of their inline attachments than Markdown shows: their names."""
+    bare = {"text": None, "data": None}
+    return [m.model_copy(update={"attachments": [a.model_copy(update=bare) for a in m.attachments]}) for m in messages]
+
+
 def _message(message: Message) -> str:
     who = (
         "Assistant" if message.role == "assistant" else _line(message.author.name if message.author else "") or "Person"

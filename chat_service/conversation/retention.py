@@ -27,7 +27,9 @@ async def prune(ctx: ObjectContext, conversation: Conversation, cut: Cut) -> dat
         ctx.object_send(inbox.withdraw, ctx.key(), WithdrawRequest(author=cut.person))
     outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
     held = [*outbox.messages, *conversation.recent.messages]
-    request = transcript.PruneRequest(cut=cut, beside=[m.model_copy(update={"text": ""}) for m in held])
+    request = transcript.PruneRequest(
+        cut=cut, beside=[m.model_copy(update={"text": "", "attachments": []}) for m in held]
+    )
     pruned = await ctx.object_call(transcript.prune, ctx.key(), request)
     gone, outbox.messages = conversation.prune(cut, outbox.messages)
     if outbox.messages:

@@ -16,14 +16,15 @@ from chat_service.contracts import Attachment, Contract, Found, HistoryRequest, 
 from chat_service.conversation import directory, policy
 from chat_service.conversation.addresses import send_to_chat
 from chat_service.conversation.conversation import authors
+from chat_service.conversation.paging import ANSWER_BYTES, fitting, weight
 from chat_service.conversation.records import Stored, put
 from chat_service.conversation.removal import Cut, going, oldest_end
-from chat_service.conversation.window import PAGE
+from chat_service.conversation.window import PAGE, characters
 
 SEARCH_PAGES = 200
 """Pages that one search looks through: 4,000 messages."""
-READ_CHARACTERS = 2 * 1024 * 1024
-"""A read stops early when it holds this much; the reader goes on from there."""
+SEARCH_CHARACTERS = 8 * 1024 * 1024
+"""Of texts and inline attachments in the pages that one search reads: all of them lie in its memory together."""
 
 transcript = VirtualObject(
     "Transcript",
@@ -159,21 +160,21 @@ async def append(ctx: ObjectContext, batch: Batch) -> None:
 
 @transcript.handler(kind="shared")
 async def read(ctx: ObjectSharedContext, request: HistoryRequest) -> Messages:
-    """The `limit` messages before `before`. Touches only the pages it needs."""
+    """The `limit` messages before `before`, or as many as one answer can carry. Touches only the pages it needs."""
     head = await ctx.get("head", type_hint=Head) or Head()
     before = min(request.before or head.last_seq + 1, head.last_seq + 1)
     found: list[Message] = []
     number = page_of(before - 1)
     size = 0
-    while number >= 0 and len(found) < request.limit and size < READ_CHARACTERS:
+    while number >= 0 and len(found) < request.limit and size < ANSWER_BYTES:
         page = await ctx.get(_page(number), type_hint=Page)
         if page is None:
             break  # pages are contiguous: an absent one is the beginning, or what was forgotten
         older = [m for m in page.messages if m.seq < before]
         found = older + found
-        size += sum(len(m.text) for m in older)
+        size += sum(map(weight, older))
         number -= 1
-    kept = found[-request.limit :]
+    kept = found[-min(request.limit, fitting(reversed(found))) :]
     more = len(found) > len(kept) or (number >= 0 and bool(await ctx.get(_page(number), type_hint=Page)))
     return Messages(messages=kept, more=more)
 
@@ -205,21 +206,25 @@ async def revise(ctx: ObjectContext, revision: Revision) -> Revised:
 
 @transcript.handler(kind="shared")
 async def search(ctx: ObjectSharedContext, request: SearchRequest) -> Found:
-    """Messages that contain a text, newest first. Looks at `SEARCH_PAGES` pages at most; the reader goes on."""
+    """Messages that contain a text, newest first. Looks at `SEARCH_PAGES` pages at most, fewer where they are large,
+    and finds no more than one answer can carry; the reader goes on."""
     head = await ctx.get("head", type_hint=Head) or Head()
     before = min(request.before or head.last_seq + 1, head.last_seq + 1)
     found: list[Message] = []
-    first = page_of(before - 1)
-    for number in range(first, max(first - SEARCH_PAGES, -1), -1):
+    number, looked = page_of(before - 1), 0
+    last = max(number - SEARCH_PAGES, -1)
+    while number > last and looked < SEARCH_CHARACTERS:
         page = await ctx.get(_page(number), type_hint=Page)
         if page is None:
             return Found(messages=found)
-        found += [m for m in reversed(page.messages) if m.seq < before and contains(m, request.text)]
-        if len(found) >= request.limit:
-            found = found[: request.limit]
-            return Found(messages=found, next_before=found[-1].seq)
-    more = first - SEARCH_PAGES >= 0
-    return Found(messages=found, next_before=(first - SEARCH_PAGES + 1) * PAGE + 1 if more else None)
+        hits = [m for m in reversed(page.messages) if m.seq < before and contains(m, request.text)]
+        found += hits
+        most = min(request.limit, fitting(found)) if hits else len(found)
+        if len(found) > most or most == request.limit:
+            return Found(messages=found[:most], next_before=found[most - 1].seq)
+        looked += sum(map(characters, page.messages))
+        number -= 1
+    return Found(messages=found, next_before=(number + 1) * PAGE + 1 if number >= 0 else None)
 
 
 def contains(message: Message, text: str) -> bool:

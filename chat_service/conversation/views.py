@@ -22,15 +22,18 @@ from chat_service.conversation import inbox as inboxes
 from chat_service.conversation import transcript, versions
 from chat_service.conversation.clock import now
 from chat_service.conversation.conversation import Conversation
-from chat_service.conversation.export import as_json, as_markdown
+from chat_service.conversation.export import as_json, as_markdown, named
+from chat_service.conversation.paging import fitting, weight
 from chat_service.conversation.state import Meta, Outbox, Recent, date
 
-EXPORT_CHARACTERS = 8 * 1024 * 1024
-"""Of a document: well below the engine's 32 MiB for one answer, also in JSON."""
+EXPORT_BYTES = 12 * 1024 * 1024
+"""Of the messages of a document: it is JSON in JSON, and may come to twice as much, still below the 32 MiB that the
+engine takes for one answer."""
 
 
 async def history(ctx: ObjectSharedContext, request: HistoryRequest) -> History:
-    """A page, with what is running and what waits when it is the newest one."""
+    """A page, with what is running and what waits when it is the newest one. Shorter than `limit` where one answer
+    carries no more."""
     meta = await ctx.get("meta", type_hint=Meta) or Meta()
     held = await _held(ctx)
     near = [*await _leaving(ctx), *held]
@@ -47,7 +50,7 @@ async def history(ctx: ObjectSharedContext, request: HistoryRequest) -> History:
         by_seq = {m.seq: m for m in older.messages} | by_seq
         more = older.more
     ordered = sorted(by_seq.values(), key=lambda m: m.seq)
-    messages = ordered[-request.limit :]
+    messages = ordered[-min(request.limit, fitting(reversed(ordered))) :]
     if len(ordered) > len(messages) or (len(by_seq) >= request.limit and _older_exist(meta, messages, near)):
         more = True
     newest = request.before is None
@@ -112,7 +115,10 @@ async def search(ctx: ObjectSharedContext, request: SearchRequest) -> Found:
         limit=request.limit - len(hits),
     )
     older = await ctx.object_call(transcript.search, ctx.key(), rest)
-    return Found(messages=hits + older.messages, next_before=older.next_before)
+    found = hits + older.messages
+    if (most := fitting(found)) < len(found):
+        return Found(messages=found[:most], next_before=found[most - 1].seq)
+    return Found(messages=found, next_before=older.next_before)
 
 
 async def export(ctx: ObjectSharedContext, request: ExportRequest) -> Export:
@@ -121,27 +127,33 @@ async def export(ctx: ObjectSharedContext, request: ExportRequest) -> Export:
     Raises:
         TerminalError: 413 when it is larger than one answer may be; `threadwell history` prints it all the same.
     """
+    write, held = (as_markdown, named) if request.format == "markdown" else (as_json, list[Message])
     page = await history(ctx, HistoryRequest(limit=200))
-    messages, title, before = page.messages, page.title, page.next_before
-    size = sum(len(m.text) for m in messages)
-    while before is not None:
-        page = await history(ctx, HistoryRequest(limit=200, before=before))
-        messages, before = page.messages + messages, page.next_before
-        size += sum(len(m.text) for m in page.messages)
-        if size > EXPORT_CHARACTERS:
+    messages = held(page.messages)
+    size = sum(map(weight, messages))
+    while page.next_before is not None:
+        page = await history(ctx, HistoryRequest(limit=200, before=page.next_before))
+        older = held(page.messages)
+        messages = older + messages
+        size += sum(map(weight, older))
+        if size > EXPORT_BYTES:
             raise TerminalError("this conversation is too long for one document", status_code=413)
-    write = as_markdown if request.format == "markdown" else as_json
-    return Export(text=write(ctx.key(), title, messages))
+    return Export(text=write(ctx.key(), page.title, messages))
 
 
 async def _old_turn(ctx: ObjectSharedContext, conversation: Conversation, message_id: str) -> Reply:
     """A turn that scrolled out, found by the mark of its message."""
     mark = await ctx.object_call(transcript.find, ctx.key(), transcript.FindRequest(id=message_id))
-    if mark.seq:
-        around = await ctx.object_call(transcript.read, ctx.key(), HistoryRequest(before=mark.seq + 40, limit=60))
-        asked = next((m for m in around.messages if m.seq == mark.seq), None)
-        old = Conversation(conversation.meta, Recent(messages=around.messages))
-        if asked and (reply := old.reply_of(asked.turn)):
+    around: list[Message] = []
+    while mark.seq and (not around or around[0].seq > mark.seq):
+        before = around[0].seq if around else mark.seq + 40
+        page = await ctx.object_call(transcript.read, ctx.key(), HistoryRequest(before=before, limit=60))
+        if not page.messages:
+            break
+        around = page.messages + around
+    if asked := next((m for m in around if m.seq == mark.seq), None):
+        old = Conversation(conversation.meta, Recent(messages=around))
+        if reply := old.reply_of(asked.turn):
             return old.reply(reply)
     raise TerminalError("there is no such turn", status_code=404)
 

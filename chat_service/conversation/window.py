@@ -36,7 +36,7 @@ def leaving(held: Sequence[Message], summarised: int) -> int:
     if len(held) > WITH_VERSIONS:
         border = max(border, held[-WITH_VERSIONS - 1].seq + PAGE - 1)
     cut = sum(m.seq <= border // PAGE * PAGE for m in held)
-    weights = [_weight(m) for m in held]
+    weights = [characters(m) for m in held]
     total = sum(weights[cut:])
     while total > WINDOW_BYTES and cut < len(held) and held[cut].turn != held[-1].turn:
         total -= weights[cut]
@@ -44,7 +44,8 @@ def leaving(held: Sequence[Message], summarised: int) -> int:
     return cut
 
 
-def _weight(message: Message) -> int:
+def characters(message: Message) -> int:
+    """Characters of text and inline attachments."""
     return len(message.text) + sum(_size(a) for a in message.attachments)
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from chat_service.contracts import Inbound, Reply
+from chat_service.contracts import Attachment, Inbound, Reply
+from chat_service.contracts.messages import MAX_INLINE
 from chat_service.engine.process import free_port
 from chat_service.ingress import IngressClient
 from chat_service.version import code_version
-from tests.conversation.talk import say
+from tests.conversation.talk import read, say
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import Behaviour
 from tests.operation.up import PORTS, clean_env
@@ -156,6 +157,20 @@ async def test_history_for_machines_is_json_with_every_page(
     whole = json.loads("\n".join(said))
     assert [message["text"] for message in whole["messages"]][:-1] == [*map(str, range(240)), "and?"]
     assert whole["next_before"] is None
+
+
+async def test_history_prints_large_messages_too(
+    stack: Stack, ingress: IngressClient, key: str, tmp_path: Path
+) -> None:
+    """They come in pages that are shorter than what was asked for."""
+    picture = Attachment(name="p.png", media_type="image/png", data="A" * MAX_INLINE)
+    for number in range(40):
+        one = Inbound(message=f"picture {number}", attachments=[picture], expects_reply=False)
+        await ingress.call("Chat", key, "message", one, Reply)
+    assert len((await read(ingress, key, limit=200)).messages) < 20
+    status, said = await threadwell(tmp_path, "history", key, **of(stack))
+    assert status == 0
+    assert [line for line in said if "picture" in line] == [f"picture {number}" for number in range(40)]
 
 
 async def test_history_shows_what_is_being_answered_and_what_failed(

@@ -1,0 +1,78 @@
+"""Conversations full of inline attachments: no answer grows beyond what the engine takes, and nothing is left out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chat_service.contracts import (
+    Attachment,
+    Export,
+    ExportRequest,
+    Found,
+    History,
+    HistoryRequest,
+    Inbound,
+    Notes,
+    Reply,
+    SearchRequest,
+    TurnRequest,
+)
+from chat_service.contracts.messages import MAX_INLINE
+from chat_service.ingress import IngressClient, IngressError
+from tests.conversation.talk import say
+
+# What large records cost is no different when every await is replayed, only paid for once more at each.
+pytestmark = pytest.mark.parametrize("stack", ["normal"], indirect=True)
+
+MESSAGES = 140
+ENGINE_BYTES = 32 * 1024 * 1024
+PATIENCE = 60.0
+"""Where one answer is too large, the engine asks for it again without end."""
+
+
+async def full(ingress: IngressClient, key: str) -> None:
+    """A question with its reply, then so many pictures that one answer cannot carry them."""
+    await say(ingress, key, "my name is Ada", id="first")
+    picture = Attachment(name="p.png", media_type="image/png", data="A" * MAX_INLINE)
+    start = datetime.now(UTC) - timedelta(seconds=MESSAGES)
+    for first in range(0, MESSAGES, 20):
+        pictures = [
+            Inbound(message=f"picture {n}", id=f"p{n}", at=start + timedelta(seconds=n), attachments=[picture])
+            for n in range(first, first + 20)
+        ]
+        await ingress.call("Chat", key, "note", Notes(messages=pictures), Reply)
+
+
+async def test_pages_of_large_messages_are_shorter_and_leave_nothing_out(ingress: IngressClient, key: str) -> None:
+    await full(ingress, key)
+    before: int | None = None
+    seen: list[int] = []
+    while not seen or before is not None:
+        page = await ingress.call(
+            "Chat", key, "get_history", HistoryRequest(limit=200, before=before), History, timeout=PATIENCE
+        )
+        assert page.messages
+        assert len(page.model_dump_json()) < ENGINE_BYTES
+        seen = [m.seq for m in page.messages] + seen
+        before = page.next_before
+    assert seen == list(range(1, MESSAGES + 3))
+
+    found: list[str] = []
+    while len(found) < MESSAGES:
+        hits = await ingress.call(
+            "Chat", key, "search", SearchRequest(text="picture", limit=100, before=before), Found, timeout=PATIENCE
+        )
+        found += [m.text for m in hits.messages]
+        before = hits.next_before
+    assert found == [f"picture {n}" for n in reversed(range(MESSAGES))]
+
+    old = await ingress.call("Chat", key, "get_turn", TurnRequest(id="first"), Reply, timeout=PATIENCE)
+    assert old.reply == "echo: my name is Ada"
+
+    markdown = await ingress.call("Chat", key, "export", None, Export, timeout=PATIENCE)
+    assert markdown.text.count("*Attached: p.png*") == MESSAGES
+    with pytest.raises(IngressError) as refused:
+        await ingress.call("Chat", key, "export", ExportRequest(format="json"), Export, timeout=PATIENCE)
+    assert refused.value.status == 413
