@@ -18,13 +18,14 @@ from restate.server_context import DisconnectedException
 
 from chat_service.contracts import Message, Running, utc
 from chat_service.conversation import context, memory
+from chat_service.conversation.budgets import budget_of, learn, shrink, tokens_of
 from chat_service.conversation.clock import now
 from chat_service.conversation.conversation import Conversation
 from chat_service.conversation.effective import Effective
 from chat_service.conversation.halts import Halt
 from chat_service.conversation.records import RecordSerde
 from chat_service.conversation.speech import Spoken, Stage, speak
-from chat_service.conversation.state import Answer, Meta, date, dated
+from chat_service.conversation.state import Answer, date, dated
 from chat_service.live import LiveEvent
 from chat_service.models.protocol import ChatModel, Prompt
 from chat_service.runtime import Runtime
@@ -107,18 +108,19 @@ async def answer(
     first_start: float | None = None
     while True:
         model = models.fallback if plan.on_fallback and models.fallback else models.primary
-        prompt = partial(_prompt, runtime, conversation, history, effective, plan)
-        spoken = await _step(ctx, runtime, meta.running, model, question, prompt, stop)
+        asked = _asked(runtime.settings, effective, plan)
+        prompt = partial(_prompt, runtime, conversation, history, effective, plan, asked)
+        spoken = await _step(ctx, runtime, meta.running, model, asked, question, prompt, stop)
         question = dated(question, spoken.began)
         if meta.running:
             date(meta.running, spoken.began)
         ended = spoken.at.timestamp()
         first_start = first_start if first_start is not None else ended - spoken.seconds
         if spoken.outcome in ("answered", "stopped", "failed"):
-            _learn(conversation, spoken)
+            learn(meta, spoken)
             return _answer(spoken, first_start)
         if spoken.outcome == "too_long":
-            _shrink(conversation, spoken)
+            shrink(meta, spoken)
             plan = replace(plan, trims=plan.trims + 1)
             if plan.trims > TRIMS:
                 return _answer(spoken.model_copy(update={"outcome": "failed"}), first_start)
@@ -144,14 +146,11 @@ def _next_try(runtime: Runtime, plan: _Plan, retry_after: float | None) -> tuple
     return plan, pause_before(plan.tries, retry_after)
 
 
-def budget_of(settings: Settings, meta: Meta) -> context.Budget:
-    """How much fits into a prompt of this conversation, by what was learned of its model."""
-    tokens = _tokens(settings, meta)
-    return context.Budget.of(tokens, settings.model_max_output_tokens, meta.chars_per_token)
-
-
-def _tokens(settings: Settings, meta: Meta) -> int:
-    return min(meta.context_tokens or settings.model_context_tokens, settings.model_context_tokens)
+def _asked(settings: Settings, effective: Effective, plan: _Plan) -> str:
+    """The name of the model that is asked, as the settings have it."""
+    if plan.on_fallback:
+        return settings.fallback_model or "the fallback"
+    return effective.model or settings.openai_model or "the first"
 
 
 def _prompt(
@@ -160,16 +159,17 @@ def _prompt(
     history: list[Message],
     effective: Effective,
     plan: _Plan,
+    asked: str,
     question: list[Message],
 ) -> Prompt:
     meta, settings = conversation.meta, runtime.settings
-    budget = budget_of(settings, meta)
+    budget = budget_of(settings, meta, asked)
     said = meta.running.said if meta.running else ""
     prompt = context.assemble(memory.told(effective.prompt, meta.summary, budget), history, question, budget, said)
     return replace(
         prompt,
         temperature=effective.temperature,
-        max_output_tokens=min(settings.model_max_output_tokens, _tokens(settings, meta) // 2),
+        max_output_tokens=min(settings.model_max_output_tokens, tokens_of(settings, meta, asked) // 2),
         # A conversation's own model is a model of the first endpoint; the fallback answers with its own.
         model=None if plan.on_fallback else effective.model,
     )
@@ -180,6 +180,7 @@ async def _step(
     runtime: Runtime,
     running: Running | None,
     model: ChatModel,
+    asked: str,
     question: list[Message],
     prompt_of: Callable[[list[Message]], Prompt],
     stop: restate.RestateDurableFuture[str],
@@ -196,7 +197,7 @@ async def _step(
         prompt = prompt_of(dated(question, began))
         stage = Stage(ctx.key(), shown, runtime.bus, runtime.halts)
         spoken = await speak(model, prompt, stage, halt, runtime.settings.model_max_seconds)
-        spoken.size = context.size(prompt)
+        spoken.asked, spoken.size = asked, context.size(prompt)
         return spoken
 
     step = ctx.run_typed("model", call, RunOptions(serde=RecordSerde(Spoken), max_attempts=STEP_ATTEMPTS))
@@ -254,24 +255,3 @@ def _answer(spoken: Spoken, started: float, drain: str | None = None) -> Answer:
         at=spoken.at,
         drain=drain or spoken.drain,
     )
-
-
-def _learn(conversation: Conversation, spoken: Spoken) -> None:
-    """Characters per token, from the provider's own count: slowly, so that one odd prompt does not sway it."""
-    if spoken.usage is None or spoken.usage.prompt < 50:
-        return
-    seen = spoken.size / spoken.usage.prompt
-    meta = conversation.meta
-    meta.chars_per_token = round(min(max(0.8 * meta.chars_per_token + 0.2 * seen, 0.5), 8.0), 3)
-
-
-def _shrink(conversation: Conversation, spoken: Spoken) -> None:
-    """Make the next prompt fit: by the provider's figures where it names them, else by a third."""
-    meta = conversation.meta
-    if spoken.context_tokens:
-        meta.context_tokens = spoken.context_tokens
-    if spoken.prompt_tokens:
-        ratio = spoken.size / spoken.prompt_tokens * 0.95
-        meta.chars_per_token = round(min(max(ratio, 0.3), meta.chars_per_token * 0.95), 3)
-    elif not spoken.context_tokens or spoken.context_tokens >= (meta.context_tokens or 0):
-        meta.chars_per_token = round(max(meta.chars_per_token * 0.66, 0.3), 3)

@@ -30,7 +30,7 @@ PREVIEW_SECONDS = 0.04
 
 
 class Spoken(Stored):
-    """How one call of a model ended; `size` is what its prompt weighed, in characters."""
+    """How one call of a model ended; `asked` is the model's name, `size` what the prompt weighed, in characters."""
 
     outcome: Literal["answered", "stopped", "failed", "retry", "too_long"]
     text: str = ""
@@ -41,6 +41,7 @@ class Spoken(Stored):
     at: Time
     seconds: float
     cut: CutOff | None = None
+    asked: str = ""
     size: int = 0
     retry_after: float | None = None
     context_tokens: int | None = None

@@ -31,6 +31,18 @@ class Answer(Stored):
     drain: str | None = None
 
 
+class Learned(Stored):
+    """What a model's provider told of it.
+
+    Attributes:
+        chars_per_token: from its usage figures.
+        context_tokens: the size of its context, from a refusal of a longer prompt.
+    """
+
+    chars_per_token: float = 3.5
+    context_tokens: int | None = None
+
+
 class Meta(Stored):
     """Counters, settings, and the turn in flight.
 
@@ -47,8 +59,7 @@ class Meta(Stored):
         people: the ids of those who wrote here; their directories list the conversation.
         drain: the mark of a "stop all": whatever comes before its fence is withdrawn.
         passed: the mark of the last fence that was reached.
-        chars_per_token: learned from the provider's own usage figures.
-        context_tokens: the model's context size, learned when it refused a longer prompt.
+        learned: what is known of the models that answered here, by name; the one that answered last is the last.
     """
 
     epoch: int = 0
@@ -70,8 +81,7 @@ class Meta(Stored):
     renamed: bool = False
     people: list[str] = Field(default_factory=list)
     overrides: Overrides = Field(default_factory=Overrides)
-    chars_per_token: float = 3.5
-    context_tokens: int | None = None
+    learned: dict[str, Learned] = Field(default_factory=dict)
 
 
 class Recent(Stored):

@@ -20,7 +20,8 @@ from chat_service import keys, runtime
 from chat_service.contracts import Entry, Inbound, Overrides, Reply
 from chat_service.conversation import deliveries, directory, housekeeping, memory, quota, summaries, titles, transcript
 from chat_service.conversation import inbox as inboxes
-from chat_service.conversation.answering import answer_guarded, budget_of
+from chat_service.conversation.answering import answer_guarded
+from chat_service.conversation.budgets import budget_of
 from chat_service.conversation.channel import layers
 from chat_service.conversation.clock import now
 from chat_service.conversation.conversation import Conversation

@@ -72,6 +72,18 @@ def test_never_over_the_budget_and_the_last_question_always_in(history: list[Mes
     assert prompt.messages[0] == PromptMessage("system", SYSTEM)
 
 
+@given(conversations(), st.text(min_size=1, max_size=5_000), st.integers(1_000, 5_000))
+def test_a_summary_of_any_length_has_its_place_within_the_budget(
+    history: list[Message], summary: str, characters: int
+) -> None:
+    budget = Budget(characters)
+    prompt = assemble(memory.told(SYSTEM, summary, budget), history, asked(history), budget)
+    assert size(prompt) <= characters
+    first, *_, last = prompt.messages
+    assert first.text.startswith(f"{SYSTEM}\n\n{memory.HEADING}\n{summary[:50]}".rstrip())
+    assert "the last question" in last.text
+
+
 @given(conversations(), st.integers(300, 3_000))
 def test_never_half_a_turn(history: list[Message], characters: int) -> None:
     """Every answered turn is there with all its lines and its reply, or not at all; what is there is the newest."""

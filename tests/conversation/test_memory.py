@@ -9,10 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_service.contracts import Author, Contract, Inbound, Message
+from chat_service.contracts import (
+    Author,
+    ConfigureRequest,
+    Contract,
+    Inbound,
+    Message,
+    Overrides,
+    SettingsView,
+)
 from chat_service.conversation import context, memory
 from chat_service.conversation.conversation import Conversation
-from chat_service.conversation.state import Answer, Meta, Recent
+from chat_service.conversation.state import Answer, Learned, Meta, Recent
 from chat_service.conversation.window import LATE, PAGE, STAY, WINDOW
 from chat_service.ingress import IngressClient
 from tests.conversation.talk import read, say
@@ -55,10 +63,14 @@ async def test_a_fact_from_turn_3_is_answered_at_turn_300(ingress: IngressClient
 async def test_the_summary_stands_for_what_it_covers_and_the_rest_stays_word_for_word(
     ingress: IngressClient, stack: Stack, key: str
 ) -> None:
+    first = await stack.model.count()
     await say(ingress, key, "my name is Ada", author=Author(id="1", name="A. L."))
     await talk(ingress, key, TURNS_TO_A_SUMMARY - 1)
     summary = await eventually(lambda: summary_of(stack, key), lambda seen: seen["upto"])
     assert summary["text"] == "A. L.: my name is Ada"
+    asked = next(one for one in await stack.model.everything(first) if one.summary)
+    for kept in ("name", "decision", "preference", "open question"):
+        assert kept in text_of(asked.body["messages"][0])
     number = await stack.model.count()
     await say(ingress, key, "yes")
     system, *rest = await last_prompt(stack, "yes", number)
@@ -131,7 +143,7 @@ async def test_what_a_token_is_worth_is_learned_from_the_providers_own_figures(
     """Told that a prompt had one token a character, the budget shrinks; told nothing, it stays as it was."""
     characters = 400
     await say(ingress, key, "x" * characters)
-    assert (first := await learned(stack, key)) != Meta().chars_per_token
+    assert (first := await learned(stack, key)) != Learned().chars_per_token
     for _ in range(6):
         number = await stack.model.count()
         await say(ingress, key, "x" * characters)
@@ -143,8 +155,37 @@ async def test_what_a_token_is_worth_is_learned_from_the_providers_own_figures(
     assert abs(await learned(stack, key) - real) < abs(first - real), "it comes nearer with every turn"
 
 
+async def test_what_is_learned_of_one_model_holds_for_that_one_alone(
+    ingress: IngressClient, stack: Stack, key: str
+) -> None:
+    """One that can read little leaves the first turn out; the one with room gets it back."""
+
+    async def prompt_of(model: str | None, text: str, *refusals: Behaviour) -> str:
+        request = ConfigureRequest(set=Overrides(model=model)) if model else ConfigureRequest(unset=["model"])
+        await ingress.call("Chat", key, "configure", request, SettingsView)
+        await stack.model.script(*refusals)
+        number = await stack.model.count()
+        assert (await say(ingress, key, text)).status == "answered"
+        return "\n".join(await last_prompt(stack, text, number + len(refusals)))
+
+    small = Behaviour(
+        kind="fail",
+        status=400,
+        body={
+            "error": {"message": "too long", "type": "exceed_context_size_error", "n_prompt_tokens": 1000, "n_ctx": 600}
+        },
+    )
+    await say(ingress, key, "wombat " * 400)
+    assert "wombat" in await prompt_of(None, "one")
+    assert "wombat" not in await prompt_of("scripted-large", "two", small)
+    assert "wombat" not in await prompt_of("scripted-large", "three")
+    assert "wombat" in await prompt_of(None, "four")
+    assert "wombat" not in await prompt_of("scripted-large", "five")
+
+
 async def learned(stack: Stack, key: str) -> float:
-    return (await meta_of(stack, key)).chars_per_token
+    (model,) = (await meta_of(stack, key)).learned.values()
+    return model.chars_per_token
 
 
 async def test_a_person_who_comes_back_after_days_is_told_to_the_model(
