@@ -22,9 +22,10 @@ channel = VirtualObject(
 
 
 class Scope(Stored):
-    """What is set at this width."""
+    """What is set at this width. `off` stands in the rules, too; here a turn finds it without asking for them."""
 
     overrides: Overrides = Overrides()
+    off: bool = False
 
 
 @channel.handler()
@@ -53,14 +54,18 @@ class Layers(Contract):
 
     own: Overrides
     around: Overrides | None = None
+    off: bool = False
 
 
 @channel.handler(kind="shared")
 async def layers(ctx: ObjectSharedContext) -> Layers:
-    """What is set here and, for a thread, in its channel: its settings hold inside, too."""
-    own = (await ctx.get("scope", type_hint=Scope) or Scope()).overrides
+    """What is set here and, for a thread, in its channel: what is set there holds inside, too."""
+    scope = await ctx.get("scope", type_hint=Scope) or Scope()
     within = await ctx.get("within", type_hint=Within) or Within()
-    return Layers(own=own, around=await ctx.object_call(get_settings, within.scope, arg=None) if within.scope else None)
+    if not within.scope:
+        return Layers(own=scope.overrides, off=scope.off)
+    around = await ctx.object_call(layers, within.scope, arg=None)
+    return Layers(own=scope.overrides, around=around.own, off=scope.off or around.off)
 
 
 @channel.handler(kind="shared")

@@ -31,11 +31,12 @@ class Persona(Contract):
 
 @dataclass(frozen=True)
 class Effective:
-    """The values in force, and the source of each."""
+    """The values in force, and the source of each; `off`: nobody is to be answered here."""
 
     values: Mapping[SettingName, str | float | None]
     sources: Mapping[SettingName, str]
     personas: tuple[str, ...] = field(default=())
+    off: bool = False
 
     @property
     def prompt(self) -> str:

@@ -12,7 +12,7 @@ from restate import ObjectContext, ObjectSharedContext
 
 from chat_service import keys
 from chat_service.contracts import Contract
-from chat_service.conversation.channel import Within, channel
+from chat_service.conversation.channel import Scope, Within, channel
 from chat_service.conversation.deliveries import Postponed, delivery_service
 from chat_service.conversation.records import Stored, put
 
@@ -147,6 +147,9 @@ async def rule(ctx: ObjectContext, change: RulesChange) -> Rules:
     rules = await ctx.get("rules", type_hint=Rules) or Rules()
     rules = rules.model_copy(update=change.model_dump(exclude_none=True))
     put(ctx, "rules", rules)
+    if change.off is not None:  # for what waits: its turn asks for the settings only
+        scope = await ctx.get("scope", type_hint=Scope) or Scope()
+        put(ctx, "scope", scope.model_copy(update={"off": change.off}))
     return rules
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import restate
@@ -31,6 +32,7 @@ from chat_service.conversation.removal import oldest_end
 from chat_service.conversation.state import Answer, Meta, Outbox, Recent, date
 from chat_service.live import LiveEvent
 
+SWITCHED_OFF = "I was switched off here before your turn came. Nothing was lost: ask again when I am back."
 INTERRUPTED = "This turn was interrupted and could not be completed. Please try again."
 UNTITLED_TURNS = (1, 3)
 """After which turns a title is written: a first one at once, a better one when the subject is clear."""
@@ -143,7 +145,10 @@ async def run(ctx: ObjectContext, conversation: Conversation, settings: Effectiv
     history = [m for m in conversation.visible() if m.turn != running.turn]
     asked = running.question or again
     absent = await deliveries.announce(ctx, running, asked)
-    answer = await answer_guarded(ctx, runtime.current(), conversation, history, asked, settings)
+    if settings.off:  # it was switched off while this waited; what comes now does not get here
+        answer = Answer(status="failed", error=SWITCHED_OFF, at=running.started_at or await now(ctx))
+    else:
+        answer = await answer_guarded(ctx, runtime.current(), conversation, history, asked, settings)
     date(running, answer.at)
     reply = conversation.close_turn(answer)
     reply.undelivered = absent
@@ -284,11 +289,14 @@ async def resolved(ctx: ObjectContext | ObjectSharedContext, overrides: Override
     await restate.gather(*asked)
     widths = ("workspace", "channel")[-len(scopes) :] if scopes else ()
     found: list[tuple[str, Overrides]] = []
+    off = False
     for width, answer in zip(widths, asked, strict=True):
         there = await answer
+        off = off or there.off
         found += [(width, there.own)] if there.around is None else [(width, there.around), ("thread", there.own)]
     it = runtime.current()
-    return resolve(it.settings, it.personas, [*found, ("conversation", overrides)], in_chat=key is not None)
+    given = resolve(it.settings, it.personas, [*found, ("conversation", overrides)], in_chat=key is not None)
+    return replace(given, off=off)
 
 
 def list_in_directories(ctx: ObjectContext, conversation: Conversation, at: datetime) -> None:

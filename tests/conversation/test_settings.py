@@ -9,6 +9,7 @@ import pytest
 
 from chat_service import keys
 from chat_service.contracts import ConfigureRequest, Overrides, SettingsView
+from chat_service.conversation.places import Rules, RulesChange
 from chat_service.ingress import IngressClient, IngressError
 from tests.conversation.talk import hand_in, reply_to, say, saying
 from tests.fakes.model import ModelControl
@@ -76,6 +77,28 @@ async def test_a_channels_prompt_reaches_the_model(ingress: IngressClient, stack
     await reply_to(ingress, key, "m0")
     sent = (await stack.model.wait_for_question("hi", number)).body["messages"]
     assert sent[0]["content"] == "You are the channel's own."
+
+
+@pytest.mark.parametrize("scope", ["slack:{team}", "slack:{team}:C1"])
+async def test_what_waits_when_a_place_is_switched_off_is_told_and_not_answered(
+    ingress: IngressClient, stack: Stack, scope: str
+) -> None:
+    team = f"T{uuid4().hex[:8].upper()}"
+    scope, key = scope.format(team=team), keys.slack(team, "C1", "1700000000.000100")
+    number = await stack.model.count()
+    await stack.model.script(Behaviour(kind="gate"))
+    await hand_in(ingress, key, "runs", "m0")
+    await stack.model.wait_for_question("runs", number)
+    await hand_in(ingress, key, "waits", "m1")
+    await ingress.call("Channel", scope, "rule", RulesChange(off=True), Rules)
+    await stack.model.finish(number)
+    assert (await reply_to(ingress, key, "m0")).status == "answered", "what runs comes to its end"
+    waited = await reply_to(ingress, key, "m1")
+    assert waited.status == "failed" and "switched off" in (waited.error or "")
+    assert not [one for one in await stack.model.requests() if one.number >= number and "waits" in str(one.body)]
+    await ingress.call("Channel", scope, "rule", RulesChange(off=False), Rules)
+    await hand_in(ingress, key, "back", "m2")
+    assert (await reply_to(ingress, key, "m2")).reply == "echo: back"
 
 
 async def test_a_persona_is_a_named_record(engine_binary: Path, model: ModelControl, tmp_path: Path) -> None:
