@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
@@ -22,6 +23,9 @@ CLAIM = "X-Person"
 """For whom a window asks: one that was open when its browser joined must not write in a stranger's name."""
 SAFE = ("GET", "HEAD")
 OPEN = ("/health", "/api/signin", "/api/join")
+READ_SECONDS = 10.0
+"""Less than a page waits for what it reads: it shall hear what is wrong, and not guess."""
+STREAM = "/api/events"
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 HEADERS = {
@@ -45,7 +49,9 @@ def middlewares(settings: Settings, gate: Gatekeeper) -> list[Callable[..., Awai
     async def told(request: web.Request, handler: Handler) -> web.StreamResponse:
         """Errors as one line of JSON, never a stack trace."""
         try:
-            return await handler(request)
+            reads = request.method in SAFE and request.path != STREAM
+            async with asyncio.timeout(READ_SECONDS if reads else None):
+                return await handler(request)
         except web.HTTPException as error:
             if error.status < 400:
                 raise

@@ -2,7 +2,8 @@
 
 A feed listens to the live bus for the person's conversations and passes everything on with an id, so that a window
 that was away for a moment gets what it missed. The bus is lossy, so the feed also holds one attachment for each turn
-that runs: when the turn has ended, whatever the bus lost, every window is told (`done`).
+that runs: when the turn has ended, whatever the bus lost, every window is told (`done`). What a quiet bus hides
+meanwhile, `Pulse` finds out.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
+from bots.web.pulse import Pulse
 from chat_service.contracts import History, HistoryRequest, Reply
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.live import LiveBus, LiveEvent
@@ -49,6 +51,7 @@ class Feed:
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._listening: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        self._pulse = Pulse(ingress, self._tell, lambda: bool(self._windows))
 
     @property
     def last_id(self) -> str:
@@ -119,9 +122,13 @@ class Feed:
     def watch(self, conversation: str, invocation: str) -> None:
         """Tell the windows when this invocation has ended. One attachment, however often it is asked for."""
         if invocation and invocation not in self._watches:
-            task = asyncio.create_task(self._watch(conversation, invocation))
+            task = asyncio.create_task(self._felt(conversation, invocation))
             self._watches[invocation] = task
             task.add_done_callback(lambda _: self._watches.pop(invocation, None))
+
+    async def _felt(self, conversation: str, invocation: str) -> None:
+        with self._pulse.felt(conversation):
+            await self._watch(conversation, invocation)
 
     async def _watch(self, conversation: str, invocation: str) -> None:
         while True:
@@ -157,6 +164,7 @@ class Feed:
             async for event in events:
                 if event.kind == "started":
                     self.watch(event.conversation, event.invocation)
+                self._pulse.heard(event)
                 self.publish(self._shown(event))
 
     def _shown(self, event: LiveEvent) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import re
 
 from aiohttp import web
 
-from bots.web.guards import PERSON
+from bots.web.guards import PERSON, STREAM
 from bots.web.hub import Event, Hub
 
 HEARTBEAT_SECONDS = 15.0
@@ -42,7 +42,7 @@ def events_route(hub: Hub) -> web.RouteDef:
             hub.release(request[PERSON])
         return response
 
-    return web.get("/api/events", events)
+    return web.get(STREAM, events)
 
 
 async def _next(queue: asyncio.Queue[Event | None]) -> list[Event] | None:

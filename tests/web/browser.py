@@ -98,11 +98,12 @@ class Window:
         return await self.page.locator(".message .text, .message .body").all_inner_texts()
 
 
-async def window(context: BrowserContext, path: str = "/") -> Window:
-    """Open a page in the browser and wait until it shows something."""
+async def window(context: BrowserContext, path: str = "/", *, loaded: bool = True) -> Window:
+    """Open a page in the browser and wait until it shows something; not `loaded`, it may wait for the server."""
     page = await context.new_page()
     await page.goto(path)
-    await expect(page.locator("#loading")).to_be_hidden()
+    if loaded:
+        await expect(page.locator("#loading")).to_be_hidden()
     return Window(page)
 
 

@@ -60,10 +60,40 @@ async def test_a_chat_service_killed_beside_the_page_completes_the_reply_once(
         await one.say("hello")
         await one.says("A first try that is longer")
         await stack.kill_service()
+        note = one.last.locator(".note")
+        await expect(note).to_contain_text("The chat service does not answer at the moment")
+        await expect(one.page.locator("#link"), "the page's own server answers").to_be_empty()
+        await expect(one.last.locator(".body")).to_have_text("A first try that is longer")
+        later = await window(context, f"/c/{one.conversation}", loaded=False)
+        await expect(later.page.locator("#loading")).to_contain_text("The chat service did not answer in time")
         await stack.start_service()
         again = await model.wait_for_question("hello", number + 1)
         await model.release(again.number, "Anew")
-        await one.says("Anew")
+        for each in (one, later):
+            await each.says("Anew")
+            await expect(each.last.locator(".note")).to_have_text("Writing…")
         await model.finish(again.number)
         await one.stands("answered")
         assert await one.texts() == ["hello", "Anew"]
+
+
+async def test_a_reply_can_be_stopped_while_redis_is_away(
+    engine_binary: Path, model: ModelControl, tmp_path: Path, chromium: Browser
+) -> None:
+    """No bus tells that the reply has begun; the page finds out, and offers to stop it."""
+    await model.clear()
+    url = f"redis://127.0.0.1:{free_port()}/0"  # nobody listens there
+    async with (
+        running_stack(engine_binary, tmp_path, model, live_bus_url=url) as stack,
+        running_site(stack, LIVE_BUS_URL=url) as site,
+        browsing(chromium, site.url) as context,
+    ):
+        await model.script(Behaviour(kind="stall", text="Never heard"))
+        one = await window(context)
+        await one.say("hello")
+        await expect(one.last.locator(".note")).to_have_text("Waiting for the model…")
+        await one.page.get_by_role("button", name="Stop").click()
+        await one.stands("stopped")
+        await expect(one.page.get_by_role("button", name="Stop")).to_be_hidden()
+        await one.say("and now?")
+        await one.says("echo: and now?")

@@ -13,7 +13,7 @@ export class Conversation {
   constructor(id) {
     this.id = id;
     this.messages = new Map(); // by seq
-    this.running = null; // { turn, question, attempt, text, retry }
+    this.running = null; // { turn, question, attempt, text, retry, service }
     this.waiting = [];
     this.outgoing = []; // { id, message, at, attachments, replaces, error, refused, kept }
     this.nextBefore = null;
@@ -57,6 +57,7 @@ export class Conversation {
     const ahead = said.attempt === this.running.attempt && said.text.length > this.running.text.length;
     if (ahead || !this.running.attempt) Object.assign(this.running, { attempt: said.attempt, text: said.text });
     if (said.retry || ahead) this.running.retry = said.retry;
+    if (said.attempt === this.running.attempt) this.running.service = said.service;
   }
 
   takeOlder(page) {
@@ -131,6 +132,11 @@ export class Conversation {
       case 'retry':
         if (this.running?.turn !== event.turn) return true;
         this.running.retry = pauseFrom(event.seconds, event.text);
+        this.running.service = null;
+        return false;
+      case 'away':
+      case 'back': // of the chat service, while the reply said nothing
+        if (this.running) this.running.service = event.kind;
         return false;
       case 'ended':
         return false; // `done` follows when the history has it
@@ -172,6 +178,7 @@ export class Conversation {
     if (offset > this.running.text.length) return true; // something was lost on the way
     this.running.text = this.running.text.slice(0, offset) + event.text;
     this.running.retry = null;
+    this.running.service = null;
     return false;
   }
 
@@ -243,12 +250,12 @@ export class Conversation {
   }
 
   pushRunning(items) {
-    const { turn, text, question, retry } = this.running;
+    const { turn, text, question, retry, service } = this.running;
     const lines = linesOf(question);
     for (const one of question) {
       if (!this.messages.has(one.seq)) items.push(this.said(one, 'running', lines));
     }
-    const reply = { key: `t${turn}`, kind: 'reply', data: { turn, text }, status: 'running', retry };
+    const reply = { key: `t${turn}`, kind: 'reply', data: { turn, text }, status: 'running', retry, service };
     reply.stopping = this.stopping === turn;
     // Answered anew in the middle of a conversation, the reply stands where the old one stood.
     const after = items.findIndex((one) => one.data.turn > turn);

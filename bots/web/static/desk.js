@@ -9,6 +9,7 @@ import { newestReply } from './versions.js';
 
 const PAGE = 40;
 const KEPT = 12;
+const UNLISTED = new Set(['delta', 'ended', 'away', 'back']); // they change nothing in the list
 const AGAIN_MS = [500, 1000, 2000, 4000, 8000];
 
 export class Desk {
@@ -146,7 +147,7 @@ export class Desk {
     }
     const one = this.known.get(event.conversation);
     if (event.kind === 'done') this.told.finished(event.conversation, event);
-    if (event.kind !== 'delta' && event.kind !== 'ended') this.told.listed();
+    if (!UNLISTED.has(event.kind)) this.told.listed();
     if (!one || one.fresh) return;
     const unsure = one.hear(event);
     if (one === this.current) {

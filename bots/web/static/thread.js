@@ -271,13 +271,15 @@ class ReplyView extends View {
     say(this.note, this.words(this.item));
   }
 
-  words({ status, retry, stopping, data }) {
+  words({ status, retry, stopping, service, data }) {
     if (status === 'running') {
+      if (service === 'away') return 'The chat service does not answer at the moment. The reply goes on by itself when it does.';
       if (stopping) return 'Stopping…';
       if (retry) {
         const seconds = Math.ceil((retry.until - Date.now()) / 1000);
         return seconds > 0 ? `${sentence(retry.why || 'The model is busy')} Trying again in ${seconds} s…` : 'Trying again…';
       }
+      if (service === 'back') return 'The chat service is there again. The reply goes on in a moment…';
       return data.text ? 'Writing…' : 'Waiting for the model…';
     }
     if (status === 'stopped') return data.text ? 'Stopped here' : 'Stopped before it began';
