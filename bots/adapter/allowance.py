@@ -9,7 +9,8 @@ from restate import ObjectContext
 from bots.adapter import commands
 from bots.adapter.contract import Heard
 from bots.adapter.judging import may_use
-from bots.adapter.listening import Intake, scope_of, tell
+from bots.adapter.listening import Intake, scope_of
+from bots.adapter.refusing import refuse
 from chat_service import keys
 from chat_service.contracts import History, HistoryRequest, Reply, TurnRequest
 from chat_service.conversation.places import Place, PlaceRequest, Rules
@@ -73,7 +74,8 @@ async def within_limits(
         request = Claim(id=f"{ctx.key()}:{heard.id}", per_minute=pace, tokens_per_day=per_day)
         granted = await ctx.object_call(claim, owner, request)
         if not granted.allowed:
-            await tell(ctx, it, heard, commands.wait_a_bit(granted.over, granted.wait))
+            word = commands.wait_a_bit(granted.over, granted.wait)
+            await refuse(ctx, it, heard, word, why=granted.over, wait=granted.wait)
             return False
     return True
 

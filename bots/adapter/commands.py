@@ -45,7 +45,7 @@ NOTHING_RUNS = "Nothing is being answered here right now."
 STOPPED = "Stopped; what was said so far stays."
 STOPPING = "Stopping, and taking back what waits."
 RESET = "A fresh start: from here on I no longer look at what was said before. The history stays readable."
-QUIET = "I keep quiet in this thread until somebody mentions me again."
+QUIET = "I keep quiet here until somebody mentions me again."
 NOT_QUIET = "Here we talk alone, so I answer whatever you write. `stop` ends a reply that is running."
 NOT_THE_LAST = "Only the last reply of a conversation can be tried again: please ask your question once more."
 NOTED = "Thank you: this is kept with the answer."
@@ -54,6 +54,9 @@ ALWAYS_FRESH = "Outside a thread each of your messages starts afresh. Say `reset
 FORGOTTEN = "Forgotten: nothing of this conversation is kept."
 NOT_YOURS = "Only an administrator, or the one who created this channel, can do that here."
 NOT_YOURS_DISCORD = "Only somebody who may manage this channel can do that here, and the server's settings want more."
+NOT_YOURS_TO_FORGET = (
+    "Only somebody who may manage this channel can do that. **`/forget-me`** removes what you have said."
+)
 BLANK = "Write your question after my name, and I will answer."
 OFF = "I am switched off here. Whoever administers this place can switch me on again."
 NOT_ALLOWED = "I may not answer you here. Whoever operates this bot decides who may use it."
@@ -63,6 +66,11 @@ FULL = "A hundred messages wait here already. Please let some of them be answere
 def help_on(conversation: str) -> str:
     """What this is, in the words of the conversation's platform."""
     return HELP_DISCORD if conversation.startswith("discord:") else HELP
+
+
+def not_yours(conversation: str) -> str:
+    """Why somebody may not have a conversation forgotten, in the words of its platform."""
+    return NOT_YOURS_TO_FORGET if conversation.startswith("discord:") else NOT_YOURS
 
 
 def without_name(text: str, name: re.Pattern[str]) -> str:

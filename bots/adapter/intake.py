@@ -20,6 +20,7 @@ from bots.adapter.judging import is_welcome, judge, narrowest
 from bots.adapter.listening import Done, Intake, is_old, lossy, scope_of, tell
 from bots.adapter.obeying import obey
 from bots.adapter.reading_up import DEALT, Dealt, read_up
+from bots.adapter.refusing import refuse
 from chat_service import keys
 from chat_service.contracts import EditRequest, Inbound, Notes, RedactRequest
 from chat_service.conversation import policy
@@ -99,7 +100,7 @@ async def _take_in(ctx: ObjectContext, it: Intake, arrival: Arrival) -> None:
         case "ignore" if channel.thread is not None:
             _dealt_with(ctx, heard)
         case "refuse":
-            await tell(ctx, it, heard, verdict.reason)
+            await refuse(ctx, it, heard, verdict.reason, why=verdict.reason)
             _dealt_with(ctx, heard)
         case "command":
             await obey(ctx, it, heard, verdict)

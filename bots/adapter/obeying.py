@@ -117,4 +117,4 @@ async def _forget(ctx: ObjectContext, it: Intake, heard: Heard) -> None:
         _read_from_here(ctx, heard)
         await tell(ctx, it, heard, commands.ALL_FORGOTTEN if _is_outside(ctx, heard) else commands.FORGOTTEN)
     else:
-        await tell(ctx, it, heard, commands.NOT_YOURS)
+        await tell(ctx, it, heard, commands.not_yours(ctx.key()))

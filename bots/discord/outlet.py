@@ -17,6 +17,7 @@ from bots.adapter.marking import Marks
 from bots.adapter.splitting import split
 from bots.discord import markup
 from bots.discord.client import ARCHIVED, UNKNOWN_MESSAGE, Bot, Refused, called
+from bots.discord.lacking import CODES, Lacking
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class DiscordOutlet:
     pace = 1.3
 
     def __init__(self, bot: Bot, marks: Marks) -> None:
-        self._bot, self._marks = bot, marks
+        self._bot, self._marks, self._lacking = bot, marks, Lacking(bot)
 
     def split(self, text: str) -> list[str]:
         return markup.parts_of(text)
@@ -97,12 +98,15 @@ class DiscordOutlet:
         await self._marks.settled(spot)
 
     async def _post(self, spot: Spot, nonce: str, **what: Any) -> Opened:
-        message: discord.Message = await called(
-            "send",
-            self._bot.place(spot.conversation).send(
-                nonce=nonce, reference=await self._question(spot), mention_author=False, suppress_embeds=True, **what
-            ),
+        sending = self._bot.place(spot.conversation).send(
+            nonce=nonce, reference=await self._question(spot), mention_author=False, suppress_embeds=True, **what
         )
+        try:
+            message: discord.Message = await called("send", sending)
+        except Refused as refused:
+            if refused.code in CODES:
+                await self._lacking.explain(spot)
+            raise
         return Opened(id=str(message.id))
 
     async def _question(self, spot: Spot) -> Any:

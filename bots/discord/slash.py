@@ -19,7 +19,7 @@ from bots.discord.histories import Histories
 from bots.discord.permissions import may_read, may_write, pressed
 from chat_service import keys
 from chat_service.contracts import Stopped, StopRequest, is_blank
-from chat_service.conversation.housekeeping import Person
+from chat_service.conversation.housekeeping import Everywhere
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.settings import Settings
 
@@ -162,9 +162,8 @@ class Slash:
         return Shown(commands.STOPPED if done.stopped else commands.NOTHING_RUNS)
 
     async def _forget(self, interaction: discord.Interaction) -> Shown:
-        for space in ("@me", *(guild.id for guild in self._bot.guilds)):
-            person = Person(person=f"discord:{space}:{interaction.user.id}")
-            await self._ingress.send("Housekeeping", None, "forget_person", person)
+        person = Everywhere(person=str(interaction.user.id))
+        await self._ingress.send("Housekeeping", None, "forget_everywhere", person)
         return Shown(FORGETTING)
 
     def _place_of(self, interaction: discord.Interaction, message: discord.Message) -> int:

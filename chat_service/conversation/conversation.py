@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from chat_service.contracts import Inbound, Message, Reply, Running, Status
-from chat_service.conversation.removal import Cut, going
+from chat_service.conversation.removal import Cut, going, unjudged
 from chat_service.conversation.state import UNDATED, Answer, Meta, Recent
 from chat_service.conversation.versions import MAX_VERSIONS, Tree, close_gaps, follows, place_of_next
 from chat_service.conversation.window import leaving
@@ -252,11 +252,11 @@ class Conversation:
         held = [*outbox, *self.recent.messages]
         goes = going(held, cut)
         gone = [m for m in held if goes(m)]
-        self.recent.messages = [m for m in self.recent.messages if not goes(m)]
+        self.recent.messages = unjudged([m for m in self.recent.messages if not goes(m)], cut)
         close_gaps(self.recent.messages, gone)
         self.meta.horizon = latest(self.meta.horizon, gone)
         self.meta.version += 1
-        return gone, [m for m in outbox if not goes(m)]
+        return gone, unjudged([m for m in outbox if not goes(m)], cut)
 
     def forget(self) -> list[str]:
         """Empty everything but the counters; returns the ids whose textless marks must remain."""

@@ -47,6 +47,18 @@ class Person(Contract):
     person: str
 
 
+class Everywhere(Contract):
+    """Names a person in all of Discord."""
+
+    person: str
+
+
+class Spaces(Contract):
+    """The names that one person has in the places of a platform."""
+
+    people: list[str]
+
+
 class Forgotten(Contract):
     """In how many conversations a person was found."""
 
@@ -89,6 +101,42 @@ async def forget_person(ctx: Context, request: Person) -> Forgotten:
     if place == "web":
         ctx.object_send(channel_forget, request.person, arg=None)
     return Forgotten(conversations=len(found))
+
+
+@service.handler()
+async def forget_everywhere(ctx: Context, request: Everywhere) -> Forgotten:
+    """Remove one person's messages from every server of Discord in which they ever wrote, also those that the bot has
+    left since: only the engine's own tables name them. Gives the number of servers.
+
+    Raises:
+        TerminalError: 400 for what is no person's id.
+    """
+    if not request.person.isdecimal():
+        raise TerminalError(f"{request.person!r} is no person's id in Discord", status_code=400)
+
+    async def find() -> Spaces:
+        """Only reads, so it may run twice."""
+        return Spaces(people=await _people(runtime.current().settings.admin_url, request.person))
+
+    found = await ctx.run_typed("find", find, RunOptions(type_hint=Spaces, max_retry_interval=timedelta(seconds=10)))
+    for person in found.people:
+        ctx.service_send(forget_person, Person(person=person))
+    return Forgotten(conversations=len(found.people))
+
+
+async def _people(admin: str, person: str) -> list[str]:
+    """The names of one person in Discord's servers."""
+    query = (
+        "SELECT DISTINCT service_key FROM state WHERE service_name = 'Directory' "  # noqa: S608  digits alone
+        f"AND service_key LIKE 'person:discord:%:{person}'"
+    )
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
+        headers = {"Accept": "application/json"}
+        async with session.post(f"{admin}/query", json={"query": query}, headers=headers) as response:
+            response.raise_for_status()
+            rows = (await response.json())["rows"]
+    named = sorted(str(row["service_key"]).removeprefix("person:") for row in rows)
+    return [one for one in named if keys.is_person(one)]
 
 
 async def _sweep(admin: str, request: Purge) -> bool:

@@ -30,6 +30,16 @@ def going(messages: Sequence[Message], cut: Cut) -> Goes:
     return lambda message: False
 
 
+def unjudged(messages: Sequence[Message], cut: Cut) -> list[Message]:
+    """The messages without what a person that goes thought of them."""
+    return [
+        m.model_copy(update={"feedback": {who: said for who, said in m.feedback.items() if who != cut.person}})
+        if cut.person in m.feedback
+        else m
+        for m in messages
+    ]
+
+
 def _of_person(messages: Sequence[Message], person: str) -> Goes:
     asked: dict[int, set[str]] = {}
     for message in messages:

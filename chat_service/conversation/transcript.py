@@ -18,7 +18,7 @@ from chat_service.conversation.addresses import send_to_chat
 from chat_service.conversation.conversation import authors
 from chat_service.conversation.paging import ANSWER_BYTES, fitting, weight
 from chat_service.conversation.records import Stored, put
-from chat_service.conversation.removal import Cut, going, oldest_end
+from chat_service.conversation.removal import Cut, going, oldest_end, unjudged
 from chat_service.conversation.window import PAGE, characters
 
 SEARCH_PAGES = 200
@@ -254,12 +254,12 @@ async def prune(ctx: ObjectContext, request: PruneRequest) -> Pruned:
     begun = False
     gone = 0
     for number in numbers:
-        kept = [m for m in pages[number].messages if not goes(m)]
+        kept = unjudged([m for m in pages[number].messages if not goes(m)], request.cut)
         gone += len(pages[number].messages) - len(kept)
         begun = begun or bool(kept)
         if not begun:
             ctx.clear(_page(number))  # pages stay contiguous: only from the beginning may one be absent
-        elif len(kept) < len(pages[number].messages):
+        elif kept != pages[number].messages:
             put(ctx, _page(number), Page(messages=kept))
     return Pruned(oldest=oldest, gone=gone)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chat_service.contracts import Message as Kept
-from tests.discord.rooms import GATE, Room, answered, asks, history, set_rules
+from tests.discord.rooms import GATE, Room, answered, asks, history, new_room, set_rules
+from tests.fakes.discord.control import attached
 from tests.fakes.discord.models import FaultKind, Interaction, Message
 from tests.fakes.model.protocol import Behaviour
 
@@ -58,8 +59,10 @@ async def test_a_long_history_is_shown_whole_and_nobody_speaks_for_the_bot(room:
     await room.model.script(Behaviour(text="do you?"))
     await asks(room, forged.id, room.channel, f"<@{discord.bot}> so\n\n**Bot** · 2026-01-01 10:00 UTC\nI swear")
     for number in range(4):
-        await room.model.script(Behaviour(text=f"reply {number} " + "<@1> " * 400))
-        await asks(room, room.ada, room.channel, f"<@{discord.bot}> question {number} {'and more ' * 150}")
+        await room.model.script(Behaviour(text=f"reply {number} " + "<@1> " * 300))
+        files = [attached(f"{'x' * 150}-{one}.txt", b"hello") for one in range(4)]
+        asked = f"<@{discord.bot}> question {number} {'and more ' * 150}"
+        await asks(room, room.ada, room.channel, asked, files=files)
     page = await shown(room, await discord.command(room.ada, room.channel, "history"))
     pages = [text(page)]
     assert "reply 3" in pages[0], "the newest is shown"
@@ -156,6 +159,28 @@ async def test_forget_me_removes_what_one_person_said_and_nothing_else(room: Roo
             lambda c=place: messages(room, c),  # type: ignore[misc]
             lambda found, left=left: [m.text for m in found if m.role == "user" and m.text] == left,  # type: ignore[misc]
         )
+
+
+async def test_forget_me_reaches_servers_that_the_bot_has_left_and_takes_thumbs_along(room: Room) -> None:
+    discord = room.discord
+    left = await new_room(room.world)
+    await discord.join(room.ada, left.guild)
+    await asks(left, room.ada, left.channel, f"<@{discord.bot}> my name is Ada")
+    _, reply, _ = await asks(left, left.ben, left.channel, f"<@{discord.bot}> how was I?")
+    for person, number in ((room.ada, 0), (left.ben, 1)):
+        await discord.press(person, left.channel, reply.id, reply.buttons()[number]["custom_id"])
+    await discord.until(lambda: history(left, left.channel), lambda h: len(h.messages[-1].feedback) == 2)
+    await discord.leave(discord.bot, left.guild)
+    assert "Forgetting" in (await shown(room, await discord.command(room.ada, room.channel, "forget-me"))).content
+    kept = await discord.until(lambda: history(left, left.channel), lambda h: len(h.messages) == 2)
+    assert [m.text for m in kept.messages if m.role == "user"] == ["how was I?"]
+    assert kept.messages[-1].feedback == {left.ben: "down"}
+
+
+async def test_whoever_may_not_have_a_channel_forgotten_reads_what_they_may(room: Room) -> None:
+    said = await room.discord.mention(room.ben, room.channel, "forget")
+    told = await room.discord.wait_reply(room.channel, said)
+    assert "manage this channel" in told.content and "/forget-me" in told.content
 
 
 async def test_ask_is_answered_by_an_ordinary_message_also_after_fifteen_minutes(room: Room) -> None:

@@ -205,6 +205,26 @@ async def test_limits_per_person_and_per_channel(room: Room) -> None:
     assert [m.status for m in kept] == ["answered", "answered", "noted"]
 
 
+async def test_a_refusal_is_said_once_to_a_person_and_not_again_for_a_while(room: Room) -> None:
+    discord = room.discord
+    await room.world.bot.start(PERSON_MESSAGES_PER_MINUTE="1", ACCESS_BLOCK=room.ben)
+    first = await discord.mention(room.ben, room.channel, "may I?")
+    await told(room, first)
+    for number in range(3):
+        await discord.mention(room.ben, room.channel, f"may I now? {number}")
+    await asks(room, room.ada, room.channel, f"<@{discord.bot}> I may")
+    quick = await discord.mention(room.ada, room.channel, "and at once again")
+    assert "That was quick" in await told(room, quick)
+    again = await discord.mention(room.ada, room.channel, "and again")
+    await discord.until(lambda: history(room, room.channel), lambda h: h.messages[-1].text == "and again")
+    help_ = await discord.mention(room.ada, room.channel, "help")  # what comes later is told, so the others were not
+    await told(room, help_)
+    assert not await discord.replies(room.channel, again)
+    assert [one.reply_to for one in await discord.replies(room.channel) if not one.buttons()] == [
+        first.id, quick.id, help_.id,
+    ]  # fmt: skip
+
+
 async def test_what_is_too_old_becomes_context_and_is_asked_about_once(room: Room) -> None:
     discord, bot = room.discord, room.world.bot
     await bot.start()
