@@ -1,0 +1,48 @@
+"""How long a person in Discord waits for the first sign and the first text: medians, against the fake Discord and a
+model that begins to speak at once. Started by hand: `python -m tests.discord.figures`."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import tempfile
+from pathlib import Path
+
+from bots.discord.markup import THINKING
+from chat_service.engine.binary import find_engine
+from chat_service.settings import Settings
+from tests.discord.rooms import Room, answered, new_room
+from tests.discord.stack import running_world
+from tests.fakes.model.protocol import Behaviour
+from tests.fakes.model.running import running_model
+
+QUESTIONS = 20
+STREAMED = Behaviour(text="a word after another " * 40, chunk=20, delay=0.05)
+
+
+async def measure() -> dict[str, list[float]]:
+    """Seconds from each question to what is seen of its answer."""
+    with tempfile.TemporaryDirectory() as folder:
+        engine = await find_engine(Settings(_env_file=None))
+        async with running_model("--api-key", "test-key") as model, running_world(engine, Path(folder), model) as world:
+            room = await new_room(world)
+            found = [await _ask(room, number) for number in range(QUESTIONS + 1)]
+    return {name: [one[name] for one in found[1:]] for name in found[0]}  # the first also learns who everybody is
+
+
+async def _ask(room: Room, number: int) -> dict[str, float]:
+    since = len(await room.discord.calls())
+    await room.model.script(STREAMED)
+    said = await room.discord.mention(room.ada, room.channel, f"question {number}")
+    [reply] = await answered(room, said)
+    signs = [one.at for one in await room.discord.calls("create_reaction", since=since) if said.id in one.path]
+    texts = [one.at for one in reply.revisions if one.content != THINKING]
+    whole = reply.revisions[-1].at
+    found = {"first sign": min(signs), "placeholder": reply.revisions[0].at, "first text": min(texts), "whole": whole}
+    return {name: at - said.created for name, at in found.items()}
+
+
+if __name__ == "__main__":
+    for name, waits in asyncio.run(measure()).items():
+        worst = max(waits)
+        print(f"{name}: median {statistics.median(waits) * 1000:.0f} ms, worst {worst * 1000:.0f} ms")  # noqa: T201
