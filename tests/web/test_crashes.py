@@ -88,8 +88,10 @@ async def test_a_reply_can_be_stopped_while_redis_is_away(
         running_site(stack, LIVE_BUS_URL=url) as site,
         browsing(chromium, site.url) as context,
     ):
-        await model.script(Behaviour(kind="stall", text="Never heard"))
+        await model.script(Behaviour(text="here"), Behaviour(kind="stall", text="Never heard"))
         one = await window(context)
+        await one.say("are you there?")
+        await one.says("here")
         await one.say("hello")
         await expect(one.last.locator(".note")).to_have_text("Waiting for the model…")
         await one.page.get_by_role("button", name="Stop").click()

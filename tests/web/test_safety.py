@@ -65,6 +65,41 @@ async def test_nothing_in_a_reply_runs_or_fetches(person: BrowserContext, stack:
     assert not [url for url in asked if "127.0.0.1" not in url]
 
 
+TAGS = (
+    "one<br>two<BR/>three, H<sub>2</sub>O, x<sup>*n*</sup>, <kbd>Ctrl</kbd>, <b>bold</b>, `<sub>x</sub>`, "
+    "the <sup> tag\n\n"
+    "<kbd class=hljs onclick='window.hit = 1'>evil</kbd>\n\n| a | b |\n|---|---|\n| 1<br>2 | 3 |"
+)
+
+
+async def test_a_few_harmless_tags_are_tags_and_all_others_letters(person: BrowserContext, stack: Stack) -> None:
+    one = await window(person)
+    await stack.model.script(Behaviour(text=TAGS, chunk=5))
+    await one.say("how?")
+    await one.stands("answered")
+    body = one.last.locator(".body")
+    await expect(body.locator("kbd")).to_have_text(["Ctrl"])
+    await expect(body.locator("sub")).to_have_text(["2"])
+    await expect(body.locator("sup")).to_have_text(["n"])
+    await expect(body.locator("sup em")).to_have_text(["n"])
+    await expect(body.locator("br")).to_have_count(3)
+    await expect(body.locator("td").first).to_have_text("1 2")
+    await expect(body.locator("p").first).to_contain_text("<b>bold</b>, <sub>x</sub>, the <sup> tag")
+    await expect(body.locator("p").last).to_contain_text("<kbd class=hljs onclick=")
+    await _nothing_happened(one.page)
+
+
+async def test_a_link_that_leads_nowhere_is_plain_text(person: BrowserContext, stack: Stack) -> None:
+    one = await window(person)
+    dead = "[here](docs/a.md), [there](#part), [file](file:///etc/passwd), ![shot](pic.png) and [**that**](//host/x)"
+    await stack.model.script(Behaviour(text=f"{dead}, [alive](https://example.org)"))
+    await one.say("where?")
+    await one.stands("answered")
+    await expect(one.last.locator(".body a")).to_have_text(["alive"])
+    await expect(one.last.locator(".body strong")).to_have_text("that")
+    await expect(one.last.locator(".body")).to_contain_text("here, there, ")
+
+
 LEAKY = """
 const careful = window.markdownit;
 window.markdownit = (...options) => Object.assign(careful(...options), { render: (text) => text });
@@ -82,10 +117,11 @@ async def test_the_sanitiser_trusts_no_renderer(chromium: Browser, site: Site, s
 
     await context.route("**/markdown-it*", leak)
     one = await window(context)
-    await stack.model.script(Behaviour(text="\n".join([*EVIL, "<p>the end</p>"])))
+    await stack.model.script(Behaviour(text="\n".join([*EVIL, "<kbd class=x>key</kbd><p>the end</p>"])))
     await one.say("be evil")
     await expect(one.last.locator(".body")).to_contain_text("the end")
     await expect(one.last.locator(".body")).not_to_contain_text("<p>")  # it did let it through
+    assert await one.last.locator(".body kbd").evaluate("key => key.attributes.length") == 0
     await one.stands("answered")
     await _nothing_happened(one.page)
     await context.close()

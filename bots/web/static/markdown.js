@@ -1,9 +1,10 @@
-// Markdown made safe: a real renderer that takes no HTML, then a real sanitiser that trusts no renderer.
+// Markdown made safe: a real renderer that takes next to no HTML (tags.js), then a real sanitiser that trusts no renderer.
 
 import { copyText, el } from './dom.js';
 import { formulasInLines, placeholder, typeset } from './formulas.js';
 import { highlighted } from './highlight.js';
 import { morph } from './morph.js';
+import { tags } from './tags.js';
 import { tasks } from './tasks.js';
 import { tex } from './vendor/mdit-tex.js';
 
@@ -11,6 +12,7 @@ const renderer = window.markdownit({ html: false, linkify: true, breaks: true, h
 renderer.use(tex, { delimiters: 'all', mathFence: true, render: placeholder });
 formulasInLines(renderer);
 tasks(renderer);
+tags(renderer);
 renderer.renderer.rules.image = (tokens, index) => {
   // A picture in a reply would fetch from anywhere, and tell that anywhere that it was read: show it as a link.
   const token = tokens[index];
@@ -20,7 +22,7 @@ renderer.renderer.rules.image = (tokens, index) => {
 
 const OPTIONS = {
   ALLOWED_TAGS: ['p', 'br', 'hr', 'em', 'strong', 's', 'code', 'pre', 'blockquote', 'ul', 'ol', 'li', 'a', 'h1', 'h2',
-    'h3', 'h4', 'h5', 'h6', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'span'],
+    'h3', 'h4', 'h5', 'h6', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'span', 'kbd', 'sub', 'sup'],
   ALLOWED_ATTR: ['href', 'class', 'start'],
   ALLOWED_URI_REGEXP: /^(?:https?:|mailto:)/i,
   RETURN_DOM_FRAGMENT: true,
@@ -28,6 +30,10 @@ const OPTIONS = {
 
 export function rendered(text) {
   const fragment = window.DOMPurify.sanitize(renderer.render(text), OPTIONS);
+  for (const plain of fragment.querySelectorAll('br, kbd, sub, sup')) {
+    for (const { name } of [...plain.attributes]) plain.removeAttribute(name);
+  }
+  for (const dead of fragment.querySelectorAll('a:not([href])')) dead.replaceWith(...dead.childNodes);
   for (const link of fragment.querySelectorAll('a')) {
     link.target = '_blank';
     link.rel = 'noopener noreferrer nofollow';
