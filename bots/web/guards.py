@@ -22,7 +22,7 @@ PERSON = web.RequestKey("person", str)
 CLAIM = "X-Person"
 """For whom a window asks: one that was open when its browser joined must not write in a stranger's name."""
 SAFE = ("GET", "HEAD")
-OPEN = ("/health", "/api/signin", "/api/join")
+OPEN = ("/health", "/api/signin", "/api/join", "/api/join/look")
 READ_SECONDS = 10.0
 """Less than a page waits for what it reads: it shall hear what is wrong, and not guess."""
 STREAM = "/api/events"

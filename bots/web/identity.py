@@ -115,6 +115,15 @@ class Gatekeeper:
             raise web.HTTPConflict(text="sign in on this device as you did on the other: it then shows the same")
         self._count(request.remote or "")
 
+    def was_no_guess(self, request: web.Request) -> None:
+        """Whoever has a link that is good may look at it as often as they like."""
+        self._attempts.get(request.remote or "", [0.0]).pop()
+
+    def is_already(self, request: web.Request, secret: str) -> bool:
+        """Whether this browser is the person of that secret, and may come in as such."""
+        own = hmac.compare_digest(request.cookies.get(COOKIE, "").encode(), secret.encode())
+        return own and (not self._settings.web_access_token or self._may_enter(request))
+
     def admit(self, request: web.Request, response: web.StreamResponse, secret: str) -> None:
         """Make this browser the person of that secret. Whom one who is in has invited is in, too."""
         own = request.cookies.get(COOKIE, "")
@@ -166,7 +175,8 @@ class Gatekeeper:
 
     def _count(self, peer: str) -> None:
         now = time.monotonic()
-        self._attempts = {one: tries for one, tries in self._attempts.items() if now - tries[-1] < _WINDOW_SECONDS}
+        known = {one: tries for one, tries in self._attempts.items() if tries}
+        self._attempts = {one: tries for one, tries in known.items() if now - tries[-1] < _WINDOW_SECONDS}
         recent = [at for at in self._attempts.get(peer, []) if now - at < _WINDOW_SECONDS]
         if len(recent) >= _ATTEMPTS:
             raise web.HTTPTooManyRequests(text="too many attempts, wait a minute")

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import re
 import secrets
+from typing import Literal
 
 from aiohttp import web
 
@@ -24,7 +25,7 @@ _OVER = "This link was used already, or is older than ten minutes. Make a new on
 
 
 class Invitations:
-    """Makes tokens, and takes each one once."""
+    """Makes tokens, and takes each one once; looking at one leaves it good."""
 
     def __init__(self, ingress: IngressClient) -> None:
         self._ingress = ingress
@@ -38,15 +39,26 @@ class Invitations:
         return token
 
     async def take(self, token: str) -> str:
-        """The secret that a token stands for.
+        """The secret that a token stands for, which is used up by it.
 
         Raises:
             HTTPGone: for a token that was used, is too old, or never was.
         """
+        return await self._unsealed(token, "take")
+
+    async def look(self, token: str) -> str:
+        """The secret that a token stands for, and still does.
+
+        Raises:
+            HTTPGone: for a token that was used, is too old, or never was.
+        """
+        return await self._unsealed(token, "look")
+
+    async def _unsealed(self, token: str, handler: Literal["take", "look"]) -> str:
         if not _TOKEN.fullmatch(token):
             raise web.HTTPGone(text=_OVER)
         try:
-            note = await self._ingress.call("Handover", _name(token), "take", None, Note, timeout=10)
+            note = await self._ingress.call("Handover", _name(token), handler, None, Note, timeout=10)
         except IngressError as error:
             if error.from_handler and error.status == 404:
                 raise web.HTTPGone(text=_OVER) from error

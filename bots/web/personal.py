@@ -46,6 +46,7 @@ class Personal:
             web.get("/api/settings", self.show),
             web.patch("/api/settings", self.change),
             web.post("/api/invitation", self.invite),
+            web.post("/api/join/look", self.look),
             web.post("/api/join", self.join),
             web.post("/api/go-back", self.go_back),
         ]
@@ -97,13 +98,29 @@ class Personal:
         token = await self._invitations.make(self._gate.secret(request))
         return web.json_response({"token": token, "minutes": MINUTES})
 
+    async def look(self, request: web.Request) -> web.Response:
+        """Whether a link is good, and not this browser's own; it stays as good as it was."""
+        await self._good_token(request)
+        return web.json_response({})
+
     async def join(self, request: web.Request) -> web.Response:
         """Become the person who made the token; it works once."""
-        self._gate.check_joining(request)
-        secret = await self._invitations.take((await body_as(request, _Joining)).token)
+        secret = await self._invitations.take(await self._good_token(request))
         response = web.json_response({})
         self._gate.admit(request, response, secret)
         return response
+
+    async def _good_token(self, request: web.Request) -> str:
+        self._gate.check_joining(request)
+        token = (await body_as(request, _Joining)).token
+        secret = await self._invitations.look(token)
+        self._gate.was_no_guess(request)
+        if self._gate.is_already(request, secret):
+            raise web.HTTPConflict(
+                text="This browser shows those conversations already. "
+                "The link is still good: open it on the other device."
+            )
+        return token
 
     async def go_back(self, request: web.Request) -> web.Response:
         """Become who this browser was before it joined; its conversations were kept."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from pydantic import Field
-from restate import ObjectContext, TerminalError, VirtualObject
+from restate import ObjectContext, ObjectSharedContext, TerminalError, VirtualObject
 
 from chat_service.contracts import Contract
 from chat_service.conversation import policy
@@ -50,10 +50,25 @@ async def take(ctx: ObjectContext) -> Note:
     Raises:
         TerminalError: 404 when it was taken already, or its time is over.
     """
+    note = await _there(ctx)
+    ctx.clear("note")
+    return note
+
+
+@handover.handler(kind="shared")
+async def look(ctx: ObjectSharedContext) -> Note:
+    """The note, which stays for who takes it.
+
+    Raises:
+        TerminalError: 404 when it was taken already, or its time is over.
+    """
+    return await _there(ctx)
+
+
+async def _there(ctx: ObjectContext | ObjectSharedContext) -> Note:
     kept = await ctx.get("note", type_hint=Kept)
     if kept is None:
         raise TerminalError("it was taken already, or its time is over", status_code=404)
-    ctx.clear("note")
     return Note(sealed=kept.sealed)
 
 

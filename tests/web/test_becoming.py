@@ -24,6 +24,10 @@ async def _invited(one: Window) -> str:
 
 async def _joined(page: Page, link: str) -> None:
     await page.goto(link)
+    await _joined_here(page)
+
+
+async def _joined_here(page: Page) -> None:
     await page.get_by_role("button", name="Join").click()
     await expect(page.get_by_role("heading", name="What is on your mind?")).to_be_visible()
 
@@ -57,6 +61,35 @@ async def test_joining_says_what_will_not_be_shown_and_can_be_taken_back(
         await expect(two.page).to_have_url(f"{site.url}/")
         await two.page.locator("#list a").click()
         await two.says("echo: my own")
+
+
+async def test_a_link_is_not_used_up_by_looking_or_by_its_own_browser(
+    chromium: Browser, person: BrowserContext, site: Site, stack: Stack
+) -> None:
+    one = await window(person)
+    await one.say("from the desk")
+    await one.says("echo: from the desk")
+    link = await _invited(one)
+    own = await person.new_page()
+    await own.goto(link)
+    said = own.get_by_role("alert")
+    await expect(said).to_contain_text("This browser shows those conversations already")
+    await expect(own.get_by_text("which it will no longer show")).to_be_hidden()
+    await own.get_by_role("button", name="Join").click()
+    await expect(said).to_contain_text("open it on the other device")
+    await expect(own).to_have_url(f"{site.url}/join")
+    async with browsing(chromium, site.url) as phone:
+        page = await phone.new_page()
+        await page.goto(link)
+        for _ in range(2):
+            await page.reload()
+            assert page.url == f"{site.url}/join"
+        await _joined_here(page)
+        await page.locator("#list a").click()
+        await Window(page).says("echo: from the desk")
+        assert await page.evaluate("sessionStorage.getItem('threadwell:joining')") is None
+        await page.goto(link)
+        await expect(page.get_by_role("alert"), "told before the button is pressed").to_contain_text("was used already")
 
 
 async def test_open_windows_of_a_browser_that_joins_become_the_same_person_live(

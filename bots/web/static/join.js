@@ -3,12 +3,26 @@
 
 import { becomeAnother } from './another.js';
 
-const token = location.hash.slice(1);
+// It is kept for this tab, which a reload leaves as it was.
+const KEPT = 'threadwell:joining';
+if (location.hash) sessionStorage.setItem(KEPT, location.hash.slice(1));
+const token = sessionStorage.getItem(KEPT) || '';
 history.replaceState(null, '', '/join');
 const say = (line) => { document.getElementById('said').textContent = line; };
 
-// What this browser would no longer show, said before the button is pressed.
-async function tellOfItsOwn() {
+function present(path) {
+  const headers = { 'Content-Type': 'application/json' };
+  return fetch(path, { method: 'POST', headers, body: JSON.stringify({ token }) });
+}
+
+// What joining would lead to, said before the button is pressed: what is wrong with the link, or what this browser
+// would no longer show.
+async function look() {
+  const looked = await present('/api/join/look');
+  if (!looked.ok) {
+    say((await looked.json()).error);
+    return;
+  }
   const answer = await fetch('/api/conversations');
   if (!answer.ok) return; // it has no identity yet
   const { entries, cursor } = await answer.json();
@@ -22,8 +36,7 @@ async function tellOfItsOwn() {
 document.getElementById('join').addEventListener('submit', async (event) => {
   event.preventDefault();
   try {
-    const headers = { 'Content-Type': 'application/json' };
-    const answer = await fetch('/api/join', { method: 'POST', headers, body: JSON.stringify({ token }) });
+    const answer = await present('/api/join');
     if (answer.ok) becomeAnother();
     else say((await answer.json()).error);
   } catch {
@@ -31,4 +44,4 @@ document.getElementById('join').addEventListener('submit', async (event) => {
   }
 });
 
-tellOfItsOwn().catch(() => {});
+look().catch(() => {});
