@@ -93,8 +93,8 @@ async def try_again(ingress: IngressClient, settings: Settings, press: Press) ->
         return commands.NOT_THE_LAST
     if (word := await refusal(ingress, settings, press)) is not None:
         return word
-    if await _is_passed(ingress, press):
-        return commands.NOT_THE_LAST
+    if (word := await _is_passed(ingress, press)) is not None:
+        return word
     for owner, per_minute, per_day in claims_of(settings, key, press.person, press.parent):
         one = Claim(id=f"{press.conversation}:{press.id}", per_minute=per_minute, tokens_per_day=per_day)
         granted = await ingress.call("Quota", owner, "claim", one, Granted, timeout=LOOK_SECONDS)
@@ -139,14 +139,16 @@ async def _rules(ingress: IngressClient, press: Press) -> list[Rules]:
     ]
 
 
-async def _is_passed(ingress: IngressClient, press: Press) -> bool:
-    """Whether the conversation has gone on since that reply."""
+async def _is_passed(ingress: IngressClient, press: Press) -> str | None:
+    """What is told if the conversation has gone on since that reply, or its question is gone."""
     request = HistoryRequest(limit=LAST)
     page = await ingress.call("Chat", press.conversation, "get_history", request, History, timeout=LOOK_SECONDS)
     if page.running is not None:
-        return page.running.turn != press.turn
+        return None if page.running.turn == press.turn else commands.NOT_THE_LAST
     last = next((one for one in reversed(page.messages) if one.role == "assistant"), None)
-    return bool(page.waiting) or last is None or last.turn != press.turn
+    if page.waiting or last is None or last.turn != press.turn:
+        return commands.NOT_THE_LAST
+    return commands.QUESTION_GONE if last.status == "forgotten" else None
 
 
 async def _regenerate(ingress: IngressClient, press: Press) -> str | None:

@@ -183,7 +183,9 @@ class Conversation:
         """The last reply that is shown, if the model may still see it and its question."""
         after = [m for m in self.recent.messages if m.seq >= self.meta.context_from and not m.replaced]
         last = next((m for m in reversed(after) if m.role == "assistant"), None)
-        asked = last and any(m.turn == last.turn and m.role == "user" for m in self.recent.messages)
+        asked = last and any(
+            m.turn == last.turn and m.role == "user" and m.status != "forgotten" for m in self.recent.messages
+        )
         return last if asked else None
 
     def close_turn(self, answer: Answer) -> Message:

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from chat_service import keys
+from chat_service.contracts import Reply
+from chat_service.ingress import IngressError
 from tests.fakes.model.protocol import Behaviour
 from tests.fakes.slack.control import settle
 from tests.fakes.slack.models import FaultKind, Message
@@ -237,6 +240,26 @@ async def test_after_a_fresh_start_trying_again_says_that_it_is_too_late(room: R
     await slack.click(room.ben, room.channel, failed.ts, "retry")
     [told] = await slack.until(lambda: slack.ephemerals(room.channel, room.ben))
     assert "Only the last reply" in told.text
+
+
+async def test_trying_again_a_question_that_was_deleted_says_so_and_asks_nothing(room: Room) -> None:
+    slack, model = room.slack, room.world.model
+    await model.script(Behaviour(kind="fail", status=401, body={"error": {"message": "no"}}))
+    said = await slack.mention(room.ada, room.channel, "will fail")
+    [failed] = await finished(room, room.channel, said.ts)
+    await slack.delete(room.ada, room.channel, said.ts)
+    await slack.until(
+        lambda: history(room, room.channel, said.ts), lambda h: all(m.status == "forgotten" for m in h.messages)
+    )
+    number = await model.count()
+    await slack.click(room.ada, room.channel, failed.ts, "retry")
+    [told] = await slack.until(lambda: slack.ephemerals(room.channel, room.ada))
+    assert "was deleted" in told.text
+    async with room.world.stack.ingress() as ingress:
+        key = keys.slack(slack.team.id, room.channel, said.ts)
+        with pytest.raises(IngressError, match="no reply to answer anew"):
+            await ingress.call("Chat", key, "regenerate", None, Reply)
+    assert await model.count() == number
 
 
 @pytest.mark.parametrize("slow", ["delay", "late_commit"])
