@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-
-from restate.server import install_shutdown_hook
 
 from chat_service import runtime
 from chat_service.conversation import again, places, revisions  # noqa: F401  their handlers belong to Channel and to Chat
@@ -30,6 +27,7 @@ from chat_service.models.configured import check_model
 from chat_service.models.protocol import Endpoint
 from chat_service.models.registry import open_models
 from chat_service.settings import Settings
+from chat_service.signals import stoppable
 from chat_service.version import code_version
 
 SERVICES = (chat, inbox, transcript, directory, channel, quota, titles, summaries, housekeeping, handover)
@@ -73,11 +71,7 @@ async def serving(settings: Settings, *, model: Endpoint | None, bus: LiveBus) -
 
 async def serve(settings: Settings) -> None:
     """What `threadwell serve` runs: the endpoint alone, until SIGTERM or SIGINT."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        # restate.app takes SIGTERM over; only a hook of its own kind is still called.
-        install_shutdown_hook(loop, stopping.set, signum)
-    async with open_bus(settings) as bus, serving(settings, model=None, bus=bus) as url:
-        print(f"chat service at {url}", flush=True)  # noqa: T201
-        await stopping.wait()
+    with stoppable() as stopping:
+        async with open_bus(settings) as bus, serving(settings, model=None, bus=bus) as url:
+            print(f"chat service at {url}", flush=True)  # noqa: T201
+            await stopping.wait()

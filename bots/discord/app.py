@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import aiohttp
-from restate.server import install_shutdown_hook
 
 from bots.adapter.catchup import CatchUp
 from bots.adapter.contract import Arrival
@@ -39,6 +37,7 @@ from chat_service.conversation.places import Released
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.live import LiveBus, open_bus
 from chat_service.settings import Settings
+from chat_service.signals import stoppable
 
 log = logging.getLogger(__name__)
 
@@ -63,17 +62,14 @@ async def run(settings: Settings) -> None:
     Raises:
         UserError: when Discord shuts it out.
     """
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        install_shutdown_hook(loop, stopping.set, signum)
-    async with open_bus(settings) as bus, _listening(settings, bus) as (line, gateway):
-        print(line, flush=True)  # noqa: T201
-        waiting = asyncio.create_task(stopping.wait())
-        await asyncio.wait({waiting, gateway}, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
-        if gateway.done():
-            await gateway
+    with stoppable() as stopping:
+        async with open_bus(settings) as bus, _listening(settings, bus) as (line, gateway):
+            print(line, flush=True)  # noqa: T201
+            waiting = asyncio.create_task(stopping.wait())
+            await asyncio.wait({waiting, gateway}, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+            if gateway.done():
+                await gateway
 
 
 @asynccontextmanager

@@ -6,14 +6,12 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from restate.server import install_shutdown_hook
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
@@ -42,6 +40,7 @@ from chat_service.errors import UserError
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.live import LiveBus, open_bus
 from chat_service.settings import Settings
+from chat_service.signals import stoppable
 
 log = logging.getLogger(__name__)
 
@@ -136,13 +135,10 @@ async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
 
 async def run(settings: Settings) -> None:
     """What `threadwell bot slack` runs: the bot alone, until SIGTERM or SIGINT."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        install_shutdown_hook(loop, stopping.set, signum)
-    async with open_bus(settings) as bus, serving(settings, bus=bus) as line:
-        print(line, flush=True)  # noqa: T201
-        await stopping.wait()
+    with stoppable() as stopping:
+        async with open_bus(settings) as bus, serving(settings, bus=bus) as line:
+            print(line, flush=True)  # noqa: T201
+            await stopping.wait()
 
 
 @asynccontextmanager
@@ -158,6 +154,8 @@ async def _socket(app: AsyncApp, token: str, reader: SlackReader, catch_up: Catc
     handler.client.message_listeners.append(on_message)
     while True:
         try:
+            # By ourselves: `connect` would ask for ever, whatever the reason.
+            handler.client.wss_uri = await handler.client.issue_new_wss_url()
             await handler.connect_async()
             break
         except Exception as error:
