@@ -20,6 +20,7 @@ from hypercorn.config import Config
 from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, Scope
 from restate import Service, VirtualObject
 
+from chat_service import hosts
 from chat_service.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def hypercorn_config(host: str, port: int) -> Config:
     each of which runs work again.
     """
     config = Config()
-    config.bind = [f"{host}:{port}"]
+    config.bind = [hosts.http(host, port).removeprefix("http://")]
     config.h2_max_concurrent_streams = UNLIMITED
     config.keep_alive_max_requests = UNLIMITED
     config.keep_alive_timeout = UNLIMITED
@@ -75,8 +76,20 @@ def bound_port(config: Config) -> int:
 async def answering(
     config: Config, services: Sequence[Service | VirtualObject], version: str, identity_key: str | None
 ) -> AsyncIterator[None]:
-    """Serve `services` under `/{version}` while the block runs."""
-    app = restate.app(services=services, protocol="bidi", identity_keys=[identity_key] if identity_key else None)
+    """Serve `services` under `/{version}` while the block runs.
+
+    Raises:
+        UserError: when the identity key is none.
+    """
+    try:
+        app = restate.app(services=services, protocol="bidi", identity_keys=[identity_key] if identity_key else None)
+    except Exception as error:  # the SDK's own kind of error is not to be had by name
+        if identity_key is None:
+            raise
+        raise UserError(
+            f"RESTATE_IDENTITY_KEY={identity_key} is no public key ({error}): copy the publickeyv1_… that Restate's "
+            "log names at its start"
+        ) from error
     stopping = asyncio.Event()
     server = asyncio.create_task(
         hypercorn_serve(_only_this_version(app, version), config, shutdown_trigger=stopping.wait)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from chat_service import runtime
+from chat_service import hosts, runtime
 from chat_service.conversation import again, places, revisions  # noqa: F401  their handlers belong to Channel and to Chat
 from chat_service.conversation.channel import channel
 from chat_service.conversation.chat import chat
@@ -38,7 +38,7 @@ def deployment_url(settings: Settings) -> str:
 
     A turn is pinned to the address it began at, so the same address must never serve different code.
     """
-    base = settings.chat_service_url or f"http://{settings.chat_service_host}:{settings.chat_service_port}"
+    base = settings.chat_service_url or hosts.http(settings.chat_service_host, settings.chat_service_port)
     return f"{base.rstrip('/')}/{code_version()}"
 
 

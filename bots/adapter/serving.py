@@ -8,6 +8,7 @@ from pathlib import Path
 
 from restate import VirtualObject
 
+from chat_service import hosts
 from chat_service.endpoint import answering, bound_port, listening
 from chat_service.engine.registration import register
 from chat_service.settings import Settings
@@ -41,7 +42,7 @@ async def serving_objects(
         listening(host, port, f"{name}_DELIVERY_PORT") as config,
         answering(config, objects, version, settings.restate_identity_key),
     ):
-        address = f"{(url or f'http://{host}:{bound_port(config)}').rstrip('/')}/{version}"
+        address = f"{(url or hosts.http(host, bound_port(config))).rstrip('/')}/{version}"
         await register(settings.admin_url, address)
         await rescue(settings, objects)
         yield address

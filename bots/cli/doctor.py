@@ -13,6 +13,7 @@ from rich.console import Console
 from bots.cli import tokens
 from bots.cli.ports import needed, owner, trouble
 from bots.cli.reaching import look
+from chat_service import hosts
 from chat_service.engine.binary import present_engine
 from chat_service.engine.npm import PACKED, supported_platform
 from chat_service.errors import UserError
@@ -161,7 +162,7 @@ async def _port(variable: str, host: str, port: int, running: bool) -> Finding:
     if line is None:
         return Finding(variable, True, f"{port}, free")
     # With Restate up, its ports are its own, and ours are recognised by their answer.
-    if running and (variable.startswith("RESTATE_") or await _answers(f"http://{host}:{port}/health")):
+    if running and (variable.startswith("RESTATE_") or await _answers(hosts.http(host, port) + "/health")):
         return Finding(variable, True, f"{port}, in use by {owner(port)}")
     return Finding(variable, False, line)
 

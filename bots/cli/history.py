@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
+from datetime import datetime
 
 from rich.console import Console
 from rich.text import Text
@@ -88,7 +89,7 @@ async def _as_text(found: AsyncIterator[History], key: str) -> None:
 
 def _show(console: Console, message: Message, note: str = "") -> None:
     who = "bot" if message.role == "assistant" else (message.author and message.author.name) or "person"
-    marks = [message.at.astimezone().strftime("%Y-%m-%d %H:%M")]
+    marks = [_local(message.at).strftime("%Y-%m-%d %H:%M")]
     if message.status not in ("answered", "noted"):
         marks.append(message.status)
     if message.cut:
@@ -105,6 +106,14 @@ def _show(console: Console, message: Message, note: str = "") -> None:
     if message.error:
         console.print(Text(_harmless(message.error), style="red"))
     console.print()
+
+
+def _local(at: datetime) -> datetime:
+    """In this machine's time zone; at the edges of time there may be no such hour there."""
+    try:
+        return at.astimezone()
+    except (OverflowError, ValueError):
+        return at
 
 
 def _harmless(text: str) -> str:

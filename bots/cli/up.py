@@ -85,7 +85,7 @@ async def _work(settings: Settings, stopping: asyncio.Event, is_up: asyncio.Even
 
         endpoint = model.endpoint if model else None
         url = await stack.enter_async_context(serving(settings, model=endpoint, bus=bus))
-        await register(settings.admin_url, url)
+        await register(settings.admin_url, url, console.print)
         from chat_service.upgrade import rescue
 
         await rescue(settings)

@@ -35,6 +35,7 @@ from bots.slack.marks import slack_marks
 from bots.slack.names import Names
 from bots.slack.outlet import SlackOutlet
 from bots.slack.permissions import Permissions
+from chat_service import hosts
 from chat_service.conversation.places import Released
 from chat_service.errors import UserError
 from chat_service.ingress import IngressClient, IngressError
@@ -203,7 +204,7 @@ async def _http(app: AsyncApp, settings: Settings, retried: asyncio.Event) -> As
                 f"Slack's events cannot be listened for on port {settings.slack_http_port} ({error.strerror}): "
                 "free it or set SLACK_HTTP_PORT"
             ) from error
-        yield f"http://{settings.slack_http_host}:{runner.addresses[0][1]}{PATH}"
+        yield hosts.http(settings.slack_http_host, runner.addresses[0][1]) + PATH
     finally:
         await runner.cleanup()
 

@@ -24,6 +24,7 @@ from bots.web.hub import Hub
 from bots.web.identity import Gatekeeper, check_binding
 from bots.web.personal import Personal
 from bots.web.stream import events_route
+from chat_service import hosts
 from chat_service.errors import UserError
 from chat_service.ingress import IngressClient
 from chat_service.live import LiveBus, open_bus
@@ -62,7 +63,7 @@ async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
                 ) from error
             port = runner.addresses[0][1]
             host = settings.web_host if settings.web_host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104
-            yield f"http://{host}:{port}"
+            yield hosts.http(host, port)
         finally:
             await hub.close()
             await runner.cleanup()

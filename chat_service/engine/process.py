@@ -46,6 +46,7 @@ class Engine:
     admin_url: str
     ports: EnginePorts
     process: asyncio.subprocess.Process
+    data: Path
     log: Path
     log_begins: int
 
@@ -110,7 +111,7 @@ async def running_engine(
             except OSError as error:
                 raise UserError(f"the Restate server {binary} cannot be run here ({error.strerror})") from error
             base = "http://127.0.0.1:"
-            engine = Engine(f"{base}{ports.ingress}", f"{base}{ports.admin}", ports, process, log, begins)
+            engine = Engine(f"{base}{ports.ingress}", f"{base}{ports.admin}", ports, process, data_dir, log, begins)
             await _ready(engine)
             yield engine
 
@@ -149,5 +150,5 @@ def cause_of_death(engine: Engine) -> str:
     if "address already in use" in said or "addrinuse" in said:
         return "one of Restate's ports is taken: see RESTATE_INGRESS_PORT, RESTATE_ADMIN_PORT, RESTATE_NODE_PORT"
     if "/lock:" in said or "lock file" in said:
-        return f"another Restate server uses {engine.log.parent}: stop it, or set RESTATE_DATA_DIR"
+        return f"another Restate server uses {engine.data}: stop it, or set RESTATE_DATA_DIR"
     return f"Restate stopped by itself (status {engine.process.returncode}): see {engine.log}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
+from collections.abc import Callable
 
 import aiohttp
 from pydantic import BaseModel
@@ -12,14 +14,18 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 from chat_service.errors import UserError
 
 PATIENCE_SECONDS = 30.0
+TELL_SECONDS = 2.0
+"""After so long without an answer it is said what is being waited for."""
 
 
 class _NotYet(Exception):
     """The engine, or the endpoint behind it, is not up yet."""
 
 
-async def register(admin_url: str, deployment_url: str) -> None:
+async def register(admin_url: str, deployment_url: str, tell: Callable[[str], None] | None = None) -> None:
     """Register a deployment, waiting up to 30 s for both sides to come up. Doing so again changes nothing.
+
+    `tell` is given a line when somebody may wonder why nothing happens.
 
     By force only to come back to a version that was registered before a newer one: the engine would otherwise go on
     sending to the newer, which is gone. Its address names its code, so running turns never meet other code there.
@@ -27,6 +33,10 @@ async def register(admin_url: str, deployment_url: str) -> None:
     Raises:
         UserError: when the engine refuses, or does not answer.
     """
+    line = (
+        f"waiting up to {PATIENCE_SECONDS:g} s for Restate at {admin_url} to find the chat service at {deployment_url}"
+    )
+    telling = asyncio.get_running_loop().call_later(TELL_SECONDS, tell, line) if tell else None
     try:
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type((_NotYet, aiohttp.ClientError, TimeoutError)),
@@ -40,6 +50,9 @@ async def register(admin_url: str, deployment_url: str) -> None:
         raise UserError(
             f"Restate at {admin_url} could not register the chat service at {deployment_url}: {error}"
         ) from error
+    finally:
+        if telling is not None:
+            telling.cancel()
 
 
 async def _register(admin_url: str, deployment_url: str) -> None:

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from chat_service.live.bus import ENDS_PAUSE, LiveEvent, Pause, Preview
 from chat_service.live.memory import BACKLOG, drain
+from chat_service.live.outage import Outage
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class RedisBus:
         self._redis = redis
         self._outgoing: asyncio.Queue[LiveEvent] = asyncio.Queue(BACKLOG)
         self._said: dict[str, Preview] = {}
+        self._outage = Outage(log, "live bus: Redis (LIVE_BUS_URL)")
 
     @classmethod
     @asynccontextmanager
@@ -91,8 +93,9 @@ class RedisBus:
                     self._keep(pipe, event)
                     pipe.publish(f"live:{event.conversation}", event.model_dump_json())
                     await pipe.execute()
+                self._outage.over()
             except (RedisError, OSError) as error:
-                log.warning("live bus: Redis is away, previews are dropped (%s)", error)
+                self._outage.goes_on(error)
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     def _keep(self, pipe: Redis, event: LiveEvent) -> None:
@@ -117,10 +120,11 @@ class RedisBus:
                     async for message in pubsub.listen():
                         if message["type"] == "psubscribe":
                             ready.set()
+                            self._outage.over()
                         elif message["type"] == "pmessage":
                             _hear(message["data"], queue)
             except (RedisError, OSError) as error:
-                log.warning("live bus: Redis is away, trying again (%s)", error)
+                self._outage.goes_on(error)
                 await asyncio.sleep(RECONNECT_SECONDS)
 
 

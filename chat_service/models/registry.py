@@ -34,12 +34,26 @@ def load_backend(name: str) -> Factory:
         raise UserError(f"MODEL_BACKEND={name!r} must look like package.module:factory")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise UserError(f"MODEL_BACKEND={name!r} cannot be imported: {error}") from error
+    except Exception as error:  # the code of somebody else
+        raise UserError(f"MODEL_BACKEND={name!r} cannot be imported: {_line(error)}") from error
     factory = getattr(module, attribute, None)
     if not callable(factory):
         raise UserError(f"MODEL_BACKEND={name!r}: {module_name} has no callable {attribute!r}")
     return cast(Factory, factory)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _made(factory: Factory, settings: Settings, endpoint: Endpoint) -> ChatModel:
+    try:
+        return factory(settings, endpoint)
+    except UserError:
+        raise
+    except Exception as error:  # the code of somebody else
+        why = f"{type(error).__name__}: {_line(error)}"
+        raise UserError(f"MODEL_BACKEND={settings.model_backend!r} makes no model ({why}): mend it") from error
 
 
 @asynccontextmanager
@@ -47,11 +61,11 @@ async def open_models(settings: Settings, primary: Endpoint | None = None) -> As
     """The models of this deployment, closed at the end. `primary` stands in for the settings' own endpoint.
 
     Raises:
-        UserError: when the backend cannot be loaded.
+        UserError: when the backend cannot be loaded, or makes no model.
     """
     factory = load_backend(settings.model_backend)
     first = primary or Endpoint(settings.openai_base_url, settings.openai_api_key, settings.openai_model)
-    models = Models(factory(settings, first))
+    models = Models(_made(factory, settings, first))
     if settings.fallback_model or settings.fallback_base_url:
         second = Endpoint(
             settings.fallback_base_url or settings.openai_base_url,
@@ -59,7 +73,7 @@ async def open_models(settings: Settings, primary: Endpoint | None = None) -> As
             settings.fallback_model,
             "FALLBACK",
         )
-        models = Models(models.primary, factory(settings, second))
+        models = Models(models.primary, _made(factory, settings, second))
     try:
         yield models
     finally:

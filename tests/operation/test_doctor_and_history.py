@@ -173,6 +173,17 @@ async def test_history_prints_large_messages_too(
     assert [line for line in said if "picture" in line] == [f"picture {number}" for number in range(40)]
 
 
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+async def test_history_prints_the_edges_of_time(
+    stack: Stack, ingress: IngressClient, key: str, tmp_path: Path, zone: str
+) -> None:
+    """There the year 1 begins in the year 0, or the hour has no name."""
+    await say(ingress, key, "long ago", at="0001-01-01T00:00:00Z")
+    status, said = await threadwell(tmp_path, "history", key, **of(stack), TZ=zone)
+    assert status == 0, said
+    assert "long ago" in said
+
+
 async def test_history_shows_what_is_being_answered_and_what_failed(
     stack: Stack, ingress: IngressClient, key: str, tmp_path: Path
 ) -> None:

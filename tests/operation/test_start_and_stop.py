@@ -169,7 +169,7 @@ async def test_a_second_start_on_the_same_data_is_refused_in_one_line(
         status, said = await second.outcome()
         assert status == 1
         assert said == [
-            f"threadwell: another Restate server uses {tmp_path / 'data'}: stop it, or set RESTATE_DATA_DIR"
+            f"threadwell: another Restate server uses {data['RESTATE_DATA_DIR']}: stop it, or set RESTATE_DATA_DIR"
         ]
         async with first.ingress() as ingress:
             assert (await say(ingress, "k", "still there?")).reply == "echo: still there?"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from chat_service.engine.process import free_port
+from chat_service.live import LiveEvent
+from chat_service.live.redis import RedisBus
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import Behaviour
-from tests.processes import Stack, running_stack
+from tests.processes import Stack, eventually, running_stack
+from tests.web.redis_server import running_redis
 from tests.web.site import Visitor, running_site, visiting
 
 
@@ -67,6 +72,38 @@ async def test_what_a_turn_waits_for_passes_between_processes(apart: tuple[Stack
         assert "pause" not in (await one.history(conversation))["running"]
         await stack.model.finish(asked.number)
         await events.until("done", conversation=conversation)
+
+
+async def test_a_redis_that_is_away_is_told_once_and_so_is_its_return(caplog: pytest.LogCaptureFixture) -> None:
+    """By whoever publishes and by all who listen together, however often they try."""
+    tries = 0
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal tries
+        tries += 1
+        writer.close()
+
+    async def tried_often() -> bool:
+        return tries >= 6
+
+    port = free_port()
+    async with RedisBus.connected(f"redis://127.0.0.1:{port}/0") as bus, AsyncExitStack() as listeners:
+        async with await asyncio.start_server(refuse, "127.0.0.1", port):
+            for prefix in ("web:a", "web:b"):
+                await listeners.enter_async_context(bus.subscribe(prefix))
+            bus.publish(LiveEvent(conversation="web:a", kind="changed"))
+            await eventually(tried_often)
+
+        def told() -> list[str]:
+            return [record.message for record in caplog.records if "Redis" in record.message]
+
+        assert ["is away" in line for line in told()] == [True]
+
+        async def back() -> list[str]:
+            return told()[1:]
+
+        async with running_redis(port):
+            assert ["is back" in line for line in await eventually(back)] == [True]
 
 
 async def test_without_redis_only_previews_are_missing(
