@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     # --- conversations -------------------------------------------------------------------------------------
     burst: Burst | None = None
     burst_pause_seconds: float = Field(default=0.6, ge=0, le=10)
-    retention_days: int | None = Field(default=None, ge=1)
+    retention_days: int | None = Field(default=None, ge=1, le=36_500)
     turn_inactivity_seconds: float = Field(default=3600, ge=0)
 
     # --- restate -------------------------------------------------------------------------------------------

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from chat_service.contracts.base import Contract, Time
 
@@ -51,6 +51,21 @@ class Attachment(Contract):
     def is_image(self) -> bool:
         return self.media_type.startswith("image/")
 
+    @property
+    def size(self) -> int:
+        """Characters that lie inline."""
+        return len(self.text or "") + len(self.data or "")
+
+
+def _are_small(attachments: list[Attachment]) -> list[Attachment]:
+    if sum(one.size for one in attachments) > MAX_INLINE:
+        raise ValueError(f"the attachments are larger than {MAX_INLINE // 1024} KiB together: send a url instead")
+    return attachments
+
+
+Attachments = Annotated[list[Attachment], Field(max_length=MAX_ATTACHMENTS), AfterValidator(_are_small)]
+"""All files beside one message."""
+
 
 class Inbound(Contract):
     """A message on its way in.
@@ -69,7 +84,7 @@ class Inbound(Contract):
     id: str | None = Field(default=None, max_length=200, description="The platform's id of the message.")
     author: Author | None = None
     at: Time | None = Field(default=None, description="When it was written; now, if left out.")
-    attachments: list[Attachment] = Field(default_factory=list, max_length=MAX_ATTACHMENTS)
+    attachments: Attachments = Field(default_factory=list)
     expects_reply: bool = True
     replaces: int | None = Field(
         default=None, ge=1, lt=2**53, description="The question (by `seq`) that this one is asked instead of."
@@ -85,13 +100,11 @@ class Inbound(Contract):
     @property
     def size(self) -> int:
         """Characters of text and inline attachments."""
-        return len(self.message) + sum(len(a.text or "") + len(a.data or "") for a in self.attachments)
+        return len(self.message) + sum(a.size for a in self.attachments)
 
     @model_validator(mode="after")
-    def _is_small_and_says_something(self) -> Inbound:
-        if sum(len(a.text or "") + len(a.data or "") for a in self.attachments) > MAX_INLINE:
-            raise ValueError(f"the attachments are larger than {MAX_INLINE // 1024} KiB together: send a url instead")
-        if not self.queued and not self.message.strip() and not self.attachments:
+    def _says_something(self) -> Inbound:
+        if not self.queued and is_blank(self.message) and not self.attachments:
             raise ValueError("the message is empty: say something or attach a file")
         return self
 

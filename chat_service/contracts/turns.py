@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from chat_service.contracts.base import Contract, Time
-from chat_service.contracts.messages import MAX_TEXT, Attachment, Verdict
+from chat_service.contracts.messages import MAX_TEXT, Attachments, Verdict
 
 
 class TurnRequest(Contract):
@@ -68,7 +68,7 @@ class EditRequest(Contract):
 
     id: str
     message: str = Field(max_length=MAX_TEXT)
-    attachments: list[Attachment] | None = None
+    attachments: Attachments | None = None
 
 
 class RedactRequest(Contract):

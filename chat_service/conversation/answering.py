@@ -84,13 +84,13 @@ async def answer_guarded(
         return await answer(ctx, runtime, conversation, history, question, effective)
     except TerminalError as error:
         if error.status_code == 409:
-            return Answer(status="stopped", error=CANCELLED, at=running.started_at or await now(ctx))
+            return Answer(status="stopped", error=CANCELLED, at=await now(ctx))
         log.error("turn %s of %s failed: %s", running.turn, ctx.key(), error.message)
     except DisconnectedException:
         raise  # the engine went away in mid-attempt; it will come back and run the handler again
     except Exception:
         log.exception("turn %s of %s failed", running.turn, ctx.key())
-    return Answer(status="failed", error=BROKEN, at=running.started_at or await now(ctx))
+    return Answer(status="failed", error=BROKEN, at=await now(ctx))
 
 
 async def answer(

@@ -90,14 +90,14 @@ async def message(ctx: ObjectContext, inbound: Inbound) -> Reply:
         return turns.standing_reply(conversation, inbound)
     if conversation.meta.drain or not fresh[-1].expects_reply:
         status: Literal["noted", "withdrawn"] = "withdrawn" if conversation.meta.drain else "noted"
-        turn = conversation.note(fresh, fresh[-1].at or await now(ctx), status)
+        turn = conversation.note(fresh, await now(ctx), status)
         await turns.save(ctx, conversation)
         await turns.list_newcomers(ctx, conversation)
         return Reply(reply="", status=status, turn=turn)
     conversation.open_turn(fresh, ctx.request().id, fresh[-1].at)
     replaces = fresh[0].replaces
     if replaces is not None and not conversation.replace(replaces):
-        return await turns.refuse(ctx, conversation, fresh[-1].at or await now(ctx), TOO_FAR)
+        return await turns.refuse(ctx, conversation, TOO_FAR)
     return await turns.run(ctx, conversation, effective, forked=replaces is not None)
 
 
@@ -126,7 +126,7 @@ async def get_turn(ctx: ObjectSharedContext, request: TurnRequest) -> Reply:
     """How a turn stands, by its number or by the id of a message in it. Never waits.
 
     Raises:
-        TerminalError: 404 when there is no such turn.
+        TerminalError: 400 when none is named, 404 when there is no such turn.
     """
     return await views.turn(ctx, request)
 

@@ -69,7 +69,15 @@ class Conversation:
         """Whether this could repeat a message that scrolled out or was forgotten: then the Transcript knows."""
         if inbound.id is None or self.meta.horizon is None:
             return False
-        return inbound.at is None or inbound.at <= self.meta.horizon
+        return inbound.at is None or inbound.at <= max(self.meta.horizon, self.meta.ahead or self.meta.horizon)
+
+    def _not_ahead(self, messages: list[Message], now: datetime) -> None:
+        """A message's time is its author's word: what lies in the future would stand above all for ever, and reach no
+        age."""
+        for message in messages:
+            if message.at > now:
+                self.meta.ahead = max(self.meta.ahead or message.at, message.at)
+                message.at = now
 
     def reply_of(self, turn: int) -> Message | None:
         """The reply that stands for a turn: the version that is shown, or the newest where all of the turn is not."""
@@ -107,10 +115,12 @@ class Conversation:
         self.meta.version += 1
         return turn
 
-    def note(self, inbound: list[Inbound], at: datetime, status: Literal["noted", "withdrawn"]) -> int:
+    def note(self, inbound: list[Inbound], now: datetime, status: Literal["noted", "withdrawn"]) -> int:
         """Keep messages that get no answer; returns their turn."""
         turn = self._new_turn()
-        self.recent.messages += self._lines(inbound, turn, at, status)
+        lines = self._lines(inbound, turn, now, status)
+        self._not_ahead(lines, now)
+        self.recent.messages += lines
         return turn
 
     # --- turns ---------------------------------------------------------------------------------------------
@@ -193,6 +203,7 @@ class Conversation:
         running = self.meta.running
         if running is None:
             raise ValueError("no turn is running")
+        self._not_ahead(running.question, answer.at)
         standing = self.reply_of(running.turn)
         if running.said and standing is not None:
             reply = standing
@@ -272,6 +283,7 @@ class Conversation:
             context_from=old.next_seq,
             summary_epoch=old.summary_epoch + 1,
             horizon=latest(old.horizon, self.recent.messages),
+            ahead=old.ahead,
             passed=old.passed,
         )
         self.recent = Recent()

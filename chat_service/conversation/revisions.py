@@ -80,7 +80,8 @@ async def redact(ctx: ObjectContext, request: RedactRequest) -> None:
     seq = await _revise(ctx, conversation, Revision(id=request.id, forget=True))
     upto = 0
     if seq is None:
-        at = request.at or await now(ctx)
+        at = await now(ctx)
+        at = min(request.at or at, at)
         conversation.meta.horizon = max(conversation.meta.horizon or at, at)
         ctx.object_send(transcript.mark, ctx.key(), transcript.Marks(ids=[request.id]))
     elif seq:
@@ -109,7 +110,7 @@ async def note(ctx: ObjectContext, notes: Notes) -> Reply:
     fresh = await turns.unheard(ctx, conversation, notes.messages)
     if not fresh:
         return Reply(reply="", status="noted")
-    turn = conversation.note(fresh, fresh[-1].at or await now(ctx), "noted")
+    turn = conversation.note(fresh, await now(ctx), "noted")
     await turns.save(ctx, conversation)
     await turns.list_newcomers(ctx, conversation)
     return Reply(reply="", status="noted", turn=turn)

@@ -51,6 +51,7 @@ class Meta(Stored):
         version: grows with every change of what a person sees.
         horizon: the latest time of any message that scrolled out or was forgotten. A message that is newer cannot
             be a repeat of one of those, so only older ones are looked up in the Transcript.
+        ahead: the latest time that a message brought and that lay in the future: what is as new may be a repeat, too.
         expiry: whether a durable timer is set that will remove what has reached the age of `RETENTION_DAYS`.
         picked: see `versions`.
         context_from: the model sees nothing before this sequence number (a reset).
@@ -68,6 +69,7 @@ class Meta(Stored):
     next_turn: int = 1
     running: Running | None = None
     horizon: Time | None = None
+    ahead: Time | None = None
     expiry: bool = False
     picked: dict[int, int] = Field(default_factory=dict)
     context_from: int = 1

@@ -52,9 +52,10 @@ async def load(ctx: ObjectContext, dead: str | None = None) -> Conversation:
     conversation = Conversation(meta, recent)
     running = meta.running
     if running is not None and running.invocation not in (ctx.request().id, dead):
-        at = running.started_at or await now(ctx)
+        at = await now(ctx)
         date(running, at)
-        reply = conversation.close_turn(Answer(status="failed", error=INTERRUPTED, at=at))
+        ended = min(running.started_at or at, at)
+        reply = conversation.close_turn(Answer(status="failed", error=INTERRUPTED, at=ended))
         # The engine kills what an invocation has sent along with it: its delivery is gone, too.
         reply.undelivered = await deliveries.announce(ctx, running, running.question)
     return conversation
@@ -109,7 +110,8 @@ async def mark_withdrawn(ctx: ObjectContext, conversation: Conversation, inbound
     """
     if inbound.id is None or await _was_here(ctx, conversation, inbound) is not None:
         return
-    at = inbound.at or await now(ctx)
+    at = await now(ctx)
+    at = min(inbound.at or at, at)
     conversation.meta.horizon = max(conversation.meta.horizon or at, at)
     ctx.object_send(transcript.mark, ctx.key(), transcript.Marks(ids=[inbound.id]))
     await save(ctx, conversation)
@@ -140,7 +142,7 @@ async def run(ctx: ObjectContext, conversation: Conversation, settings: Effectiv
         summarise_anew(ctx, conversation)
     if conversation.meta.title == "" and keys.parse(ctx.key()):
         # So that a new conversation shows at once.
-        list_in_directories(ctx, conversation, running.started_at or await now(ctx))
+        list_in_directories(ctx, conversation, await now(ctx))
     again = [m for m in conversation.recent.messages if m.turn == running.turn and m.role == "user"]
     history = [m for m in conversation.visible() if m.turn != running.turn]
     asked = running.question or again
@@ -163,8 +165,9 @@ async def run(ctx: ObjectContext, conversation: Conversation, settings: Effectiv
     return conversation.reply(reply)
 
 
-async def refuse(ctx: ObjectContext, conversation: Conversation, at: datetime, why: str) -> Reply:
+async def refuse(ctx: ObjectContext, conversation: Conversation, why: str) -> Reply:
     """Tell a turn that was opened as failed, without asking the model."""
+    at = await now(ctx)
     if conversation.meta.running:
         date(conversation.meta.running, at)
     reply = conversation.close_turn(Answer(status="failed", error=why, at=at))
@@ -250,7 +253,10 @@ async def set_expiry(ctx: ObjectContext, conversation: Conversation, oldest: dat
         if oldest is None:
             return
     meta.expiry = True
-    due = oldest + timedelta(days=days) - await now(ctx) if oldest else timedelta(0)
+    due = timedelta(0)
+    if oldest:
+        at = await now(ctx)
+        due = min(oldest, at) + timedelta(days=days) - at  # a time far ahead plus the age is no time at all
     ctx.generic_send("Chat", "expire", b"", key=ctx.key(), send_delay=max(due, RING_AFTER))
 
 

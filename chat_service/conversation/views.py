@@ -78,8 +78,10 @@ async def turn(ctx: ObjectSharedContext, request: TurnRequest) -> Reply:
     """How a turn stands.
 
     Raises:
-        TerminalError: 404 when there is no such turn.
+        TerminalError: 400 when none is named, 404 when there is no such turn.
     """
+    if request.turn is None and request.id is None:
+        raise TerminalError("which turn? name its number (turn), or a message in it (id)", status_code=400)
     meta = await ctx.get("meta", type_hint=Meta) or Meta()
     near = await _near(ctx)
     inflight = meta.running.question if meta.running else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chat_service.contracts import Attachment, Message
+from chat_service.contracts import Message
 
 WINDOW = 30
 """Messages word for word in a prompt from which on a summary is wanted."""
@@ -46,8 +46,4 @@ def leaving(held: Sequence[Message], summarised: int) -> int:
 
 def characters(message: Message) -> int:
     """Characters of text and inline attachments."""
-    return len(message.text) + sum(_size(a) for a in message.attachments)
-
-
-def _size(attachment: Attachment) -> int:
-    return len(attachment.text or "") + len(attachment.data or "")
+    return len(message.text) + sum(one.size for one in message.attachments)

@@ -58,8 +58,9 @@ class OpenAIModel:
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[ModelEvent, None]:
         """See `ChatModel.stream`."""
+        model = prompt.model or self._model
         try:
-            model = prompt.model or await self._default_model()
+            model = model or await self._default_model()
             stream = await self._client.chat.completions.create(
                 model=model,
                 # Trap: the client walks every message it is given through its types, 0.1 ms for each one, in front
@@ -73,7 +74,7 @@ class OpenAIModel:
                 stream_options={"include_usage": True},
             )
         except openai.OpenAIError as error:
-            raise sorted_error(error, self._endpoint, self._model) from error
+            raise sorted_error(error, self._endpoint, model) from error
         reason: str | None = None
         usage: Usage | None = None
         answered_by = model

@@ -192,6 +192,9 @@ async def test_what_reaches_the_age_goes_by_a_durable_timer(
         running_stack(engine_binary, tmp_path, model, retention_days="30") as stack,
         stack.ingress() as ingress,
     ):
+        ahead = datetime(9999, 12, 31, tzinfo=UTC)  # and so many days more is no time at all
+        for text in ("hi", "again"):
+            assert (await say(ingress, "k", text, at=ahead)).status == "answered"
         old = datetime.now(UTC) - timedelta(days=40)
         key = chat_key()
         for number in range(50):

@@ -187,6 +187,20 @@ async def test_a_time_that_utc_does_not_have_is_refused_in_words(ingress: Ingres
         await say(ingress, key, "hi", at="0001-01-01T00:00:00+14:00")
 
 
+async def test_a_time_in_the_future_counts_as_now(ingress: IngressClient, key: str) -> None:
+    """It would stand above all for ever. A repeat of it is known all the same, however far it has scrolled out."""
+    ahead = datetime(9999, 12, 31, tzinfo=UTC)
+    assert (await say(ingress, key, "hi", id="m1", at=ahead)).reply == "echo: hi"
+    await say(ingress, key, "by the way", id="m2", at=ahead, expects_reply=False)
+    by_now = datetime.now(UTC)
+    assert all(m.at <= by_now for m in (await read(ingress, key)).messages)
+    for number in range(45):
+        await say(ingress, key, f"and {number}", expects_reply=False)
+    for again in ("m1", "m2"):
+        await say(ingress, key, "once more", id=again, at=ahead)
+    assert "once more" not in await whole(ingress, key)
+
+
 async def test_a_title_of_blanks_is_refused(ingress: IngressClient, key: str) -> None:
     with pytest.raises(ValueError, match="title"):
         RenameRequest(title="   ")

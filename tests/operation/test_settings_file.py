@@ -46,6 +46,7 @@ def test_every_setting_has_its_line_of_explanation_right_above() -> None:
         ("LOG_LEVEL=loud", "LOG_LEVEL: Input should be 'debug'"),
         ("BURST=sometimes", "BURST: Input should be 'each' or 'together'"),
         ("WEB_TRUSTED_PROXIES=nowhere", "WEB_TRUSTED_PROXIES: "),
+        ("RETENTION_DAYS=99999999", "RETENTION_DAYS: Input should be less than or equal to 36500"),
         ("MODEL_TEMPERATURE=9", "MODEL_TEMPERATURE: Input should be less than or equal to 2"),
     ],
 )

@@ -1,0 +1,49 @@
+"""What is refused at the door, in words, whoever knocks: the payloads are sent as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+import pytest
+
+from chat_service.contracts.messages import MAX_ATTACHMENTS, MAX_INLINE
+from tests.processes import Stack
+
+
+async def refused(stack: Stack, path: str, payload: dict[str, Any], status: int = 500) -> str:
+    """What is said to a payload that is refused."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{stack.engine.ingress_url}/{path}", json=payload) as response,
+    ):
+        body = await response.json()
+        # The SDK says 500 of what it cannot read; from the invocation, it is final all the same.
+        assert body["source"] == "invocation" and response.status == status, body
+        return str(body["message"])
+
+
+INVISIBLE = ["", " \n", "\u200b", "\u2060\u200d\ufeff", "\ufe0f\U000e0101", "\u3164 \u00ad"]
+
+
+@pytest.mark.parametrize("text", INVISIBLE)
+async def test_a_message_that_shows_nothing_is_no_question(stack: Stack, key: str, text: str) -> None:
+    assert "say something" in await refused(stack, f"Chat/{key}/message", {"message": text})
+    assert "say something" in await refused(stack, f"Inbox/{key}/accept", {"message": text, "id": "m1"})
+
+
+@pytest.mark.parametrize("door", ["Chat", "Inbox"])
+async def test_an_edit_brings_no_larger_files_than_a_message(stack: Stack, key: str, door: str) -> None:
+    large = {"name": "p.png", "media_type": "image/png", "data": "A" * (MAX_INLINE + 1)}
+    edit = {"id": "m1", "message": "with a picture"}
+    assert "send a url instead" in await refused(stack, f"{door}/{key}/edit", {**edit, "attachments": [large]})
+    many = [{"name": "a.txt", "text": "a"}] * (MAX_ATTACHMENTS + 1)
+    assert "at most 10" in await refused(stack, f"{door}/{key}/edit", {**edit, "attachments": many})
+
+
+async def test_a_turn_that_is_not_named_is_asked_for(stack: Stack, key: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        await session.post(f"{stack.engine.ingress_url}/Chat/{key}/message", json={"message": "hi"})
+    assert await refused(stack, f"Chat/{key}/get_turn", {}, 400) == (
+        "which turn? name its number (turn), or a message in it (id)"
+    )
