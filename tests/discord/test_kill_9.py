@@ -81,12 +81,13 @@ async def test_the_bot_is_ended_kindly_in_mid_stream(room: Room) -> None:
     before = await discord.wait_reply(room.channel, said, lambda m: True)
     told = len(bot.log)
     assert bot.process is not None
+    await model.release(running.number, "The ")
     bot.process.terminate()
     assert await asyncio.wait_for(bot.process.wait(), 30) == 0
+    await model.release(running.number, "end.")
+    await model.finish(running.number)
     assert "Traceback" not in bot.log[told:]
     await bot.start()
-    await model.release(running.number, "The end.")
-    await model.finish(running.number)
     [reply] = await answered(room, said)
     assert reply.id == before.id and reply.content == "The end."
 
