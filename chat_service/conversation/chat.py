@@ -241,7 +241,7 @@ async def erase(ctx: ObjectContext) -> None:
     ctx.object_send(
         transcript.erase, ctx.key(), transcript.Erase(epoch=conversation.meta.epoch, ids=ids, crowded=crowded)
     )
-    await turns.purge_journal(ctx, people)
+    await turns.purge_journal(ctx, people, whole=True)
     if (key := keys.parse(ctx.key())) is not None:
         for owner in key.directories(people):
             ctx.object_send(directory.remove, owner, directory.Removal(conversation=ctx.key()))

@@ -33,11 +33,13 @@ service = Service(
 
 class Purge(Contract):
     """Names a conversation, and the moment up to which nothing of it may remain in the journal; `also` are the
-    directories that list it, whose answers hold its title."""
+    directories that list it, whose answers hold its title. `whole`: nothing of it is to stay at all, so that what is
+    being written about it is of no use any more."""
 
     conversation: str
     also: list[str] = []
     upto: Time
+    whole: bool = False
     looks: int = 0
 
 
@@ -71,7 +73,10 @@ async def purge(ctx: Context, request: Purge) -> None:
 
     async def sweep() -> bool:
         """Run twice, it finds less to do."""
-        return await _sweep(runtime.current().settings.admin_url, request)
+        admin = runtime.current().settings.admin_url
+        if request.whole:
+            await _end_writers(admin, request)
+        return await _sweep(admin, request)
 
     left = await ctx.run_typed("purge", sweep, RunOptions(max_retry_interval=timedelta(seconds=10)))
     if left and request.looks < LOOKS:
@@ -139,6 +144,37 @@ async def _people(admin: str, person: str) -> list[str]:
     return [one for one in named if keys.is_person(one)]
 
 
+async def _end_writers(admin: str, request: Purge) -> None:
+    """Kill what still writes a title or a summary: their input is the text, and a model may take its time.
+
+    They are found by who has sent them: their own key says nothing. Whose sender is gone from the journal already ends
+    by itself. Run twice, it finds less to do.
+    """
+    quoted = request.conversation.replace("'", "''")
+    query = (
+        "SELECT id FROM sys_invocation WHERE target_service_name IN ('Titles', 'Summaries') "  # noqa: S608  as below
+        f"AND status != 'completed' AND created_at <= '{_moment(request.upto)}' AND invoked_by_id IN "
+        f"(SELECT id FROM sys_invocation WHERE target_service_name = 'Chat' AND target_service_key = '{quoted}')"
+    )
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
+        for row in await _rows(session, admin, query):
+            await _told(session, f"{admin}/invocations/{row['id']}/kill")
+
+
+async def _rows(session: aiohttp.ClientSession, admin: str, query: str) -> list[dict[str, str]]:
+    headers = {"Accept": "application/json"}
+    async with session.post(f"{admin}/query", json={"query": query}, headers=headers) as response:
+        response.raise_for_status()
+        rows: list[dict[str, str]] = (await response.json())["rows"]
+        return rows
+
+
+async def _told(session: aiohttp.ClientSession, what: str) -> None:
+    async with session.patch(what) as response:
+        if response.status not in (404, 409):  # gone by itself, or not as finished as it seemed
+            response.raise_for_status()
+
+
 async def _sweep(admin: str, request: Purge) -> bool:
     """Purge what has finished; whether anything is left that has not."""
     quoted = (key.replace("'", "''") for key in (request.conversation, *request.also))
@@ -149,15 +185,10 @@ async def _sweep(admin: str, request: Purge) -> bool:
         f"AND status != 'scheduled' LIMIT {BATCH}"  # timers and tickets hold no text
     )
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
-        headers = {"Accept": "application/json"}
-        async with session.post(f"{admin}/query", json={"query": query}, headers=headers) as response:
-            response.raise_for_status()
-            rows = (await response.json())["rows"]
+        rows = await _rows(session, admin, query)
         for row in rows:
             if row["status"] == "completed":
-                async with session.patch(f"{admin}/invocations/{row['id']}/purge") as response:
-                    if response.status not in (404, 409):  # gone by itself, or not as finished as it seemed
-                        response.raise_for_status()
+                await _told(session, f"{admin}/invocations/{row['id']}/purge")
     return len(rows) == BATCH or any(row["status"] != "completed" for row in rows)
 
 

@@ -231,11 +231,12 @@ async def save(ctx: ObjectContext, conversation: Conversation) -> None:
     put(ctx, "meta", conversation.meta)
 
 
-async def purge_journal(ctx: ObjectContext, people: Iterable[str]) -> None:
-    """Have removed what the engine's journal holds of the conversation of these people up to now."""
+async def purge_journal(ctx: ObjectContext, people: Iterable[str], *, whole: bool = False) -> None:
+    """Have removed what the engine's journal holds of the conversation of these people up to now; `whole`: all of it
+    was forgotten."""
     key = keys.parse(ctx.key())
     also = list(key.directories(tuple(people))) if key else []
-    request = housekeeping.Purge(conversation=ctx.key(), also=also, upto=await now(ctx))
+    request = housekeeping.Purge(conversation=ctx.key(), also=also, upto=await now(ctx), whole=whole)
     ctx.service_send(housekeeping.purge, request, send_delay=housekeeping.LOOK_AGAIN)
 
 

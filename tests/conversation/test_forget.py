@@ -108,6 +108,29 @@ async def test_what_is_written_meanwhile_leaves_nothing_either(ingress: IngressC
     assert await eventually(lambda: holds(stack, word), lambda places: not places) == []
 
 
+async def test_what_the_model_does_not_write_in_time_is_ended(ingress: IngressClient, stack: Stack) -> None:
+    """Its input lies in the engine as long as the model takes: the forget does not wait for it."""
+    word, key, number = f"dibbler{uuid4().hex[:8]}", chat_key(), await stack.model.count()
+    await stack.model.script_titles(Behaviour(kind="gate"))
+    await hand_in(ingress, key, f"my name is {word}", "m0")
+    await reply_to(ingress, key, "m0")
+
+    async def titles() -> list[int]:
+        return [one.number for one in await stack.model.everything(number) if one.title]
+
+    title = (await eventually(titles))[0]
+
+    async def held() -> list[str]:
+        await stack.model.release(title, "still ")  # or it would be given up for silent
+        return await holds(stack, word)
+
+    await forget(ingress, key)
+    try:
+        assert await eventually(held, lambda places: not places) == []
+    finally:
+        await stack.model.finish(title)
+
+
 async def test_who_only_spoke_beside_the_bot_is_forgotten_too(ingress: IngressClient, stack: Stack) -> None:
     """Overheard, read up in a thread, or in a crowd of more than a conversation knows by heart."""
     team, word = f"T{uuid4().hex[:8].upper()}", f"potoroo{uuid4().hex[:8]}"
