@@ -9,6 +9,7 @@ import re
 import aiohttp
 
 from bots.adapter.contract import Heard
+from bots.adapter.decoding import text_of
 from bots.discord.records import File, Record, position
 from chat_service.contracts import MAX_INLINE, Attachment, Author
 
@@ -85,12 +86,9 @@ class Hearing:
         name, kind = file.name[:300], file.kind[:100]
         if is_image:
             return Attachment(name=name, media_type=kind, data=base64.b64encode(content).decode())
-        try:
-            text = content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            return None
         told = kind if kind != UNTOLD and not kind.startswith("image/") else "text/plain"
-        return Attachment(name=name, media_type=told, text=text) if "\0" not in text else None
+        text = text_of(content)
+        return None if text is None else Attachment(name=name, media_type=told, text=text)
 
     async def _download(self, url: str) -> bytes | None:
         """The link came from Discord itself and needs no token."""

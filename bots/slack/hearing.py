@@ -13,6 +13,7 @@ import aiohttp
 
 from bots.adapter import commands
 from bots.adapter.contract import Gone, Heard
+from bots.adapter.decoding import text_of
 from bots.slack.client import TIMEOUT_SECONDS, Refused, Slack
 from bots.slack.names import Names
 from bots.slack.routing import file_ids, files_of, is_direct, mentions
@@ -159,10 +160,8 @@ class Hearing:
             return None  # an empty file says nothing either
         if is_image:
             return Attachment(name=name, media_type=kind, data=base64.b64encode(content).decode())
-        try:
-            return Attachment(name=name, media_type=kind, text=content.decode("utf-8-sig"))
-        except UnicodeDecodeError:
-            return None
+        text = text_of(content)
+        return None if text is None else Attachment(name=name, media_type=kind, text=text)
 
     def _is_slacks(self, url: str) -> bool:
         """Whether the token may be shown to this address."""

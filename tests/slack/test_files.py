@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.fakes.slack.control import attached
 from tests.slack.conftest import Room
 from tests.slack.test_talk import asked_with, asks, history, prompt
@@ -25,6 +27,14 @@ async def test_a_picture_that_just_overflows_the_limit_is_named_and_blocks_nothi
     [told] = await slack.until(lambda: slack.ephemerals(room.channel, room.ada))
     assert "large.png" in told.text and "two.txt" not in told.text and "two.txt" in prompt(seen)
     await asks(room, room.ada, room.channel, "and without it?", thread_ts=said.ts)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+async def test_a_text_is_read_in_whichever_usual_encoding_it_was_written(room: Room, encoding: str) -> None:
+    slack = room.slack
+    file = attached("masse.csv", "Raum;Größe\nCafé;fünf Meter\n".encode(encoding), "text/csv")
+    _, seen = await asks(room, room.ada, room.channel, f"<@{slack.bot}> how large?", files=[file])
+    assert "\nRaum;Größe\nCafé;fünf Meter" in prompt(seen) and not await slack.ephemerals(room.channel, room.ada)
 
 
 async def test_an_html_file_is_text_and_slacks_sign_in_page_is_not(room: Room) -> None:
