@@ -307,6 +307,8 @@ async def _press_feedback(room: Room, said: Message, reply: Message, value: str,
     button = next(b for b in reply.blocks if b["type"] == "context_actions")["elements"][0]
     name = "positive_button" if value == "up" else "negative_button"
     await room.slack.click(user, room.channel, reply.ts, "feedback", button[name]["value"])
+    [told] = await room.slack.until(lambda: room.slack.ephemerals(room.channel, user))
+    assert ("👍" if value == "up" else "👎") in told.text, "seen by whoever pressed it"
     kept = await room.slack.until(
         lambda: history(room, room.channel, said.ts), lambda h: user in h.messages[-1].feedback
     )
