@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import shlex
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from tests.discord.rooms import is_done
 from tests.fakes.discord import DiscordControl
 from tests.fakes.discord.running import running_discord
 from tests.fakes.model import ModelControl
+from tests.operation.steps import block, commands, settings_in, steps_of
 from tests.operation.up import answering, clean_env, prepared
 from tests.processes import ROOT
 
@@ -26,7 +26,7 @@ async def test_the_steps_lead_from_nothing_to_the_first_answer(
     engine_binary: Path, model: ModelControl, tmp_path: Path
 ) -> None:
     await model.clear()
-    steps = re.split(r"^\d\. ", PAGE.read_text().split("## What it does")[0], flags=re.MULTILINE)[1:]
+    steps = steps_of(PAGE, "What it does")
     assert len(steps) == 5, "this test follows five steps"
     async with running_discord() as discord:
         await discord.configure(message_content=False)
@@ -35,7 +35,7 @@ async def test_the_steps_lead_from_nothing_to_the_first_answer(
         await discord.change_role(guild.id, guild.id, deny=["view_channel", *EVERYBODY])
         channel = await discord.add_channel(guild.id, "talk")
 
-        line = next(one.strip() for one in steps[1].splitlines() if one.strip().startswith("DISCORD_TOKEN="))
+        [line] = settings_in(steps[1])
         elsewhere = [f"{name}={value}" for name, value in discord.env().items() if name != "DISCORD_TOKEN"]
         (tmp_path / ".env").write_text("\n".join([line.replace("…", discord.token), *elsewhere]) + "\n")
 
@@ -55,16 +55,6 @@ async def test_the_steps_lead_from_nothing_to_the_first_answer(
             reply = await discord.wait_reply(channel.id, said, is_done)
             assert "hello!" in reply.content, "the scripted model says what it was told"
             assert "👀" in [one.params["emoji"] for one in await discord.calls("create_reaction")]
-
-
-def commands(step: str) -> list[str]:
-    """What a step has between backticks in its lines."""
-    return re.findall(r"(?<!`)`([^`\n]+)`(?!`)", step)
-
-
-def block(step: str) -> str:
-    """What stands in a step's block."""
-    return step.split("```")[1].strip()
 
 
 async def the_link(command: str, folder: Path) -> str:

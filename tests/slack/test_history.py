@@ -11,10 +11,11 @@ from chat_service.conversation.places import Place, PlaceRequest, Rules, RulesCh
 from tests.fakes.model import ModelControl
 from tests.fakes.slack.control import settle
 from tests.fakes.slack.models import Message
+from tests.operation.test_doctor_and_history import of, threadwell
 from tests.slack.conftest import Room, new_room
 from tests.slack.stack import World, running_world
 from tests.slack.test_answers import shown
-from tests.slack.test_talk import asks, prompt
+from tests.slack.test_talk import asks, history, prompt
 
 NOT_FOUND = "There is no such conversation."
 
@@ -195,6 +196,42 @@ async def test_chat_settings_are_for_administrators_of_the_channel(room: Room) -
     await slack.wait_acked(silent)
     await settle(0.5)
     assert len(await slack.replies(room.channel)) == 2, "who is no administrator any more changes nothing"
+
+
+async def test_a_persona_is_chosen_from_a_menu_and_speaks_from_the_next_question_on(
+    engine_binary: Path, model: ModelControl, tmp_path: Path
+) -> None:
+    await model.clear()
+    (tmp_path / "personas.toml").write_text('[pirate]\nprompt = "Speak like a pirate."\n[poet]\nprompt = "In verse."\n')
+    named = {"PERSONAS_FILE": str(tmp_path / "personas.toml")}
+    async with running_world(engine_binary, tmp_path, model, env=named) as world:
+        room = await new_room(world)
+        slack = room.slack
+        boss = await slack.add_user("boss", is_admin=True)
+        await slack.join(boss.id, room.channel)
+        await slack.command(boss.id, room.channel, "/chat-settings")
+        [view] = await slack.until(lambda: slack.views(boss.id))
+        await slack.submit(boss.id, view.id, mode="threads", persona="pirate")
+        root, seen = await asks(room, room.ada, room.channel, f"<@{slack.bot}> hello")
+        assert "Speak like a pirate." in prompt(seen)
+        assert (await settings_of(room, root.ts))["persona"] == "pirate"
+
+
+async def test_one_person_is_forgotten_wherever_they_spoke_and_is_not_read_again(room: Room, tmp_path: Path) -> None:
+    slack, stack = room.slack, room.world.stack
+    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> my name is Wombat")
+    await asks(room, room.ben, room.channel, "and I am Ben", thread_ts=root.ts)
+    direct, _ = await asks(room, room.ada, room.direct, "Wombat again")
+    person = f"slack:{slack.team.id}:{room.ada}"
+    status, said = await threadwell(tmp_path, "forget", "--person", person, **of(stack))
+    assert (status, said) == (0, [f"{person}: being forgotten in 2 conversations"])
+    kept = await slack.until(
+        lambda: history(room, room.channel, root.ts), lambda h: not any("Wombat" in m.text for m in h.messages)
+    )
+    assert [m.text for m in kept.messages if m.role == "user"] == ["and I am Ben"]
+    await slack.until(lambda: history(room, room.direct, direct.ts), lambda h: not h.messages)
+    _, seen = await asks(room, room.ben, room.channel, f"<@{slack.bot}> who was here?", thread_ts=root.ts)
+    assert "Wombat" not in prompt(seen), "what Slack still shows is not read up again"
 
 
 async def test_an_administrator_of_another_workspace_is_none_here(room: Room) -> None:

@@ -49,6 +49,22 @@ def prompt(seen: Seen) -> str:
     return "\n".join(str(m["content"]) for m in seen.body["messages"])
 
 
+async def test_a_group_of_people_has_threads_that_go_on_like_those_of_a_channel(room: Room) -> None:
+    slack = room.slack
+    group = await slack.direct(room.ada, room.ben)
+    root, _ = await asks(room, room.ada, group.id, f"<@{slack.bot}> my name is Ada")
+    _, seen = await asks(room, room.ben, group.id, "and who am I talking to?", thread_ts=root.ts)
+    assert "my name is Ada" in prompt(seen), "a follow-up needs no mention"
+    other, seen = await asks(room, room.ben, group.id, f"<@{slack.bot}> something else")
+    assert "my name is Ada" not in prompt(seen), "a thread of its own"
+    assert len((await history(room, group.id, root.ts)).messages) == 4
+    assert len((await history(room, group.id, other.ts)).messages) == 2
+    aside = await slack.post(room.ada, group.id, "we talk among ourselves")
+    await slack.wait_acked(aside)
+    await settle()
+    assert not await slack.replies(group.id, aside.ts)
+
+
 async def test_a_mention_is_answered_in_a_thread_that_remembers(room: Room) -> None:
     slack = room.slack
     first = await slack.mention(room.ada, room.channel, "my name is Ada")
