@@ -67,6 +67,20 @@ async def _register(admin_url: str, deployment_url: str) -> None:
                 return
 
 
+async def address_of(session: aiohttp.ClientSession, admin_url: str, service: str) -> str | None:
+    """Where the engine sends new calls of a service; None when it knows none of that name.
+
+    Raises:
+        ClientError, TimeoutError: the engine does not answer.
+    """
+    async with session.get(f"{admin_url}/services/{service}") as response:
+        if response.status != 200:
+            return None
+        deployment = (await response.json()).get("deployment_id")
+    async with session.get(f"{admin_url}/deployments/{deployment}") as response:
+        return str((await response.json()).get("uri", "")).rstrip("/") if response.status == 200 else None
+
+
 class _Service(BaseModel):
     name: str
 

@@ -217,6 +217,22 @@ async def test_two_replicas_started_by_mistake_do_not_answer_twice(room: Room) -
         await discord.wait_connected(1)
 
 
+async def test_when_a_second_process_dies_the_first_answers_again(room: Room) -> None:
+    """The one that started last gets the events; it leaves no word when it is killed."""
+    discord, world = room.discord, room.world
+    other = Bot(stack=world.stack, discord=discord, delivery_port=free_port())
+    await other.start()
+    try:
+        await discord.wait_connected(2)
+        await other.kill()
+        said = await discord.mention(room.ada, room.channel, "anybody there?")
+        await discord.wait_reply(room.channel, said, is_done, patience=60)
+    finally:
+        await other.close()
+        await discord.wait_connected(1)
+    assert "is gone: events come to this process again" in world.bot.log
+
+
 async def answered_in(room: Room, text: str) -> bool:
     """Whether a message is in the history, and nothing is under way."""
     whole = await history(room, room.channel)
