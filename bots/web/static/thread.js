@@ -2,6 +2,7 @@
 
 import { clock, copyText, dayNames, dayOf, el, icon, same, say, sentence, show } from './dom.js';
 import { showFiles } from './files.js';
+import { Fold } from './fold.js';
 import { update } from './markdown.js';
 import { EditBox, Switch } from './versions.js';
 
@@ -126,6 +127,7 @@ class PersonView extends View {
     super();
     this.acts = acts;
     this.text = el('div', { class: 'text' });
+    this.fold = new Fold(this.text);
     this.files = el('ul', { class: 'files' });
     this.note = el('span', { class: 'note' });
     this.withdraw = this.button('Take back', 'undo', () => acts.withdraw(this.item));
@@ -133,7 +135,7 @@ class PersonView extends View {
     this.edit = this.button('Edit', 'edit', () => acts.discard(this.item));
     this.versions = new Switch(acts.show);
     this.foot = el('div', { class: 'foot' }, this.versions.node, this.note, this.withdraw, this.resend, this.edit);
-    this.bubble = el('div', { class: 'bubble' }, this.text, this.files);
+    this.bubble = el('div', { class: 'bubble' }, this.text, this.fold.button, this.files);
     this.copy = this.sign('Copy', 'copy', async () => {
       await copyText(this.item.data.text);
       acts.tell('Copied');
@@ -178,6 +180,7 @@ class PersonView extends View {
     const { data } = item;
     if (this.item?.data !== data) {
       say(this.text, data.text ?? data.message ?? '');
+      this.fold.update();
       show(this.text, Boolean(this.text.textContent));
       showFiles(this.files, data.attachments || []);
       if (data.at) this.bubble.title = `${dayOf(new Date(data.at))}, ${clock(new Date(data.at))}`;

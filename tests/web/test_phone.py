@@ -1,0 +1,82 @@
+"""A small phone: everything is in reach, and nothing is wider than the screen or lies upon something else."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Browser, FilePayload, expect
+
+from tests.processes import Stack
+from tests.web.browser import browsing, same_person, window
+from tests.web.site import Site
+from tests.web.test_details import PICTURE
+
+pytestmark = pytest.mark.browser
+
+SIZE = {"width": 360, "height": 640}
+CUT_OFF = """() => [...document.querySelectorAll('button, input, select, textarea, a, p, h1, h2, label, span')]
+    .filter((one) => one.checkVisibility({ visibilityProperty: true }) && !one.closest('.unseen, .skip, #sidebar, h1'))
+    .filter((one) => {
+        const { left, right } = one.getBoundingClientRect();
+        const panel = one.closest('dialog[open]')?.getBoundingClientRect() || { left: 0, right: innerWidth };
+        return left < panel.left || right > panel.right || one.scrollWidth > one.clientWidth + 1 && one.clientWidth;
+    }).map((one) => one.id || one.textContent)"""
+"""What stands beyond the screen or its panel, or holds more than it shows."""
+PASTED = "\n".join(f"line {n}" for n in range(60))
+
+
+async def test_nothing_is_cut_off_on_a_small_phone(chromium: Browser, site: Site, stack: Stack) -> None:
+    await stack.model.clear()
+    async with browsing(chromium, site.url, viewport=SIZE, has_touch=True, is_mobile=True) as context:
+        await (await window(context)).page.close()
+        before = next(one["value"] for one in await context.cookies() if one["name"] == "threadwell")
+        async with browsing(chromium, site.url) as other:
+            await window(other)
+            await same_person(other, context)
+        cookie = {"name": "threadwell_before", "value": before, "domain": "127.0.0.1", "path": "/"}
+        await context.add_cookies([cookie])  # type: ignore[list-item]
+        one = await window(context)
+        assert await one.page.evaluate(CUT_OFF) == []
+        picture = FilePayload(name="a picture with a rather long name.png", mimeType="image/png", buffer=PICTURE)
+        await one.page.locator("#picker").set_input_files(picture)
+        await expect(one.page.locator("#hint")).to_contain_text("cannot see pictures")
+        assert await one.page.evaluate(CUT_OFF) == []
+        field, hint = [await one.page.locator(name).bounding_box() for name in ("#composer-text", "#hint")]
+        assert field
+        assert hint
+        assert hint["y"] >= field["y"] + field["height"]
+        await one.box.fill("hello")
+        await one.page.get_by_role("button", name="Send", exact=True).click()
+        await one.stands("answered")
+        assert await one.page.evaluate(CUT_OFF) == []
+        await one.page.get_by_role("button", name="Show conversations").click()
+        await one.page.get_by_role("button", name="Settings").click()
+        await one.page.get_by_role("button", name="Make a link").click()
+        await expect(one.page.get_by_label("Open this on the other device")).to_be_visible()
+        await expect(one.page.get_by_text("Before it joined")).to_be_visible()
+        link, rule = [await one.page.locator(name).bounding_box() for name in ("#invitation-link", "#invitation-here")]
+        assert link
+        assert rule
+        assert rule["y"] - link["y"] - link["height"] >= 4, "the hint does not touch the field"
+        assert [it for it in await one.page.evaluate(CUT_OFF) if it != "invitation-link"] == []
+
+
+async def test_a_long_message_of_ones_own_is_folded(chromium: Browser, site: Site, stack: Stack) -> None:
+    await stack.model.clear()
+    async with browsing(chromium, site.url, viewport=SIZE) as context:
+        one = await window(context)
+        await one.say("short")
+        await one.stands("answered")
+        await expect(one.page.get_by_role("button", name="Show more")).to_have_count(0)
+        await one.say(PASTED)
+        question = one.questions.last
+        more = question.get_by_role("button", name="Show more")
+        await expect(more).to_have_attribute("aria-expanded", "false")
+        height = "text => text.clientHeight"
+        folded = await question.locator(".text").evaluate(height)
+        await more.press("Enter")
+        less = question.get_by_role("button", name="Show less")
+        await expect(less).to_be_focused()
+        assert await question.locator(".text").evaluate(height) > 3 * folded
+        await less.press("Enter")
+        assert await question.locator(".text").evaluate(height) == folded
+        assert await question.locator(".text").inner_text() == PASTED, "all of it is there for who searches the page"
