@@ -15,7 +15,7 @@ from tests.processes import Stack
 from tests.web.browser import Window, browsing, window
 from tests.web.relay import running_relay
 from tests.web.screenshots import SIZES, TALK
-from tests.web.site import Site, running_site
+from tests.web.site import Site, running_site, visiting
 from tests.web.test_windows import gated
 
 pytestmark = pytest.mark.browser
@@ -152,6 +152,34 @@ async def test_panels_break_no_rule(chromium: Browser, site: Site, stack: Stack,
         await one.page.get_by_role("button", name="Delete").click()
         await expect(one.page.locator("#toast")).to_be_visible()
         await sound(one.page, "deleted, with a way back")
+
+
+@pytest.mark.parametrize(("size", "scheme"), LOOKS)
+async def test_rarer_states_break_no_rule(chromium: Browser, site: Site, stack: Stack, size: str, scheme: str) -> None:
+    await stack.model.clear()
+    async with visiting(site.url) as host, _seen(chromium, site.url, size, scheme) as context:
+        token = (await host.ask("POST", "/api/invitation")).body["token"]
+        one = await window(context)
+        await _ask(one, "\n".join(f"line {n}" for n in range(40)))
+        await one.stands("answered")
+        await expect(one.page.get_by_role("button", name="Show more")).to_be_visible()
+        await sound(one.page, "a folded message")
+        gone = f"/api/conversations/{one.conversation}"
+        assert await one.page.evaluate("path => fetch(path, { method: 'DELETE' }).then((it) => it.ok)", gone)
+        await expect(one.page.get_by_role("heading", name="This conversation was deleted")).to_be_visible()
+        await sound(one.page, "deleted elsewhere")
+        await _ask(one, "my own")
+        await one.says("echo: my own")
+        await one.page.goto(f"/join#{token}")
+        await expect(one.page.get_by_text("of its own, which it will no longer show")).to_be_visible()
+        await sound(one.page, "join, with conversations of its own")
+        await one.page.get_by_role("button", name="Join").click()
+        await expect(one.page.get_by_role("heading", name="What is on your mind?")).to_be_visible()
+        if size == "phone":
+            await one.page.get_by_role("button", name="Show conversations").click()
+        await one.page.get_by_role("button", name="Settings").click()
+        await expect(one.page.get_by_text("Before it joined")).to_be_visible()
+        await sound(one.page, "settings of a browser that joined")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
