@@ -34,6 +34,7 @@ class Again:
         again = f"{key}/again/{asked.reply}" if asked.reply else None
         body = TurnRequest(turn=asked.turn, id=asked.id)
         sent = await self._ingress.send("Chat", key, "regenerate", body, idempotency_key=again)
+        self._hub.touched(key)
         (await self._hub.feed(request[PERSON])).watch(key, sent.invocationId)
         return web.json_response({}, status=202)
 
@@ -43,6 +44,7 @@ class Again:
         asked = await body_as(request, _GoOn)
         again = f"{key}/on/{asked.reply}/{asked.length}" if asked.reply else None
         sent = await self._ingress.send("Chat", key, "go_on", GoOnRequest(seq=asked.reply), idempotency_key=again)
+        self._hub.touched(key)
         (await self._hub.feed(request[PERSON])).watch(key, sent.invocationId)
         return web.json_response({}, status=202)
 
@@ -50,6 +52,7 @@ class Again:
         """Show another version; while a turn runs, when that has ended."""
         asked = await body_as(request, ChooseRequest)
         done = await self._ingress.soon("Chat", conversation_key(request), "choose", asked, Contract)
+        self._hub.touched(conversation_key(request))
         return web.json_response({"queued": done is None})
 
 

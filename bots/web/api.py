@@ -111,7 +111,7 @@ class Api:
         asked = await body_as(request, StopRequest)
         stopped = await self._ingress.call("Chat", conversation_key(request), "stop", asked, Stopped, timeout=30)
         if asked.all:
-            self._changed(request)
+            self._hub.touched(conversation_key(request))
         return web.json_response(stopped.model_dump())
 
     async def withdraw(self, request: web.Request) -> web.Response:
@@ -119,14 +119,15 @@ class Api:
         taken = await self._ingress.call(
             "Inbox", conversation_key(request), "withdraw", await body_as(request, WithdrawRequest), _Taken
         )
-        self._changed(request)
+        self._hub.touched(conversation_key(request))
         return web.json_response(taken.model_dump(mode="json"))
 
     async def rename(self, request: web.Request) -> web.Response:
-        """Give a title."""
-        asked = await body_as(request, RenameRequest)
-        done = await self._ingress.soon("Chat", conversation_key(request), "rename", asked, Contract)
-        return web.json_response({"queued": done is None})
+        """Give a title. It shows at once, also while a turn runs."""
+        key = conversation_key(request)
+        await self._ingress.call("Inbox", key, "rename", await body_as(request, RenameRequest), Contract, timeout=20)
+        self._hub.touched(key)
+        return web.json_response({})
 
     async def reset(self, request: web.Request) -> web.Response:
         """Start afresh."""
@@ -148,9 +149,6 @@ class Api:
         asked = await body_as(request, ConfigureRequest)
         view = await self._ingress.soon("Chat", conversation_key(request), "configure", asked, SettingsView)
         return web.json_response(view.model_dump() if view else {"queued": True})
-
-    def _changed(self, request: web.Request) -> None:
-        self._bus.publish(LiveEvent(conversation=conversation_key(request), kind="changed"))
 
 
 class _FromBrowser(Inbound):

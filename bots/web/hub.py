@@ -204,6 +204,10 @@ class Hub:
         self.release(person)
         return feed
 
+    def touched(self, conversation: str) -> None:
+        """Tell a person's windows that they did something here: they look, and one that was to delete it spares it."""
+        self._bus.publish(LiveEvent(conversation=conversation, kind="touched"))
+
     def release(self, person: str) -> None:
         """Look in a while whether anybody still watches."""
         if timer := self._lingering.pop(person, None):

@@ -210,10 +210,11 @@ async def get_settings(ctx: ObjectSharedContext) -> SettingsView:
 
 @chat.handler()
 async def rename(ctx: ObjectContext, request: RenameRequest) -> None:
-    """Give the conversation a title that stays. Waits for a running turn."""
+    """Give the conversation a title that stays. Waits for a running turn; `Inbox/rename` does not."""
     conversation = await turns.load(ctx)
     conversation.meta.title, conversation.meta.renamed = request.title.strip(), True
     await turns.changed(ctx, conversation)
+    ctx.object_send(inboxes.renamed, ctx.key(), request)
     turns.list_in_directories(ctx, conversation, await now(ctx))
 
 

@@ -2,7 +2,8 @@
 
 Adapters hand a message in here. It is kept by its id, forwarded to `Chat/message` in the same order, and lies here
 until its turn takes it: so a reload still shows what waits, a waiting message can be taken back, and quick lines
-become one question. A caller at the bare ingress sends to `Chat/message` directly and needs none of this.
+become one question. A title given in mid-reply waits here as well. A caller at the bare ingress sends to
+`Chat/message` and `Chat/rename` directly and needs none of this.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from datetime import timedelta
 from restate import ObjectContext, ObjectSharedContext, TerminalError, VirtualObject
 
 from chat_service import keys, runtime
-from chat_service.contracts import Accepted, Contract, Inbound, WithdrawRequest
-from chat_service.conversation import policy
+from chat_service.contracts import Accepted, Contract, Entry, Inbound, RenameRequest, WithdrawRequest
+from chat_service.conversation import directory, policy
 from chat_service.conversation.addresses import send_to_chat
 from chat_service.conversation.clock import now
 from chat_service.conversation.records import Stored, put
@@ -64,9 +65,10 @@ class TakeRequest(Contract):
 
 
 class Inbounds(Contract):
-    """Messages, in the order in which they were accepted."""
+    """Messages, in the order in which they were accepted, and the title that waits with them."""
 
     messages: list[Inbound] = []
+    title: str = ""
 
 
 @inbox.handler()
@@ -151,7 +153,26 @@ async def waiting(ctx: ObjectSharedContext) -> Inbounds:
     """What waits, in order; first what was taken last, which the reader drops once Chat shows it."""
     line = await ctx.get("line", type_hint=Line) or Line()
     found = [await ctx.get(_slot(message_id), type_hint=Waiting) for message_id in (*line.taken, *line.ids)]
-    return Inbounds(messages=[one.inbound for one in found if one])
+    title = await ctx.get("title", type_hint=str) or ""
+    return Inbounds(messages=[one.inbound for one in found if one], title=title)
+
+
+@inbox.handler()
+async def rename(ctx: ObjectContext, request: RenameRequest) -> None:
+    """Give a title that shows at once. `Chat` takes it when its running turn has ended; a repeat gives it again."""
+    ctx.set("title", request.title)
+    if (key := keys.parse(ctx.key())) is not None:
+        entry = Entry(conversation=ctx.key(), title=request.title, at=await now(ctx))
+        for owner in key.directories():
+            ctx.object_send(directory.touch, owner, entry)
+    send_to_chat(ctx, ctx.key(), "rename", request)
+
+
+@inbox.handler(ingress_private=True)
+async def renamed(ctx: ObjectContext, request: RenameRequest) -> None:
+    """`Chat` has this title, so it waits no longer; one that was given after it does."""
+    if await ctx.get("title", type_hint=str) == request.title:
+        ctx.clear("title")
 
 
 @inbox.handler()
@@ -168,6 +189,8 @@ async def withdraw(ctx: ObjectContext, request: WithdrawRequest) -> Inbounds:
         ctx.clear(_slot(message_id))
     if request.id is None:
         _let_go(ctx, line)  # a forget withdraws everything: no text may stay behind
+    if request.all:
+        ctx.clear("title")
     put(ctx, "line", line)
     return Inbounds(messages=taken)
 

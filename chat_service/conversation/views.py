@@ -12,7 +12,6 @@ from chat_service.contracts import (
     Found,
     History,
     HistoryRequest,
-    Inbound,
     Message,
     Reply,
     SearchRequest,
@@ -69,7 +68,8 @@ async def history(ctx: ObjectSharedContext, request: HistoryRequest) -> History:
     if newest:
         page.running = meta.running
         if keys.parse(ctx.key()):
-            page.waiting = await _waiting(ctx, meta, near)
+            line = await _waiting(ctx, meta, near)
+            page.waiting, page.title = line.messages, line.title or page.title
         page.forgotten = meta.epoch > 0 and not (messages or page.running or page.waiting)
     return page
 
@@ -97,7 +97,7 @@ async def turn(ctx: ObjectSharedContext, request: TurnRequest) -> Reply:
     if asked := next((m for m in near if m.turn == number), None):
         return Reply(reply="", status=asked.status, turn=asked.turn)
     if request.id is not None:
-        for one in await _waiting(ctx, meta, near):
+        for one in (await _waiting(ctx, meta, near)).messages:
             if one.id == request.id:
                 return Reply(reply="", status="waiting")
         return await _old_turn(ctx, conversation, request.id)
@@ -174,11 +174,12 @@ async def _leaving(ctx: ObjectSharedContext) -> list[Message]:
     return (await ctx.get("outbox", type_hint=Outbox) or Outbox()).messages
 
 
-async def _waiting(ctx: ObjectSharedContext, meta: Meta, near: list[Message]) -> list[Inbound]:
+async def _waiting(ctx: ObjectSharedContext, meta: Meta, near: list[Message]) -> inboxes.Inbounds:
     inflight = meta.running.question if meta.running else []
     known = {m.id for m in (*near, *inflight)}
     line = await ctx.object_call(inboxes.waiting, ctx.key(), arg=None)
-    return [one for one in line.messages if one.id not in known]
+    line.messages = [one for one in line.messages if one.id not in known]
+    return line
 
 
 def _older_exist(meta: Meta, messages: list[Message], near: list[Message]) -> bool:

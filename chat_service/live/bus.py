@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 from chat_service.contracts import Contract, Inbound, Message
 
-Kind = Literal["waiting", "started", "delta", "retry", "ended", "changed", "stop"]
+Kind = Literal["waiting", "started", "delta", "retry", "ended", "changed", "touched", "stop"]
 
 
 class LiveEvent(Contract):
@@ -22,7 +22,8 @@ class LiveEvent(Contract):
     waiting: `message` was accepted. started: `question` is being answered. delta: `text` follows at character
     `offset` of attempt `attempt`; another attempt replaces the text. retry: the next try comes in `seconds`
     because of `text`. ended: the model has stopped speaking (the truth follows in the history). changed: title,
-    settings or history changed otherwise. stop: asks the running step of `turn` to end; `text` is the mark that a
+    settings or history changed otherwise. touched: a person changed something or asked for it, and so wants to keep
+    the conversation. stop: asks the running step of `turn` to end; `text` is the mark that a
     stop of everything leaves.
     """
 

@@ -134,24 +134,40 @@ async def test_a_name_given_by_a_person_stays(visitor: Visitor, conversation: st
     await visitor.send(conversation, "hello")
     await answered(visitor, conversation)
     one = f"/api/conversations/{conversation}"
-    assert (await visitor.ask("PATCH", one, {"title": "  My title  "})).body == {"queued": False}
+    assert (await visitor.ask("PATCH", one, {"title": "  My title  "})).status == 200
     await visitor.send(conversation, "more")
     page = await answered(visitor, conversation, 4)
     assert page["title"] == "My title"
     assert (await visitor.ask("PATCH", one, {"title": ""})).status == 400
 
 
-async def test_a_name_given_in_mid_reply_takes_effect_after_it(
+async def test_a_name_given_in_mid_reply_shows_at_once_and_stays(
     visitor: Visitor, conversation: str, stack: Stack
 ) -> None:
     await stack.model.script(Behaviour(kind="gate"))
     number = await stack.model.count()
     await visitor.send(conversation, "hello")
     asked = await stack.model.wait_for_question("hello", number)
-    renamed = await visitor.ask("PATCH", f"/api/conversations/{conversation}", {"title": "Later"})
-    assert renamed.body == {"queued": True}
+    for title in ("Mine", "No, this one"):
+        assert (await visitor.ask("PATCH", f"/api/conversations/{conversation}", {"title": title})).status == 200
+    during = await visitor.history(conversation)
+    assert during["running"]
+    assert during["title"] == "No, this one"
+
+    async def listed() -> list[str]:
+        page = await visitor.ask("GET", "/api/conversations")
+        return [entry["title"] for entry in page.body["entries"]]
+
+    await eventually(listed, lambda titles: titles == ["No, this one"])
     await stack.model.finish(asked.number)
-    await eventually(lambda: visitor.history(conversation), lambda page: page["title"] == "Later")
+    after = await answered(visitor, conversation)
+    assert after["title"] == "No, this one"
+    waits = (
+        "SELECT count(1) AS n FROM state WHERE service_name = 'Inbox' AND key = 'title' "
+        f"AND service_key LIKE '%{conversation}'"
+    )
+    await eventually(lambda: stack.admin(waits), lambda rows: rows[0]["n"] == 0)
+    await eventually(listed, lambda titles: titles == ["No, this one"])
 
 
 async def test_deleting_ends_the_reply_and_leaves_nothing(visitor: Visitor, conversation: str, stack: Stack) -> None:

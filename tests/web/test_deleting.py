@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from playwright.async_api import BrowserContext, expect
 
-from tests.web.browser import window
+from tests.fakes.model.protocol import Behaviour
+from tests.processes import Stack
+from tests.web.browser import Window, window
+from tests.web.test_versions import box_of, edit
 
 pytestmark = pytest.mark.browser
 
@@ -47,3 +53,64 @@ async def test_what_is_written_in_elsewhere_is_kept(person: BrowserContext) -> N
     await two.says("echo: go on")
     await two.page.reload()
     await expect(two.questions).to_have_count(2)
+
+
+async def renames(one: Window) -> None:
+    """Give the conversation another name."""
+    await one.page.get_by_role("button", name="Rename").click()
+    await one.page.get_by_role("textbox", name="A name for this conversation").fill("Wanted")
+    await one.page.keyboard.press("Enter")
+
+
+async def changes(one: Window) -> None:
+    """Ask the question in other words."""
+    await (await edit(one, 0)).fill("better")
+    await box_of(one).press("Enter")
+
+
+async def answers_anew(one: Window) -> None:
+    """Ask for another answer."""
+    await one.last.get_by_role("button", name="Answer anew").click()
+
+
+async def cannot_send(one: Window) -> None:
+    """Write what goes out later."""
+    await one.page.context.route("**/messages", lambda route: route.abort())
+    await one.say("do not lose me")
+    await one.page.context.unroute("**/messages")
+
+
+@pytest.mark.parametrize("does", [renames, changes, answers_anew, cannot_send])
+async def test_what_is_worked_with_elsewhere_is_kept(person: BrowserContext, does: Callable[[Window], Any]) -> None:
+    one = await window(person)
+    await one.say("hello")
+    await expect(one.page.locator("#list a")).to_have_text("A fine title")
+    two = await window(person, f"/c/{one.conversation}")
+    await two.says("echo: hello")
+    await two.stands("answered")
+    await one.page.get_by_role("button", name="Delete").click()
+    await expect(one.page.locator("#list a")).to_have_count(0)
+    await does(two)
+    await expect(one.page.locator("#toast-text")).to_have_text(KEPT)
+    await expect(one.page.locator("#list a")).to_have_count(1)
+    await one.page.close()
+    await two.stands("answered")
+    await two.page.reload()
+    await expect(two.replies).to_have_count(2 if does is cannot_send else 1)
+
+
+async def test_a_reply_that_ends_by_itself_keeps_nothing(person: BrowserContext, stack: Stack) -> None:
+    one = await window(person)
+    await one.say("hello")
+    await expect(one.page.locator("#list a")).to_have_text("A fine title")
+    two = await window(person, f"/c/{one.conversation}")
+    number = await stack.model.count()
+    await stack.model.script(Behaviour(kind="gate"))
+    await one.say("go on")
+    asked = (await stack.model.wait_for_question("go on", number)).number
+    await two.stands("running")
+    await one.page.get_by_role("button", name="Delete").click()
+    await stack.model.finish(asked)
+    await two.stands("answered")
+    await one.page.close()
+    await expect(two.page.get_by_role("heading", name="This conversation was deleted")).to_be_visible()

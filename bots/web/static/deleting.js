@@ -1,7 +1,9 @@
-// Deleting with a way back: a conversation goes when the word about it does. Whoever opens it again before, or writes in
-// it in another window, wants it kept.
+// Deleting with a way back: a conversation goes when the word about it does. Whoever opens it again before, or does
+// something in it in another window (writes, renames, asks for another answer), wants it kept.
 
 import { toast } from './dialogs.js';
+
+const WANTED = ['waiting', 'touched'];
 
 export class Deleting {
   // `acts`: { hide(id, hidden), back(id), remove(id) }
@@ -30,6 +32,10 @@ export class Deleting {
     if (!id || id !== this.id) return;
     this.end();
     this.instead(() => toast('The conversation is kept'));
+  }
+
+  hear({ kind, conversation }) {
+    if (WANTED.includes(kind)) this.spare(conversation);
   }
 
   end() {

@@ -13,7 +13,7 @@ const UNLISTED = new Set(['delta', 'ended', 'away', 'back']); // they change not
 const AGAIN_MS = [500, 1000, 2000, 4000, 8000];
 
 export class Desk {
-  // `told`: { changed(conversation), listed(), finished(conversation, event), online(state) }
+  // `told`: { changed(conversation), listed(), finished(conversation, event), online(state), queued(id) }
   constructor(told) {
     this.told = told;
     this.known = new Map();
@@ -22,7 +22,11 @@ export class Desk {
     this.current = null;
     this.online = null;
     for (const id of queuedIn()) this.outbox(id).again();
-    whenQueuedElsewhere((id) => (this.known.has(id) || queued(id).length) && this.outbox(id).heard());
+    whenQueuedElsewhere((id) => {
+      const some = queued(id).length;
+      if (this.known.has(id) || some) this.outbox(id).heard();
+      if (some) told.queued(id);
+    });
   }
 
   conversation(id) {

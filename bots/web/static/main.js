@@ -28,8 +28,8 @@ const OFFLINE_MS = 800; // a reload of the server's is not worth a word
 let shown = null;
 let drawing = false;
 
-const desk = new Desk({ changed, listed: () => sidebar.refresh(), finished, online });
-const sidebar = new Sidebar((id) => go(id));
+const desk = new Desk({ changed, listed: () => sidebar.refresh(), finished, online, queued: (id) => deleting.spare(id) });
+const sidebar = new Sidebar((id) => go(id), () => shown && entitle());
 const composer = new Composer({ send, stop });
 const thread = new Thread(find('thread'), {
   retry: (item) => {
@@ -91,9 +91,7 @@ function draw() {
   const { running } = shown;
   if (scroller.follows && !shown.gap) shown.trimAbove();
   thread.render(shown);
-  const title = shown.gone ? 'Deleted conversation' : shown.title || sidebar.titleOf(shown.id) || 'New conversation';
-  say(find('title'), title);
-  document.title = shown.fresh ? 'Threadwell' : `${title} · Threadwell`;
+  entitle();
   for (const name of ['export', 'rename', 'delete']) show(find(name), !shown.fresh && !shown.gone);
   show(find('empty'), shown.loaded && shown.empty && !shown.gone);
   show(find('gone'), shown.loaded && shown.gone);
@@ -105,6 +103,13 @@ function draw() {
   announce(running);
   if (shown.loaded && shown.arriving) reader.arrive();
   else scroller.settle();
+}
+
+// The list may know before the conversation itself how it is called.
+function entitle() {
+  const title = shown.gone ? 'Deleted conversation' : shown.title || sidebar.titleOf(shown.id) || 'New conversation';
+  say(find('title'), title);
+  document.title = shown.fresh ? 'Threadwell' : `${title} · Threadwell`;
 }
 
 function showTrouble() {
@@ -258,7 +263,7 @@ whenAnother(beginAnew);
 enter(addressed());
 performance.mark('usable'); // from here on one can write
 listen((event) => {
-  if (event.kind === 'waiting') deleting.spare(event.conversation);
+  deleting.hear(event);
   desk.hear(event);
 }, (state) => desk.heardFrom(state));
 sidebar.fetch().catch(() => sidebar.refresh());

@@ -8,8 +8,9 @@ import { stored } from './stored.js';
 const PAUSES_MS = [150, 1500, 6000, 20_000];
 
 export class Sidebar {
-  constructor(open) {
-    this.open = open;
+  // `told` is called when the list was fetched.
+  constructor(open, told) {
+    Object.assign(this, { open, told });
     this.nav = find('list');
     this.entries = [];
     this.cursor = null;
@@ -38,6 +39,7 @@ export class Sidebar {
     this.entries = [...page.entries, ...below];
     if (!below.length) this.cursor = page.cursor;
     this.render();
+    this.told();
   }
 
   async more() {
