@@ -1,10 +1,11 @@
-"""How long a person in Discord waits for the first sign and the first text: medians, against the fake Discord and a
-model that begins to speak at once. Started by hand: `python -m tests.discord.figures`."""
+"""How long a person in Discord waits for the first sign and the first text, against the fake Discord.
+
+Started by hand: `python -m tests.discord.figures`.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import statistics
 import tempfile
 from pathlib import Path
 
@@ -13,21 +14,17 @@ from chat_service.engine.binary import find_engine
 from chat_service.settings import Settings
 from tests.discord.rooms import Room, answered, new_room
 from tests.discord.stack import running_world
-from tests.fakes.model.protocol import Behaviour
 from tests.fakes.model.running import running_model
-
-QUESTIONS = 20
-STREAMED = Behaviour(text="a word after another " * 40, chunk=20, delay=0.05)
+from tests.figures import STREAMED, show
 
 
-async def measure() -> dict[str, list[float]]:
-    """Seconds from each question to what is seen of its answer."""
+async def measure() -> None:
+    """Print the figures."""
+    engine = await find_engine(Settings(_env_file=None))
     with tempfile.TemporaryDirectory() as folder:
-        engine = await find_engine(Settings(_env_file=None))
         async with running_model("--api-key", "test-key") as model, running_world(engine, Path(folder), model) as world:
             room = await new_room(world)
-            found = [await _ask(room, number) for number in range(QUESTIONS + 1)]
-    return {name: [one[name] for one in found[1:]] for name in found[0]}  # the first also learns who everybody is
+            await show(lambda number: _ask(room, number))
 
 
 async def _ask(room: Room, number: int) -> dict[str, float]:
@@ -43,6 +40,4 @@ async def _ask(room: Room, number: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    for name, waits in asyncio.run(measure()).items():
-        worst = max(waits)
-        print(f"{name}: median {statistics.median(waits) * 1000:.0f} ms, worst {worst * 1000:.0f} ms")  # noqa: T201
+    asyncio.run(measure())

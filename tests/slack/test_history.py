@@ -198,25 +198,6 @@ async def test_chat_settings_are_for_administrators_of_the_channel(room: Room) -
     assert len(await slack.replies(room.channel)) == 2, "who is no administrator any more changes nothing"
 
 
-async def test_a_persona_is_chosen_from_a_menu_and_speaks_from_the_next_question_on(
-    engine_binary: Path, model: ModelControl, tmp_path: Path
-) -> None:
-    await model.clear()
-    (tmp_path / "personas.toml").write_text('[pirate]\nprompt = "Speak like a pirate."\n[poet]\nprompt = "In verse."\n')
-    named = {"PERSONAS_FILE": str(tmp_path / "personas.toml")}
-    async with running_world(engine_binary, tmp_path, model, env=named) as world:
-        room = await new_room(world)
-        slack = room.slack
-        boss = await slack.add_user("boss", is_admin=True)
-        await slack.join(boss.id, room.channel)
-        await slack.command(boss.id, room.channel, "/chat-settings")
-        [view] = await slack.until(lambda: slack.views(boss.id))
-        await slack.submit(boss.id, view.id, mode="threads", persona="pirate")
-        root, seen = await asks(room, room.ada, room.channel, f"<@{slack.bot}> hello")
-        assert "Speak like a pirate." in prompt(seen)
-        assert (await settings_of(room, root.ts))["persona"] == "pirate"
-
-
 async def test_one_person_is_forgotten_wherever_they_spoke_and_is_not_read_again(room: Room, tmp_path: Path) -> None:
     slack, stack = room.slack, room.world.stack
     root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> my name is Wombat")

@@ -16,6 +16,7 @@ from tests.web.browser import Window, browsing, window
 from tests.web.relay import running_relay
 from tests.web.screenshots import SIZES, TALK
 from tests.web.site import Site, running_site, visiting
+from tests.web.test_long import opened
 from tests.web.test_windows import gated
 
 pytestmark = pytest.mark.browser
@@ -110,6 +111,7 @@ async def test_versions_break_no_rule(chromium: Browser, site: Site, stack: Stac
         await one.page.get_by_role("button", name="Stop").click()
         await one.stands("stopped")
         await expect(one.last.get_by_role("button", name="Continue")).to_be_visible()
+        await sound(one.page, "stopped")
         await one.last.get_by_role("button", name="Try again").click()
         await one.says("echo: better")
         await expect(one.page.get_by_role("group", name="Version 2 of 2")).to_have_count(2)
@@ -180,13 +182,18 @@ async def test_rarer_states_break_no_rule(chromium: Browser, site: Site, stack: 
         await one.page.get_by_role("button", name="Settings").click()
         await expect(one.page.get_by_text("Before it joined")).to_be_visible()
         await sound(one.page, "settings of a browser that joined")
+        await one.page.close()
+        far = await opened(stack, context, 202, "/c/long#message-41")
+        await expect(far.page.locator(".message.marked")).to_be_in_viewport()
+        await expect(far.page.get_by_role("button", name="Jump to latest")).to_be_visible()
+        await sound(far.page, "a message that was linked to, far up")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_doors_break_no_rule(chromium: Browser, site: Site, stack: Stack, scheme: str) -> None:
+@pytest.mark.parametrize(("size", "scheme"), LOOKS)
+async def test_doors_break_no_rule(chromium: Browser, site: Site, stack: Stack, size: str, scheme: str) -> None:
     async with (
         running_site(stack, WEB_ACCESS_TOKEN="for-friends") as door,
-        _seen(chromium, door.url, "phone", scheme) as context,
+        _seen(chromium, door.url, size, scheme) as context,
     ):
         page = await context.new_page()
         await page.goto("/")
@@ -203,9 +210,11 @@ async def test_doors_break_no_rule(chromium: Browser, site: Site, stack: Stack, 
         await sound(page, "nothing here")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_being_offline_breaks_no_rule(chromium: Browser, site: Site, stack: Stack, scheme: str) -> None:
-    async with running_relay(site.port) as relay, _seen(chromium, relay.url, "wide", scheme) as context:
+@pytest.mark.parametrize(("size", "scheme"), LOOKS)
+async def test_being_offline_breaks_no_rule(
+    chromium: Browser, site: Site, stack: Stack, size: str, scheme: str
+) -> None:
+    async with running_relay(site.port) as relay, _seen(chromium, relay.url, size, scheme) as context:
         one = await window(context)
         await relay.cut()
         await expect(one.page.locator("#link")).to_contain_text("Offline")
