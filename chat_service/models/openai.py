@@ -74,7 +74,7 @@ class OpenAIModel:
                 stream_options={"include_usage": True},
             )
         except openai.OpenAIError as error:
-            raise sorted_error(error, self._endpoint, model) from error
+            raise sorted_error(error, self._endpoint, model, chosen=prompt.model is not None) from error
         reason: str | None = None
         usage: Usage | None = None
         answered_by = model

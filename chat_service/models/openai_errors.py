@@ -26,15 +26,20 @@ SECRET_LENGTH = 8
 """A key shorter than this is no secret, and would be found in any word."""
 
 
-def sorted_error(error: openai.OpenAIError, endpoint: Endpoint, model: str | None) -> ModelError:
-    """The error as a `ModelError`. Never carries a key: providers repeat part of it in their messages."""
+def sorted_error(
+    error: openai.OpenAIError, endpoint: Endpoint, model: str | None, *, chosen: bool = False
+) -> ModelError:
+    """The error as a `ModelError`. Never carries a key: providers repeat part of it in their messages.
+
+    `chosen`: the model's name comes from the settings of a conversation, a channel or a workspace, or from a persona.
+    """
     if isinstance(error, openai.APITimeoutError):
         return ModelError(Failure.RETRY, "the model's endpoint did not answer in time")
     if isinstance(error, openai.APIConnectionError):
         host = endpoint.base_url or "the provider"
         return ModelError(Failure.RETRY, f"the model's endpoint cannot be reached ({host})")
     if isinstance(error, openai.APIStatusError):
-        return _sorted_status(error, endpoint, model)
+        return _sorted_status(error, endpoint, model, chosen)
     if isinstance(error, openai.APIError):
         # An error line inside the stream: the status has long been 200.
         body = _body(error)
@@ -44,7 +49,7 @@ def sorted_error(error: openai.OpenAIError, endpoint: Endpoint, model: str | Non
     return ModelError(Failure.PERMANENT, _clean(f"the model cannot be used: {error}", endpoint))
 
 
-def _sorted_status(error: openai.APIStatusError, endpoint: Endpoint, model: str | None) -> ModelError:
+def _sorted_status(error: openai.APIStatusError, endpoint: Endpoint, model: str | None, chosen: bool) -> ModelError:
     status, body, env = error.status_code, _body(error), endpoint.settings
     if body.get("code") == "insufficient_quota" or body.get("type") == "insufficient_quota":
         return ModelError(
@@ -56,10 +61,11 @@ def _sorted_status(error: openai.APIStatusError, endpoint: Endpoint, model: str 
     message = str(body.get("message") or error.message)
     if status in (400, 413) and _is_too_long(body, message):
         return _too_long(body, message)
+    where = "choose another one in the settings here" if chosen else f"check {env}_MODEL and {env}_BASE_URL"
     told = {
         401: f"the model's endpoint refused the API key: check {env}_API_KEY",
         403: f"the API key may not use this model: check {env}_API_KEY and {env}_MODEL",
-        404: f"the endpoint does not know the model {model or '(none named)'}: check {env}_MODEL and {env}_BASE_URL",
+        404: f"the endpoint does not know the model {model or '(none named)'}: {where}",
     }.get(status, f"the model's endpoint refused the request ({status}): {message}")
     return ModelError(Failure.PERMANENT, _clean(told, endpoint))
 

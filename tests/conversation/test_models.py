@@ -211,7 +211,7 @@ async def test_another_sdk_is_plugged_in_by_naming_a_factory(
 async def test_a_model_that_nobody_knows_is_told_by_its_own_name(ingress: IngressClient, key: str) -> None:
     await ingress.call("Chat", key, "configure", ConfigureRequest(set=Overrides(model="no-such")), SettingsView)
     reply = await say(ingress, key, "hi")
-    assert reply.status == "failed" and "the model no-such:" in (reply.error or "")
+    assert reply.status == "failed" and "the model no-such: choose another one in the settings" in (reply.error or "")
 
 
 async def test_a_conversations_own_model_and_temperature_are_used(
