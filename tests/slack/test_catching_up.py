@@ -94,8 +94,10 @@ async def test_a_live_message_does_not_wait_for_a_history_that_cannot_be_read(ro
     root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> hello")
     await slack.fault("conversations.history", "fail", times=100, contains=room.channel)
     try:
+        runs = len(await slack.calls("users.conversations"))
         await slack.disconnect()
-        await slack.post(room.ada, room.channel, "still there?", thread_ts=root.ts)
+        await slack.until(lambda: slack.calls("users.conversations"), lambda c: len(c) > runs)
+        await slack.post(room.ada, room.channel, "still there?", thread_ts=root.ts)  # so its channel comes first
         await slack.until(lambda: slack.calls("conversations.history"), lambda c: any(_is_of(one, room) for one in c))
         for person, text in ((room.ben, "and for me?"), (room.ada, "and once more?")):
             said = await slack.post(person, room.channel, text, thread_ts=root.ts)
