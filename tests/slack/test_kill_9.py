@@ -18,6 +18,8 @@ from tests.slack.stack import running_world
 from tests.slack.test_answers import finished, shown
 from tests.slack.test_talk import GATE, asks, history
 
+READING = ("conversations.history", "conversations.replies")
+
 
 async def in_mid_turn(room: Room, text: str = "a long story") -> tuple[Message, Seen]:
     """A question that the model is answering."""
@@ -208,14 +210,19 @@ async def test_what_was_said_while_the_bot_was_down_is_answered(frail: Room) -> 
     gone = await slack.post(frail.ada, frail.channel, "never mind", thread_ts=root.ts, silent=True)
     await slack.delete(frail.ada, frail.channel, gone.ts, silent=True)
     direct = await slack.post(frail.ada, frail.direct, "and in private", silent=True)
-    for method in ("conversations.history", "conversations.replies"):
-        await slack.fault(method, "ratelimited")
+    before = len(await slack.calls())
+    for method in READING:
+        await slack.fault(method, "ratelimited", retry_after=2)
     await world.bot.start()
     await slack.wait_reply(frail.channel, fresh.ts, lambda m: "a new question" in shown(m))
     await slack.wait_reply(frail.channel, root.ts, lambda m: m.ts > follow.ts and "Your name is Ada" in shown(m))
     await slack.wait_reply(frail.direct, direct.ts, lambda m: "in private" in shown(m))
     await settle()
     assert len(await slack.replies(frail.channel)) == 3 and len(await slack.replies(frail.direct)) == 1
+    for method in READING:
+        refused, again = (await slack.calls(method, since=before))[:2]
+        assert refused.status == 429 and refused.answered_at
+        assert again.at - refused.answered_at >= 2, "nothing more is read before Slack wants it"
 
 
 async def test_what_is_too_old_becomes_context_and_gets_one_word(frail: Room) -> None:
