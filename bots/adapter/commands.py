@@ -47,11 +47,12 @@ STOPPING = "Stopping, and taking back what waits."
 RESET = "A fresh start: from here on I no longer look at what was said before. The history stays readable."
 QUIET = "I keep quiet here until somebody mentions me again."
 NOT_QUIET = "Here we talk alone, so I answer whatever you write. `stop` ends a reply that is running."
-KEPT_UP = "Thank you. Your 👍 is kept with this reply."
-KEPT_DOWN = "Thank you. Your 👎 is kept with this reply; say what was wrong and I try again."
 QUESTION_GONE = "That question was deleted, so there is nothing to answer any more: please ask anew."
 NOT_THE_LAST = "Only the last reply of a conversation can be tried again: please ask your question once more."
-NOTED = "Thank you: this is kept with the answer."
+NOTED: dict[str, str] = {
+    "up": "Thank you: your 👍 is kept with this answer.",
+    "down": "Thank you: your 👎 is kept with this answer. Say what was wrong, and I try again.",
+}
 ALL_FORGOTTEN = "Forgotten: nothing of what we have said here is kept, in any thread."
 ALWAYS_FRESH = "Outside a thread each of your messages starts afresh. Say `reset` in a thread to start afresh there."
 FORGOTTEN = "Forgotten: nothing of this conversation is kept."

@@ -46,8 +46,8 @@ async def page(
     if history.running:
         now += [line_of(m, excerpt) for m in history.running.question[-MOST_NOW:]] + ["_(being answered)_"]
     now += [f"_(waiting)_ {shortened(one.message, excerpt)}" for one in history.waiting[:MOST_NOW]]
-    if more := len(history.waiting) - MOST_NOW:
-        now += [f"_(and {more} more wait)_"] if more > 0 else []
+    if (more := len(history.waiting) - MOST_NOW) > 0:
+        now.append(f"_(and {more} more wait)_")
     shown, older = [line_of(m, excerpt) for m in history.messages], history.next_before
     while room is not None and len(shown) > 1 and len("\n\n".join([*shown, *now])) > room:
         older = history.messages[len(history.messages) - len(shown) + 1].seq

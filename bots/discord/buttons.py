@@ -66,5 +66,5 @@ class Buttons:
             case "up" | "down":
                 word = {"seq": button.seq, "person": str(interaction.user.id), "value": button.action}
                 await self._ingress.send("Chat", conversation, "feedback", FeedbackRequest.model_validate(word))
-                return commands.NOTED
+                return commands.NOTED[button.action]
         return None

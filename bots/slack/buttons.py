@@ -55,7 +55,7 @@ class Buttons:
             case "feedback":
                 request = FeedbackRequest.model_validate({"seq": press.seq, "person": person, "value": first})
                 await self._ingress.send("Chat", conversation, "feedback", request)
-                return words(commands.KEPT_UP if first == "up" else commands.KEPT_DOWN)
+                return words(commands.NOTED[first])
             case "retry":
                 reason = await try_again(self._ingress, self._settings, press)
                 return words(reason) if reason else None

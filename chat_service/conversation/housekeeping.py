@@ -136,11 +136,8 @@ async def _people(admin: str, person: str) -> list[str]:
         f"AND service_key LIKE 'person:discord:%:{person}'"
     )
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
-        headers = {"Accept": "application/json"}
-        async with session.post(f"{admin}/query", json={"query": query}, headers=headers) as response:
-            response.raise_for_status()
-            rows = (await response.json())["rows"]
-    named = sorted(str(row["service_key"]).removeprefix("person:") for row in rows)
+        rows = await _rows(session, admin, query)
+    named = sorted(row["service_key"].removeprefix("person:") for row in rows)
     return [one for one in named if keys.is_person(one)]
 
 

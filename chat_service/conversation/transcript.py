@@ -16,7 +16,7 @@ from chat_service.contracts import Attachment, Contract, Found, HistoryRequest, 
 from chat_service.conversation import directory, policy
 from chat_service.conversation.addresses import send_to_chat
 from chat_service.conversation.conversation import authors
-from chat_service.conversation.paging import ANSWER_BYTES, fitting, weight
+from chat_service.conversation.paging import ANSWER_BYTES, fitting
 from chat_service.conversation.records import Stored, put
 from chat_service.conversation.removal import Cut, going, oldest_end, unjudged
 from chat_service.conversation.window import PAGE, characters
@@ -172,7 +172,7 @@ async def read(ctx: ObjectSharedContext, request: HistoryRequest) -> Messages:
             break  # pages are contiguous: an absent one is the beginning, or what was forgotten
         older = [m for m in page.messages if m.seq < before]
         found = older + found
-        size += sum(map(weight, older))
+        size += sum(map(characters, older))
         number -= 1
     kept = found[-min(request.limit, fitting(reversed(found))) :]
     more = len(found) > len(kept) or (number >= 0 and bool(await ctx.get(_page(number), type_hint=Page)))

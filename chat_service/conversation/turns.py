@@ -148,7 +148,7 @@ async def run(ctx: ObjectContext, conversation: Conversation, settings: Effectiv
     asked = running.question or again
     absent = await deliveries.announce(ctx, running, asked)
     if settings.off:  # it was switched off while this waited; what comes now does not get here
-        answer = Answer(status="failed", error=SWITCHED_OFF, at=running.started_at or await now(ctx))
+        answer = Answer(status="failed", error=SWITCHED_OFF, at=await now(ctx))
     else:
         answer = await answer_guarded(ctx, runtime.current(), conversation, history, asked, settings)
     date(running, answer.at)

@@ -60,9 +60,7 @@ async def _register(admin_url: str, deployment_url: str) -> None:
     async with aiohttp.ClientSession(timeout=timeout) as session:
         known = await _post(session, admin_url, deployment_url, force=False)
         for service in known.services:
-            async with session.get(f"{admin_url}/services/{service.name}") as response:
-                current = str((await response.json()).get("deployment_id")) if response.status == 200 else known.id
-            if current != known.id:
+            if await _current(session, admin_url, service.name) not in (None, known.id):
                 await _post(session, admin_url, deployment_url, force=True)
                 return
 
@@ -73,12 +71,16 @@ async def address_of(session: aiohttp.ClientSession, admin_url: str, service: st
     Raises:
         ClientError, TimeoutError: the engine does not answer.
     """
-    async with session.get(f"{admin_url}/services/{service}") as response:
-        if response.status != 200:
-            return None
-        deployment = (await response.json()).get("deployment_id")
+    if (deployment := await _current(session, admin_url, service)) is None:
+        return None
     async with session.get(f"{admin_url}/deployments/{deployment}") as response:
         return str((await response.json()).get("uri", "")).rstrip("/") if response.status == 200 else None
+
+
+async def _current(session: aiohttp.ClientSession, admin_url: str, service: str) -> str | None:
+    """The deployment that gets new calls of a service."""
+    async with session.get(f"{admin_url}/services/{service}") as response:
+        return str((await response.json()).get("deployment_id")) if response.status == 200 else None
 
 
 class _Service(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -196,12 +197,22 @@ async def said_in_log(room: Room, words: str) -> bool:
     return words in room.world.bot.log
 
 
-async def test_two_replicas_started_by_mistake_do_not_answer_twice(room: Room) -> None:
-    discord, world = room.discord, room.world
-    other = Bot(stack=world.stack, discord=discord, delivery_port=free_port())
+@asynccontextmanager
+async def second_process(room: Room) -> AsyncIterator[Bot]:
+    """Another of the same bot, beside the first."""
+    other = Bot(stack=room.world.stack, discord=room.discord, delivery_port=free_port())
     await other.start()
     try:
-        await discord.wait_connected(2)
+        await room.discord.wait_connected(2)
+        yield other
+    finally:
+        await other.close()
+        await room.discord.wait_connected(1)
+
+
+async def test_two_replicas_started_by_mistake_do_not_answer_twice(room: Room) -> None:
+    discord = room.discord
+    async with second_process(room):
         said = [await discord.mention(room.ada, room.channel, f"question {n}") for n in range(3)]
         for one in said:
             await discord.wait_reply(room.channel, None, is_done)
@@ -212,25 +223,15 @@ async def test_two_replicas_started_by_mistake_do_not_answer_twice(room: Room) -
         await discord.until(
             lambda: discord.replies(room.channel), lambda found: len(found) == len(answers) and all(map(is_done, found))
         )
-    finally:
-        await other.close()
-        await discord.wait_connected(1)
 
 
 async def test_when_a_second_process_dies_the_first_answers_again(room: Room) -> None:
     """The one that started last gets the events; it leaves no word when it is killed."""
-    discord, world = room.discord, room.world
-    other = Bot(stack=world.stack, discord=discord, delivery_port=free_port())
-    await other.start()
-    try:
-        await discord.wait_connected(2)
+    async with second_process(room) as other:
         await other.kill()
-        said = await discord.mention(room.ada, room.channel, "anybody there?")
-        await discord.wait_reply(room.channel, said, is_done, patience=60)
-    finally:
-        await other.close()
-        await discord.wait_connected(1)
-    assert "is gone: events come to this process again" in world.bot.log
+        said = await room.discord.mention(room.ada, room.channel, "anybody there?")
+        await room.discord.wait_reply(room.channel, said, is_done, patience=60)
+    assert "is gone: events come to this process again" in room.world.bot.log
 
 
 async def answered_in(room: Room, text: str) -> bool:

@@ -6,25 +6,11 @@ Started by hand: `python -m tests.slack.figures`.
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from pathlib import Path
 
-from chat_service.engine.binary import find_engine
-from chat_service.settings import Settings
-from tests.fakes.model.running import running_model
-from tests.figures import STREAMED, show
+from tests.figures import STREAMED, measure
 from tests.slack.conftest import Room, new_room
 from tests.slack.stack import running_world
 from tests.slack.test_answers import finished
-
-
-async def measure() -> None:
-    """Print the figures."""
-    engine = await find_engine(Settings(_env_file=None))
-    with tempfile.TemporaryDirectory() as folder:
-        async with running_model("--api-key", "test-key") as model, running_world(engine, Path(folder), model) as world:
-            room = await new_room(world)
-            await show(lambda number: _ask(room, number))
 
 
 async def _ask(room: Room, number: int) -> dict[str, float]:
@@ -40,4 +26,4 @@ async def _ask(room: Room, number: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    asyncio.run(measure())
+    asyncio.run(measure(running_world, new_room, _ask))

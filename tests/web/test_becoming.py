@@ -22,6 +22,14 @@ async def _invited(one: Window) -> str:
     return link
 
 
+async def _said(context: BrowserContext, text: str) -> Window:
+    """A window in which this was said, and answered."""
+    one = await window(context)
+    await one.say(text)
+    await one.says(f"echo: {text}")
+    return one
+
+
 async def _joined(page: Page, link: str) -> None:
     await page.goto(link)
     await _joined_here(page)
@@ -35,14 +43,10 @@ async def _joined_here(page: Page) -> None:
 async def test_joining_says_what_will_not_be_shown_and_can_be_taken_back(
     chromium: Browser, person: BrowserContext, site: Site, stack: Stack
 ) -> None:
-    one = await window(person)
-    await one.say("from the desk")
-    await one.says("echo: from the desk")
+    one = await _said(person, "from the desk")
     link = await _invited(one)
     async with browsing(chromium, site.url) as phone:
-        two = await window(phone)
-        await two.say("my own")
-        await two.says("echo: my own")
+        two = await _said(phone, "my own")
         await expect(two.page.locator("#list a")).to_have_text(["A fine title"])
         await two.page.get_by_role("button", name="Settings").click()
         await expect(two.page.get_by_role("dialog", name="Settings")).to_be_visible()
@@ -66,9 +70,7 @@ async def test_joining_says_what_will_not_be_shown_and_can_be_taken_back(
 async def test_a_link_is_not_used_up_by_looking_or_by_its_own_browser(
     chromium: Browser, person: BrowserContext, site: Site, stack: Stack
 ) -> None:
-    one = await window(person)
-    await one.say("from the desk")
-    await one.says("echo: from the desk")
+    one = await _said(person, "from the desk")
     link = await _invited(one)
     own = await person.new_page()
     await own.goto(link)
@@ -95,14 +97,10 @@ async def test_a_link_is_not_used_up_by_looking_or_by_its_own_browser(
 async def test_open_windows_of_a_browser_that_joins_become_the_same_person_live(
     chromium: Browser, person: BrowserContext, site: Site, stack: Stack
 ) -> None:
-    one = await window(person)
-    await one.say("from the desk")
-    await one.says("echo: from the desk")
+    one = await _said(person, "from the desk")
     link = await _invited(one)
     async with browsing(chromium, site.url) as phone:
-        old = await window(phone)
-        await old.say("my own")
-        await old.says("echo: my own")
+        old = await _said(phone, "my own")
         await old.box.fill("a draft of whoever was here")
         await _joined(await phone.new_page(), link)
         await expect(old.page).to_have_url(f"{site.url}/")
@@ -117,9 +115,7 @@ async def test_the_worker_goes_over_to_the_new_person(
     chromium: Browser, person: BrowserContext, site: Site, stack: Stack
 ) -> None:
     """It outlives the windows that load again, so it has to ask for another stream by itself."""
-    one = await window(person)
-    await one.say("from the desk")
-    await one.says("echo: from the desk")
+    one = await _said(person, "from the desk")
     link = await _invited(one)
     async with browsing(chromium, site.url) as phone:
         await phone.add_init_script(
@@ -142,13 +138,9 @@ async def test_the_worker_goes_over_to_the_new_person(
 async def test_a_window_that_missed_it_writes_nothing_in_the_other_name(
     chromium: Browser, person: BrowserContext, site: Site, stack: Stack
 ) -> None:
-    one = await window(person)
-    await one.say("from the desk")
-    await one.says("echo: from the desk")
+    await _said(person, "from the desk")
     async with browsing(chromium, site.url) as phone:
-        old = await window(phone)
-        await old.say("my own")
-        await old.says("echo: my own")
+        old = await _said(phone, "my own")
         await same_person(person, phone)
         number = await stack.model.count()
         await old.say("meant for my own thread")
