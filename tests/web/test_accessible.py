@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
+from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import Behaviour
-from tests.processes import Stack
+from tests.processes import Stack, running_stack
 from tests.web.browser import Window, browsing, window
 from tests.web.relay import running_relay
 from tests.web.screenshots import SIZES, TALK
@@ -219,6 +221,37 @@ async def test_being_offline_breaks_no_rule(
         await relay.cut()
         await expect(one.page.locator("#link")).to_contain_text("Offline")
         await sound(one.page, "offline")
+
+
+async def test_a_chat_service_that_is_away_breaks_no_rule(
+    engine_binary: Path, model: ModelControl, tmp_path: Path, chromium: Browser, redis_port: int
+) -> None:
+    """The page's own server stays: a reply stands half said, and a conversation that is opened cannot be shown yet."""
+    await model.clear()
+    url = f"redis://127.0.0.1:{redis_port}/0"
+    async with (
+        running_stack(engine_binary, tmp_path, model, live_bus_url=url) as stack,
+        running_site(stack, LIVE_BUS_URL=url) as site,
+        AsyncExitStack() as looks,
+    ):
+        await model.script(*(Behaviour(kind="stall", text="So far") for _ in LOOKS))
+        seen: dict[str, tuple[BrowserContext, Window]] = {}
+        for size, scheme in LOOKS:
+            context = await looks.enter_async_context(_seen(chromium, site.url, size, scheme))
+            one = await window(context)
+            await _ask(one, "hello")
+            await one.says("So far")
+            seen[f"{size}, {scheme}"] = context, one
+        await stack.kill_service()
+        opened_later = {
+            look: await window(context, f"/c/{one.conversation}", loaded=False) for look, (context, one) in seen.items()
+        }
+        for look, (_, one) in seen.items():
+            await expect(one.last.locator(".note")).to_contain_text("The chat service does not answer at the moment")
+            await sound(one.page, f"the chat service is away, {look}")
+        for look, later in opened_later.items():
+            await expect(later.page.locator("#loading")).to_contain_text("The chat service did not answer in time")
+            await sound(later.page, f"a conversation that cannot be shown yet, {look}")
 
 
 async def test_screen_readers_hear_the_start_and_the_end_of_a_reply_alone(person: BrowserContext, stack: Stack) -> None:

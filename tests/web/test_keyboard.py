@@ -97,6 +97,7 @@ async def test_words_are_changed_and_replies_answered_anew_by_keyboard(person: B
     await keys.type("never mind")
     await keys.press("Tab")
     await keys.press("Enter")  # cancelled
+    await expect(one.page.get_by_role("button", name="Edit", exact=True)).to_be_focused()
     await expect(said).to_have_text(["first", "echo: first"])
     await press(one, "Edit")
     await keys.press("ControlOrMeta+A")

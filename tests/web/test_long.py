@@ -27,6 +27,7 @@ SCROLL_UP = """async () => {
     const before = read.getBoundingClientRect().top;
     const until = Date.now() + 20000;
     while (all()[0].id === first && Date.now() < until) await new Promise(requestAnimationFrame);
+    if (all()[0].id === first) throw new Error('no older messages came');
     return read.getBoundingClientRect().top - before;
 }"""
 """Scroll near the top and wait for older messages: how far what was being read has moved."""

@@ -37,6 +37,11 @@ async def test_search_finds_titles_and_texts_and_leads_there(person: BrowserCont
     await expect(found).to_have_count(2)
     await expect(one.page.locator("#found-note")).to_have_text("Found in 2 conversations; looked through all 2.")
     await expect(found.first.locator(".name mark")).to_have_text("Walnut")
+    await one.page.get_by_role("searchbox").fill("groves")  # in a title alone
+    await expect(found).to_have_count(1)
+    await expect(found.locator(".name mark")).to_have_text("groves")
+    await expect(found.locator("a.place")).to_have_count(0)
+    await one.page.get_by_role("searchbox").fill("wAlNuT")
     place = found.last.locator("a.place")
     await expect(place).to_have_text("Try the walnut rye.")  # without its marks
     await place.click()

@@ -133,6 +133,12 @@ async def test_a_window_that_was_offline_for_three_turns_catches_up(
             await one.say(text)
             await one.says(f"echo: {text}")
         await two.says("echo: before")
+        await relay.join()
+        await two.says("echo: three")
+        assert await two.texts() == await one.texts()
+        await expect(two.page.locator("#link")).to_be_empty()
+        await relay.cut()
+        await expect(two.page.locator("#link")).to_contain_text("Offline")
         await two.say("four")
         await expect(two.questions.last.locator(".note")).to_contain_text("Not sent yet")
         await relay.join()
@@ -142,6 +148,22 @@ async def test_a_window_that_was_offline_for_three_turns_catches_up(
         texts = ["before", "one", "two", "three", "four"]
         whole = [said for text in texts for said in (text, f"echo: {text}")]
         assert await two.texts() == whole == await one.texts()
+
+
+async def test_a_message_whose_answer_was_lost_is_asked_once(person: BrowserContext, stack: Stack) -> None:
+    """The server has it, and says so by the stream alone, or to who sends it again."""
+
+    async def lost(route: Route) -> None:
+        await route.fetch()
+        await route.abort()
+
+    one = await window(person)
+    await person.route("**/messages", lost, times=1)
+    await one.say("hello")
+    await one.says("echo: hello")
+    await one.say("and on")  # sent when there is nothing left before it
+    await one.says("echo: and on")
+    assert await one.texts() == ["hello", "echo: hello", "and on", "echo: and on"]
 
 
 async def test_a_network_that_died_without_a_word_is_noticed(
