@@ -213,11 +213,44 @@ async def test_a_conversation_is_usable_at_once(chromium: Browser, site: Site, s
 
 
 async def test_every_module_is_asked_for_at_once(person: BrowserContext) -> None:
-    """What the page's scripts import is named in its head, so that no script waits for another to be found."""
+    """What the page needs to be usable is named in its head, so that no script waits for another to be found."""
     one = await window(person)
     named = await one.page.evaluate("[...document.querySelectorAll('[rel=modulepreload]')].map((one) => one.href)")
     loaded = await one.page.evaluate(
-        """() => performance.getEntriesByType('resource').map((one) => one.name).filter((name) => name.endsWith('.js'))
+        """() => performance.getEntriesByType('resource')
+            .filter((one) => one.startTime < performance.getEntriesByName('usable')[0].startTime)
+            .map((one) => one.name).filter((name) => name.endsWith('.js'))
             .filter((name) => ![...document.scripts].some((one) => one.src === name))"""
     )
     assert sorted(set(loaded) - {one for one in loaded if one.endswith("shared-stream.js")}) == sorted(named)
+
+
+async def test_a_reply_that_comes_before_its_renderer_is_drawn_when_that_is_there(
+    person: BrowserContext, stack: Stack
+) -> None:
+    """Until then it stands as it was written: letters, and no HTML."""
+    held = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await held.wait()
+        await route.continue_()
+
+    await person.route("**/markdown-it.umd.min.js", late)
+    await stack.model.script(Behaviour(text="**bold** <b>words</b>"))
+    one = Window(await person.new_page())
+    await one.page.goto("/", wait_until="domcontentloaded")  # its load ends with the last script
+    await one.say("hello")
+    await one.says("**bold** <b>words</b>")
+    held.set()
+    await expect(one.last.locator("strong")).to_have_text("bold")
+    await one.says("bold <b>words</b>")
+
+
+async def test_a_renderer_that_cannot_be_had_loses_no_word(person: BrowserContext, stack: Stack) -> None:
+    await person.route("**/purify.min.js", lambda route: route.abort())
+    await stack.model.script(Behaviour(text="**bold** <b>words</b>"))
+    one = await window(person)
+    await one.say("hello")
+    await one.says("**bold** <b>words</b>")
+    await one.page.reload()
+    await one.says("**bold** <b>words</b>")

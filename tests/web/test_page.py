@@ -373,6 +373,7 @@ async def test_a_first_load_is_light(chromium: Browser, site: Site) -> None:
     async with browsing(chromium, site.url) as context:
         one = await window(context)
         await one.page.evaluate("document.fonts.ready")
+        await one.page.evaluate("import('/static/rendering.js').then((module) => module.ready)")
         size = await one.page.evaluate(
             """() => [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
                 .reduce((sum, one) => sum + one.encodedBodySize, 0)"""

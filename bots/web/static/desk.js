@@ -5,6 +5,7 @@ import { api } from './api.js';
 import { Conversation } from './conversation.js';
 import { newId } from './dom.js';
 import { Outbox, queued, queuedIn, whenQueuedElsewhere } from './outbox.js';
+import { ready } from './rendering.js';
 import { newestReply } from './versions.js';
 
 const PAGE = 40;
@@ -89,6 +90,7 @@ export class Desk {
       let page;
       try {
         page = await api.history(conversation.id, null, PAGE);
+        await ready; // else replies would stand unformatted for a moment
       } catch (error) {
         this.failed(conversation, error);
         return;

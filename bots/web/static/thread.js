@@ -3,7 +3,7 @@
 import { clock, copyText, dayNames, dayOf, el, icon, same, say, sentence, show } from './dom.js';
 import { showFiles } from './files.js';
 import { Fold } from './fold.js';
-import { update } from './markdown.js';
+import { update } from './rendering.js';
 import { EditBox, Switch } from './versions.js';
 
 const ORDINALS = ['', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth', 'tenth'];
@@ -266,8 +266,10 @@ class ReplyView extends View {
     this.tick();
   }
 
+  // A library has come: for code, for formulas, or for everything that stands as it was written.
   redraw() {
-    if (this.body.querySelector('code[class], .formula')) update(this.body, this.item.data.text);
+    const plain = this.body.firstChild?.nodeType === Node.TEXT_NODE;
+    if (plain || this.body.querySelector('code[class], .formula')) update(this.body, this.item.data.text);
   }
 
   tick() {
