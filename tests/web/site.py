@@ -19,7 +19,7 @@ import aiohttp
 from chat_service.children import child
 from chat_service.engine.process import EnginePorts, free_port
 from tests.fakes.model import ModelControl
-from tests.processes import PATIENCE, ROOT, Stack
+from tests.processes import PATIENCE, ROOT, Stack, running_stack
 
 
 @dataclass
@@ -48,6 +48,20 @@ async def running_site(stack: Stack, **env: str) -> AsyncIterator[Site]:
     """`threadwell bot web`: the page alone, beside a chat service of its own process."""
     async with _running(stack, ["bot", "web"], "page at", env) as site:
         yield site
+
+
+@asynccontextmanager
+async def running_apart(
+    engine: Path, folder: Path, model: ModelControl, redis_port: int
+) -> AsyncIterator[tuple[Stack, Site]]:
+    """Chat service and page in processes of their own, with a Redis between them, which need not be there."""
+    await model.clear()
+    url = f"redis://127.0.0.1:{redis_port}/0"
+    async with (
+        running_stack(engine, folder, model, live_bus_url=url) as stack,
+        running_site(stack, LIVE_BUS_URL=url) as site,
+    ):
+        yield stack, site
 
 
 @asynccontextmanager

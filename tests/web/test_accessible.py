@@ -13,11 +13,11 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import Behaviour
-from tests.processes import Stack, running_stack
+from tests.processes import Stack
 from tests.web.browser import Window, browsing, window
 from tests.web.relay import running_relay
 from tests.web.screenshots import SIZES, TALK
-from tests.web.site import Site, running_site, visiting
+from tests.web.site import Site, running_apart, running_site, visiting
 from tests.web.test_long import opened
 from tests.web.test_windows import gated
 
@@ -227,11 +227,8 @@ async def test_a_chat_service_that_is_away_breaks_no_rule(
     engine_binary: Path, model: ModelControl, tmp_path: Path, chromium: Browser, redis_port: int
 ) -> None:
     """The page's own server stays: a reply stands half said, and a conversation that is opened cannot be shown yet."""
-    await model.clear()
-    url = f"redis://127.0.0.1:{redis_port}/0"
     async with (
-        running_stack(engine_binary, tmp_path, model, live_bus_url=url) as stack,
-        running_site(stack, LIVE_BUS_URL=url) as site,
+        running_apart(engine_binary, tmp_path, model, redis_port) as (stack, site),
         AsyncExitStack() as looks,
     ):
         await model.script(*(Behaviour(kind="stall", text="So far") for _ in LOOKS))

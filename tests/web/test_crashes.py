@@ -10,9 +10,9 @@ from playwright.async_api import Browser, expect
 from chat_service.engine.process import free_port
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import Behaviour
-from tests.processes import Stack, running_stack
+from tests.processes import Stack
 from tests.web.browser import browsing, window
-from tests.web.site import running_site, running_up
+from tests.web.site import running_apart, running_up
 
 pytestmark = pytest.mark.browser
 
@@ -47,11 +47,8 @@ async def test_a_chat_service_killed_beside_the_page_completes_the_reply_once(
     engine_binary: Path, model: ModelControl, tmp_path: Path, chromium: Browser, redis_port: int
 ) -> None:
     """The page's server stays; the second attempt's text takes the place of the first one's."""
-    await model.clear()
-    url = f"redis://127.0.0.1:{redis_port}/0"
     async with (
-        running_stack(engine_binary, tmp_path, model, live_bus_url=url) as stack,
-        running_site(stack, LIVE_BUS_URL=url) as site,
+        running_apart(engine_binary, tmp_path, model, redis_port) as (stack, site),
         browsing(chromium, site.url) as context,
     ):
         await model.script(Behaviour(kind="stall", text="A first try that is longer"), Behaviour(kind="gate"))
@@ -81,11 +78,9 @@ async def test_a_reply_can_be_stopped_while_redis_is_away(
     engine_binary: Path, model: ModelControl, tmp_path: Path, chromium: Browser
 ) -> None:
     """No bus tells that the reply has begun; the page finds out, and offers to stop it."""
-    await model.clear()
-    url = f"redis://127.0.0.1:{free_port()}/0"  # nobody listens there
+    nobody = free_port()
     async with (
-        running_stack(engine_binary, tmp_path, model, live_bus_url=url) as stack,
-        running_site(stack, LIVE_BUS_URL=url) as site,
+        running_apart(engine_binary, tmp_path, model, nobody) as (_, site),
         browsing(chromium, site.url) as context,
     ):
         await model.script(Behaviour(text="here"), Behaviour(kind="stall", text="Never heard"))

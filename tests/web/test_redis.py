@@ -14,9 +14,9 @@ from chat_service.live import LiveEvent
 from chat_service.live.redis import RedisBus
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import Behaviour
-from tests.processes import Stack, eventually, running_stack
+from tests.processes import Stack, eventually
 from tests.web.redis_server import running_redis
-from tests.web.site import Visitor, running_site, visiting
+from tests.web.site import Visitor, running_apart, visiting
 
 
 @pytest.fixture
@@ -24,11 +24,8 @@ async def apart(
     redis_port: int, engine_binary: Path, model: ModelControl, tmp_path: Path
 ) -> AsyncIterator[tuple[Stack, Visitor]]:
     """Chat service and page in two processes, with Redis between them."""
-    await model.clear()
-    url = f"redis://127.0.0.1:{redis_port}/0"
     async with (
-        running_stack(engine_binary, tmp_path, model, live_bus_url=url) as stack,
-        running_site(stack, LIVE_BUS_URL=url) as site,
+        running_apart(engine_binary, tmp_path, model, redis_port) as (stack, site),
         visiting(site.url) as one,
     ):
         yield stack, one
@@ -109,11 +106,9 @@ async def test_a_redis_that_is_away_is_told_once_and_so_is_its_return(caplog: py
 async def test_without_redis_only_previews_are_missing(
     engine_binary: Path, model: ModelControl, tmp_path: Path, conversation: str
 ) -> None:
-    await model.clear()
-    url = f"redis://127.0.0.1:{free_port()}/0"  # nobody listens there
+    nobody = free_port()
     async with (
-        running_stack(engine_binary, tmp_path, model, live_bus_url=url) as stack,
-        running_site(stack, LIVE_BUS_URL=url) as site,
+        running_apart(engine_binary, tmp_path, model, nobody) as (_, site),
         visiting(site.url) as one,
         one.events() as events,
     ):
