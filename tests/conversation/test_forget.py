@@ -141,7 +141,7 @@ async def test_who_only_spoke_beside_the_bot_is_forgotten_too(ingress: IngressCl
         Inbound(message=f"{word} {number}", id=f"n{number}", author=Author(id=f"U{number}", name=f"N{number}"))
         for number in range(PEOPLE + 3)
     ]
-    # Each new person is a message to a directory: in always-replay mode the cost of a call is the square of its people.
+    # Each new person is a message to a directory, and the next call comes after those: so a few at a time.
     for first in range(0, len(crowd), 50):
         await ingress.call("Chat", key, "note", Notes(messages=crowd[first : first + 50]), Reply)
     for person in ("UEVE", f"U{PEOPLE + 2}"):

@@ -1,6 +1,6 @@
 """Every behaviour of the page taken away, one at a time: does a test miss it?
 
-Started by hand, in a quarter of an hour: `python -m tests.web.taken_away`, with words of `behaviours.toml` for some of
+Started by hand, in half an hour: `python -m tests.web.taken_away`, with words of `behaviours.toml` for some of
 them. A test that stays green without its behaviour, or a change that breaks the whole page, is told, and the exit
 status is 1.
 """
