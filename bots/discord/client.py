@@ -156,6 +156,10 @@ async def called(what: str, work: Awaitable[T]) -> T:
         raise Later(f"{what}: Discord asks for {error.retry_after:.0f} s") from error
     except aiohttp.ClientConnectorError as error:
         raise Later(f"{what}: Discord cannot be reached: {error}") from error
+    except RuntimeError as error:  # aiohttp's word for a session that the bot has closed; it is served a moment longer
+        if str(error) != "Session is closed":
+            raise
+        raise Later(f"{what}: the bot is ending") from error
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise Unclear(f"{what}: {error or type(error).__name__}") from error
 

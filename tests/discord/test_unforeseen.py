@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import aiohttp
+import pytest
+
+from bots.adapter.contract import Later
+from bots.discord.client import called
 from tests.discord.rooms import Room, answered, asks
 from tests.fakes.discord.models import VOICE
 
@@ -30,6 +35,14 @@ async def test_a_frame_that_nobody_can_read_begins_a_new_session(room: Room) -> 
     await discord.until(discord.sessions, lambda found: len(found) > sessions and found[-1].connected)
     await asks(room, room.ada, room.channel, f"<@{discord.bot}> are you still there?")
     assert "Attempting a reconnect" in room.world.bot.log
+
+
+async def test_what_a_bot_that_is_ending_cannot_do_is_done_later() -> None:
+    """Its deliveries are served a moment longer than its connections live."""
+    async with aiohttp.ClientSession() as session:
+        pass
+    with pytest.raises(Later, match="is ending"):
+        await called("send", session.get("http://127.0.0.1/"))
 
 
 async def log_of(room: Room) -> str:

@@ -138,9 +138,11 @@ async def test_the_worker_goes_over_to_the_new_person(
 async def test_a_window_that_missed_it_writes_nothing_in_the_other_name(
     chromium: Browser, person: BrowserContext, site: Site, stack: Stack
 ) -> None:
-    await _said(person, "from the desk")
+    desk = await _said(person, "from the desk")
     async with browsing(chromium, site.url) as phone:
         old = await _said(phone, "my own")
+        for one in (desk, old):  # a title that is still to come would be counted
+            await expect(one.page.locator("#list a")).to_have_text(["A fine title"])
         await same_person(person, phone)
         number = await stack.model.count()
         await old.say("meant for my own thread")

@@ -11,7 +11,13 @@ export function becomeAnother() {
   beginAnew();
 }
 
+let leaving = false;
+
+// Once, though it is told of twice, by the window that joined and by the server’s next answer: a second call would begin
+// the loading again, and has Chromium’s renderer die now and then while DevTools, or a test, look at it.
 export function beginAnew() {
+  if (leaving) return;
+  leaving = true;
   sessionStorage.clear();
   location.replace('/');
 }
