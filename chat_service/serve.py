@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from chat_service import hosts, runtime
-from chat_service.conversation import again, places, revisions  # noqa: F401  their handlers belong to Channel and to Chat
+
+# The handlers of these belong to Channel and to Chat.
+from chat_service.conversation import again, ending, forgetting, places, revisions  # noqa: F401
 from chat_service.conversation.channel import channel
 from chat_service.conversation.chat import chat
 from chat_service.conversation.directory import directory

@@ -12,8 +12,10 @@ from bots.adapter.listening import TELL_ATTEMPTS, Intake, lossy, scope_of, tell
 from bots.adapter.stopping import stop_once
 from chat_service import keys
 from chat_service.contracts import StopRequest
-from chat_service.conversation.chat import forget, reset, stop
+from chat_service.conversation.chat import reset
 from chat_service.conversation.directory import listed
+from chat_service.conversation.ending import stop
+from chat_service.conversation.forgetting import forget
 from chat_service.conversation.inbox import waiting as waits
 from chat_service.conversation.places import Follow, follow, threads
 

@@ -14,6 +14,7 @@ from bots.discord.client import Bot, called
 from bots.discord.listeners import now
 from bots.discord.records import Records, position
 from bots.discord.revisions import Revisions
+from bots.discord.said import said_in
 from bots.discord.watching import Watch
 from chat_service.contracts import DirectoryPage, DirectoryRequest
 from chat_service.conversation.places import Place, PlaceRequest, Thread
@@ -105,14 +106,8 @@ class DiscordReader:
         last = getattr(known, "last_message_id", None)
         if isinstance(known, discord.abc.GuildChannel | discord.Thread) and position(last or 0) <= position_:
             return []  # told at the connection: nothing was said there since
-        history = place.history(limit=MOST, after=discord.Object(int(position_)), oldest_first=False)
-
-        async def read() -> list[discord.Message]:
-            return [one async for one in history]
-
-        messages = await called("history", read())
         missed: list[Missed] = []
-        for message in reversed(messages):
+        for message in reversed(await said_in(self._bot, place, MOST, after=int(position_))):
             if not self._records.is_persons(message):
                 continue
             record = await self._records.said(message)

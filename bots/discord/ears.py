@@ -16,6 +16,7 @@ from bots.discord.marks import show_typing
 from bots.discord.outlet import reference
 from bots.discord.permissions import may_administer
 from bots.discord.records import Record, Records, position
+from bots.discord.said import said_in
 from chat_service import keys
 from chat_service.contracts import MAX_INLINE
 
@@ -43,17 +44,8 @@ class DiscordEars:
 
     async def earlier(self, conversation: str, heard: Heard, after: str) -> Overheard:
         place = self._bot.place(conversation)
-        history = place.history(
-            limit=READ_UP + 1,
-            before=discord.Object(int(heard.id)),
-            after=discord.Object(int(after)) if after else None,
-            oldest_first=False,
-        )
-
-        async def read() -> list[discord.Message]:
-            return [one async for one in history]
-
-        found = await called("history", read())
+        since = int(after) if after else None
+        found = await said_in(self._bot, place, READ_UP + 1, before=int(heard.id), after=since)
         said: list[Heard] = []
         room = ROOM
         cut = position(found[READ_UP - 1].id) if len(found) > READ_UP else ""
@@ -98,15 +90,9 @@ class DiscordEars:
 
     async def say(self, conversation: str, name: str, text: str) -> None:
         place = self._bot.place(conversation)
-
-        async def was_said() -> bool:
-            async for message in place.history(limit=50):
-                if message.author.id == self._bot.me and message.content == text:
-                    return True
-            return False
-
         # For some minutes Discord knows the nonce; for longer the words are looked for among the last ones.
-        if not await called("history", was_said()):
+        last = await said_in(self._bot, place, 50)
+        if not any(one.author.id == self._bot.me and one.content == text for one in last):
             await called("send", place.send(text, nonce=markup.nonce("say", conversation, name), suppress_embeds=True))
 
     async def mark(self, conversation: str, heard: Heard) -> None:

@@ -18,6 +18,7 @@ from bots.adapter.splitting import split
 from bots.discord import markup
 from bots.discord.client import ARCHIVED, UNKNOWN_MESSAGE, Bot, Refused, called
 from bots.discord.lacking import CODES, Lacking
+from bots.discord.said import said_in
 
 log = logging.getLogger(__name__)
 
@@ -39,17 +40,14 @@ class DiscordOutlet:
 
     async def find(self, spot: Spot, part: int) -> Opened | None:
         since = min((int(one.id) for one in spot.asked if one.id), default=0)
-        history = self._bot.place(spot.conversation).history(
-            limit=LOOK_BACK, after=discord.Object(since) if since else None, oldest_first=bool(since)
-        )
+        place = self._bot.place(spot.conversation)
 
-        async def look() -> Opened | None:
-            async for message in history:
-                if message.author.id == self._bot.me and markup.stands_for(message) == (spot.turn, part):
-                    return Opened(id=str(message.id))
-            return None
+        def is_it(message: discord.Message) -> bool:
+            return message.author.id == self._bot.me and markup.stands_for(message) == (spot.turn, part)
 
-        return await called("history", look())
+        # Since the question, or without one among the last ones.
+        found = await said_in(self._bot, place, LOOK_BACK, after=since or None, oldest_first=bool(since), until=is_it)
+        return Opened(id=str(found[-1].id)) if found and is_it(found[-1]) else None
 
     async def open(self, spot: Spot) -> Opened:
         nonce = markup.nonce(spot.conversation, spot.turn, 0)

@@ -12,6 +12,7 @@ from bots.adapter.catchup import Missed
 from bots.adapter.remembering import remembered
 from bots.discord.client import UNKNOWN_MESSAGE, Bot, Refused, called
 from bots.discord.records import Record, Records, position
+from bots.discord.said import said_in
 from chat_service.ingress import IngressClient
 
 log = logging.getLogger(__name__)
@@ -65,12 +66,7 @@ class Revisions:
 
     async def _shown(self, place: Any, oldest: int) -> dict[int, discord.Message]:
         """What Discord shows now, as far back as the oldest, or as it is read."""
-        history = place.history(limit=READ, after=discord.Object(oldest - 1), oldest_first=False)
-
-        async def read() -> dict[int, discord.Message]:
-            return {one.id: one async for one in history}
-
-        return await called("history", read())
+        return {one.id: one for one in await said_in(self._bot, place, READ, after=oldest - 1)}
 
     async def _looked_up(self, place: Any, id: int, position_: str) -> list[Missed]:
         try:

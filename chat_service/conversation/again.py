@@ -9,7 +9,7 @@ from __future__ import annotations
 from restate import ObjectContext, TerminalError
 
 from chat_service.contracts import ChooseRequest, GoOnRequest, Reply, TurnRequest
-from chat_service.conversation import turns
+from chat_service.conversation import keeping, summaries, turns
 from chat_service.conversation.chat import chat
 from chat_service.conversation.clock import now
 from chat_service.conversation.versions import MAX_VERSIONS
@@ -24,7 +24,7 @@ async def regenerate(ctx: ObjectContext, request: TurnRequest | None) -> Reply:
         TerminalError: 404 when there is nothing to answer; 409 when `turn` is no longer the last one, or has too many
             versions.
     """
-    conversation = await turns.load(ctx)
+    conversation = await keeping.load(ctx)
     at = await now(ctx)
     running = conversation.reopen_turn(ctx.request().id, at)
     if running is None:
@@ -44,7 +44,7 @@ async def go_on(ctx: ObjectContext, request: GoOnRequest | None) -> Reply:
     Raises:
         TerminalError: 409 when the last reply is another one, or has come to its end.
     """
-    conversation = await turns.load(ctx)
+    conversation = await keeping.load(ctx)
     at = await now(ctx)
     last = conversation.last_reply()
     if last is None or not last.text or (last.status not in ("stopped", "failed") and last.cut != "length"):
@@ -63,8 +63,8 @@ async def choose(ctx: ObjectContext, request: ChooseRequest) -> None:
     Raises:
         TerminalError: 404 when `Chat` does not hold it (any more).
     """
-    conversation = await turns.load(ctx)
+    conversation = await keeping.load(ctx)
     if not conversation.choose(request.seq):
         raise TerminalError("this version is too far back to be shown again", status_code=404)
-    await turns.changed(ctx, conversation)
-    turns.summarise_anew(ctx, conversation)
+    await keeping.changed(ctx, conversation)
+    summaries.summarise_anew(ctx, conversation)

@@ -14,10 +14,9 @@ from typing import Literal
 
 from restate import ObjectContext, ObjectSharedContext, TerminalError, VirtualObject
 
-from chat_service import keys, runtime
+from chat_service import runtime
 from chat_service.contracts import (
     ConfigureRequest,
-    Contract,
     Export,
     ExportRequest,
     Found,
@@ -29,30 +28,19 @@ from chat_service.contracts import (
     Reply,
     SearchRequest,
     SettingsView,
-    Stopped,
-    StopRequest,
     TurnRequest,
-    WithdrawRequest,
 )
-from chat_service.conversation import directory, policy, retention, summaries, titles, transcript, turns, views
 from chat_service.conversation import inbox as inboxes
-from chat_service.conversation.addresses import send_to_chat
-from chat_service.conversation.answering import STOP_SIGNAL
+from chat_service.conversation import keeping, listing, pages, policy, repeats, summaries, titles, turns, views
 from chat_service.conversation.channel import changed
 from chat_service.conversation.clock import now
-from chat_service.conversation.conversation import PEOPLE, authors
-from chat_service.conversation.halts import stop_event
 from chat_service.conversation.records import put
-from chat_service.conversation.removal import Cut
 from chat_service.conversation.state import Meta, Outbox
-from chat_service.live import LiveEvent
 
 TOO_FAR = (
     "The message you changed is too far back, or has too many versions, to be replaced. "
     "Your new words stand here: try again to have them answered as a new question."
 )
-STOP_LOOKS = 100
-STOP_PAUSE = timedelta(milliseconds=100)
 
 chat = VirtualObject(
     "Chat",
@@ -64,12 +52,6 @@ chat = VirtualObject(
 )
 
 
-class Fence(Contract):
-    """Sent to oneself by a "stop all": whatever was accepted before it is withdrawn."""
-
-    mark: str
-
-
 @chat.handler()
 async def message(ctx: ObjectContext, inbound: Inbound) -> Reply:
     """Say something. Waits for its turn, and answers with the reply.
@@ -77,22 +59,22 @@ async def message(ctx: ObjectContext, inbound: Inbound) -> Reply:
     A message with an `id` that was here before gets the reply it got then. Where quick lines become one question,
     a plain call is handed to the Inbox and answered with `waiting`: the reply is found with `get_turn`.
     """
-    conversation = await turns.load(ctx)
+    conversation = await keeping.load(ctx)
     question, effective = await turns.take(ctx, conversation, inbound)
     if question is None:
         return Reply(reply="", status="waiting")
-    fresh = await turns.unheard(ctx, conversation, question)
+    fresh = await repeats.unheard(ctx, conversation, question)
     if not fresh:
         if not question:
-            await turns.mark_withdrawn(ctx, conversation, inbound)
+            await repeats.mark_withdrawn(ctx, conversation, inbound)
         elif inbound.queued:
             ctx.object_send(inboxes.let_go, ctx.key(), arg=None)  # nothing of it will show, so it must not seem to wait
-        return turns.standing_reply(conversation, inbound)
+        return repeats.standing_reply(conversation, inbound)
     if conversation.meta.drain or not fresh[-1].expects_reply:
         status: Literal["noted", "withdrawn"] = "withdrawn" if conversation.meta.drain else "noted"
         turn = conversation.note(fresh, await now(ctx), status)
-        await turns.save(ctx, conversation)
-        await turns.list_newcomers(ctx, conversation)
+        await keeping.save(ctx, conversation)
+        await listing.list_newcomers(ctx, conversation)
         return Reply(reply="", status=status, turn=turn)
     conversation.open_turn(fresh, ctx.request().id, fresh[-1].at)
     replaces = fresh[0].replaces
@@ -107,10 +89,10 @@ async def recover(ctx: ObjectContext, request: Recover) -> Reply:
 
     A message that was next in line may have come first: it has told the turn as failed then, and nothing is done.
     """
-    conversation = await turns.load(ctx, dead=request.invocation)
+    conversation = await keeping.load(ctx, dead=request.invocation)
     running = conversation.meta.running
     if running is None or running.invocation != request.invocation:
-        return Reply(reply="", status="failed", error=turns.INTERRUPTED)
+        return Reply(reply="", status="failed", error=keeping.INTERRUPTED)
     running.invocation = ctx.request().id
     return await turns.run(ctx, conversation, await turns.effective(ctx, conversation))
 
@@ -143,41 +125,12 @@ async def export(ctx: ObjectSharedContext, request: ExportRequest | None) -> Exp
     return await views.export(ctx, request or ExportRequest())
 
 
-@chat.handler(kind="shared", state_preload=False, idempotency_retention=policy.DAY, journal_retention=policy.BRIEF)
-async def stop(ctx: ObjectSharedContext, request: StopRequest | None) -> Stopped:
-    """End the running turn and keep what was said; with `all`, take back what waits too. Never waits for a turn."""
-    request = request or StopRequest()
-    meta = await ctx.get("meta", type_hint=Meta) or Meta()
-    running = meta.running
-    if not request.all:
-        if running is None or request.turn not in (None, running.turn):
-            return Stopped(stopped=False)
-        await _halt(ctx, running.turn, running.invocation, None)
-        return Stopped(stopped=True, turn=running.turn)
-
-    mark = str(ctx.uuid())
-    ctx.object_send(inboxes.withdraw, ctx.key(), WithdrawRequest(all=True))
-    send_to_chat(ctx, ctx.key(), "fence", Fence(mark=mark))
-    # The turn that is told may end by itself in this very moment and the next one begin unaware: so look again
-    # until the fence, which queued up behind everything that is to be withdrawn, was reached.
-    told: set[int] = set()
-    for _ in range(STOP_LOOKS):
-        if meta.passed == mark:
-            break
-        if meta.running and meta.running.turn not in told:
-            told.add(meta.running.turn)
-            await _halt(ctx, meta.running.turn, meta.running.invocation, mark)
-        await ctx.sleep(STOP_PAUSE)
-        meta = await ctx.get("meta", type_hint=Meta) or Meta()
-    return Stopped(stopped=running is not None, turn=running.turn if running else None)
-
-
 @chat.handler()
 async def reset(ctx: ObjectContext) -> None:
     """Start afresh: the history stays readable, the model no longer sees it. Waits for a running turn."""
-    conversation = await turns.load(ctx)
+    conversation = await keeping.load(ctx)
     conversation.start_afresh()
-    await turns.changed(ctx, conversation)
+    await keeping.changed(ctx, conversation)
 
 
 @chat.handler()
@@ -187,7 +140,7 @@ async def configure(ctx: ObjectContext, request: ConfigureRequest | None) -> Set
     Raises:
         TerminalError: 400 for a persona that does not exist.
     """
-    conversation = await turns.load(ctx)
+    conversation = await keeping.load(ctx)
     if request and (request.unset or request.set.model_dump(exclude_none=True)):
         persona = request.set.persona
         if persona is not None and persona not in (
@@ -197,7 +150,7 @@ async def configure(ctx: ObjectContext, request: ConfigureRequest | None) -> Set
             known = ", ".join(sorted(runtime.current().personas)) or "none are defined"
             raise TerminalError(f"there is no persona {persona!r}: {known}", status_code=400)
         conversation.meta.overrides = changed(conversation.meta.overrides, request)
-        await turns.changed(ctx, conversation)
+        await keeping.changed(ctx, conversation)
     return (await turns.effective(ctx, conversation)).view()
 
 
@@ -211,68 +164,15 @@ async def get_settings(ctx: ObjectSharedContext) -> SettingsView:
 @chat.handler()
 async def rename(ctx: ObjectContext, request: RenameRequest) -> None:
     """Give the conversation a title that stays. Waits for a running turn; `Inbox/rename` does not."""
-    conversation = await turns.load(ctx)
+    conversation = await keeping.load(ctx)
     conversation.meta.title, conversation.meta.renamed = request.title.strip(), True
-    await turns.changed(ctx, conversation)
+    await keeping.changed(ctx, conversation)
     ctx.object_send(inboxes.renamed, ctx.key(), request)
-    turns.list_in_directories(ctx, conversation, await now(ctx))
-
-
-@chat.handler(kind="shared", state_preload=False)
-async def forget(ctx: ObjectSharedContext) -> None:
-    """Remove the conversation: ends the running turn, takes back what waits, then empties everything."""
-    meta = await ctx.get("meta", type_hint=Meta) or Meta()
-    ctx.object_send(stop, ctx.key(), StopRequest(all=True))
-    if (key := keys.parse(ctx.key())) is not None:
-        for owner in key.directories(tuple(meta.people)):
-            ctx.object_send(directory.remove, owner, directory.Removal(conversation=ctx.key()))
-    await ctx.object_call(erase, ctx.key(), arg=None)
+    listing.list_in_directories(ctx, conversation, await now(ctx))
 
 
 @chat.handler(ingress_private=True)
-async def erase(ctx: ObjectContext) -> None:
-    """The end of `forget`, when it is its turn: counters and textless marks stay, or catch-up would answer again."""
-    conversation = await turns.load(ctx)
-    outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
-    crowded = len(conversation.meta.people) >= PEOPLE
-    people = authors(conversation.meta.people, outbox.messages, conversation.recent.messages)
-    ids = [*conversation.forget(), *(m.id for m in outbox.messages if m.id)]
-    ctx.clear_all()
-    put(ctx, "meta", conversation.meta)
-    ctx.object_send(
-        transcript.erase, ctx.key(), transcript.Erase(epoch=conversation.meta.epoch, ids=ids, crowded=crowded)
-    )
-    await turns.purge_journal(ctx, people, whole=True)
-    if (key := keys.parse(ctx.key())) is not None:
-        for owner in key.directories(people):
-            ctx.object_send(directory.remove, owner, directory.Removal(conversation=ctx.key()))
-    await turns.announce(ctx, LiveEvent(conversation=ctx.key(), kind="changed"))
-
-
-@chat.handler(ingress_private=True)
-async def prune(ctx: ObjectContext, cut: Cut) -> None:
-    """Remove one person's messages, or what has reached an age. Waits for a running turn."""
-    conversation = await turns.load(ctx)
-    await retention.prune(ctx, conversation, cut)
-
-
-@chat.handler(ingress_private=True)
-async def expire(ctx: ObjectContext) -> None:
-    """The durable timer of `RETENTION_DAYS` has rung."""
-    conversation = await turns.load(ctx)
-    await retention.expire(ctx, conversation)
-
-
-@chat.handler(ingress_private=True)
-async def fence(ctx: ObjectContext, request: Fence) -> None:
-    """The end of a "stop all": what comes after is answered again."""
-    conversation = await turns.load(ctx)
-    conversation.meta.drain, conversation.meta.passed = None, request.mark
-    await turns.save(ctx, conversation)
-
-
-@chat.handler(ingress_private=True)
-async def page_stored(ctx: ObjectContext, stored: transcript.PageStored) -> None:
+async def page_stored(ctx: ObjectContext, stored: pages.PageStored) -> None:
     """The Transcript has it: the copy on its way may go."""
     outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
     outbox.messages = [m for m in outbox.messages if not stored.first <= m.seq <= stored.last]
@@ -286,27 +186,21 @@ async def page_stored(ctx: ObjectContext, stored: transcript.PageStored) -> None
 @chat.handler(ingress_private=True, journal_retention=policy.NONE)
 async def apply_title(ctx: ObjectContext, written: titles.Written) -> None:
     """Take the title the bot wrote, unless a person has chosen one, or all was forgotten meanwhile."""
-    conversation = await turns.load(ctx)
+    conversation = await keeping.load(ctx)
     meta = conversation.meta
     if meta.renamed or written.epoch != meta.epoch:
         return
     meta.title = written.title
-    await turns.changed(ctx, conversation)
-    turns.list_in_directories(ctx, conversation, await now(ctx))
+    await keeping.changed(ctx, conversation)
+    listing.list_in_directories(ctx, conversation, await now(ctx))
 
 
 @chat.handler(ingress_private=True, journal_retention=policy.NONE)
 async def apply_summary(ctx: ObjectContext, summarised: summaries.Summarised) -> None:
     """Take the summary, unless all was forgotten or reset meanwhile, or a longer one came first."""
-    conversation = await turns.load(ctx)
+    conversation = await keeping.load(ctx)
     if conversation.apply_summary(summarised.text, summarised.upto, summarised.epoch):
-        await turns.save(ctx, conversation)
-
-
-async def _halt(ctx: ObjectSharedContext, turn: int, invocation: str, mark: str | None) -> None:
-    """Tell the running turn to end, both ways: the signal cannot be lost, the bus cannot be late."""
-    ctx.resolve_signal(invocation, STOP_SIGNAL, mark or "")
-    await turns.announce(ctx, stop_event(ctx.key(), turn, mark))
+        await keeping.save(ctx, conversation)
 
 
 __all__ = ["chat"]

@@ -12,7 +12,7 @@ from restate import ObjectContext
 
 from chat_service import keys, runtime
 from chat_service.contracts import WithdrawRequest
-from chat_service.conversation import directory, inbox, transcript, turns
+from chat_service.conversation import directory, inbox, keeping, listing, pages, summaries, transcript
 from chat_service.conversation.clock import now
 from chat_service.conversation.conversation import Conversation
 from chat_service.conversation.records import put
@@ -27,9 +27,7 @@ async def prune(ctx: ObjectContext, conversation: Conversation, cut: Cut) -> dat
         ctx.object_send(inbox.withdraw, ctx.key(), WithdrawRequest(author=cut.person))
     outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
     held = [*outbox.messages, *conversation.recent.messages]
-    request = transcript.PruneRequest(
-        cut=cut, beside=[m.model_copy(update={"text": "", "attachments": []}) for m in held]
-    )
+    request = pages.PruneRequest(cut=cut, beside=[m.model_copy(update={"text": "", "attachments": []}) for m in held])
     pruned = await ctx.object_call(transcript.prune, ctx.key(), request)
     gone, outbox.messages = conversation.prune(cut, outbox.messages)
     if outbox.messages:
@@ -37,7 +35,7 @@ async def prune(ctx: ObjectContext, conversation: Conversation, cut: Cut) -> dat
     else:
         ctx.clear("outbox")
     if ids := [m.id for m in gone if m.id]:
-        ctx.object_send(transcript.mark, ctx.key(), transcript.Marks(ids=ids))
+        ctx.object_send(transcript.mark, ctx.key(), pages.Marks(ids=ids))
     changed = bool(gone or pruned.gone)
     empty = not (outbox.messages or conversation.recent.messages)
     people = list(conversation.meta.people)
@@ -49,13 +47,13 @@ async def prune(ctx: ObjectContext, conversation: Conversation, cut: Cut) -> dat
             conversation.meta.title = ""
         conversation.meta.people = [] if empty else [one for one in people if one != cut.person]
     # Saved before anything is sent: whoever is asked to write anew must not read what goes.
-    await turns.save(ctx, conversation)
+    await keeping.save(ctx, conversation)
     if changed:
         if upto:
-            turns.send_for_summary(ctx, conversation, upto)
+            summaries.send_for_summary(ctx, conversation, upto)
         await _relist(ctx, conversation, people, empty=empty)
-        await turns.purge_journal(ctx, people)
-    await turns.announce(ctx, LiveEvent(conversation=ctx.key(), kind="changed"))
+        await keeping.purge_journal(ctx, people)
+    await keeping.announce(ctx, LiveEvent(conversation=ctx.key(), kind="changed"))
     return pruned.oldest
 
 
@@ -64,14 +62,14 @@ async def expire(ctx: ObjectContext, conversation: Conversation) -> None:
     days = runtime.current().settings.retention_days
     if days is None:  # the setting was taken back after the timer was set
         conversation.meta.expiry = False
-        await turns.save(ctx, conversation)
+        await keeping.save(ctx, conversation)
         return
     conversation.meta.expiry = True  # not to be set while it is not known what is left
     before = await now(ctx) - timedelta(days=days)
     oldest = await prune(ctx, conversation, Cut(before=before))
     conversation.meta.expiry = False
     if oldest is not None:
-        await turns.set_expiry(ctx, conversation, oldest)
+        await keeping.set_expiry(ctx, conversation, oldest)
     put(ctx, "meta", conversation.meta)
 
 
@@ -84,5 +82,5 @@ async def _relist(ctx: ObjectContext, conversation: Conversation, people: list[s
     for owner in key.directories(tuple(people)) if empty else key.people_directories(gone):
         ctx.object_send(directory.remove, owner, directory.Removal(conversation=ctx.key()))
     if not empty:
-        turns.entitle(ctx, conversation)
-        turns.list_in_directories(ctx, conversation, await now(ctx))
+        listing.entitle(ctx, conversation)
+        listing.list_in_directories(ctx, conversation, await now(ctx))

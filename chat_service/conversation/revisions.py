@@ -17,15 +17,15 @@ from chat_service.contracts import (
     Reply,
     is_blank,
 )
-from chat_service.conversation import transcript, turns
+from chat_service.conversation import edits, keeping, listing, pages, repeats, summaries, transcript
 from chat_service.conversation.addresses import send_to_chat
 from chat_service.conversation.chat import chat
 from chat_service.conversation.clock import now
 from chat_service.conversation.conversation import Conversation
+from chat_service.conversation.edits import Revision
 from chat_service.conversation.inbox import Line, Waiting, _slot, inbox
 from chat_service.conversation.records import put
 from chat_service.conversation.state import Outbox
-from chat_service.conversation.transcript import Revision
 
 DELETED_TITLE = "Conversation"
 """The title of a conversation whose first words were deleted."""
@@ -69,83 +69,83 @@ async def _withdraw(ctx: ObjectContext, id: str) -> None:
 async def edit(ctx: ObjectContext, request: EditRequest) -> None:
     """Replace the words of a message in memory and history. Waits for a running turn."""
     revision = Revision(id=request.id, text=request.message, attachments=request.attachments)
-    await _revise(ctx, await turns.load(ctx), revision)
+    await _revise(ctx, await keeping.load(ctx), revision)
 
 
 @chat.handler()
 async def redact(ctx: ObjectContext, request: RedactRequest) -> None:
     """Take a deleted message out of memory and history, and with it the reply to it, which may quote it; only that they
     were here remains, so that nobody answers it later. Waits for a running turn."""
-    conversation = await turns.load(ctx)
+    conversation = await keeping.load(ctx)
     seq = await _revise(ctx, conversation, Revision(id=request.id, forget=True))
     upto = 0
     if seq is None:
         at = await now(ctx)
         at = min(request.at or at, at)
         conversation.meta.horizon = max(conversation.meta.horizon or at, at)
-        ctx.object_send(transcript.mark, ctx.key(), transcript.Marks(ids=[request.id]))
+        ctx.object_send(transcript.mark, ctx.key(), pages.Marks(ids=[request.id]))
     elif seq:
         upto = conversation.drop_summary(seq)
     if seq and not conversation.meta.renamed and conversation.meta.title:
         # The bot's own title may quote what is gone.
         conversation.meta.title = DELETED_TITLE
-        turns.list_in_directories(ctx, conversation, await now(ctx))
-    await turns.changed(ctx, conversation)
+        listing.list_in_directories(ctx, conversation, await now(ctx))
+    await keeping.changed(ctx, conversation)
     if upto:
-        turns.send_for_summary(ctx, conversation, upto)
-    await turns.purge_journal(ctx, conversation.meta.people)
+        summaries.send_for_summary(ctx, conversation, upto)
+    await keeping.purge_journal(ctx, conversation.meta.people)
 
 
 @chat.handler()
 async def feedback(ctx: ObjectContext, request: FeedbackRequest) -> None:
     """Keep a person's word on a reply with its turn. Waits for a running turn."""
-    conversation = await turns.load(ctx)
+    conversation = await keeping.load(ctx)
     await _revise(ctx, conversation, Revision(seq=request.seq, person=request.person, verdict=request.value))
 
 
 @chat.handler()
 async def note(ctx: ObjectContext, notes: Notes) -> Reply:
     """Keep what was said in the thread without the bot, each message once. Waits for a running turn."""
-    conversation = await turns.load(ctx)
-    fresh = await turns.unheard(ctx, conversation, notes.messages)
+    conversation = await keeping.load(ctx)
+    fresh = await repeats.unheard(ctx, conversation, notes.messages)
     if not fresh:
         return Reply(reply="", status="noted")
     turn = conversation.note(fresh, await now(ctx), "noted")
-    await turns.save(ctx, conversation)
-    await turns.list_newcomers(ctx, conversation)
+    await keeping.save(ctx, conversation)
+    await listing.list_newcomers(ctx, conversation)
     return Reply(reply="", status="noted", turn=turn)
 
 
 @chat.handler(ingress_private=True)
 async def delivered(ctx: ObjectContext, report: DeliveryReport) -> None:
     """What became of a turn's delivery, for the history and the operator. Waits for a running turn."""
-    conversation = await turns.load(ctx)
+    conversation = await keeping.load(ctx)
     reply = conversation.reply_of(report.turn)
     if reply is None or reply.undelivered == report.undelivered:
         return  # scrolled out since: the log has it
     reply.undelivered = report.undelivered
-    await turns.changed(ctx, conversation)
+    await keeping.changed(ctx, conversation)
 
 
 @chat.handler(ingress_private=True)
 async def tend(ctx: ObjectContext) -> None:
     """Close a turn whose invocation is no more (an operator has killed it), so that its thread can be told. Waits for
     a running turn."""
-    await turns.changed(ctx, await turns.load(ctx))
+    await keeping.changed(ctx, await keeping.load(ctx))
 
 
 async def _revise(ctx: ObjectContext, conversation: Conversation, revision: Revision) -> int | None:
     """Change a message wherever it lies; gives its sequence number: 0 when only a mark of it is left, None when it was
     never here. Run twice it says the same."""
     recent = conversation.recent.messages
-    found = transcript.change(recent, revision)
+    found = edits.change(recent, revision)
     if found is not None:
-        await turns.changed(ctx, conversation)
+        await keeping.changed(ctx, conversation)
         return found.seq
     seq: int | None = None
     outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
     held = outbox.messages + recent
-    found = transcript.change(held, revision)
+    found = edits.change(held, revision)
     if found is not None:
         seq = found.seq
         outbox.messages, recent[:] = held[: len(outbox.messages)], held[len(outbox.messages) :]
@@ -153,7 +153,7 @@ async def _revise(ctx: ObjectContext, conversation: Conversation, revision: Revi
     elif conversation.meta.horizon is None:
         return None
     elif revision.id is not None:
-        mark = await ctx.object_call(transcript.find, ctx.key(), transcript.FindRequest(id=revision.id))
+        mark = await ctx.object_call(transcript.find, ctx.key(), pages.FindRequest(id=revision.id))
         if not mark.seq:
             return mark.seq
         seq = mark.seq
@@ -161,8 +161,8 @@ async def _revise(ctx: ObjectContext, conversation: Conversation, revision: Revi
     done = await ctx.object_call(transcript.revise, ctx.key(), revision)
     if revision.forget and done.turn:
         # The last question there may have its reply here.
-        if transcript.forget_replies(outbox.messages, done.turn):
+        if edits.forget_replies(outbox.messages, done.turn):
             put(ctx, "outbox", outbox)
-        transcript.forget_replies(recent, done.turn)
-    await turns.changed(ctx, conversation)
+        edits.forget_replies(recent, done.turn)
+    await keeping.changed(ctx, conversation)
     return seq or revision.seq

@@ -9,12 +9,15 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from restate import Context, RunOptions, Service
+from restate import Context, ObjectContext, RunOptions, Service
 
 from chat_service import runtime
 from chat_service.contracts import Contract, History, HistoryRequest, Message
 from chat_service.conversation import context, memory, policy
 from chat_service.conversation.addresses import ask_chat, send_to_chat
+from chat_service.conversation.budgets import budget_of
+from chat_service.conversation.conversation import Conversation
+from chat_service.conversation.records import put
 from chat_service.models.asking import ask
 from chat_service.models.protocol import Failure, ModelError, Prompt
 
@@ -104,3 +107,42 @@ async def _messages(ctx: Context, request: SummaryRequest) -> list[Message]:
         found = page.messages + found
         before = page.next_before
     return [m for m in found if m.seq > request.after]
+
+
+def summarise(ctx: ObjectContext, conversation: Conversation) -> None:
+    """Have a summary written, beside the conversation, when one is wanted. To be called before the state is saved."""
+    meta = conversation.meta
+    upto = memory.wanted(conversation, budget_of(runtime.current().settings, meta))
+    if upto is not None:
+        meta.summary_asked = upto
+        send_for_summary(ctx, conversation, upto)
+
+
+def summarise_anew(ctx: ObjectContext, conversation: Conversation) -> None:
+    """Have a summary written in the place of one that told of what is shown no longer. To be called after the state
+    is saved: whoever writes it must not read what was shown before."""
+    if not conversation.lost_summary:
+        return
+    upto = memory.anew(conversation, budget_of(runtime.current().settings, conversation.meta))
+    conversation.lost_summary = 0
+    if upto:
+        conversation.meta.summary_asked = upto
+        put(ctx, "meta", conversation.meta)
+        send_for_summary(ctx, conversation, upto)
+
+
+def send_for_summary(ctx: ObjectContext, conversation: Conversation, upto: int) -> None:
+    """Have everything up to `upto` folded into the summary that stands."""
+    meta, held = conversation.meta, conversation.recent.messages
+    after = conversation.summarised
+    request = SummaryRequest(
+        conversation=ctx.key(),
+        epoch=meta.summary_epoch,
+        after=after,
+        upto=upto,
+        summary=meta.summary,
+        characters=budget_of(runtime.current().settings, meta).characters,
+        messages=[m for m in held if after < m.seq <= upto] if held and held[0].seq <= after + 1 else [],
+    )
+    # By name, since the handler's own serde would send every default along: twice the bytes.
+    ctx.generic_send("Summaries", "write", request.model_dump_json(exclude_defaults=True).encode())

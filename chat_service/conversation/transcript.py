@@ -12,13 +12,30 @@ from itertools import groupby
 from restate import ObjectContext, ObjectSharedContext, VirtualObject
 
 from chat_service import keys
-from chat_service.contracts import Attachment, Contract, Found, HistoryRequest, Message, SearchRequest, Time, Verdict
+from chat_service.contracts import Found, HistoryRequest, Message, SearchRequest
 from chat_service.conversation import directory, policy
 from chat_service.conversation.addresses import send_to_chat
 from chat_service.conversation.conversation import authors
+from chat_service.conversation.edits import Revised, Revision, change
+from chat_service.conversation.pages import (
+    Batch,
+    Erase,
+    FindRequest,
+    Head,
+    Mark,
+    Marks,
+    Messages,
+    Page,
+    PageStored,
+    Pruned,
+    PruneRequest,
+    mark_key,
+    page_key,
+    page_of,
+)
 from chat_service.conversation.paging import ANSWER_BYTES, fitting
-from chat_service.conversation.records import Stored, put
-from chat_service.conversation.removal import Cut, going, oldest_end, unjudged
+from chat_service.conversation.records import put
+from chat_service.conversation.removal import going, oldest_end, unjudged
 from chat_service.conversation.window import PAGE, characters
 
 SEARCH_PAGES = 200
@@ -36,103 +53,6 @@ transcript = VirtualObject(
 )
 
 
-class Page(Stored):
-    """`PAGE` messages, oldest first; the last page may still grow."""
-
-    messages: list[Message] = []
-
-
-class Head(Stored):
-    """The newest sequence number kept, and the epoch: pages sent before a forget come too late."""
-
-    epoch: int = 0
-    last_seq: int = 0
-
-
-class Batch(Contract):
-    """Messages that scrolled out of `Chat`, in order."""
-
-    epoch: int
-    messages: list[Message]
-
-
-class PageStored(Contract):
-    """Confirms to `Chat` that the messages from `first` to `last` are kept here."""
-
-    first: int
-    last: int
-
-
-class Erase(Contract):
-    """Forget the texts; `ids` are those of messages that never came here, kept as marks. `crowded`: more people wrote
-    than `Chat` knows by heart, and their directories list the conversation too."""
-
-    epoch: int
-    ids: list[str] = []
-    crowded: bool = False
-
-
-class Marks(Contract):
-    """Ids of messages that were taken back: nothing of them is kept but that they were here."""
-
-    ids: list[str]
-
-
-class PruneRequest(Contract):
-    """What is to go; `beside` are the messages that Chat holds, which may complete a turn that lies here in part."""
-
-    cut: Cut
-    beside: list[Message] = []
-
-
-class Pruned(Contract):
-    """When the oldest turn that is left has ended (None when nothing is left), and how many messages went."""
-
-    oldest: Time | None = None
-    gone: int = 0
-
-
-class Mark(Contract):
-    """Whether, and where, a platform message stands: 0 when nothing but its mark is left."""
-
-    seq: int | None = None
-
-
-class FindRequest(Contract):
-    """Looks a platform message id up."""
-
-    id: str
-
-
-class Revision(Contract):
-    """A change of one message, named by its platform id or its sequence number."""
-
-    id: str | None = None
-    seq: int | None = None
-    text: str | None = None
-    attachments: list[Attachment] | None = None
-    forget: bool = False
-    person: str = ""
-    verdict: Verdict | None = None
-
-    def names(self, message: Message) -> bool:
-        """Whether it is this message that changes."""
-        return message.seq == self.seq if self.seq is not None else message.id == self.id
-
-
-class Revised(Contract):
-    """The turn of the message that was changed; 0: none was."""
-
-    turn: int = 0
-
-
-class Messages(Contract):
-    """Messages, oldest first; `more` when older ones exist."""
-
-    messages: list[Message] = []
-    more: bool = False
-
-
 @transcript.handler()
 async def append(ctx: ObjectContext, batch: Batch) -> None:
     """Keep a batch; one of a forgotten epoch is dropped.
@@ -146,12 +66,12 @@ async def append(ctx: ObjectContext, batch: Batch) -> None:
     for number, group in groupby(batch.messages, key=lambda m: page_of(m.seq)):
         by_seq = {m.seq: m for m in group}
         if number <= page_of(head.last_seq):
-            begun = await ctx.get(_page(number), type_hint=Page) or Page()
+            begun = await ctx.get(page_key(number), type_hint=Page) or Page()
             by_seq |= {m.seq: m for m in begun.messages}
-        put(ctx, _page(number), Page(messages=[by_seq[seq] for seq in sorted(by_seq)]))
+        put(ctx, page_key(number), Page(messages=[by_seq[seq] for seq in sorted(by_seq)]))
     for message in batch.messages:
         if message.id:
-            ctx.set(_mark(message.id), message.seq)
+            ctx.set(mark_key(message.id), message.seq)
     head.last_seq = max(head.last_seq, batch.messages[-1].seq)
     head.epoch = batch.epoch
     put(ctx, "head", head)
@@ -167,7 +87,7 @@ async def read(ctx: ObjectSharedContext, request: HistoryRequest) -> Messages:
     number = page_of(before - 1)
     size = 0
     while number >= 0 and len(found) < request.limit and size < ANSWER_BYTES:
-        page = await ctx.get(_page(number), type_hint=Page)
+        page = await ctx.get(page_key(number), type_hint=Page)
         if page is None:
             break  # pages are contiguous: an absent one is the beginning, or what was forgotten
         older = [m for m in page.messages if m.seq < before]
@@ -175,7 +95,7 @@ async def read(ctx: ObjectSharedContext, request: HistoryRequest) -> Messages:
         size += sum(map(characters, older))
         number -= 1
     kept = found[-min(request.limit, fitting(reversed(found))) :]
-    more = len(found) > len(kept) or (number >= 0 and bool(await ctx.get(_page(number), type_hint=Page)))
+    more = len(found) > len(kept) or (number >= 0 and bool(await ctx.get(page_key(number), type_hint=Page)))
     return Messages(messages=kept, more=more)
 
 
@@ -183,24 +103,24 @@ async def read(ctx: ObjectSharedContext, request: HistoryRequest) -> Messages:
 async def mark(ctx: ObjectContext, marks: Marks) -> None:
     """Remember ids without texts."""
     for message_id in marks.ids:
-        ctx.set(_mark(message_id), 0)
+        ctx.set(mark_key(message_id), 0)
 
 
 @transcript.handler()
 async def revise(ctx: ObjectContext, revision: Revision) -> Revised:
     """Change one message in its page. What is not here, or was forgotten, stays as it is."""
-    seq = revision.seq if revision.seq is not None else await ctx.get(_mark(revision.id or ""), type_hint=int)
-    page = await ctx.get(_page(page_of(seq or 0)), type_hint=Page) if seq else None
+    seq = revision.seq if revision.seq is not None else await ctx.get(mark_key(revision.id or ""), type_hint=int)
+    page = await ctx.get(page_key(page_of(seq or 0)), type_hint=Page) if seq else None
     if page is None:
         return Revised()
     number = page_of(seq or 0)
     before = len(page.messages)
-    beyond = await ctx.get(_page(number + 1), type_hint=Page) if revision.forget else None
+    beyond = await ctx.get(page_key(number + 1), type_hint=Page) if revision.forget else None
     held = page.messages + (beyond.messages if beyond else [])
     changed = change(held, revision)
-    put(ctx, _page(number), Page(messages=held[:before]))
+    put(ctx, page_key(number), Page(messages=held[:before]))
     if beyond is not None and beyond.messages != held[before:]:
-        put(ctx, _page(number + 1), Page(messages=held[before:]))
+        put(ctx, page_key(number + 1), Page(messages=held[before:]))
     return Revised(turn=changed.turn if changed else 0)
 
 
@@ -214,7 +134,7 @@ async def search(ctx: ObjectSharedContext, request: SearchRequest) -> Found:
     number, looked = page_of(before - 1), 0
     last = max(number - SEARCH_PAGES, -1)
     while number > last and looked < SEARCH_CHARACTERS:
-        page = await ctx.get(_page(number), type_hint=Page)
+        page = await ctx.get(page_key(number), type_hint=Page)
         if page is None:
             return Found(messages=found)
         hits = [m for m in reversed(page.messages) if m.seq < before and contains(m, request.text)]
@@ -235,9 +155,9 @@ def contains(message: Message, text: str) -> bool:
 @transcript.handler(kind="shared")
 async def find(ctx: ObjectSharedContext, request: FindRequest) -> Mark:
     """Whether a platform message was ever here, forgotten or not."""
-    seq = await ctx.get(_mark(request.id), type_hint=int)
+    seq = await ctx.get(mark_key(request.id), type_hint=int)
     if seq:
-        page = await ctx.get(_page(page_of(seq)), type_hint=Page)
+        page = await ctx.get(page_key(page_of(seq)), type_hint=Page)
         if not any(m.seq == seq and m.status != "forgotten" for m in (page.messages if page else [])):
             return Mark(seq=0)
     return Mark(seq=seq)
@@ -247,7 +167,7 @@ async def find(ctx: ObjectSharedContext, request: FindRequest) -> Mark:
 async def prune(ctx: ObjectContext, request: PruneRequest) -> Pruned:
     """Take messages out of the pages; their marks stay. The texts go for good. Run twice, it finds less to do."""
     numbers = sorted(int(key.removeprefix("page:")) for key in await ctx.state_keys() if key.startswith("page:"))
-    pages = {number: await ctx.get(_page(number), type_hint=Page) or Page() for number in numbers}
+    pages = {number: await ctx.get(page_key(number), type_hint=Page) or Page() for number in numbers}
     held = [*(m for page in pages.values() for m in page.messages), *request.beside]
     goes = going(held, request.cut)
     oldest = oldest_end([m for m in held if not goes(m)])
@@ -258,9 +178,9 @@ async def prune(ctx: ObjectContext, request: PruneRequest) -> Pruned:
         gone += len(pages[number].messages) - len(kept)
         begun = begun or bool(kept)
         if not begun:
-            ctx.clear(_page(number))  # pages stay contiguous: only from the beginning may one be absent
+            ctx.clear(page_key(number))  # pages stay contiguous: only from the beginning may one be absent
         elif kept != pages[number].messages:
-            put(ctx, _page(number), Page(messages=kept))
+            put(ctx, page_key(number), Page(messages=kept))
     return Pruned(oldest=oldest, gone=gone)
 
 
@@ -274,59 +194,11 @@ async def erase(ctx: ObjectContext, request: Erase) -> None:
                 await _unlist(ctx, await ctx.get(key, type_hint=Page) or Page())
             ctx.clear(key)
     for message_id in request.ids:
-        ctx.set(_mark(message_id), 0)
+        ctx.set(mark_key(message_id), 0)
     put(ctx, "head", Head(epoch=max(request.epoch, head.epoch), last_seq=head.last_seq))
-
-
-def change(messages: list[Message], revision: Revision) -> Message | None:
-    """Change the message that is named, in its list; gives it, None when it is not there. With a question go
-    the replies to it."""
-    for number, message in enumerate(messages):
-        if revision.names(message):
-            messages[number] = revised(message, revision)
-            if revision.forget and message.role == "user":
-                forget_replies(messages, message.turn)
-            return message
-    return None
-
-
-def forget_replies(messages: list[Message], turn: int) -> bool:
-    """Forget the replies of a turn of whose question nothing stands any more: they may quote it. Whether any went."""
-    held = [one for one in messages if one.turn == turn and one.status != "forgotten"]
-    if any(one.role == "user" for one in held):
-        return False
-    messages[:] = [revised(one, Revision(forget=True)) if one.turn == turn else one for one in messages]
-    return bool(held)
 
 
 async def _unlist(ctx: ObjectContext, page: Page) -> None:
     key = keys.parse(ctx.key())
     for owner in key.people_directories(authors((), page.messages)) if key else ():
         ctx.object_send(directory.remove, owner, directory.Removal(conversation=ctx.key()))
-
-
-def revised(message: Message, revision: Revision) -> Message:
-    """The message after the change."""
-    if revision.forget:
-        return message.model_copy(update={"text": "", "attachments": [], "status": "forgotten"})
-    if revision.person:
-        others = {who: said for who, said in message.feedback.items() if who != revision.person}
-        said = {revision.person: revision.verdict} if revision.verdict else {}
-        return message.model_copy(update={"feedback": {**others, **said}})
-    if revision.text is None or message.status == "forgotten":
-        return message
-    attachments = message.attachments if revision.attachments is None else revision.attachments
-    return message.model_copy(update={"text": revision.text, "attachments": attachments})
-
-
-def page_of(seq: int) -> int:
-    """The number of the page that message `seq` lies in; -1 before the first."""
-    return (seq - 1) // PAGE
-
-
-def _page(number: int) -> str:
-    return f"page:{number}"
-
-
-def _mark(message_id: str) -> str:
-    return f"id:{message_id}"

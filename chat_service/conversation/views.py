@@ -18,7 +18,7 @@ from chat_service.contracts import (
     TurnRequest,
 )
 from chat_service.conversation import inbox as inboxes
-from chat_service.conversation import transcript, versions
+from chat_service.conversation import pages, transcript, versions
 from chat_service.conversation.clock import now
 from chat_service.conversation.conversation import Conversation
 from chat_service.conversation.export import as_json, as_markdown, named
@@ -145,7 +145,7 @@ async def export(ctx: ObjectSharedContext, request: ExportRequest) -> Export:
 
 async def _old_turn(ctx: ObjectSharedContext, conversation: Conversation, message_id: str) -> Reply:
     """A turn that scrolled out, found by the mark of its message."""
-    mark = await ctx.object_call(transcript.find, ctx.key(), transcript.FindRequest(id=message_id))
+    mark = await ctx.object_call(transcript.find, ctx.key(), pages.FindRequest(id=message_id))
     around: list[Message] = []
     while mark.seq and (not around or around[0].seq > mark.seq):
         before = around[0].seq if around else mark.seq + 40

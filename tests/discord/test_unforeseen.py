@@ -7,7 +7,7 @@ import pytest
 
 from bots.adapter.contract import Later
 from bots.discord.client import called
-from tests.discord.rooms import Room, answered, asks
+from tests.discord.rooms import Room, answered, asks, prompt
 from tests.fakes.discord.models import VOICE
 
 
@@ -25,6 +25,28 @@ async def test_what_discord_py_cannot_read_is_passed_over_and_told(room: Room) -
     thread = await discord.start_thread(room.ada, room.channel, "aside", None, type=11)
     _, reply, _ = await asks(room, room.ben, thread.id, f"<@{discord.bot}> and here?")
     assert reply.reply_to and f"the server {room.guild} cannot be read whole" in room.world.bot.log
+
+
+async def test_a_message_that_discord_py_cannot_read_hides_no_other(room: Room) -> None:
+    """Neither those that are caught up with, on both sides of it, nor those that a later question is asked about."""
+    discord = room.discord
+    await asks(room, room.ada, room.channel, f"<@{discord.bot}> hello")
+    await discord.refuse_sockets()
+    await discord.forget_sessions()
+    await discord.cut_sockets()
+    one = await discord.mention(room.ada, room.channel, "said before it", silent=True)
+    odd = await discord.mention(room.ben, room.channel, "nobody reads this", silent=True, lacks=["type"])
+    two = await discord.mention(room.ben, room.channel, "said after it", silent=True)
+    await discord.refuse_sockets(False)
+    for missed in (one, two):
+        await answered(room, missed)
+    assert f"the message {odd.id} in {room.channel} cannot be read" in room.world.bot.log
+
+    aside = await discord.add_channel(room.guild, "aside")
+    await discord.post(room.ben, aside.id, "the word is plum")
+    await discord.post(room.ben, aside.id, "nor this", lacks=["type"])
+    _, _, seen = await asks(room, room.ada, aside.id, f"<@{discord.bot}> which word?")
+    assert "the word is plum" in prompt(seen)
 
 
 async def test_a_frame_that_nobody_can_read_begins_a_new_session(room: Room) -> None:

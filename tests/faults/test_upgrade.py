@@ -18,7 +18,7 @@ from tests.fakes.model.protocol import Behaviour
 from tests.processes import ROOT, Stack, eventually
 
 BEFORE = "    answer = await answer_guarded("
-AFTER = '    await announce(ctx, LiveEvent(conversation=ctx.key(), kind="changed"))\n' + BEFORE
+AFTER = "    await now(ctx)\n" + BEFORE
 """One more journal entry in every turn, before the model's: replaying an old journal with it would fail."""
 
 

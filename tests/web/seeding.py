@@ -8,7 +8,7 @@ from itertools import groupby
 import aiohttp
 
 from chat_service.contracts import Message
-from chat_service.conversation import transcript
+from chat_service.conversation import pages
 from chat_service.conversation.records import RecordSerde, Stored
 from chat_service.conversation.state import Meta, Recent
 from chat_service.conversation.window import PAGE
@@ -47,10 +47,10 @@ async def seed(stack: Stack, key: str, turns: int) -> None:
     meta.horizon = old[-1].at if old else None
     await _write(stack, "Chat", key, {"meta": meta, "recent": Recent(messages=recent)})
     if old:
-        pages: dict[str, Stored] = {"head": transcript.Head(last_seq=old[-1].seq)}
-        for number, held in groupby(old, key=lambda message: transcript.page_of(message.seq)):
-            pages[transcript._page(number)] = transcript.Page(messages=list(held))
-        await _write(stack, "Transcript", key, pages)
+        state: dict[str, Stored] = {"head": pages.Head(last_seq=old[-1].seq)}
+        for number, held in groupby(old, key=lambda message: pages.page_of(message.seq)):
+            state[pages.page_key(number)] = pages.Page(messages=list(held))
+        await _write(stack, "Transcript", key, state)
 
 
 async def _write(stack: Stack, service: str, key: str, records: dict[str, Stored]) -> None:

@@ -137,7 +137,7 @@ class DiscordControl(Control):
     async def post(self, user: str, channel: str, text: str = "", **more: Any) -> Message:
         """Write. `files=[attached(…)]`, `embeds`, `reply_to` (a message's id; `ping=False`: without notifying),
         `flags`, `forward=(channel, message)`, `kind` (a system message's type); `age`: it was written that
-        many seconds ago, and no event of it ever came."""
+        many seconds ago, and no event of it ever came; `lacks`: names of what Discord forgets to tell of it."""
         return Message.model_validate(await self._ask("post", user=user, channel=channel, text=text, **more))
 
     async def mention(self, user: str, channel: str, text: str, **more: Any) -> Message:

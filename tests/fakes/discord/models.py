@@ -167,6 +167,7 @@ class Message(Model):
     interaction: Json | None = None
     webhook: str | None = None
     ephemeral_to: str | None = None
+    lacks: list[str] = []
     deleted: bool = False
     revisions: list[Revision] = []
 

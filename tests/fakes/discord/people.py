@@ -20,7 +20,8 @@ class People:
 
     # --- messages -----------------------------------------------------------------------------------------
     def post(self, user: str, channel: str, text: str = "", **more: Any) -> Message:
-        """Write. `files`, `embeds`, `reply_to`, `ping`, `forward` (channel, message), `flags`, `kind`, `age`."""
+        """Write. `files`, `embeds`, `reply_to`, `ping`, `forward` (channel, message), `flags`, `kind`, `age`,
+        `lacks`."""
         where = self.seen(user, channel)
         draft = Draft(content=text, uploads=uploaded(more.get("files") or []), embeds=more.get("embeds") or [])
         draft.flags = int(more.get("flags") or 0)
@@ -33,7 +34,8 @@ class People:
             draft.reference = {"type": 1, "channel_id": source, "message_id": message}
         age = float(more.get("age") or 0.0)
         with self.discord.gateway.losing(bool(age)):
-            return self.discord.writing.create(user, where, draft, "person", kind=more.get("kind"), age=age)
+            kind, lacks = more.get("kind"), more.get("lacks")
+            return self.discord.writing.create(user, where, draft, "person", kind=kind, age=age, lacks=lacks)
 
     def edit(self, user: str, channel: str, message: str, text: str) -> Message:
         """Change one's own message."""

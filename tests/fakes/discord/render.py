@@ -196,7 +196,7 @@ class Render:
             told["message_reference"] = message.reference
             if not nested and message.reference.get("type", 0) == 0:
                 told["referenced_message"] = self._referenced(message.reference, content)
-        return told
+        return {name: value for name, value in told.items() if name not in message.lacks}
 
     def _referenced(self, reference: Json, content: bool) -> Json | None:
         found = self._world.find(reference["channel_id"], reference.get("message_id", ""))

@@ -42,7 +42,7 @@ class Writing:
         self._nonces: dict[tuple[str, str], tuple[str, str, float]] = {}
 
     def create(self, author: str, channel: Channel, draft: Draft, via: str, **more: Any) -> Message:
-        """Write a message. `more`: `id`, `kind`, `age`, `interaction`, `webhook`, `ephemeral_to`, `loading`.
+        """Write a message. `more`: `id`, `kind`, `age`, `interaction`, `webhook`, `ephemeral_to`, `loading`, `lacks`.
 
         A person or the bot needs permissions; an interaction's answer (`webhook`) does not.
 
@@ -80,6 +80,7 @@ class Writing:
             interaction=more.get("interaction"),
             webhook=more.get("webhook"),
             ephemeral_to=more.get("ephemeral_to"),
+            lacks=more.get("lacks") or [],
         )
         message.attachments = self._attach(message, draft)
         self._mention(message, draft, free)

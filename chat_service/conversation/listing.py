@@ -1,0 +1,57 @@
+"""Where a conversation is listed, and by which title: sent beside the turn, which nothing of it holds up."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from restate import ObjectContext
+
+from chat_service import keys
+from chat_service.contracts import Entry
+from chat_service.conversation import directory, titles
+from chat_service.conversation.clock import now
+from chat_service.conversation.conversation import Conversation
+
+TITLE_CHARACTERS = 60
+
+
+def list_in_directories(ctx: ObjectContext, conversation: Conversation, at: datetime) -> None:
+    """Send the conversation's place to the directories that list it; off the turn's path."""
+    key = keys.parse(ctx.key())
+    if key is None:
+        return
+    entry = _entry(ctx.key(), conversation, at)
+    for owner in key.directories(tuple(dict.fromkeys([*conversation.meta.people, *conversation.newcomers]))):
+        ctx.object_send(directory.touch, owner, entry)
+
+
+async def list_newcomers(ctx: ObjectContext, conversation: Conversation) -> None:
+    """Send the conversation's place to those who have just spoken in it for the first time, though not to the bot:
+    whoever wants to be forgotten must be found in it."""
+    key = keys.parse(ctx.key())
+    owners = key.people_directories(conversation.newcomers) if key else ()
+    if owners:
+        entry = _entry(ctx.key(), conversation, await now(ctx))
+        for owner in owners:
+            ctx.object_send(directory.touch, owner, entry)
+
+
+def _entry(key: str, conversation: Conversation, at: datetime) -> Entry:
+    meta = conversation.meta
+    asked = [*conversation.recent.messages, *(meta.running.question if meta.running else [])]
+    first = next((m.text for m in asked if m.role == "user" and not m.replaced), "")
+    return Entry(conversation=key, title=meta.title or _excerpt(first), at=at)
+
+
+def entitle(ctx: ObjectContext, conversation: Conversation) -> None:
+    """Have a title written, beside the conversation."""
+    meta = conversation.meta
+    said = [m for m in conversation.recent.messages if m.status in ("answered", "noted") and not m.replaced][-6:]
+    if said and not meta.renamed:
+        ctx.service_send(titles.write, titles.TitleRequest(conversation=ctx.key(), epoch=meta.epoch, messages=said))
+
+
+def _excerpt(text: str) -> str:
+    line = " ".join(re.sub(r"[*_`#|>]+", " ", text).split())
+    return line if len(line) <= TITLE_CHARACTERS else line[: TITLE_CHARACTERS - 1].rstrip() + "…"
