@@ -100,8 +100,8 @@ async def _take_up(session: aiohttp.ClientSession, admin: str, ingress: IngressC
     is_turn = one.service == "Chat" and one.handler in TURNS and one.key is not None
     opened = is_turn and await _has_opened(ingress, one)
     async with session.patch(f"{admin}/invocations/{one.id}/kill") as response:
-        if response.status == 404:
-            return  # it came to its end by itself
+        if response.status in (404, 409):
+            return  # it came to its end by itself, or with whoever called it
         response.raise_for_status()
     if opened and one.key is not None:
         await ingress.send("Chat", one.key, "recover", Recover(invocation=one.id), idempotency_key=one.id)

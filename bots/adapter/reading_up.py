@@ -14,7 +14,7 @@ from bots.adapter.judging import is_welcome
 from bots.adapter.listening import Done, Intake, is_old, tell
 from chat_service import keys
 from chat_service.contracts import Author, Inbound, Notes
-from chat_service.conversation.inbox import accept
+from chat_service.conversation.inbox import accept, waiting
 from chat_service.conversation.places import BEGINNING, Place
 from chat_service.conversation.records import Stored
 from chat_service.conversation.revisions import note
@@ -74,7 +74,9 @@ async def read_up(ctx: ObjectContext, it: Intake, heard: Heard, places: Sequence
     known = max(thread.seen if thread else "", dealt.position)
     # Their events were lost: as context alone they would be known by their ids, and never answered.
     lost = [m for m in kept if m.position > known and _is_question(m) and not await is_old(ctx, it, m)]
-    notes = [one.inbound(expects_reply=False) for one in kept if one not in lost]
+    # What waits for its turn is answered then; as context it would be known by its id, and never be.
+    waits = {one.id for one in (await ctx.object_call(waiting, ctx.key(), arg=None)).messages} if kept else set()
+    notes = [one.inbound(expects_reply=False) for one in kept if one not in lost and one.id not in waits]
     if found.cut and notes:
         place = next((n for n, one in enumerate(kept) if one.position >= found.cut), len(kept) - 1)
         notes.insert(place, _left_out(notes[min(place, len(notes) - 1)]))

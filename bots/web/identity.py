@@ -23,7 +23,10 @@ COOKIE = "threadwell"
 ACCESS_COOKIE = "threadwell_access"
 BEFORE_COOKIE = "threadwell_before"
 """Who the browser was before it joined somebody, so that joining loses nothing."""
+RENEWED_COOKIE = "threadwell_renewed"
+"""Stands for as long as the others need not be set anew."""
 YEAR = 365 * 24 * 3600
+MONTH = 30 * 24 * 3600
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 _ATTEMPTS, _WINDOW_SECONDS = 10, 60.0
 
@@ -75,9 +78,22 @@ class Gatekeeper:
         return public_id(secret) if _SECRET.fullmatch(secret) else None
 
     def introduce(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Give a browser its secret."""
-        if not self._settings.web_auth_header and not _SECRET.fullmatch(request.cookies.get(COOKIE, "")):
+        """Give a browser its secret, or once a month what it has for another year: browsers keep no cookie for longer
+        (Chromium 400 days), however often it is used."""
+        if self._settings.web_auth_header:
+            return
+        known = {name: request.cookies.get(name, "") for name in (COOKIE, BEFORE_COOKIE)}
+        if not _SECRET.fullmatch(known[COOKIE]):
             self._set(request, response, COOKIE, secrets.token_urlsafe(32))
+        elif RENEWED_COOKIE not in request.cookies:
+            for name, secret in known.items():
+                if _SECRET.fullmatch(secret):
+                    self._set(request, response, name, secret)
+            if self._settings.web_access_token:
+                self._set(request, response, ACCESS_COOKIE, self._pass())
+        else:
+            return
+        self._set(request, response, RENEWED_COOKIE, "1", MONTH)
 
     def sign_in(self, request: web.Request, response: web.StreamResponse, given: str) -> None:
         """Let a browser in that knows the access token.
@@ -168,10 +184,10 @@ class Gatekeeper:
         key = token.get_secret_value().encode() if token else b""
         return hmac.new(key, b"threadwell access", hashlib.sha256).hexdigest()
 
-    def _set(self, request: web.Request, response: web.StreamResponse, name: str, value: str) -> None:
+    def _set(self, request: web.Request, response: web.StreamResponse, name: str, value: str, age: int = YEAR) -> None:
         # Lax, not Strict: a link on another site opens the page without a Strict cookie, so the page would take its
         # owner for a stranger and write a new identity over the old one. Changes are guarded by their origin.
-        response.set_cookie(name, value, max_age=YEAR, httponly=True, samesite="Lax", secure=request.secure, path="/")
+        response.set_cookie(name, value, max_age=age, httponly=True, samesite="Lax", secure=request.secure, path="/")
 
     def _count(self, peer: str) -> None:
         now = time.monotonic()

@@ -188,7 +188,7 @@ async def apply_title(ctx: ObjectContext, written: titles.Written) -> None:
     """Take the title the bot wrote, unless a person has chosen one, or all was forgotten meanwhile."""
     conversation = await keeping.load(ctx)
     meta = conversation.meta
-    if meta.renamed or written.epoch != meta.epoch:
+    if meta.renamed or written.epoch != meta.title_epoch:
         return
     meta.title = written.title
     await keeping.changed(ctx, conversation)

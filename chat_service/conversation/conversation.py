@@ -13,8 +13,9 @@ from chat_service.conversation.state import UNDATED, Answer, Meta, Recent
 from chat_service.conversation.versions import MAX_VERSIONS, Tree, close_gaps, follows, place_of_next
 from chat_service.conversation.window import leaving
 
+FENCES = 50
 PEOPLE = 500
-"""Authors that a conversation knows by heart; those of later ones are told of it each time they speak."""
+"""People that a conversation knows by heart; the directories of later ones are told of it each time they speak."""
 
 
 class Conversation:
@@ -26,7 +27,7 @@ class Conversation:
         self.lost_summary = 0
         """How far the summary went that told of what is no longer shown; it is to be written anew."""
         self.newcomers: list[str] = []
-        """Authors whose directories do not list this conversation yet, as far as it knows."""
+        """People whose directories do not list this conversation yet, as far as it knows."""
 
     @property
     def summarised(self) -> int:
@@ -97,12 +98,16 @@ class Conversation:
             status=status,
         )
         self.meta.next_seq += 1
-        author = inbound.author.id if inbound.author else ""
-        if author and author not in self.meta.people:
-            self.newcomers = list(dict.fromkeys([*self.newcomers, author]))
-            if len(self.meta.people) < PEOPLE:
-                self.meta.people = sorted([*self.meta.people, author])
+        self.meet(inbound.author.id if inbound.author else "")
         return message
+
+    def meet(self, person: str) -> None:
+        """Remember somebody who says something here, or thinks something of a reply: whoever wants to be forgotten must
+        be found in it."""
+        if person and person not in self.meta.people:
+            self.newcomers = list(dict.fromkeys([*self.newcomers, person]))
+            if len(self.meta.people) < PEOPLE:
+                self.meta.people = sorted([*self.meta.people, person])
 
     def _lines(self, inbound: list[Inbound], turn: int, at: datetime, status: Status = "answered") -> list[Message]:
         lines = [self._message(one, turn, at, status) for one in inbound]
@@ -233,7 +238,7 @@ class Conversation:
                 self._show(standing.seq if standing and _in_vain(reply, standing) else reply.seq)
         self.meta.running = None
         self.meta.version += 1
-        if answer.drain and answer.drain != self.meta.passed:
+        if answer.drain and answer.drain not in self.meta.fences:
             self.meta.drain = answer.drain
         return reply
 
@@ -250,6 +255,12 @@ class Conversation:
             seconds=message.seconds,
             cut=message.cut,
         )
+
+    def pass_fence(self, mark: str) -> None:
+        """The end of a "stop all": what comes after is answered again, but for what a later one is to withdraw."""
+        self.meta.fences = [*self.meta.fences, mark][-FENCES:]
+        if self.meta.drain == mark:
+            self.meta.drain = None
 
     # --- what scrolls out ----------------------------------------------------------------------------------
     def scroll(self) -> list[Message]:
@@ -282,9 +293,10 @@ class Conversation:
             next_turn=old.next_turn,
             context_from=old.next_seq,
             summary_epoch=old.summary_epoch + 1,
+            title_epoch=old.title_epoch + 1,
             horizon=latest(old.horizon, self.recent.messages),
             ahead=old.ahead,
-            passed=old.passed,
+            fences=old.fences,
         )
         self.recent = Recent()
         return ids
@@ -296,10 +308,12 @@ def _in_vain(reply: Message, standing: Message) -> bool:
     return good and (reply.status == "failed" or not reply.text)
 
 
-def authors(known: Iterable[str], *held: Iterable[Message]) -> tuple[str, ...]:
-    """The ids of those who wrote, each once: the `known` ones, and the authors of what is `held`."""
-    wrote = (m.author.id for messages in held for m in messages if m.author and m.author.id)
-    return tuple(dict.fromkeys([*known, *wrote]))
+def everybody(known: Iterable[str], *held: Iterable[Message]) -> tuple[str, ...]:
+    """The ids of those who have a part in it, each once: the `known` ones, who wrote what is `held`, and who thought
+    something of it."""
+    messages = [m for some in held for m in some]
+    wrote = (m.author.id for m in messages if m.author and m.author.id)
+    return tuple(dict.fromkeys([*known, *wrote, *(person for m in messages for person in m.feedback)]))
 
 
 def latest(horizon: datetime | None, messages: list[Message]) -> datetime | None:

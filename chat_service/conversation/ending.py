@@ -44,7 +44,7 @@ async def stop(ctx: ObjectSharedContext, request: StopRequest | None) -> Stopped
     # until the fence, which queued up behind everything that is to be withdrawn, was reached.
     told: set[int] = set()
     for _ in range(STOP_LOOKS):
-        if meta.passed == mark:
+        if mark in meta.fences:
             break
         if meta.running and meta.running.turn not in told:
             told.add(meta.running.turn)
@@ -58,7 +58,7 @@ async def stop(ctx: ObjectSharedContext, request: StopRequest | None) -> Stopped
 async def fence(ctx: ObjectContext, request: Fence) -> None:
     """The end of a "stop all": what comes after is answered again."""
     conversation = await keeping.load(ctx)
-    conversation.meta.drain, conversation.meta.passed = None, request.mark
+    conversation.pass_fence(request.mark)
     await keeping.save(ctx, conversation)
 
 

@@ -8,7 +8,7 @@ from chat_service import keys
 from chat_service.contracts import StopRequest
 from chat_service.conversation import directory, keeping, pages, retention, transcript
 from chat_service.conversation.chat import chat
-from chat_service.conversation.conversation import PEOPLE, authors
+from chat_service.conversation.conversation import PEOPLE, everybody
 from chat_service.conversation.ending import stop
 from chat_service.conversation.records import put
 from chat_service.conversation.removal import Cut
@@ -33,7 +33,7 @@ async def erase(ctx: ObjectContext) -> None:
     conversation = await keeping.load(ctx)
     outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
     crowded = len(conversation.meta.people) >= PEOPLE
-    people = authors(conversation.meta.people, outbox.messages, conversation.recent.messages)
+    people = everybody(conversation.meta.people, outbox.messages, conversation.recent.messages)
     ids = [*conversation.forget(), *(m.id for m in outbox.messages if m.id)]
     ctx.clear_all()
     put(ctx, "meta", conversation.meta)

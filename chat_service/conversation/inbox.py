@@ -40,7 +40,8 @@ class Line(Stored):
 
     `taken` was handed to Chat last. It lies here until the next is taken: between our answer and the moment when
     Chat has written it down, it would be nowhere to be seen. `swaps`: a ticket that overtook (quick lines are held
-    back a moment, what follows may not be) took the head of the line; the head's own ticket stands for it then.
+    back a moment, what follows may not be) took the head of the line; the head's own ticket stands for it then, or for
+    whoever has overtaken that one.
     `characters` is how much was accepted since the line was empty last.
     """
 
@@ -111,11 +112,17 @@ async def accept(ctx: ObjectContext, inbound: Inbound) -> Accepted:
 
 @inbox.handler(ingress_private=True)
 async def take(ctx: ObjectContext, request: TakeRequest) -> Inbounds:
-    """Hand over the head of the line; nothing, when the ticket's message was withdrawn or came along earlier."""
+    """Hand over the head of the line; nothing, when the ticket's message was withdrawn or answered."""
     line = await ctx.get("line", type_hint=Line) or Line()
-    named = line.swaps.pop(request.id, request.id)
+    named = request.id
+    while named in line.swaps:
+        named = line.swaps.pop(named)
     if named not in line.ids:
-        return Inbounds()
+        put(ctx, "line", line)
+        # A ticket that is started again, its code being gone, had its message already, which Chat may never have seen.
+        again = line.taken if named in line.taken else []
+        found = [await ctx.get(_slot(message_id), type_hint=Waiting) for message_id in again]
+        return Inbounds(messages=[one.inbound for one in found if one])
     head = line.ids[0]
     if head != named:
         line.swaps[head] = named

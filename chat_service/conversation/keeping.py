@@ -37,6 +37,9 @@ async def load(ctx: ObjectContext, dead: str | None = None) -> Conversation:
         reply = conversation.close_turn(Answer(status="failed", error=INTERRUPTED, at=ended))
         # The engine kills what an invocation has sent along with it: its delivery is gone, too.
         reply.undelivered = await deliveries.announce(ctx, running, running.question)
+        # At once: whoever delivers it looks for it in the history, maybe long before the turn ends that now begins.
+        put(ctx, "recent", conversation.recent)
+        put(ctx, "meta", conversation.meta)
     return conversation
 
 
@@ -53,8 +56,15 @@ async def save(ctx: ObjectContext, conversation: Conversation) -> None:
         # By name, since the handler's own serde would send every default along: twice the bytes.
         body = batch.model_dump_json(exclude_defaults=True).encode()
         ctx.generic_send("Transcript", "append", body, key=ctx.key())
+        if keys.parse(ctx.key()):
+            let_go(ctx)
     put(ctx, "recent", conversation.recent)
     put(ctx, "meta", conversation.meta)
+
+
+def let_go(ctx: ObjectContext) -> None:
+    """The Inbox shows what was taken last until the next is taken; what is not near any more would seem to wait."""
+    ctx.generic_send("Inbox", "let_go", b"", key=ctx.key())
 
 
 async def purge_journal(ctx: ObjectContext, people: Iterable[str], *, whole: bool = False) -> None:

@@ -14,6 +14,8 @@ from chat_service.conversation.clock import now
 from chat_service.conversation.conversation import Conversation
 
 TITLE_CHARACTERS = 60
+DELETED_TITLE = "Conversation"
+"""The title of a conversation whose first words were deleted."""
 
 
 def list_in_directories(ctx: ObjectContext, conversation: Conversation, at: datetime) -> None:
@@ -27,7 +29,7 @@ def list_in_directories(ctx: ObjectContext, conversation: Conversation, at: date
 
 
 async def list_newcomers(ctx: ObjectContext, conversation: Conversation) -> None:
-    """Send the conversation's place to those who have just spoken in it for the first time, though not to the bot:
+    """Send the conversation's place to those who have a part in it for the first time, though they did not ask the bot:
     whoever wants to be forgotten must be found in it."""
     key = keys.parse(ctx.key())
     owners = key.people_directories(conversation.newcomers) if key else ()
@@ -39,9 +41,14 @@ async def list_newcomers(ctx: ObjectContext, conversation: Conversation) -> None
 
 def _entry(key: str, conversation: Conversation, at: datetime) -> Entry:
     meta = conversation.meta
-    asked = [*conversation.recent.messages, *(meta.running.question if meta.running else [])]
-    first = next((m.text for m in asked if m.role == "user" and not m.replaced), "")
-    return Entry(conversation=key, title=meta.title or _excerpt(first), at=at)
+    return Entry(conversation=key, title=meta.title or begins(conversation), at=at)
+
+
+def begins(conversation: Conversation) -> str:
+    """The first words that are near; they stand in the list as long as there is no title."""
+    running = conversation.meta.running
+    asked = [*conversation.recent.messages, *(running.question if running else [])]
+    return _excerpt(next((m.text for m in asked if m.role == "user" and not m.replaced and m.text), ""))
 
 
 def entitle(ctx: ObjectContext, conversation: Conversation) -> None:
@@ -49,7 +56,9 @@ def entitle(ctx: ObjectContext, conversation: Conversation) -> None:
     meta = conversation.meta
     said = [m for m in conversation.recent.messages if m.status in ("answered", "noted") and not m.replaced][-6:]
     if said and not meta.renamed:
-        ctx.service_send(titles.write, titles.TitleRequest(conversation=ctx.key(), epoch=meta.epoch, messages=said))
+        ctx.service_send(
+            titles.write, titles.TitleRequest(conversation=ctx.key(), epoch=meta.title_epoch, messages=said)
+        )
 
 
 def _excerpt(text: str) -> str:

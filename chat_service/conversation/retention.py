@@ -25,6 +25,8 @@ async def prune(ctx: ObjectContext, conversation: Conversation, cut: Cut) -> dat
     """Remove what `cut` names from everywhere; gives the end of the oldest turn that is left."""
     if cut.person is not None:
         ctx.object_send(inbox.withdraw, ctx.key(), WithdrawRequest(author=cut.person))
+    else:
+        keeping.let_go(ctx)
     outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
     held = [*outbox.messages, *conversation.recent.messages]
     request = pages.PruneRequest(cut=cut, beside=[m.model_copy(update={"text": "", "attachments": []}) for m in held])
@@ -37,21 +39,23 @@ async def prune(ctx: ObjectContext, conversation: Conversation, cut: Cut) -> dat
     if ids := [m.id for m in gone if m.id]:
         ctx.object_send(transcript.mark, ctx.key(), pages.Marks(ids=ids))
     changed = bool(gone or pruned.gone)
-    empty = not (outbox.messages or conversation.recent.messages)
+    empty = pruned.oldest is None  # older pages may hold something still
     people = list(conversation.meta.people)
+    conversation.meta.people = [] if empty else [one for one in people if one != cut.person]
     upto = 0
     if changed:
         # The summary and the title may tell what went: they go too, and are written anew of what is left.
         upto = conversation.drop_summary()
+        conversation.meta.title_epoch += 1
         if not conversation.meta.renamed:
-            conversation.meta.title = ""
-        conversation.meta.people = [] if empty else [one for one in people if one != cut.person]
+            conversation.meta.title = "" if listing.begins(conversation) else listing.DELETED_TITLE
     # Saved before anything is sent: whoever is asked to write anew must not read what goes.
     await keeping.save(ctx, conversation)
     if changed:
         if upto:
             summaries.send_for_summary(ctx, conversation, upto)
         await _relist(ctx, conversation, people, empty=empty)
+    if changed or len(conversation.meta.people) < len(people):
         await keeping.purge_journal(ctx, people)
     await keeping.announce(ctx, LiveEvent(conversation=ctx.key(), kind="changed"))
     return pruned.oldest

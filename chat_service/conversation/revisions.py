@@ -27,9 +27,6 @@ from chat_service.conversation.inbox import Line, Waiting, _slot, inbox
 from chat_service.conversation.records import put
 from chat_service.conversation.state import Outbox
 
-DELETED_TITLE = "Conversation"
-"""The title of a conversation whose first words were deleted."""
-
 
 @inbox.handler(name="edit")
 async def edit_waiting(ctx: ObjectContext, request: EditRequest) -> None:
@@ -77,6 +74,7 @@ async def redact(ctx: ObjectContext, request: RedactRequest) -> None:
     """Take a deleted message out of memory and history, and with it the reply to it, which may quote it; only that they
     were here remains, so that nobody answers it later. Waits for a running turn."""
     conversation = await keeping.load(ctx)
+    began = listing.begins(conversation)
     seq = await _revise(ctx, conversation, Revision(id=request.id, forget=True))
     upto = 0
     if seq is None:
@@ -86,9 +84,10 @@ async def redact(ctx: ObjectContext, request: RedactRequest) -> None:
         ctx.object_send(transcript.mark, ctx.key(), pages.Marks(ids=[request.id]))
     elif seq:
         upto = conversation.drop_summary(seq)
-    if seq and not conversation.meta.renamed and conversation.meta.title:
-        # The bot's own title may quote what is gone.
-        conversation.meta.title = DELETED_TITLE
+    conversation.meta.title_epoch += 1
+    if seq and not conversation.meta.renamed and (conversation.meta.title or listing.begins(conversation) != began):
+        # The bot's own title may quote what is gone, and so may the first words that stand for one.
+        conversation.meta.title = listing.DELETED_TITLE
         listing.list_in_directories(ctx, conversation, await now(ctx))
     await keeping.changed(ctx, conversation)
     if upto:
@@ -100,7 +99,11 @@ async def redact(ctx: ObjectContext, request: RedactRequest) -> None:
 async def feedback(ctx: ObjectContext, request: FeedbackRequest) -> None:
     """Keep a person's word on a reply with its turn. Waits for a running turn."""
     conversation = await keeping.load(ctx)
-    await _revise(ctx, conversation, Revision(seq=request.seq, person=request.person, verdict=request.value))
+    if request.value:
+        conversation.meet(request.person)
+    revision = Revision(seq=request.seq, person=request.person, verdict=request.value)
+    if await _revise(ctx, conversation, revision) is not None:
+        await listing.list_newcomers(ctx, conversation)
 
 
 @chat.handler()

@@ -57,9 +57,11 @@ class Meta(Stored):
         context_from: the model sees nothing before this sequence number (a reset).
         summary: stands in the prompt for everything up to `summary_upto`; `summary_asked` is how far the last request
             for one went, and `summary_epoch` grows with everything that makes a summary on its way worthless.
-        people: the ids of those who wrote here; their directories list the conversation.
+        people: the ids of those who have a part in it; their directories list the conversation.
         drain: the mark of a "stop all": whatever comes before its fence is withdrawn.
-        passed: the mark of the last fence that was reached.
+        fences: the marks of the last fences that were reached, newest last. Two stops may come close together, and
+            whoever waits for the fence of the first must find it behind that of the second.
+        title_epoch: grows with everything that makes a title on its way worthless, since it may quote what is gone.
         learned: what is known of the models that answered here, by name; the one that answered last is the last.
     """
 
@@ -78,9 +80,10 @@ class Meta(Stored):
     summary_asked: int = 0
     summary_epoch: int = 0
     drain: str | None = None
-    passed: str | None = None
+    fences: list[str] = Field(default_factory=list)
     title: str = ""
     renamed: bool = False
+    title_epoch: int = 0
     people: list[str] = Field(default_factory=list)
     overrides: Overrides = Field(default_factory=Overrides)
     learned: dict[str, Learned] = Field(default_factory=dict)

@@ -42,7 +42,7 @@ class TitleRequest(Contract):
 
 
 class Written(Contract):
-    """A title, and the epoch it belongs to."""
+    """A title, and the `title_epoch` it belongs to."""
 
     epoch: int
     title: str

@@ -15,7 +15,7 @@ from chat_service import keys
 from chat_service.contracts import Found, HistoryRequest, Message, SearchRequest
 from chat_service.conversation import directory, policy
 from chat_service.conversation.addresses import send_to_chat
-from chat_service.conversation.conversation import authors
+from chat_service.conversation.conversation import everybody
 from chat_service.conversation.edits import Revised, Revision, change
 from chat_service.conversation.pages import (
     Batch,
@@ -63,9 +63,13 @@ async def append(ctx: ObjectContext, batch: Batch) -> None:
     head = await ctx.get("head", type_hint=Head) or Head()
     if batch.epoch < head.epoch or not batch.messages:
         return
-    for number, group in groupby(batch.messages, key=lambda m: page_of(m.seq)):
-        by_seq = {m.seq: m for m in group}
-        if number <= page_of(head.last_seq):
+    last = page_of(head.last_seq)
+    # What would have filled the pages between may have been forgotten before it came here: an absent page would be
+    # taken for the beginning.
+    filled: dict[int, dict[int, Message]] = {n: {} for n in range(last + 1, page_of(batch.messages[-1].seq))}
+    groups = {number: {m.seq: m for m in group} for number, group in groupby(batch.messages, lambda m: page_of(m.seq))}
+    for number, by_seq in sorted((filled | groups).items()):
+        if number <= last:
             begun = await ctx.get(page_key(number), type_hint=Page) or Page()
             by_seq |= {m.seq: m for m in begun.messages}
         put(ctx, page_key(number), Page(messages=[by_seq[seq] for seq in sorted(by_seq)]))
@@ -200,5 +204,5 @@ async def erase(ctx: ObjectContext, request: Erase) -> None:
 
 async def _unlist(ctx: ObjectContext, page: Page) -> None:
     key = keys.parse(ctx.key())
-    for owner in key.people_directories(authors((), page.messages)) if key else ():
+    for owner in key.people_directories(everybody((), page.messages)) if key else ():
         ctx.object_send(directory.remove, owner, directory.Removal(conversation=ctx.key()))

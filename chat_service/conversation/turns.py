@@ -65,6 +65,8 @@ async def run(ctx: ObjectContext, conversation: Conversation, settings: Effectiv
     if conversation.meta.title == "" and keys.parse(ctx.key()):
         # So that a new conversation shows at once.
         listing.list_in_directories(ctx, conversation, await now(ctx))
+    else:
+        await listing.list_newcomers(ctx, conversation)  # who wants to be forgotten meanwhile must be found
     again = [m for m in conversation.recent.messages if m.turn == running.turn and m.role == "user"]
     history = [m for m in conversation.visible() if m.turn != running.turn]
     asked = running.question or again

@@ -107,7 +107,7 @@ async def turn(ctx: ObjectSharedContext, request: TurnRequest) -> Reply:
 async def search(ctx: ObjectSharedContext, request: SearchRequest) -> Found:
     """Messages that contain a text, newest first: what is near, then the Transcript."""
     near = await _near(ctx)
-    before = request.before or (near[-1].seq + 1 if near else 1)
+    before = request.before or (await ctx.get("meta", type_hint=Meta) or Meta()).next_seq
     hits = [m for m in reversed(near) if m.seq < before and transcript.contains(m, request.text)][: request.limit]
     if len(hits) == request.limit:
         return Found(messages=hits, next_before=hits[-1].seq)

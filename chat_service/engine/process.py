@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import secrets
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,6 +22,7 @@ READY_SECONDS = 60.0
 POLL_SECONDS = 0.05
 LOG_LINES = 300
 DATA_MB = 64
+BELOW_OUTGOING = range(15_000, 32_000)
 """With less room than this Restate still starts, and fails at somebody's message."""
 LOG_BYTES = 10_000_000
 """A longer log is put aside at a start, and takes the place of the one put aside before."""
@@ -56,11 +59,13 @@ class Engine:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that was free a moment ago, from below those that systems give to outgoing connections (Linux: 32768 and
+    up): one of them may take any of those before whoever asked listens."""
+    while True:
+        port = BELOW_OUTGOING[secrets.randbelow(len(BELOW_OUTGOING))]
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @asynccontextmanager

@@ -15,14 +15,18 @@ from chat_service.contracts import (
     Contract,
     DirectoryPage,
     DirectoryRequest,
+    FeedbackRequest,
+    Found,
     Inbound,
     Notes,
+    RedactRequest,
     Reply,
+    SearchRequest,
 )
 from chat_service.conversation.conversation import PEOPLE
 from chat_service.conversation.housekeeping import Forgotten, Person
 from chat_service.ingress import IngressClient, IngressError
-from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, saying
+from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, saying, whole
 from tests.conversation.test_directory import somebody
 from tests.conversation.test_memory import summary_of
 from tests.fakes.model import ModelControl
@@ -164,6 +168,103 @@ async def test_who_only_spoke_beside_the_bot_is_forgotten_too(ingress: IngressCl
     assert await eventually(lambda: holds(stack, word), lambda places: not places, patience=CROWDED) == []
 
 
+async def test_what_others_said_long_before_stays_listed(ingress: IngressClient, stack: Stack) -> None:
+    """Of the newest messages nothing is left then; older ones lie in pages."""
+    team = f"T{uuid4().hex[:8].upper()}"
+    key = keys.slack(team, "C1", "1700000000.000100")
+    for name, number in (("ADA", 50), *(("EVE", 50),) * 3):
+        author = Author(id=f"U{name}", name=name)
+        said = [Inbound(message=f"{name} {n}", id=uuid4().hex, author=author) for n in range(number)]
+        await ingress.call("Chat", key, "note", Notes(messages=said), Reply)
+    found = Person(person=f"slack:{team}:UEVE")
+    assert (await ingress.call("Housekeeping", None, "forget_person", found, Forgotten)).conversations == 1
+    left = await eventually(lambda: read(ingress, key, limit=200), lambda page: len(page.messages) == 50)
+    assert {m.author.name for m in left.messages if m.author} == {"ADA"}
+    page = await ingress.call("Directory", f"person:slack:{team}:UADA", "list", DirectoryRequest(), DirectoryPage)
+    assert [entry.conversation for entry in page.entries] == [key]
+    hits = await ingress.call("Chat", key, "search", SearchRequest(text="ADA 3"), Found)
+    assert len(hits.messages) == 11
+    bob = Author(id="UBOB", name="BOB")
+    said = [Inbound(message=f"BOB {n}", id=uuid4().hex, author=bob) for n in range(100)]
+    for first in (0, 50):
+        await ingress.call("Chat", key, "note", Notes(messages=said[first : first + 50]), Reply)
+    expected = [f"ADA {n}" for n in range(50)] + [f"BOB {n}" for n in range(100)]
+    assert await eventually(lambda: whole(ingress, key), lambda texts: texts == expected), "also across what went"
+    again = Person(person=f"slack:{team}:UADA")
+    assert (await ingress.call("Housekeeping", None, "forget_person", again, Forgotten)).conversations == 1
+
+
+@pytest.mark.parametrize("what", ["redact", "forget_person"])
+async def test_a_title_that_is_still_written_does_not_bring_back_what_went(
+    ingress: IngressClient, stack: Stack, what: str
+) -> None:
+    team, word, number = f"T{uuid4().hex[:8].upper()}", f"bandicoot{uuid4().hex[:8]}", await stack.model.count()
+    key = keys.slack(team, "C1", "1700000000.000100")
+    await stack.model.script_titles(Behaviour(kind="gate"))
+    if what == "forget_person":
+        await hand_in(ingress, key, "a word of mine", "m0", author=Author(id="UADA", name="Ada"), expects_reply=False)
+    await hand_in(ingress, key, f"my name is {word}", "m1", author=Author(id="UEVE", name="Eve"))
+    await reply_to(ingress, key, "m1")
+
+    async def titles() -> list[int]:
+        return [one.number for one in await stack.model.everything(number) if one.title]
+
+    title = (await eventually(titles))[0]
+    if what == "redact":
+        await ingress.call("Chat", key, "redact", RedactRequest(id="m1"), Contract)
+    else:
+        person = Person(person=f"slack:{team}:UEVE")
+        assert (await ingress.call("Housekeeping", None, "forget_person", person, Forgotten)).conversations == 1
+        await eventually(lambda: read(ingress, key), lambda page: len(page.messages) == 1)
+    await stack.model.release(title, f"It is about a {word}")
+    await stack.model.finish(title)
+    assert await eventually(lambda: holds(stack, word), lambda places: not places) == []
+
+
+async def test_who_is_new_is_found_while_the_reply_to_them_is_written(ingress: IngressClient, stack: Stack) -> None:
+    team, word = f"T{uuid4().hex[:8].upper()}", f"wallaby{uuid4().hex[:8]}"
+    key = keys.slack(team, "C1", "1700000000.000100")
+    await hand_in(ingress, key, "hello", "m0", author=Author(id="UADA", name="Ada"))
+    await reply_to(ingress, key, "m0")
+    await eventually(lambda: read(ingress, key), lambda page: page.title)
+    await stack.model.script(Behaviour(kind="gate"))
+    number = await stack.model.count()
+    await hand_in(ingress, key, f"my name is {word}", "m1", author=Author(id="UEVE", name="Eve"))
+    asked = await stack.model.wait_for_question(word, number)
+    person = Person(person=f"slack:{team}:UEVE")
+
+    async def found() -> int:
+        return (await ingress.call("Housekeeping", None, "forget_person", person, Forgotten)).conversations
+
+    assert await eventually(found) == 1
+    await stack.model.finish(asked.number)
+    assert await eventually(lambda: holds(stack, word), lambda places: not places) == []
+
+
+async def test_who_only_thought_something_of_a_reply_is_forgotten_too(ingress: IngressClient, stack: Stack) -> None:
+    team, person = f"T{uuid4().hex[:8].upper()}", f"U{uuid4().hex[:8].upper()}"
+    key = keys.slack(team, "C1", "1700000000.000100")
+    for number in range(26):
+        await hand_in(ingress, key, f"hello {number}", f"m{number}", author=Author(id="UADA", name="Ada"))
+        await reply_to(ingress, key, f"m{number}")
+    liked = [(await read(ingress, key, before=5)).messages[-1], (await read(ingress, key)).messages[-1]]
+    for reply in liked:
+        given = FeedbackRequest(seq=reply.seq, person=person, value="up")
+        await ingress.call("Chat", key, "feedback", given, Contract)
+    assert {m.seq for m in (await read(ingress, key, limit=200)).messages if m.feedback} == {m.seq for m in liked}
+    found = Person(person=f"slack:{team}:{person}")
+    assert (await ingress.call("Housekeeping", None, "forget_person", found, Forgotten)).conversations == 1
+
+    async def left() -> list[str]:
+        """But for the person's own directory, which is emptied, and the wish to be forgotten."""
+        own = ("Housekeeping", "Directory", "forget_person")
+        return [place for place in await holds(stack, person) if not any(one in place for one in own)]
+
+    assert await eventually(lambda: read(ingress, key, limit=200), lambda p: not any(m.feedback for m in p.messages))
+    await eventually(left, lambda places: not any("state of" in one for one in places))
+    assert len((await read(ingress, key, limit=200)).messages) == 52
+
+
 @pytest.mark.parametrize("person", ["", "U1", "slack:T1", "slack:T1:", "web:short"])
 async def test_what_is_no_persons_id_is_refused(ingress: IngressClient, person: str) -> None:
     with pytest.raises(IngressError, match="is no person's id: slack:TEAM:USER"):
@@ -231,6 +332,11 @@ async def test_what_reaches_the_age_goes_by_a_durable_timer(
         page = await eventually(lambda: read(ingress, key), lambda page: len(page.messages) == 2)
         messages = page.messages
         assert [m.text for m in messages if m.role == "user"] == ["of today"]
+        idle = chat_key()
+        await hand_in(ingress, idle, "the last word", "m0", at=old, expects_reply=False)
+        emptied = await eventually(lambda: read(ingress, idle), lambda page: not (page.messages or page.waiting))
+        assert emptied.running is None
+        assert await eventually(lambda: kept_state(stack, idle, "the last word"), lambda count: not count) == 0
         rows = await stack.admin(f"SELECT count(1) AS n FROM state WHERE service_key = '{key}' AND key LIKE 'page:%'")
         assert rows[0]["n"] == 0
 

@@ -153,6 +153,22 @@ async def test_stop_all_withdraws_what_waits_and_later_messages_are_answered(
     assert len(await stack.model.requests()) == before
 
 
+async def test_a_second_stop_all_right_after_the_first_leaves_nothing_switched_off(
+    ingress: IngressClient, stack: Stack
+) -> None:
+    """Their fences come within milliseconds; the first must not go on looking, and stop what is said afterwards."""
+    key, number = chat_key(), await stack.model.count()
+    await stack.model.script(SILENT)
+    await hand_in(ingress, key, "a story", "m0")
+    await stack.model.wait_for_question("a story", number)
+    first, second = await asyncio.gather(stop(ingress, key, all=True), stop(ingress, key, all=True))
+    assert first.stopped or second.stopped
+    assert (await reply_to(ingress, key, "m0")).status == "stopped"
+    for n in range(3):
+        await hand_in(ingress, key, f"and now {n}?", f"m{n + 1}")
+        assert (await reply_to(ingress, key, f"m{n + 1}")).reply == f"echo: and now {n}?"
+
+
 async def test_stop_all_at_the_bare_ingress_withdraws_what_queued_up(
     ingress: IngressClient, stack: Stack, key: str
 ) -> None:

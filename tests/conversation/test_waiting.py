@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,11 +19,13 @@ from chat_service.contracts import (
     WithdrawRequest,
 )
 from chat_service.conversation.inbox import MAX_QUESTION_CHARACTERS, MAX_WAITING, MAX_WAITING_CHARACTERS, Inbounds
+from chat_service.conversation.state import Meta
 from chat_service.ingress import IngressClient, IngressError
 from tests.conversation.talk import chat_key, hand_in, read, reply_to, stop, whole
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import ENOUGH, Behaviour
-from tests.processes import Stack, running_stack
+from tests.processes import Stack, eventually, running_stack
+from tests.web.seeding import write_state
 
 GATE = Behaviour(kind="gate")
 
@@ -128,6 +131,34 @@ async def test_order_holds_though_some_lines_are_held_back_a_moment(ingress: Ing
     assert [m.text for m in messages if m.role == "user"] == [text for text, _ in told]
     assert len([m for m in messages if m.role == "assistant"]) == 3
     assert [m.status for m in messages if m.role == "user"] == ["answered" if asked else "noted" for _, asked in told]
+
+
+async def test_tickets_that_overtake_leave_nobody_behind(unhurried: IngressClient) -> None:
+    """What comes first is held back for further lines, and what comes after the first was taken is not."""
+    key = chat_key()
+    await unhurried.call("Chat", key, "configure", ConfigureRequest(set=Overrides(burst="each")), SettingsView)
+    await hand_in(unhurried, key, "line 0", "m0")
+    await asyncio.sleep(2)  # of the four that each of the two is held back
+    await hand_in(unhurried, key, "line 1", "m1")
+    await reply_to(unhurried, key, "m0")
+    for number in (2, 3):
+        await hand_in(unhurried, key, f"line {number}", f"m{number}")
+    assert [(await reply_to(unhurried, key, f"m{number}")).turn for number in range(4)] == [1, 2, 3, 4]
+    assert [m.text for m in (await read(unhurried, key)).messages if m.role == "user"] == [
+        f"line {n}" for n in range(4)
+    ]
+
+
+async def test_a_ticket_that_is_started_again_still_has_its_message(ingress: IngressClient, stack: Stack) -> None:
+    """As after a crash between the moment in which the Inbox handed it out and that in which Chat wrote it down."""
+    key = chat_key()
+    handed = await hand_in(ingress, key, "are you there?", "m0")
+    await reply_to(ingress, key, "m0")
+    await write_state(stack, "Chat", key, {"meta": Meta()})
+    await eventually(lambda: read(ingress, key), lambda page: not page.messages)
+    await stack.operator(handed.invocation, "restart-as-new")
+    page = await eventually(lambda: read(ingress, key), lambda page: len(page.messages) == 2)
+    assert [m.text for m in page.messages] == ["are you there?", "echo: are you there?"]
 
 
 async def test_a_repeat_at_the_inbox_is_answered_once(ingress: IngressClient, stack: Stack) -> None:

@@ -31,13 +31,11 @@ async def test_a_message_that_discord_py_cannot_read_hides_no_other(room: Room) 
     """Neither those that are caught up with, on both sides of it, nor those that a later question is asked about."""
     discord = room.discord
     await asks(room, room.ada, room.channel, f"<@{discord.bot}> hello")
-    await discord.refuse_sockets()
-    await discord.forget_sessions()
-    await discord.cut_sockets()
     one = await discord.mention(room.ada, room.channel, "said before it", silent=True)
     odd = await discord.mention(room.ben, room.channel, "nobody reads this", silent=True, lacks=["type"])
     two = await discord.mention(room.ben, room.channel, "said after it", silent=True)
-    await discord.refuse_sockets(False)
+    await discord.forget_sessions()
+    await discord.cut_sockets()
     for missed in (one, two):
         await answered(room, missed)
     assert f"the message {odd.id} in {room.channel} cannot be read" in room.world.bot.log
@@ -54,7 +52,8 @@ async def test_a_frame_that_nobody_can_read_begins_a_new_session(room: Room) -> 
     await asks(room, room.ada, room.channel, f"<@{discord.bot}> hello")
     sessions = len(await discord.sessions())
     await discord.garble()
-    await discord.until(discord.sessions, lambda found: len(found) > sessions and found[-1].connected)
+    # discord.py waits longer from one reconnection to the next.
+    await discord.until(discord.sessions, lambda found: len(found) > sessions and found[-1].connected, patience=120)
     await asks(room, room.ada, room.channel, f"<@{discord.bot}> are you still there?")
     assert "Attempting a reconnect" in room.world.bot.log
 

@@ -8,7 +8,7 @@ import pytest
 
 from chat_service.contracts import Inbound, Reply
 from chat_service.ingress import IngressClient
-from tests.conversation.talk import read, say, whole
+from tests.conversation.talk import read, say, saying, whole
 from tests.fakes.model.protocol import Behaviour
 from tests.processes import Stack, eventually
 
@@ -106,6 +106,23 @@ async def test_an_operator_can_kill_a_turn_and_the_thread_goes_on(own_stack: Sta
         messages = (await read(ingress, "k")).messages
         failed = next(m for m in messages if m.turn == 3 and m.role == "assistant")
         assert failed.status == "failed" and "try again" in (failed.error or "")
+
+
+async def test_a_killed_turn_is_told_while_the_next_one_is_answered(own_stack: Stack) -> None:
+    """Whoever delivers it looks for it at once, however long the model takes for the next."""
+    async with own_stack.ingress() as ingress:
+        invocation = await in_mid_reply(own_stack, ingress)
+        number = await own_stack.model.count()
+        await own_stack.model.script(GATE)
+        next_one = saying(ingress, "k", "and now?")
+        await own_stack.operator(invocation, "kill")
+        await own_stack.model.wait_for_question("and now?", number)
+        page = await read(ingress, "k")
+        assert page.running and page.running.turn == 4
+        told = [(m.role, m.status) for m in page.messages if m.turn == 3]
+        assert told == [("user", "answered"), ("assistant", "failed")]
+        await own_stack.model.finish(number)
+        assert (await next_one).status == "answered"
 
 
 async def test_an_operator_can_cancel_a_turn_and_the_thread_goes_on(own_stack: Stack) -> None:

@@ -88,6 +88,29 @@ async def test_what_was_said_while_mentions_were_required_is_read_at_the_next_me
     assert "my name is Ada" in prompt(seen)
 
 
+async def test_a_question_that_waits_for_more_lines_is_answered_though_it_is_read_by_the_next(room: Room) -> None:
+    slack, scope = room.slack, f"slack:{room.slack.team.id}:{room.channel}"
+    await rule(room, scope, reply_mode="mentions")
+    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> hello")
+    await slack.wait_acked(await slack.post(room.ada, room.channel, "my name is Ada", thread_ts=root.ts))
+    await slack.until(lambda: _place(room, root.ts), lambda p: p.thread is not None and bool(p.thread.gap))
+    await rule(room, scope, reply_mode="threads")
+    await slack.post(room.ada, room.channel, "is it hot?", thread_ts=root.ts)
+    await slack.mention(room.ben, room.channel, "or cold?", thread_ts=root.ts)
+
+    def both(page: History) -> bool:
+        asked = {m.text for m in page.messages if m.role == "user" and m.status in ("answered", "noted")}
+        return {"is it hot?", "or cold?"} <= asked and not (page.running or page.waiting)
+
+    held = await slack.until(lambda: history(room, room.channel, root.ts), both)
+    assert {m.text: m.status for m in held.messages if m.role == "user"} == {
+        "hello": "answered",
+        "my name is Ada": "noted",
+        "is it hot?": "answered",
+        "or cold?": "answered",
+    }
+
+
 async def test_of_a_thread_that_is_too_long_the_beginning_is_read_and_what_is_left_out_is_said(room: Room) -> None:
     slack = room.slack
     root = await slack.post(room.ada, room.channel, "my name is Ada")

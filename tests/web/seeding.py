@@ -45,15 +45,16 @@ async def seed(stack: Stack, key: str, turns: int) -> None:
     old, recent = messages[:cut], messages[cut:]
     meta = Meta(next_seq=len(messages) + 1, next_turn=turns + 1, title="A long story", renamed=True)
     meta.horizon = old[-1].at if old else None
-    await _write(stack, "Chat", key, {"meta": meta, "recent": Recent(messages=recent)})
+    await write_state(stack, "Chat", key, {"meta": meta, "recent": Recent(messages=recent)})
     if old:
         state: dict[str, Stored] = {"head": pages.Head(last_seq=old[-1].seq)}
         for number, held in groupby(old, key=lambda message: pages.page_of(message.seq)):
             state[pages.page_key(number)] = pages.Page(messages=list(held))
-        await _write(stack, "Transcript", key, state)
+        await write_state(stack, "Transcript", key, state)
 
 
-async def _write(stack: Stack, service: str, key: str, records: dict[str, Stored]) -> None:
+async def write_state(stack: Stack, service: str, key: str, records: dict[str, Stored]) -> None:
+    """Put records in the place of all that an object holds."""
     state = {name: list(RecordSerde(type(record)).serialize(record)) for name, record in records.items()}
     url = f"{stack.engine.admin_url}/services/{service}/state"
     async with aiohttp.ClientSession() as session:

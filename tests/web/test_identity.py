@@ -30,6 +30,22 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(site: Site)
     assert "SameSite=Lax" in cookie
 
 
+async def test_who_comes_back_is_known_for_another_year(site: Site) -> None:
+    """A browser keeps no cookie for longer than 400 days, so it gets its own anew, though not at every visit."""
+    async with visiting(site.url) as one:
+        mine = one.cookie()
+        assert "Set-Cookie" not in (await one.ask("GET", "/")).headers
+        known = {"Cookie": f"threadwell={mine}; threadwell_before={'b' * 43}"}
+        async with visiting(site.url, enters=False) as later:  # the month's mark is gone
+            renewed = (await later.ask("GET", "/", **known)).headers.getall("Set-Cookie")
+        assert [one.split(";")[0] for one in renewed] == [
+            f"threadwell={mine}",
+            f"threadwell_before={'b' * 43}",
+            "threadwell_renewed=1",
+        ]
+        assert ["Max-Age=31536000" in one for one in renewed] == [True, True, False]
+
+
 async def test_the_secret_is_in_no_key_no_log_and_no_answer(site: Site, stack: Stack, visitor: Visitor) -> None:
     secret = visitor.cookie()
     await visitor.send("hidden", "hello")

@@ -39,6 +39,7 @@ async def test_nothing_is_cut_off_on_a_small_phone(chromium: Browser, site: Site
         picture = FilePayload(name="a picture with a rather long name.png", mimeType="image/png", buffer=PICTURE)
         await one.page.locator("#picker").set_input_files(picture)
         await expect(one.page.locator("#hint")).to_contain_text("cannot see pictures")
+        await one.page.locator("#files img").evaluate("(picture) => picture.decode()")
         assert await one.page.evaluate(CUT_OFF) == []
         field, hint = [await one.page.locator(name).bounding_box() for name in ("#composer-text", "#hint")]
         assert field

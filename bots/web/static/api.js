@@ -1,17 +1,22 @@
 // The HTTP side of the page. Every failure is an Error whose message is a line for the person; `final` says that
 // trying again as it is will not help.
 
-import { beginAnew } from './another.js';
-import { remembered } from './stored.js';
+import { becomeAnother, beginAnew } from './another.js';
+import { remembered, stored } from './stored.js';
 
 const READ_MS = 12_000; // it is asked again, perhaps over a connection that is not dead
 const WRITE_MS = 40_000;
+const BODY_MS = 120_000; // a page of pictures takes its time on a slow line
 export const ANOTHER = 412;
 const MAY_PASS = new Set([408, 429, 500, 502, 503, 504]);
 
 let person = null; // for whom this window asks: the browser may have become somebody else
+let meeting = null;
 
-async function ask(method, path, body, read = (answer) => answer.json().catch(() => ({}))) {
+async function ask(method, path, body, read = (answer) => answer.json()) {
+  const patience = new AbortController();
+  const within = (ms) => setTimeout(() => patience.abort(), ms);
+  let timer = within(method === 'GET' ? READ_MS : WRITE_MS);
   let answer;
   try {
     answer = await fetch(path, {
@@ -19,15 +24,23 @@ async function ask(method, path, body, read = (answer) => answer.json().catch(()
       headers: { ...(person && { 'X-Person': person }), ...(body !== undefined && { 'Content-Type': 'application/json' }) },
       body: body === undefined ? undefined : JSON.stringify(body),
       keepalive: method === 'DELETE', // asked for by a window that may be closing
-      signal: AbortSignal.timeout?.(method === 'GET' ? READ_MS : WRITE_MS),
+      signal: patience.signal,
     });
+    clearTimeout(timer);
+    timer = within(BODY_MS);
+    if (answer.ok) return await read(answer); // which may break off in the middle
   } catch {
     const line = navigator.onLine ? 'The page’s server does not answer.' : 'You are offline.';
     throw Object.assign(new Error(line), { status: 0, final: false });
+  } finally {
+    clearTimeout(timer);
   }
   if (answer.status === 401) comeAgain();
-  if (answer.status === ANOTHER) beginAnew();
-  if (answer.ok) return read(answer);
+  if (answer.status === ANOTHER) {
+    // Not before whoever asked has let go of what it was about to say: the page that is loaded next would say it.
+    setTimeout(beginAnew);
+    throw Object.assign(new Error('This browser is somebody else by now.'), { status: ANOTHER, final: true });
+  }
   const told = await answer.json().catch(() => ({}));
   const error = new Error(told.error || `The page’s server answers with HTTP ${answer.status}.`);
   throw Object.assign(error, { status: answer.status, final: !MAY_PASS.has(answer.status) });
@@ -47,15 +60,32 @@ const query = (given) => {
   return kept.length ? `?${new URLSearchParams(kept)}` : '';
 };
 
+// Who this browser is, asked once. What is sent waits for it, or it might go out in the name of somebody else.
+function me() {
+  meeting ||= ask('GET', '/api/me').then((known) => {
+    const before = stored.read('person', 'me');
+    stored.write('person', 'me', known.person);
+    if (!known.devices && before && before !== known.person) {
+      becomeAnother(); // somebody else has signed in: what lies here is not theirs
+      return new Promise(() => {});
+    }
+    person = known.person;
+    return known;
+  }).catch((error) => {
+    meeting = null;
+    throw error;
+  });
+  return meeting;
+}
+
 export const api = {
-  me: async () => {
-    const me = await ask('GET', '/api/me');
-    person = me.person;
-    return me;
-  },
+  me,
   list: (cursor) => ask('GET', '/api/conversations' + query({ cursor })),
   history: (c, before, limit = 40) => ask('GET', at(c, query({ limit, before }))),
-  send: (c, message) => ask('POST', at(c, '/messages'), message),
+  send: async (c, message) => {
+    await me();
+    return ask('POST', at(c, '/messages'), message);
+  },
   stop: (c, turn) => ask('POST', at(c, '/stop'), { turn }),
   withdraw: (c, id) => ask('POST', at(c, '/withdraw'), { id }),
   regenerate: (c, turn, reply) => ask('POST', at(c, '/regenerate'), { turn, reply }),

@@ -136,6 +136,12 @@ export class Composer {
     this.text.focus();
   }
 
+  // The same for a conversation that was left meanwhile.
+  putBack(key, text, files) {
+    this.draft.keep(key, together(text, this.draft.of(key)));
+    this.drafts.keep(key, [...files, ...this.drafts.of(key)].slice(0, this.limits.attachments));
+  }
+
   // What is wrong is said of every file, not of the last one alone; the files that are right are taken. While they are
   // read, one may go to another conversation, or send.
   async add(given) {

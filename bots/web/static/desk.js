@@ -125,7 +125,12 @@ export class Desk {
 
   async newer(conversation) {
     if (!conversation.gap) return null;
-    return this.page(conversation, conversation.gap.low + 1 + PAGE);
+    return this.page(conversation, this.below(conversation));
+  }
+
+  // Where the page ends that follows what is shown far up.
+  below(conversation) {
+    return conversation.gap && conversation.gap.low + 1 + PAGE;
   }
 
   async around(conversation, seq) {

@@ -1,6 +1,6 @@
 // A question with one line of text, and a word that passes, with a way back.
 
-import { find, show } from './dom.js';
+import { copyText, find, show } from './dom.js';
 
 // Gives the line, or null when it was cancelled.
 export function askLine(question, value) {
@@ -41,6 +41,16 @@ export function toast(line, { undo, done } = {}) {
   ending = mine;
   find('toast-undo').onclick = () => end(undo);
   return (act) => ending === mine && end(act);
+}
+
+// Copies, and calls `done`; where the browser does not let it, says so.
+export async function copied(text, done) {
+  try {
+    await copyText(text);
+    done();
+  } catch (error) {
+    toast(error.message);
+  }
 }
 
 // A window that closes decides what is still open.

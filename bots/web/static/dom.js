@@ -42,6 +42,7 @@ export function show(node, visible) {
   if (node.hidden === visible) node.hidden = !visible;
 }
 
+const NOT_COPIED = 'This browser does not let a page copy: select the text, and copy it yourself.';
 const DAY = 24 * 3600 * 1000;
 const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
 
@@ -81,15 +82,19 @@ export function newId() {
   return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_');
 }
 
+// Raises an Error where the browser does not let it.
 export async function copyText(text) {
   if (navigator.clipboard) {
-    await navigator.clipboard.writeText(text);
+    await navigator.clipboard.writeText(text).catch(() => { throw new Error(NOT_COPIED); });
     return;
   }
-  const area = el('textarea', { class: 'unseen', 'aria-hidden': 'true' }); // for origins that are not secure
+  const focused = document.activeElement; // for origins that are not secure
+  const area = el('textarea', { class: 'unseen', 'aria-hidden': 'true' });
   area.value = text;
-  document.body.append(area);
+  (focused?.closest('dialog') ?? document.body).append(area); // nothing outside an open dialog can be selected
   area.select();
-  document.execCommand('copy');
+  const copied = document.execCommand('copy');
   area.remove();
+  focused?.focus({ preventScroll: true });
+  if (!copied) throw new Error(NOT_COPIED);
 }

@@ -17,7 +17,11 @@ export class Draft {
   }
 
   get lying() {
-    return shelf(this.key).read(this.kind, this.key) ?? this.box.empty;
+    return this.of(this.key);
+  }
+
+  of(key) {
+    return shelf(key).read(this.kind, key) ?? this.box.empty;
   }
 
   enter(key) {

@@ -59,6 +59,11 @@ function base64(blob) {
   });
 }
 
+export const sameFiles = (some, others) => some.length === others.length && some.every((one, place) => {
+  const other = others[place];
+  return ['name', 'media_type', 'text', 'data'].every((name) => one[name] === other[name]);
+});
+
 export function showFiles(list, files, onRemove) {
   list.replaceChildren(...files.map((file, place) => fileItem(file, onRemove && (() => onRemove(place)))));
   list.hidden = !files.length;

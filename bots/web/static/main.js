@@ -24,6 +24,7 @@ const EXAMPLES = [
 ];
 const ENDINGS = { answered: 'The reply is complete.', stopped: 'The reply was stopped.', failed: 'The reply failed.' };
 const OFFLINE_MS = 800; // a reload of the server's is not worth a word
+const MEET_MS = 3000;
 
 let shown = null;
 let drawing = false;
@@ -49,7 +50,7 @@ const thread = new Thread(find('thread'), {
   show: (seq, words) => attempt(async () => {
     scroller.follows = false; // what is switched stays under the pointer
     await desk.show(shown, seq);
-    say(find('announcer'), words);
+    spell(words);
   }),
   change: (item, text, files) => {
     shown.leaveFar();
@@ -59,7 +60,10 @@ const thread = new Thread(find('thread'), {
     focusBox();
   },
   tell: (line) => toast(line),
-  resend: () => desk.resend(shown),
+  resend: () => {
+    focusBox();
+    desk.resend(shown);
+  },
   discard: (item) => {
     const gone = desk.discard(shown, item.data.id);
     if (gone) takenBack(shown, gone);
@@ -69,10 +73,15 @@ const thread = new Thread(find('thread'), {
 const deleting = new Deleting({
   hide: (id, hidden) => sidebar.hide(id, hidden),
   back: (id) => go(id),
-  remove: (id) => attempt(async () => {
-    await api.remove(id);
-    desk.forget(id);
-  }),
+  remove: async (id) => {
+    try {
+      await api.remove(id);
+      desk.forget(id);
+    } catch (error) {
+      sidebar.hide(id, false);
+      toast(`The conversation could not be deleted. ${error.message}`);
+    }
+  },
 });
 const reader = new Reader(desk, thread, () => shown, draw);
 const { scroller } = reader;
@@ -124,11 +133,16 @@ function announce(running) {
   if (announce.last === spoken) return;
   const before = announce.last?.split(' ');
   announce.last = spoken;
-  if (running) say(find('announcer'), 'The reply begins.');
-  else if (before?.[0] === shown.id && before[1]) {
-    const reply = newestReply([...shown.messages.values()], Number(before[1]));
-    say(find('announcer'), ENDINGS[reply?.status] || '');
-  }
+  const ended = before?.[0] === shown.id && before[1] && newestReply([...shown.messages.values()], Number(before[1]));
+  const how = ended ? ENDINGS[ended.status] || '' : '';
+  if (running) spell(`${how} ${how ? 'The next one begins.' : 'The reply begins.'}`.trim());
+  else if (how) spell(how);
+}
+
+// A screen reader hears a change: the same words once more would be none.
+function spell(words) {
+  const announcer = find('announcer');
+  say(announcer, announcer.textContent === words ? `${words}\u00a0` : words);
 }
 
 // --- where we are -------------------------------------------------------------------------------------------
@@ -160,11 +174,14 @@ function go(id, seq) {
 }
 
 // --- what the person does -----------------------------------------------------------------------------------
+// Says whether it worked, and to the person why it did not.
 async function attempt(act) {
   try {
     await act();
+    return true;
   } catch (error) {
     toast(error.message);
+    return false;
   }
 }
 
@@ -186,13 +203,19 @@ function send(text, files) {
 
 // To be written anew where it stood: other words for a question leave that in its place again.
 function takenBack(conversation, { message, attachments, replaces }) {
-  if (conversation === shown) draw();
   const words = { text: message, attachments: attachments || [] };
-  if (conversation === shown && replaces && thread.reopen(replaces, words)) return;
+  if (conversation !== shown) {
+    composer.putBack(conversation.id, message, words.attachments);
+    toast('Taken back: it stands in the message box of its conversation');
+    return;
+  }
+  draw();
+  if (replaces && thread.reopen(replaces, words)) return;
   composer.restore(message, words.attachments);
 }
 
 function stop() {
+  if (document.activeElement === find('stop')) focusBox(); // it is about to go
   if (shown.running) attempt(() => desk.stop(shown));
 }
 
@@ -220,6 +243,18 @@ function finished(id) {
 
 function online() {
   if (shown) draw();
+}
+
+async function meet() {
+  try {
+    const me = await api.me();
+    sidebar.model(me);
+    show(find('device-field'), me.devices);
+    show(find('before-field'), me.before);
+    composer.takes(me.limits, me.images);
+  } catch {
+    setTimeout(meet, MEET_MS);
+  }
 }
 
 // --- beginning ----------------------------------------------------------------------------------------------
@@ -253,7 +288,8 @@ document.addEventListener('visibilitychange', () => {
   sidebar.render();
 });
 document.addEventListener('keydown', (event) => {
-  if (event.key !== 'Escape' || event.isComposing || aPanelIsOpen()) return;
+  // keyCode 229: Safari ends a composition before the key that ended it is told.
+  if (event.key !== 'Escape' || event.isComposing || event.keyCode === 229 || aPanelIsOpen()) return;
   if (document.body.classList.contains('listing')) sidebar.slide(false);
   else stop();
 });
@@ -267,9 +303,4 @@ listen((event) => {
   desk.hear(event);
 }, (state) => desk.heardFrom(state));
 sidebar.fetch().catch(() => sidebar.refresh());
-api.me().then((me) => {
-  sidebar.model(me);
-  show(find('device-field'), me.devices);
-  show(find('before-field'), me.before);
-  composer.takes(me.limits, me.images);
-}).catch(() => {});
+meet();

@@ -1,6 +1,7 @@
 // Markdown made safe: a real renderer that takes next to no HTML (tags.js), then a real sanitiser that trusts no renderer.
 
-import { copyText, el } from './dom.js';
+import { copied } from './dialogs.js';
+import { el } from './dom.js';
 import { formulasInLines, placeholder, typeset } from './formulas.js';
 import { highlighted } from './highlight.js';
 import { morph } from './morph.js';
@@ -66,10 +67,11 @@ export function update(element, text) {
   morph(element, rendered(text));
 }
 
-document.addEventListener('click', async (event) => {
+document.addEventListener('click', (event) => {
   const button = event.target.closest?.('.code .copy');
   if (!button) return;
-  await copyText(button.closest('.code').querySelector('pre').textContent);
-  button.textContent = 'Copied';
-  setTimeout(() => { button.textContent = 'Copy'; }, 1500);
+  copied(button.closest('.code').querySelector('pre').textContent, () => {
+    button.textContent = 'Copied';
+    setTimeout(() => { button.textContent = 'Copy'; }, 1500);
+  });
 });

@@ -14,7 +14,8 @@ const SHORTCUTS = [
   ['The same, while writing', MOD, '/'],
 ];
 
-export const aPanelIsOpen = () => Boolean(document.querySelector('dialog[open]'));
+const OPEN = CSS.supports('selector(:popover-open)') ? 'dialog[open], :popover-open' : 'dialog[open]';
+export const aPanelIsOpen = () => Boolean(document.querySelector(OPEN));
 
 // A dialog that closes by its cross, by Esc, and by a click beside it.
 export function panel(id) {

@@ -18,16 +18,16 @@ export class Reader {
     const conversation = this.shown();
     if (!conversation || conversation.arriving || this.scroller.wanted) return;
     const page = await this.desk.older(conversation);
-    if (!page) return;
+    if (page?.before !== conversation.nextBefore) return; // nothing came, or the reader is elsewhere by now
     conversation.takeOlder(page);
-    conversation.trimBelow();
+    if (!this.scroller.follows) conversation.trimBelow();
     this.hold(conversation);
   }
 
   async newer() {
     const conversation = this.shown();
     const page = await this.desk.newer(conversation);
-    if (!page) return;
+    if (!page || page.before !== this.desk.below(conversation)) return;
     conversation.takeNewer(page, page.before);
     conversation.trimAbove();
     this.hold(conversation);

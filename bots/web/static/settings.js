@@ -28,10 +28,10 @@ export class SettingsPanel {
       await api.goBack();
       becomeAnother();
     }));
-    find('invitation-copy').addEventListener('click', async ({ target }) => {
+    find('invitation-copy').addEventListener('click', ({ target }) => this.telling('', async () => {
       await copyText(find('invitation-link').value);
       say(target, 'Copied');
-    });
+    }));
   }
 
   async open() {

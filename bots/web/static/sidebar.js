@@ -1,6 +1,7 @@
 // The list of conversations, newest first, grouped by day.
 
 import { api } from './api.js';
+import { toast } from './dialogs.js';
 import { dayOf, el, find, say } from './dom.js';
 import { stored } from './stored.js';
 
@@ -43,11 +44,20 @@ export class Sidebar {
   }
 
   async more() {
-    const page = await api.list(this.cursor);
+    let page;
+    try {
+      page = await api.list(this.cursor);
+    } catch (error) {
+      toast(error.message);
+      return;
+    }
     const have = new Set(this.entries.map((one) => one.conversation));
-    this.entries.push(...page.entries.filter((one) => !have.has(one.conversation)));
+    const older = page.entries.filter((one) => !have.has(one.conversation));
+    this.entries.push(...older);
     this.cursor = page.cursor;
+    const pressed = this.nav.querySelector('.more') === document.activeElement;
     this.render();
+    if (pressed && older.length) this.nav.querySelector(`a[href="/c/${older[0].conversation}"]`)?.focus();
   }
 
   enter(id) {
@@ -91,7 +101,7 @@ export class Sidebar {
     const seen = JSON.stringify([this.entries, this.cursor, this.current, [...this.hidden], [...this.unread], new Date().toDateString()]);
     if (this.seen === seen) return;
     this.seen = seen;
-    const focused = this.nav.contains(document.activeElement) ? document.activeElement.getAttribute('href') : null;
+    const focused = this.nav.contains(document.activeElement) ? document.activeElement : null;
     const groups = [];
     let day = null;
     for (const entry of this.entries) {
@@ -103,7 +113,7 @@ export class Sidebar {
     }
     if (this.cursor) groups.push(el('button', { type: 'button', class: 'quiet more', text: 'Older conversations', onclick: () => this.more() }));
     this.nav.replaceChildren(...groups);
-    if (focused) this.nav.querySelector(`a[href="${focused}"]`)?.focus();
+    if (focused) this.nav.querySelector(focused.matches('a') ? `a[href="${focused.getAttribute('href')}"]` : '.more')?.focus();
   }
 
   item({ conversation, title }) {
@@ -136,6 +146,7 @@ export class Sidebar {
 
   // The model by which the person's conversations are answered.
   named(model) {
+    if (!this.me) return; // nobody has said who answers
     const name = this.me.demo ? `${this.me.model} · a small demo model on this machine` : model || this.me.model;
     say(find('model'), name);
     say(find('answers'), name && `Answered by ${name}`); // on a phone, where the list is out of sight

@@ -1,7 +1,8 @@
 // The messages of a conversation as elements. Each item keeps its element from "sending" to "answered".
 
-import { clock, copyText, dayNames, dayOf, el, icon, same, say, sentence, show } from './dom.js';
-import { showFiles } from './files.js';
+import { copied } from './dialogs.js';
+import { clock, dayNames, dayOf, el, icon, same, say, sentence, show } from './dom.js';
+import { sameFiles, showFiles } from './files.js';
 import { Fold } from './fold.js';
 import { update } from './rendering.js';
 import { EditBox, Switch } from './versions.js';
@@ -115,9 +116,9 @@ class View {
 
   // Where this message is, for another window or another day.
   link(acts) {
-    return this.sign('Link to this message', 'link', async () => {
-      await copyText(`${location.origin}${location.pathname}#message-${this.item.data.seq}`);
-      acts.tell('Link copied');
+    return this.sign('Link to this message', 'link', () => {
+      const address = `${location.origin}${location.pathname}#message-${this.item.data.seq}`;
+      return copied(address, () => acts.tell('Link copied'));
     });
   }
 }
@@ -136,10 +137,7 @@ class PersonView extends View {
     this.versions = new Switch(acts.show);
     this.foot = el('div', { class: 'foot' }, this.versions.node, this.note, this.withdraw, this.resend, this.edit);
     this.bubble = el('div', { class: 'bubble' }, this.text, this.fold.button, this.files);
-    this.copy = this.sign('Copy', 'copy', async () => {
-      await copyText(this.item.data.text);
-      acts.tell('Copied');
-    });
+    this.copy = this.sign('Copy', 'copy', () => copied(this.item.data.text, () => acts.tell('Copied')));
     this.change = this.sign('Edit', 'edit', () => this.openBox());
     this.address = this.link(acts);
     this.line = el('div', { class: 'line' }, this.address, this.copy, this.change, this.bubble);
@@ -182,7 +180,9 @@ class PersonView extends View {
       say(this.text, data.text ?? data.message ?? '');
       this.fold.update();
       show(this.text, Boolean(this.text.textContent));
-      showFiles(this.files, data.attachments || []);
+      const files = data.attachments || [];
+      // Else a file that is being read would close, and pictures flash, whenever the history is looked at anew.
+      if (!sameFiles(files, this.item?.data.attachments || [])) showFiles(this.files, files);
       if (data.at) this.bubble.title = `${dayOf(new Date(data.at))}, ${clock(new Date(data.at))}`;
       if (data.seq) this.node.id = `message-${data.seq}`;
     }
@@ -222,24 +222,23 @@ class ReplyView extends View {
     this.body = el('div', { class: 'body' });
     this.error = el('p', { class: 'error' });
     this.note = el('span', { class: 'note' });
-    this.copy = this.button('Copy', 'copy', async () => {
-      await copyText(this.item.data.text);
+    this.copy = this.button('Copy', 'copy', () => copied(this.item.data.text, () => {
       say(this.copy.lastChild, 'Copied');
       setTimeout(() => say(this.copy.lastChild, 'Copy'), 1500);
-    });
-    this.again = this.button('Try again', 'again', () => {
-      this.again.disabled = true; // until the page says how it stands
-      acts.retry(this.item);
-    });
-    this.goOn = this.button('Continue', 'on', () => {
-      this.goOn.disabled = true;
-      acts.goOn(this.item);
-    });
+    }));
+    this.again = this.button('Try again', 'again', () => this.once(this.again, acts.retry));
+    this.goOn = this.button('Continue', 'on', () => this.once(this.goOn, acts.goOn));
     this.versions = new Switch(acts.show);
     this.address = this.link(acts);
     const { note, versions, copy, address, goOn, again } = this;
     this.foot = el('div', { class: 'foot' }, note, versions.node, copy, address, goOn, again);
     this.node = el('li', { class: 'message reply' }, el('span', { class: 'unseen', text: 'The reply:' }), this.body, this.error, this.foot);
+  }
+
+  // A button that was pressed rests until the page says how it stands, or that nothing has come of it.
+  async once(button, act) {
+    button.disabled = true;
+    if (!await act(this.item)) button.disabled = false;
   }
 
   update(item) {
