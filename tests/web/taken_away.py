@@ -51,15 +51,20 @@ def _copy(folder: Path) -> None:
             shutil.copy2(ROOT / name, folder / name)
 
 
-def _change(folder: Path, behaviour: Behaviour) -> str | None:
-    """Take it away; gives what is wrong with the entry."""
+def changed(folder: Path, behaviour: Behaviour) -> dict[Path, str]:
+    """The files of a checkout without the behaviour.
+
+    Raises:
+        ValueError: when the entry does not fit the code any more.
+    """
+    texts: dict[Path, str] = {}
     for file, old, new in behaviour.changes:
         path = folder / (file if "/" in file else f"{STATIC}/{file}")
-        text = path.read_text()
+        text = texts.get(path) or path.read_text()
         if text.count(old) != 1:
-            return f"{file} holds this {text.count(old)} times: {old}"
-        path.write_text(text.replace(old, new))
-    return None
+            raise ValueError(f"{behaviour.what}: {file} holds this {text.count(old)} times: {old}")
+        texts[path] = text.replace(old, new)
+    return texts
 
 
 async def _wrong(behaviour: Behaviour) -> str | None:
@@ -67,8 +72,11 @@ async def _wrong(behaviour: Behaviour) -> str | None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _copy(folder)
-        if wrong := _change(folder, behaviour):
-            return wrong
+        try:
+            for path, text in changed(folder, behaviour).items():
+                path.write_text(text)
+        except ValueError as error:
+            return str(error)
         tests = [f"tests/web/{one}" for one in (behaviour.canary, behaviour.test)]
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "pytest", "-q", "-rA", "--tb=line", "-p", "no:cacheprovider", *tests),
