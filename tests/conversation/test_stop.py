@@ -161,12 +161,22 @@ async def test_a_second_stop_all_right_after_the_first_leaves_nothing_switched_o
     await stack.model.script(SILENT)
     await hand_in(ingress, key, "a story", "m0")
     await stack.model.wait_for_question("a story", number)
-    first, second = await asyncio.gather(stop(ingress, key, all=True), stop(ingress, key, all=True))
-    assert first.stopped or second.stopped
+    stops = [asyncio.create_task(stop(ingress, key, all=True)) for _ in range(2)]
     assert (await reply_to(ingress, key, "m0")).status == "stopped"
-    for n in range(3):
+
+    async def fences() -> int:
+        rows = await stack.admin(
+            "SELECT count(1) AS n FROM sys_invocation WHERE target_handler_name = 'fence' AND status = 'completed' "
+            f"AND target_service_key = '{key}'"
+        )
+        return int(rows[0]["n"])
+
+    await eventually(fences, lambda count: count == 2)
+    for n in range(12):  # a second and more, in which a stop that goes on looking would meet one of them
+        await stack.model.script(Behaviour(text="here", delay=0.1))
         await hand_in(ingress, key, f"and now {n}?", f"m{n + 1}")
-        assert (await reply_to(ingress, key, f"m{n + 1}")).reply == f"echo: and now {n}?"
+        assert (await reply_to(ingress, key, f"m{n + 1}")).reply == "here"
+    assert any(told.stopped for told in await asyncio.gather(*stops))
 
 
 async def test_stop_all_at_the_bare_ingress_withdraws_what_queued_up(
