@@ -236,12 +236,14 @@ async def test_who_is_new_is_found_while_the_reply_to_them_is_written(ingress: I
     number = await stack.model.count()
     await hand_in(ingress, key, f"my name is {word}", "m1", author=Author(id="UEVE", name="Eve"))
     asked = await stack.model.wait_for_question(word, number)
+    own = f"person:slack:{team}:UEVE"
+
+    async def listed() -> int:
+        return len((await ingress.call("Directory", own, "list", DirectoryRequest(), DirectoryPage)).entries)
+
+    assert await eventually(listed) == 1
     person = Person(person=f"slack:{team}:UEVE")
-
-    async def found() -> int:
-        return (await ingress.call("Housekeeping", None, "forget_person", person, Forgotten)).conversations
-
-    assert await eventually(found) == 1
+    assert (await ingress.call("Housekeeping", None, "forget_person", person, Forgotten)).conversations == 1
     await stack.model.finish(asked.number)
     assert await eventually(lambda: holds(stack, word), lambda places: not places) == []
 

@@ -92,6 +92,7 @@ export async function copyText(text) {
   const area = el('textarea', { class: 'unseen', 'aria-hidden': 'true' });
   area.value = text;
   (focused?.closest('dialog') ?? document.body).append(area); // nothing outside an open dialog can be selected
+  area.focus({ preventScroll: true }); // to select it moves no focus where a button was pressed
   area.select();
   const copied = document.execCommand('copy');
   area.remove();
