@@ -42,11 +42,13 @@ class Line(Stored):
     Chat has written it down, it would be nowhere to be seen. `swaps`: a ticket that overtook (quick lines are held
     back a moment, what follows may not be) took the head of the line; the head's own ticket stands for it then, or for
     whoever has overtaken that one.
+    `withdrawn`: the last ids that were taken back. A platform may tell of one again before its ticket has told Chat.
     `characters` is how much was accepted since the line was empty last.
     """
 
     ids: list[str] = []
     taken: list[str] = []
+    withdrawn: list[str] = []
     swaps: dict[str, str] = {}
     characters: int = 0
     together: bool | None = None
@@ -66,10 +68,12 @@ class TakeRequest(Contract):
 
 
 class Inbounds(Contract):
-    """Messages, in the order in which they were accepted, and the title that waits with them."""
+    """Messages, in the order in which they were accepted, and the title that waits with them. `again`: they were
+    handed out before."""
 
     messages: list[Inbound] = []
     title: str = ""
+    again: bool = False
 
 
 @inbox.handler()
@@ -86,7 +90,7 @@ async def accept(ctx: ObjectContext, inbound: Inbound) -> Accepted:
         inbound.at = await now(ctx)
     if inbound.gathered:  # it was not known here yet, or the first line would be answered without the others
         line.together = True
-    duplicate = inbound.id in line.ids
+    duplicate = inbound.id in line.ids or inbound.id in line.withdrawn
     if not duplicate:
         if len(line.ids) >= MAX_WAITING:
             raise TerminalError(
@@ -104,10 +108,11 @@ async def accept(ctx: ObjectContext, inbound: Inbound) -> Accepted:
     )
     # What comes behind a question that still waits for more lines waits as long, or it would overtake it.
     gathers = inbound.expects_reply and inbound.replaces is None
-    pause = _gathers(ctx, line) and (gathers or line.ids[0] != inbound.id)
+    pause = _gathers(ctx, line) and (gathers or line.ids[:1] != [inbound.id])
     delay = timedelta(seconds=runtime.current().settings.burst_pause_seconds) if pause else None
     sent = send_to_chat(ctx, ctx.key(), "message", ticket, delay)
-    return Accepted(invocation=await sent.invocation_id(), place=line.ids.index(inbound.id), duplicate=duplicate)
+    place = line.ids.index(inbound.id) if inbound.id in line.ids else 0
+    return Accepted(invocation=await sent.invocation_id(), place=place, duplicate=duplicate)
 
 
 @inbox.handler(ingress_private=True)
@@ -122,7 +127,7 @@ async def take(ctx: ObjectContext, request: TakeRequest) -> Inbounds:
         # A ticket that is started again, its code being gone, had its message already, which Chat may never have seen.
         again = line.taken if named in line.taken else []
         found = [await ctx.get(_slot(message_id), type_hint=Waiting) for message_id in again]
-        return Inbounds(messages=[one.inbound for one in found if one])
+        return Inbounds(messages=[one.inbound for one in found if one], again=True)
     head = line.ids[0]
     if head != named:
         line.swaps[head] = named
@@ -193,6 +198,7 @@ async def withdraw(ctx: ObjectContext, request: WithdrawRequest) -> Inbounds:
             continue
         taken.append(waiting.inbound)
         line.ids.remove(message_id)
+        line.withdrawn = [*line.withdrawn, message_id][-MAX_WAITING:]
         ctx.clear(_slot(message_id))
     if request.id is None:
         _let_go(ctx, line)  # a forget withdraws everything: no text may stay behind

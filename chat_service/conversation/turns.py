@@ -16,7 +16,7 @@ from restate import ObjectContext, ObjectSharedContext, TerminalError
 
 from chat_service import keys, runtime
 from chat_service.contracts import Inbound, Overrides, Reply
-from chat_service.conversation import deliveries, keeping, listing, quota, summaries
+from chat_service.conversation import deliveries, keeping, listing, quota, repeats, summaries
 from chat_service.conversation import inbox as inboxes
 from chat_service.conversation.answering import answer_guarded
 from chat_service.conversation.channel import layers
@@ -42,7 +42,7 @@ async def take(
         together = settings.gathers and not conversation.meta.drain
         request = inboxes.TakeRequest(id=inbound.id, together=together)
         taken = await ctx.object_call(inboxes.take, ctx.key(), request)
-        return taken.messages, settings
+        return await repeats.unheard(ctx, conversation, taken.messages) if taken.again else taken.messages, settings
     if settings.gathers and inbound.expects_reply:
         handed = inbound.model_copy(update={"id": inbound.id or str(ctx.uuid()), "gathered": True})
         ctx.object_send(inboxes.accept, ctx.key(), handed)

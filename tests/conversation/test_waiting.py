@@ -119,6 +119,21 @@ async def test_a_waiting_message_can_be_withdrawn(ingress: IngressClient, stack:
     assert await whole(ingress, key) == ["first", ENOUGH, "line 2", "echo: line 2"]
 
 
+async def test_what_was_taken_back_and_is_told_again_at_once_is_not_answered(
+    ingress: IngressClient, stack: Stack
+) -> None:
+    """Its own ticket, which makes it known for ever, still stands behind the running turn."""
+    key = chat_key()
+    number = await busy(ingress, stack, key)
+    await hand_in(ingress, key, "line 1", "m1")
+    await ingress.call("Inbox", key, "withdraw", WithdrawRequest(all=True), Inbounds)
+    assert (await hand_in(ingress, key, "line 1", "m1")).duplicate
+    await stack.model.finish(number)
+    await hand_in(ingress, key, "line 2", "m2")
+    assert (await reply_to(ingress, key, "m2")).reply == "echo: line 2"
+    assert await whole(ingress, key) == ["first", ENOUGH, "line 2", "echo: line 2"]
+
+
 async def test_order_holds_though_some_lines_are_held_back_a_moment(ingress: IngressClient) -> None:
     """Notes are not held back, questions are: neither overtakes the other, and a note never joins a question."""
     key = chat_key()
