@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from restate import ObjectContext, ObjectSharedContext
 
 from chat_service import keys, runtime
-from chat_service.conversation import deliveries, housekeeping, pages
+from chat_service.conversation import deliveries, housekeeping, inbox, pages
 from chat_service.conversation.clock import now
 from chat_service.conversation.conversation import Conversation
 from chat_service.conversation.records import put
@@ -57,14 +57,10 @@ async def save(ctx: ObjectContext, conversation: Conversation) -> None:
         body = batch.model_dump_json(exclude_defaults=True).encode()
         ctx.generic_send("Transcript", "append", body, key=ctx.key())
         if keys.parse(ctx.key()):
-            let_go(ctx)
+            # It shows what was taken last until the next is; what is not near any more would seem to wait.
+            ctx.object_send(inbox.let_go, ctx.key(), arg=None)
     put(ctx, "recent", conversation.recent)
     put(ctx, "meta", conversation.meta)
-
-
-def let_go(ctx: ObjectContext) -> None:
-    """The Inbox shows what was taken last until the next is taken; what is not near any more would seem to wait."""
-    ctx.generic_send("Inbox", "let_go", b"", key=ctx.key())
 
 
 async def purge_journal(ctx: ObjectContext, people: Iterable[str], *, whole: bool = False) -> None:

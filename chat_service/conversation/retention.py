@@ -26,7 +26,7 @@ async def prune(ctx: ObjectContext, conversation: Conversation, cut: Cut) -> dat
     if cut.person is not None:
         ctx.object_send(inbox.withdraw, ctx.key(), WithdrawRequest(author=cut.person))
     else:
-        keeping.let_go(ctx)
+        ctx.object_send(inbox.let_go, ctx.key(), arg=None)  # or it would seem to wait
     outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
     held = [*outbox.messages, *conversation.recent.messages]
     request = pages.PruneRequest(cut=cut, beside=[m.model_copy(update={"text": "", "attachments": []}) for m in held])

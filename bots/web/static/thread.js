@@ -129,7 +129,7 @@ class PersonView extends View {
     this.acts = acts;
     this.text = el('div', { class: 'text' });
     this.fold = new Fold(this.text);
-    this.files = el('ul', { class: 'files' });
+    this.files = el('ul', { class: 'files', hidden: true });
     this.note = el('span', { class: 'note' });
     this.withdraw = this.button('Take back', 'undo', () => acts.withdraw(this.item));
     this.resend = this.button('Try again', 'again', () => acts.resend());
