@@ -6,6 +6,7 @@ from bots.adapter.reading_up import LEFT_OUT
 from bots.slack.ears import READ_UP
 from chat_service.contracts import History, HistoryRequest
 from chat_service.conversation.places import Place, PlaceRequest
+from tests.fakes.slack.models import Message
 from tests.slack.conftest import Room
 from tests.slack.test_access import rule
 from tests.slack.test_talk import asks, history, prompt
@@ -76,12 +77,7 @@ async def _told(room: Room, count: int) -> bool:
 
 
 async def test_what_was_said_while_mentions_were_required_is_read_at_the_next_mention(room: Room) -> None:
-    slack, scope = room.slack, f"slack:{room.slack.team.id}:{room.channel}"
-    await rule(room, scope, reply_mode="mentions")
-    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> hello")
-    await slack.wait_acked(await slack.post(room.ada, room.channel, "my name is Ada", thread_ts=root.ts))
-    await slack.until(lambda: _place(room, root.ts), lambda p: p.thread is not None and bool(p.thread.gap))
-    await rule(room, scope, reply_mode="threads")
+    slack, root = room.slack, await _missed(room, "my name is Ada")
     _, seen = await asks(room, room.ada, room.channel, "go on", thread_ts=root.ts)
     assert "my name is Ada" not in prompt(seen)
     _, seen = await asks(room, room.ada, room.channel, f"<@{slack.bot}> what is my name?", thread_ts=root.ts)
@@ -89,12 +85,7 @@ async def test_what_was_said_while_mentions_were_required_is_read_at_the_next_me
 
 
 async def test_a_question_that_waits_for_more_lines_is_answered_though_it_is_read_by_the_next(room: Room) -> None:
-    slack, scope = room.slack, f"slack:{room.slack.team.id}:{room.channel}"
-    await rule(room, scope, reply_mode="mentions")
-    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> hello")
-    await slack.wait_acked(await slack.post(room.ada, room.channel, "my name is Ada", thread_ts=root.ts))
-    await slack.until(lambda: _place(room, root.ts), lambda p: p.thread is not None and bool(p.thread.gap))
-    await rule(room, scope, reply_mode="threads")
+    slack, root = room.slack, await _missed(room, "my name is Ada")
     await slack.post(room.ada, room.channel, "is it hot?", thread_ts=root.ts)
     await slack.mention(room.ben, room.channel, "or cold?", thread_ts=root.ts)
 
@@ -125,6 +116,17 @@ async def test_of_a_thread_that_is_too_long_the_beginning_is_read_and_what_is_le
     texts = [m.text for m in [*first.messages, *held.messages] if m.role == "user"]
     lines = [f"line {number} ends" for number in range(6, READ_UP + 5)]
     assert texts == ["my name is Ada", LEFT_OUT, *lines, "what is my name?"]
+
+
+async def _missed(room: Room, text: str) -> Message:
+    """A thread in which this was said while mentions were required; no more are."""
+    slack, scope = room.slack, f"slack:{room.slack.team.id}:{room.channel}"
+    await rule(room, scope, reply_mode="mentions")
+    root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> hello")
+    await slack.wait_acked(await slack.post(room.ada, room.channel, text, thread_ts=root.ts))
+    await slack.until(lambda: _place(room, root.ts), lambda p: p.thread is not None and bool(p.thread.gap))
+    await rule(room, scope, reply_mode="threads")
+    return root
 
 
 async def _place(room: Room, thread: str) -> Place:
