@@ -23,6 +23,12 @@ AWAY = {"error": "Restate does not answer: try again in a moment."}
 INSECURE = """Object.defineProperty(navigator, 'clipboard', { value: undefined });
 addEventListener('copy', (event) => { window.copied = document.activeElement.value ?? String(getSelection()); });"""
 """As on a page that is reached by http in a home network."""
+TO_THE_TOP = """async () => {
+    const box = document.getElementById('scroll');
+    box.scrollTop = 0;
+    for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
+}"""
+"""Scroll there once, as a person does, and let the page see it."""
 
 
 @asynccontextmanager
@@ -119,17 +125,58 @@ async def test_older_messages_that_come_after_the_jump_to_the_end_leave_no_hole(
         shown = [int(line.split()[1]) for line in lines if line.startswith("reply")]
         assert shown == list(range(shown[0], 503)), "nothing is left out"
         turn = shown[0]
-        await one.page.evaluate(
-            """async (first) => {
-                const box = document.getElementById('scroll');
-                const until = Date.now() + 20000;
-                while (document.querySelector('.message').id === first && Date.now() < until) {
-                    box.scrollTop = 0;
-                    await new Promise(requestAnimationFrame);
-                }
-            }""",
-            await one.messages.first.get_attribute("id"),
-        )
+        first = await one.messages.first.get_attribute("id") or ""
+        await one.page.evaluate(TO_THE_TOP)
+        await expect(one.messages.first).not_to_have_id(first)
+
+
+async def test_who_reaches_the_top_while_a_page_is_on_its_way_gets_the_next_one(
+    person: BrowserContext, stack: Stack
+) -> None:
+    one = await opened(stack, person, 502, "/c/long#message-201")
+    await expect(one.page.locator("#message-201")).to_be_in_viewport()
+    async with held(one.page, "**/api/conversations/long?*before=*") as asked:
+        await one.page.evaluate(TO_THE_TOP)
+        await asyncio.wait_for(asked.wait(), 20)
+        await one.page.get_by_role("button", name="Jump to latest").click()
+        await one.says("reply 502")
+        await one.page.evaluate(TO_THE_TOP)
+        first = await one.messages.first.get_attribute("id") or ""
+        assert first == "message-965", "the page that is on its way is none of these"
+    await expect(one.messages.first).not_to_have_id(first)
+    assert "reply 482" in "\n".join(await one.texts())
+
+
+async def test_an_older_page_that_did_not_come_is_asked_for_again_at_the_top(
+    person: BrowserContext, stack: Stack
+) -> None:
+    one = await opened(stack, person, 62)
+    await one.says("reply 62")
+    refused = asyncio.Event()
+
+    async def refuse(route: Route) -> None:
+        await route.fulfill(status=503, json=AWAY)
+        refused.set()
+
+    await one.page.route("**/api/conversations/long?*before=*", refuse)
+    first = await one.messages.first.get_attribute("id") or ""
+    await one.page.evaluate(TO_THE_TOP)
+    await asyncio.wait_for(refused.wait(), 20)
+    await expect(one.messages.first).to_have_id(first)
+    await one.page.unroute("**/api/conversations/long?*before=*")
+    await expect(one.messages.first).not_to_have_id(first)
+
+
+async def test_a_link_leads_to_its_message_also_while_an_older_page_is_on_its_way(
+    person: BrowserContext, stack: Stack
+) -> None:
+    one = await opened(stack, person, 502)
+    await one.says("reply 502")
+    async with held(one.page, "**/api/conversations/long?*before=*") as asked:
+        await one.page.evaluate(TO_THE_TOP)
+        await asyncio.wait_for(asked.wait(), 20)
+        await one.page.evaluate("location.hash = '#message-201'")
+    await expect(one.page.locator("#message-201")).to_be_in_viewport()
 
 
 async def test_what_could_not_be_deleted_is_shown_again(person: BrowserContext) -> None:
@@ -226,7 +273,9 @@ async def test_copying_works_where_a_page_has_no_clipboard(person: BrowserContex
     assert await one.page.evaluate("copied") == "echo: hello"
     await one.page.get_by_role("button", name="Settings").click()
     await one.page.get_by_role("button", name="Make a link").click()
-    link = await one.page.get_by_label("Open this on the other device").input_value()
+    field = one.page.get_by_label("Open this on the other device")
+    await expect(field).to_be_visible()  # the field is filled, then shown
+    link = await field.input_value()
     await one.page.locator("#invitation-copy").click()
     await expect(one.page.locator("#invitation-copy")).to_have_text("Copied")
     assert await one.page.evaluate("copied") == link

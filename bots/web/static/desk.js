@@ -117,13 +117,14 @@ export class Desk {
     this.told.changed(conversation);
   }
 
-  // Pages that reading asks for, one at a time. Each says whether something came.
-  async older(conversation) {
+  // Pages that reading asks for, one at a time: nothing, where there is none or another is on its way. One that did
+  // not come says so.
+  older(conversation) {
     if (!conversation.loaded || !conversation.nextBefore) return null;
     return this.page(conversation, conversation.nextBefore);
   }
 
-  async newer(conversation) {
+  newer(conversation) {
     if (!conversation.gap) return null;
     return this.page(conversation, this.below(conversation));
   }
@@ -133,20 +134,19 @@ export class Desk {
     return conversation.gap && conversation.gap.low + 1 + PAGE;
   }
 
+  // Somebody goes there: it is not left out because of what scrolling asked for before.
   async around(conversation, seq) {
+    while (conversation.paging) await conversation.paging;
     return this.page(conversation, seq + PAGE / 2);
   }
 
-  async page(conversation, before) {
+  page(conversation, before) {
     if (conversation.paging) return null;
-    conversation.paging = true;
-    try {
-      return { before, ...await api.history(conversation.id, before, PAGE) };
-    } catch {
-      return null; // scrolling asks again
-    } finally {
-      conversation.paging = false;
-    }
+    const coming = api.history(conversation.id, before, PAGE)
+      .then((page) => ({ before, ...page }), () => ({ before, failed: true }))
+      .finally(() => { conversation.paging = null; });
+    conversation.paging = coming;
+    return coming;
   }
 
   hear(event) {

@@ -3,6 +3,8 @@
 import { find } from './dom.js';
 import { Scroller } from './scroller.js';
 
+const AGAIN_MS = 2000; // after a page that did not come
+
 export class Reader {
   // `shown` gives the conversation that is read.
   constructor(desk, thread, shown, draw) {
@@ -18,19 +20,31 @@ export class Reader {
     const conversation = this.shown();
     if (!conversation || conversation.arriving || this.scroller.wanted) return;
     const page = await this.desk.older(conversation);
-    if (page?.before !== conversation.nextBefore) return; // nothing came, or the reader is elsewhere by now
-    conversation.takeOlder(page);
-    if (!this.scroller.follows) conversation.trimBelow();
-    this.hold(conversation);
+    if (!page) return;
+    if (!page.failed && page.before === conversation.nextBefore) { // else the reader is elsewhere by now
+      conversation.takeOlder(page);
+      if (!this.scroller.follows) conversation.trimBelow();
+      this.hold(conversation);
+    }
+    this.lookAgain(page);
   }
 
   async newer() {
     const conversation = this.shown();
     const page = await this.desk.newer(conversation);
-    if (!page || page.before !== this.desk.below(conversation)) return;
-    conversation.takeNewer(page, page.before);
-    conversation.trimAbove();
-    this.hold(conversation);
+    if (!page) return;
+    if (!page.failed && page.before === this.desk.below(conversation)) {
+      conversation.takeNewer(page, page.before);
+      conversation.trimAbove();
+      this.hold(conversation);
+    }
+    this.lookAgain(page);
+  }
+
+  // Who reached the edge while a page was on its way cannot scroll any further, and so nothing would ask for the next.
+  lookAgain(page) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.scroller.after(), page.failed ? AGAIN_MS : 0);
   }
 
   // What is being read stays where it is.
@@ -55,7 +69,7 @@ export class Reader {
     if (!wanted || wanted >= conversation.gap?.high) conversation.leaveFar();
     if (wanted && !conversation.messages.has(wanted)) {
       const page = await this.desk.around(conversation, wanted);
-      if (page) conversation.takeAround(page);
+      if (!page.failed) conversation.takeAround(page);
     }
     if (conversation !== this.shown()) return;
     this.thread.render(conversation);
