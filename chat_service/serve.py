@@ -41,7 +41,13 @@ def deployment_url(settings: Settings) -> str:
     A turn is pinned to the address it began at, so the same address must never serve different code.
     """
     base = settings.chat_service_url or hosts.http(settings.chat_service_host, settings.chat_service_port)
-    return f"{base.rstrip('/')}/{code_version()}"
+    return f"{base.rstrip('/')}/{version(settings)}"
+
+
+def version(settings: Settings) -> str:
+    """Of the code, with the settings that decide which steps a turn takes: one that runs must find its own again."""
+    has_fallback = bool(settings.fallback_model or settings.fallback_base_url)
+    return code_version(given=f"{settings.burst} {settings.model_max_attempts} {has_fallback}")
 
 
 @asynccontextmanager
@@ -65,7 +71,7 @@ async def serving(settings: Settings, *, model: Endpoint | None, bus: LiveBus) -
         chat.inactivity_timeout = timedelta(seconds=settings.turn_inactivity_seconds)
         listener = asyncio.create_task(it.halts.listen(bus))
         try:
-            async with answering(config, SERVICES, code_version(), settings.restate_identity_key):
+            async with answering(config, SERVICES, version(settings), settings.restate_identity_key):
                 yield deployment_url(settings)
         finally:
             listener.cancel()

@@ -16,7 +16,8 @@ TELLING = 50
 def budget_of(settings: Settings, meta: Meta, model: str | None = None) -> context.Budget:
     """How much fits into a prompt for a model; for the one that answered last, if none is named."""
     room = tokens_of(settings, meta, model)
-    return context.Budget.of(room, settings.model_max_output_tokens, _known(meta, model).chars_per_token)
+    ratio = _known(meta, model).chars_per_token
+    return context.Budget.of(room, settings.model_max_output_tokens, ratio, images=settings.model_images)
 
 
 def tokens_of(settings: Settings, meta: Meta, model: str | None = None) -> int:

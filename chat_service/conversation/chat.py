@@ -103,7 +103,7 @@ async def get_history(ctx: ObjectSharedContext, request: HistoryRequest | None) 
     return await views.history(ctx, request or HistoryRequest())
 
 
-@chat.handler(kind="shared", idempotency_retention=policy.BRIEF, journal_retention=policy.BRIEF)
+@chat.handler(kind="shared", state_preload=False, idempotency_retention=policy.BRIEF, journal_retention=policy.BRIEF)
 async def get_turn(ctx: ObjectSharedContext, request: TurnRequest) -> Reply:
     """How a turn stands, by its number or by the id of a message in it. Never waits.
 

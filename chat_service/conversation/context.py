@@ -21,6 +21,8 @@ PAUSE = timedelta(hours=1)
 """A silence longer than this is told to the model, by the time at which it ended."""
 IMAGE_CHARACTERS = 3_500
 """What an image counts against the budget; providers bill it like about a thousand tokens."""
+SEEN = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+"""The kinds of pictures that models take."""
 MESSAGE_CHARACTERS = 16
 """What the framing of each message counts."""
 _HEADER = re.compile(r"\[(?=[^\[\]\n]*\d{4}\s\d\d:\d\d\sUTC\s?\])", re.IGNORECASE)
@@ -36,15 +38,21 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f\[\]<>:\u2028\u2029]+")
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much fits, in characters; learned from the provider's figures, see `Budget.of`."""
+    """How much fits, in characters; learned from the provider's figures, see `Budget.of`. `images`: whether the model
+    sees pictures, which then count as well."""
 
     characters: int
+    images: bool = True
 
     @classmethod
-    def of(cls, context_tokens: int, output_tokens: int, chars_per_token: float) -> Budget:
+    def of(cls, context_tokens: int, output_tokens: int, chars_per_token: float, *, images: bool = True) -> Budget:
         """What is left for the prompt when room for the answer is kept, with a margin for the template."""
         room = max(context_tokens - min(output_tokens, context_tokens // 2) - 64, 64)
-        return cls(int(room * chars_per_token * 0.92))
+        return cls(int(room * chars_per_token * 0.92), images)
+
+    def share(self, part: float) -> int:
+        """A part of it, in characters, and a few in any case."""
+        return max(int(self.characters * part), 200)
 
 
 GO_ON = "You were cut off there. Go on exactly where your answer ended, without repeating any of it."
@@ -61,10 +69,11 @@ def assemble(
     `said` is the beginning of the answer, which is to go on from there.
     """
     called = speakers([*history, *question])
-    turns, previous = _turns(history, called)
-    asked = _render_all(question, previous, called)
-    begun = _begun(said, budget)
-    left = budget.characters - len(system) - MESSAGE_CHARACTERS - sum(map(weight, begun))
+    turns, previous = _turns(history, called, budget)
+    asked = _render_all(question, previous, called, budget)
+    left = budget.characters - len(system) - MESSAGE_CHARACTERS
+    begun = _begun(said, max(min(budget.share(SAID_SHARE), left // 2), 200))
+    left -= sum(map(weight, begun))
     asked = [_clipped(message, max(left // max(len(asked), 1), 200)) for message in asked]
     left -= sum(map(weight, asked))
     kept: list[PromptMessage] = []
@@ -78,10 +87,9 @@ def assemble(
     return Prompt(messages=tuple(_merged([*head, *kept, *asked, *begun])))
 
 
-def _begun(said: str, budget: Budget) -> list[PromptMessage]:
+def _begun(said: str, room: int) -> list[PromptMessage]:
     if not said:
         return []
-    room = max(int(budget.characters * SAID_SHARE), 200)
     return [PromptMessage("assistant", said[-room:]), PromptMessage("user", GO_ON)]
 
 
@@ -95,12 +103,14 @@ def size(prompt: Prompt) -> int:
     return sum(map(weight, prompt.messages))
 
 
-def _turns(history: Sequence[Message], called: Called) -> tuple[list[list[PromptMessage]], Message | None]:
+def _turns(
+    history: Sequence[Message], called: Called, budget: Budget
+) -> tuple[list[list[PromptMessage]], Message | None]:
     """The turns that count, rendered, and the last message of them."""
     previous: Message | None = None
     turns: list[list[PromptMessage]] = []
     for messages in standing_turns(history):
-        turns.append(_render_all(messages, previous, called))
+        turns.append(_render_all(messages, previous, called, budget))
         previous = messages[-1]
     return turns, previous
 
@@ -127,17 +137,26 @@ def _counts(messages: list[Message]) -> bool:
     return all(m.status in ("noted", "forgotten") for m in messages)
 
 
-def _render_all(messages: Iterable[Message], previous: Message | None, called: Called) -> list[PromptMessage]:
+def _render_all(
+    messages: Iterable[Message], previous: Message | None, called: Called, budget: Budget
+) -> list[PromptMessage]:
     chain = [previous, *messages]
-    return [_render(message, before, called) for before, message in pairwise(chain) if message is not None]
+    return [_render(message, before, called, budget) for before, message in pairwise(chain) if message is not None]
 
 
-def _render(message: Message, previous: Message | None, called: Called) -> PromptMessage:
+def pictures(message: Message, budget: Budget) -> list[Attachment]:
+    """What a model sees of a message's attachments. One that was too large to be kept has neither content nor
+    address, and a provider refuses it, and with it every later prompt that it stands in."""
+    return [a for a in message.attachments if budget.images and a.media_type in SEEN and (a.data or a.url)]
+
+
+def _render(message: Message, previous: Message | None, called: Called, budget: Budget) -> PromptMessage:
     if message.role == "assistant":
         return PromptMessage("assistant", message.text)
     parts = [_header(message, previous, called), _unforged(message.text)]
-    parts += [_file(a) for a in message.attachments if a.text is not None or not a.is_image]
-    images = tuple(Image(a.media_type, a.data or "", a.url or "", a.name) for a in message.attachments if a.is_image)
+    seen = pictures(message, budget)
+    parts += [_file(a, budget) for a in message.attachments if a not in seen]
+    images = tuple(Image(a.media_type, a.data or "", a.url or "", a.name) for a in seen)
     return PromptMessage("user", "\n".join(part for part in parts if part), images)
 
 
@@ -189,8 +208,10 @@ def _unforged(text: str) -> str:
     return _HEADER.sub("(", text)
 
 
-def _file(attachment: Attachment) -> str:
+def _file(attachment: Attachment, budget: Budget) -> str:
     name = safe_name(attachment.name)
+    if attachment.text is None and attachment.is_image and not budget.images:
+        return f"(attached, but this model cannot see images: {name or safe_name(attachment.media_type)})"
     if attachment.text is None:
         return f"(attached: {name}, {safe_name(attachment.media_type)}; it cannot be read here)"
     fence = "`" * (1 + max((len(one) for one in _TICKS.findall(attachment.text)), default=2))

@@ -187,7 +187,7 @@ async def renamed(ctx: ObjectContext, request: RenameRequest) -> None:
         ctx.clear("title")
 
 
-@inbox.handler()
+@inbox.handler(idempotency_retention=policy.BRIEF)
 async def withdraw(ctx: ObjectContext, request: WithdrawRequest) -> Inbounds:
     """Take back what waits; what has become a turn already is left to `Chat/stop`."""
     line = await ctx.get("line", type_hint=Line) or Line()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 
 from restate import ObjectContext
 
 from chat_service import keys
-from chat_service.contracts import Entry
+from chat_service.contracts import Entry, Message
 from chat_service.conversation import directory, titles
 from chat_service.conversation.clock import now
 from chat_service.conversation.conversation import Conversation
@@ -18,13 +19,18 @@ DELETED_TITLE = "Conversation"
 """The title of a conversation whose first words were deleted."""
 
 
-def list_in_directories(ctx: ObjectContext, conversation: Conversation, at: datetime) -> None:
-    """Send the conversation's place to the directories that list it; off the turn's path."""
+def list_in_directories(
+    ctx: ObjectContext, conversation: Conversation, at: datetime, asked: Iterable[Message] | None = None
+) -> None:
+    """Send the conversation's place to the directories that list it; off the turn's path. Of what was `asked` those
+    who did so are told, and who is new: in a channel of hundreds a turn would cost hundreds of calls. Else everybody.
+    """
     key = keys.parse(ctx.key())
     if key is None:
         return
     entry = _entry(ctx.key(), conversation, at)
-    for owner in key.directories(tuple(dict.fromkeys([*conversation.meta.people, *conversation.newcomers]))):
+    people = conversation.meta.people if asked is None else [m.author.id for m in asked if m.author and m.author.id]
+    for owner in key.directories(tuple(dict.fromkeys([*people, *conversation.newcomers]))):
         ctx.object_send(directory.touch, owner, entry)
 
 

@@ -17,11 +17,16 @@ from chat_service.conversation.window import KEEP, WINDOW
 from chat_service.models.protocol import Prompt, PromptMessage
 
 FULL = 0.6
-"""The share of the prompt's budget from which on a summary is wanted, however few the messages are."""
+"""The share of what system prompt and summary leave of the budget from which on a summary is wanted, however few the
+messages are; what is over is for the next question, and for what is said while the summary is written."""
 KEEP_SHARE = 0.3
-"""The share of the budget that what stays word for word may take, when messages are large."""
+"""The share of the same that what stays word for word may take, when messages are large."""
 PATIENCE = 12
-"""Messages after which a summary that did not come is asked for again."""
+"""Messages after which a summary that was asked for and did not come is asked for again."""
+PATIENCE_WHEN_FULL = 4
+"""The same where messages are large: as long as it does not come, the oldest of them fall out of the prompt."""
+SYSTEM_SHARE = 0.5
+"""The share of the prompt's budget that the system prompt may take; it is clipped to that."""
 MAX_TOKENS = 600
 SHARE = 0.2
 """The share of the prompt's budget that a summary may take; it is clipped to that."""
@@ -35,16 +40,20 @@ INSTRUCTION = (
 HEADING = "What was said earlier in this conversation, in summary:"
 
 
-def wanted(conversation: Conversation, budget: context.Budget) -> int | None:
+def wanted(conversation: Conversation, budget: context.Budget, system: str = "") -> int | None:
     """The sequence number up to which a summary is wanted now, or None."""
     meta = conversation.meta
     open_ = [m for m in conversation.recent.messages if m.seq > conversation.summarised and not m.replaced]
-    full = sum(_size(m) for m in open_) > FULL * budget.characters
+    room = budget.characters - len(told(system, meta.summary, budget))
+    full = sum(_size(m, budget) for m in open_) > FULL * room
     if len(open_) < WINDOW and not full:
         return None
-    upto = _cut(open_, budget)
-    if upto is None or upto < meta.summary_asked + PATIENCE:
+    upto = _cut(open_, budget, room)
+    if upto is None:
         return None
+    patience = PATIENCE_WHEN_FULL if full else PATIENCE
+    if meta.summary_asked > conversation.summarised and upto < meta.summary_asked + patience:
+        return None  # one is being written
     return upto
 
 
@@ -54,29 +63,35 @@ def anew(conversation: Conversation, budget: context.Budget) -> int:
     held = conversation.recent.messages
     scrolled_out = held[0].seq - 1 if held else 0
     standing = [m for m in held if m.seq > conversation.summarised and not m.replaced]
-    return min(conversation.lost_summary, max(_cut(standing, budget) or 0, scrolled_out))
+    return min(conversation.lost_summary, max(_cut(standing, budget, budget.characters) or 0, scrolled_out))
 
 
-def _cut(open_: Sequence[Message], budget: context.Budget) -> int | None:
+def _cut(open_: Sequence[Message], budget: context.Budget, room: int) -> int | None:
     """The last message before the turns that stay word for word; None when there is nothing before them."""
     turns = [list(group) for _, group in groupby(open_, key=lambda m: m.turn)]
     kept, size = 0, 0
     while turns:
         last = turns[-1]
-        weight = sum(map(_size, last))
-        if kept and (kept + len(last) > KEEP or size + weight > KEEP_SHARE * budget.characters):
+        weight = sum(_size(m, budget) for m in last)
+        if kept and (kept + len(last) > KEEP or size + weight > KEEP_SHARE * room):
             break
         kept, size = kept + len(last), size + weight
         turns.pop()
-    return turns[-1][-1].seq if turns else None
+    upto = turns[-1][-1].seq if turns else 0
+    # A turn that was answered anew after others ends behind them: half of one counts for nothing, on either side.
+    while split := {m.turn for m in open_ if m.seq <= upto} & {m.turn for m in open_ if m.seq > upto}:
+        upto = min(m.seq for m in open_ if m.turn in split) - 1
+    return upto if open_ and upto >= open_[0].seq else None
 
 
-def _size(message: Message) -> int:
-    return len(message.text) + sum(len(a.text or "") for a in message.attachments)
+def _size(message: Message, budget: context.Budget) -> int:
+    said = len(message.text) + sum(len(a.text or "") for a in message.attachments)
+    return said + context.MESSAGE_CHARACTERS + context.IMAGE_CHARACTERS * len(context.pictures(message, budget))
 
 
 def told(system: str, summary: str, budget: context.Budget) -> str:
     """The system prompt with the summary behind it."""
+    system = system[: budget.share(SYSTEM_SHARE)]
     if not summary:
         return system
     return "\n\n".join(part for part in (system, f"{HEADING}\n{clipped(summary, budget)}") if part)
@@ -84,7 +99,7 @@ def told(system: str, summary: str, budget: context.Budget) -> str:
 
 def clipped(summary: str, budget: context.Budget) -> str:
     """A summary no longer than its share."""
-    room = max(int(SHARE * budget.characters), 200)
+    room = budget.share(SHARE)
     return summary if len(summary) <= room else summary[:room].rsplit("\n", 1)[0]
 
 

@@ -65,8 +65,15 @@ async def _withdraw(ctx: ObjectContext, id: str) -> None:
 @chat.handler()
 async def edit(ctx: ObjectContext, request: EditRequest) -> None:
     """Replace the words of a message in memory and history. Waits for a running turn."""
+    conversation = await keeping.load(ctx)
     revision = Revision(id=request.id, text=request.message, attachments=request.attachments)
-    await _revise(ctx, await keeping.load(ctx), revision)
+    seq = await _revise(ctx, conversation, revision)
+    meta = conversation.meta
+    if seq and seq <= max(meta.summary_upto, meta.summary_asked):  # the summary tells of the words that stood there
+        upto = conversation.drop_summary(seq)
+        await keeping.changed(ctx, conversation)
+        if upto:
+            summaries.send_for_summary(ctx, conversation, upto)
 
 
 @chat.handler()

@@ -109,10 +109,11 @@ async def _messages(ctx: Context, request: SummaryRequest) -> list[Message]:
     return [m for m in found if m.seq > request.after]
 
 
-def summarise(ctx: ObjectContext, conversation: Conversation) -> None:
-    """Have a summary written, beside the conversation, when one is wanted. To be called before the state is saved."""
+def summarise(ctx: ObjectContext, conversation: Conversation, system: str) -> None:
+    """Have a summary written, beside the conversation, when one is wanted beside this system prompt. To be called
+    before the state is saved."""
     meta = conversation.meta
-    upto = memory.wanted(conversation, budget_of(runtime.current().settings, meta))
+    upto = memory.wanted(conversation, budget_of(runtime.current().settings, meta), system)
     if upto is not None:
         meta.summary_asked = upto
         send_for_summary(ctx, conversation, upto)

@@ -64,7 +64,8 @@ async def run(ctx: ObjectContext, conversation: Conversation, settings: Effectiv
         summaries.summarise_anew(ctx, conversation)
     if conversation.meta.title == "" and keys.parse(ctx.key()):
         # So that a new conversation shows at once.
-        listing.list_in_directories(ctx, conversation, await now(ctx))
+        asks = [*running.question, *(m for m in conversation.recent.messages if m.turn == running.turn)]
+        listing.list_in_directories(ctx, conversation, await now(ctx), asks)
     else:
         await listing.list_newcomers(ctx, conversation)  # who wants to be forgotten meanwhile must be found
     again = [m for m in conversation.recent.messages if m.turn == running.turn and m.role == "user"]
@@ -78,14 +79,14 @@ async def run(ctx: ObjectContext, conversation: Conversation, settings: Effectiv
     date(running, answer.at)
     reply = conversation.close_turn(answer)
     reply.undelivered = absent
-    summaries.summarise(ctx, conversation)
+    summaries.summarise(ctx, conversation, settings.prompt)
     await keeping.save(ctx, conversation)
     summaries.summarise_anew(ctx, conversation)
     if keys.parse(ctx.key()):
         quota.charge(ctx, reply, asked)
         if reply.turn in UNTITLED_TURNS or (forked and conversation.begins_with(reply.turn)):
             listing.entitle(ctx, conversation)
-        listing.list_in_directories(ctx, conversation, reply.at)
+        listing.list_in_directories(ctx, conversation, reply.at, asked)
     return conversation.reply(reply)
 
 

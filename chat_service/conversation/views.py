@@ -82,6 +82,9 @@ async def turn(ctx: ObjectSharedContext, request: TurnRequest) -> Reply:
     """
     if request.turn is None and request.id is None:
         raise TerminalError("which turn? name its number (turn), or a message in it (id)", status_code=400)
+    # Before anything of Chat is read: a message that leaves the Inbox meanwhile is there by then. The other way round
+    # one whose whole turn falls between the two would be found in neither.
+    waiting = (await ctx.object_call(inboxes.waiting, ctx.key(), arg=None)).messages if request.id else []
     meta = await ctx.get("meta", type_hint=Meta) or Meta()
     near = await _near(ctx)
     inflight = meta.running.question if meta.running else []
@@ -97,9 +100,8 @@ async def turn(ctx: ObjectSharedContext, request: TurnRequest) -> Reply:
     if asked := next((m for m in near if m.turn == number), None):
         return Reply(reply="", status=asked.status, turn=asked.turn)
     if request.id is not None:
-        for one in (await _waiting(ctx, meta, near)).messages:
-            if one.id == request.id:
-                return Reply(reply="", status="waiting")
+        if any(one.id == request.id for one in waiting):
+            return Reply(reply="", status="waiting")
         return await _old_turn(ctx, conversation, request.id)
     raise TerminalError("there is no such turn", status_code=404)
 

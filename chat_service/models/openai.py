@@ -29,6 +29,7 @@ from chat_service.models.protocol import (
 )
 from chat_service.settings import Settings
 
+OPENAI_URL = "https://api.openai.com/v1"
 DEFAULT_MODEL = "gpt-4o-mini"
 """What answers at OpenAI itself when only a key is given."""
 CONNECT_SECONDS = 10.0
@@ -51,7 +52,8 @@ class OpenAIModel:
         key = endpoint.api_key.get_secret_value() if endpoint.api_key else "none"
         self._client = AsyncOpenAI(
             api_key=key,
-            base_url=endpoint.base_url,
+            # Trap: with none, the client looks for one in the environment, where an empty OPENAI_BASE_URL counts.
+            base_url=endpoint.base_url or OPENAI_URL,
             max_retries=0,
             timeout=openai.Timeout(settings.model_stall_seconds, connect=CONNECT_SECONDS),
         )
@@ -158,12 +160,6 @@ class OpenAIModel:
         return self._with_images(message)
 
     def _with_images(self, message: PromptMessage) -> ChatCompletionUserMessageParam:
-        if not self._settings.model_images:
-            names = ", ".join(image.name or image.media_type for image in message.images)
-            return {
-                "role": "user",
-                "content": f"{message.text}\n(attached, but this model cannot see images: {names})",
-            }
         parts: list[ChatCompletionContentPartParam] = [{"type": "text", "text": message.text}]
         for image in message.images:
             url = image.url or f"data:{image.media_type};base64,{image.data}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_service.contracts import Attachment, Author, Message, Status, is_blank
 from chat_service.conversation import memory
-from chat_service.conversation.context import MESSAGE_CHARACTERS, Budget, assemble, safe_name, size
+from chat_service.conversation.context import GO_ON, MESSAGE_CHARACTERS, Budget, assemble, safe_name, size
 from chat_service.models.protocol import PromptMessage
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -79,6 +80,8 @@ def test_a_summary_of_any_length_has_its_place_within_the_budget(
     budget = Budget(characters)
     prompt = assemble(memory.told(SYSTEM, summary, budget), history, asked(history), budget)
     assert size(prompt) <= characters
+    long = assemble(memory.told(SYSTEM * 400, summary, budget), history, asked(history), budget, "said so far " * 400)
+    assert size(long) <= characters and long.messages[-1].text == GO_ON, "a long system prompt leaves room, too"
     first, *_, last = prompt.messages
     assert first.text.startswith(f"{SYSTEM}\n\n{memory.HEADING}\n{summary[:50]}".rstrip())
     assert "the last question" in last.text
@@ -206,6 +209,35 @@ def test_two_people_of_one_name_are_told_apart_also_in_the_summary() -> None:
     for n, name in enumerate(names):
         assert f"[{name}, Thursday 01 January 2026 12:00 UTC]\nq{n}" in text
         assert lines[n] == f"{name}: q{n}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "sees", "named"),
+    [
+        ("image/jpeg", "", True, "(attached: cat, image/jpeg; it cannot be read here)"),
+        ("image/heic", "aGk=", True, "(attached: cat, image/heic; it cannot be read here)"),
+        ("image/jpeg", "aGk=", False, "(attached, but this model cannot see images: cat)"),
+        ("image/jpeg", "aGk=", True, ""),
+    ],
+    ids=["too large to be kept", "of a kind that no model takes", "for a model that sees none", "seen"],
+)
+def test_a_picture_that_cannot_be_seen_is_named(kind: str, data: str, sees: bool, named: str) -> None:
+    """Sent without its content a provider refuses it, and each later prompt that it stands in."""
+    picture = Attachment(name="cat", media_type=kind, data=data or None)
+    question = [Message(seq=1, turn=1, role="user", text="what is this?", at=START, attachments=[picture])]
+    last = assemble(SYSTEM, [], question, Budget(10_000, images=sees)).messages[-1]
+    assert last.text == f"what is this?\n{named}".rstrip()
+    assert len(last.images) == (not named)
+
+
+def test_pictures_that_are_not_seen_take_no_room() -> None:
+    pictures = [Attachment(name=f"{one}.png", media_type="image/png", data="aGk=") for one in range(7)]
+    history = [
+        Message(seq=1, turn=1, role="user", text="my name is Ada", at=START, attachments=pictures),
+        Message(seq=2, turn=1, role="assistant", text="hello", at=START),
+    ]
+    assert "my name is Ada" in said(assemble(SYSTEM, history, asked(history), Budget(3_000, images=False)).messages)
+    assert "my name is Ada" not in said(assemble(SYSTEM, history, asked(history), Budget(3_000)).messages)
 
 
 def test_what_framing_counts_is_counted() -> None:

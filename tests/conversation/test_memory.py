@@ -13,6 +13,7 @@ from chat_service.contracts import (
     Author,
     ConfigureRequest,
     Contract,
+    EditRequest,
     Inbound,
     Message,
     Overrides,
@@ -92,6 +93,15 @@ async def test_while_a_summary_is_being_made_messages_are_answered_as_ever(
     await stack.model.finish(asked)
     summary = await eventually(lambda: summary_of(stack, key), lambda seen: seen["upto"])
     assert summary["text"] == "They counted lines."
+
+
+async def test_words_that_were_edited_are_told_by_no_summary(ingress: IngressClient, stack: Stack, key: str) -> None:
+    await say(ingress, key, "my name is Ada", id="m1")
+    await talk(ingress, key, TURNS_TO_A_SUMMARY - 1)
+    await eventually(lambda: summary_of(stack, key), lambda seen: seen["text"] == "Person: my name is Ada")
+    await ingress.send("Inbox", key, "edit", EditRequest(id="m1", message="my name is Bob"))
+    await eventually(lambda: summary_of(stack, key), lambda seen: seen["text"] == "Person: my name is Bob")
+    assert (await say(ingress, key, "what is my name?")).reply == "Your name is Bob."
 
 
 async def test_a_summary_that_fails_loses_nothing(ingress: IngressClient, stack: Stack, key: str) -> None:
@@ -175,6 +185,8 @@ async def test_what_is_learned_of_one_model_holds_for_that_one_alone(
             "error": {"message": "too long", "type": "exceed_context_size_error", "n_prompt_tokens": 1000, "n_ctx": 600}
         },
     )
+    # For the one that can read little all that was said is too much from now on: its summary is not to come here.
+    await stack.model.script_summaries(*[Behaviour(kind="gate")] * 3)
     await say(ingress, key, "wombat " * 400)
     assert "wombat" in await prompt_of(None, "one")
     assert "wombat" not in await prompt_of("scripted-large", "two", small)
@@ -231,6 +243,48 @@ def test_what_is_summarised_ends_with_a_turn_and_leaves_the_newest(sizes: list[i
         assert it.visible()[0].seq == upto + 1
     elif len(even) >= WINDOW:
         pytest.fail("a long conversation wants a summary")
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.0, 0.2), st.floats(0.0, 0.2)), max_size=40),
+    st.integers(5_000, 50_000),
+    st.floats(0.0, 3.0),
+)
+def test_what_no_longer_fits_is_in_the_summary(
+    sizes: list[tuple[float, float]], characters: int, instructions: float
+) -> None:
+    """However large questions, replies and the system prompt are, as long as a turn fits at all."""
+    budget, system, it = (
+        context.Budget(characters),
+        "s" * int(characters * instructions),
+        Conversation(Meta(), Recent()),
+    )
+    room = characters - len(memory.told(system, "long\n" * characters, budget))
+    for number, (asked, answered) in enumerate(sizes):
+        text = f"<{number}>" + "q" * int(asked * room)
+        history = it.visible()
+        it.open_turn([Inbound(message=text)], "inv", START)
+        assert it.meta.running
+        told = memory.told(system, it.meta.summary, budget)
+        prompt = context.assemble(told, history, it.meta.running.question, budget)
+        said = "".join(m.text for m in prompt.messages)
+        assert all(m.text in said for m in history), "what no summary covers is there word for word"
+        it.close_turn(Answer(status="answered", text=f"[{number}]" + "a" * int(answered * room), at=START))
+        upto = memory.wanted(it, budget, system)
+        if upto is not None:
+            it.meta.summary_asked = upto
+            assert it.apply_summary("long\n" * characters, upto, 0)
+
+
+def test_a_turn_that_was_answered_anew_after_others_is_summarised_whole_or_not_at_all() -> None:
+    for offset in range(12):
+        again = conversation([10] * 2 * WINDOW).recent.messages
+        again[-14 + offset].turn = again[-1].turn  # its reply came last
+        upto = memory.wanted(
+            Conversation(Meta(next_seq=len(again) + 1), Recent(messages=again)), context.Budget(50_000)
+        )
+        assert upto
+        assert not {m.turn for m in again if m.seq <= upto} & {m.turn for m in again if m.seq > upto}
 
 
 @given(st.lists(st.integers(1, 9_000), max_size=60), st.integers(1_500, 50_000))

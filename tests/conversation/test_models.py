@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from chat_service.contracts import Attachment, ConfigureRequest, Overrides, SettingsView
 from chat_service.ingress import IngressClient
+from chat_service.models.openai import OpenAIModel
+from chat_service.models.protocol import Endpoint
+from chat_service.settings import Settings
 from tests.conversation.talk import read, say
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import Behaviour, text_of
@@ -166,6 +170,16 @@ async def test_a_model_that_cannot_be_reached_is_told_as_such(
     ):
         reply = await say(ingress, "k", "hi")
         assert reply.status == "failed" and "cannot be reached" in (reply.error or "")
+
+
+async def test_an_empty_address_in_the_environment_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As whoever copies `.env.example` has it, where an env_file brings the empty lines along."""
+    monkeypatch.setenv("OPENAI_BASE_URL", "")
+    model = OpenAIModel(Settings(_env_file=None), Endpoint(None, SecretStr("sk-1"), None, "OPENAI"))
+    try:
+        assert str(model._client.base_url) == "https://api.openai.com/v1/"
+    finally:
+        await model.close()
 
 
 PIXEL = base64.b64encode(b"\x89PNG not really").decode()
