@@ -239,6 +239,8 @@ class CatchUp:
         if not position:
             wide = await self._ingress.call("Channel", _space(scope), "look", PlaceRequest(), Place)
             position = wide.position
+            if position:
+                await self._advance(scope, position)  # its own from now on: the other moves on, also while this fails
         until = self._reader.now()
         if position:
             threads = await self._ingress.call("Channel", scope, "threads", None, ThreadList)

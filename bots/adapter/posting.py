@@ -52,11 +52,10 @@ class Deliveries:
                 return there.model_copy(update={"sure": False})
         try:
             opened = await post()
-        except Unclear:
+        except (Unclear, asyncio.CancelledError):  # cancelled when the engine's connection breaks in the middle
             self._tried[name] = time.monotonic()
             raise
         self._tried.pop(name, None)
-        self.previews.opened(opened)
         return opened if sure else opened.model_copy(update={"sure": False})
 
 
@@ -72,9 +71,15 @@ async def post_once(
     first = await ctx.run_typed(f"who posts {number} first", begins, RunOptions(type_hint=str))
     name = f"{ctx.request().id}:{number}"
 
+    async def newly() -> Opened:
+        opened = await post()
+        if number == 0:
+            it.previews.opened(opened)
+        return opened
+
     async def attempt() -> Opened:
         try:
-            return await it.once(name, first, lambda: it.outlet.find(spot, number), post)
+            return await it.once(name, first, lambda: it.outlet.find(spot, number), newly)
         except Gone as gone:
             raise TerminalError(str(gone), status_code=GONE_STATUS) from gone
 

@@ -104,10 +104,11 @@ class Previews:
 
     async def end(self, spot: Spot) -> str | None:
         """Show no more; gives what the message shows now, or None when that is not known."""
-        show = self._shows.pop((spot.conversation, spot.turn), None)
+        show = self._shows.get((spot.conversation, spot.turn))
         if show is None:
             return None
-        await show.end()
+        await show.end()  # cancelled here, the next try waits for the same request
+        self._shows.pop((spot.conversation, spot.turn), None)
         return show.shown
 
     async def close(self) -> None:

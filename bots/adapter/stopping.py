@@ -20,8 +20,9 @@ STOP_SECONDS = 5.0
 
 
 def is_stop(text: str) -> bool:
-    """Whether a message to the bot, without its name, ends what runs."""
-    return commands.command_of(text) in ("stop", "stop all")
+    """Whether a message to the bot, without its name, ends what runs and nothing else: after half of a "stop all" the
+    next in line would begin."""
+    return commands.command_of(text) == "stop"
 
 
 def stop_once(id: str) -> str:

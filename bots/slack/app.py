@@ -15,6 +15,7 @@ from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
+from slack_bolt.middleware.authorization.async_single_team_authorization import AsyncSingleTeamAuthorization
 from slack_sdk.signature import SignatureVerifier
 
 from bots.adapter.catchup import CatchUp
@@ -50,6 +51,7 @@ RETRY = "X-Slack-Retry-Num"
 RELEASE_SECONDS = (0.0, 5.0, 30.0)
 """When what waited for the bot is set free after a start: a turn may still be on its way to the list."""
 CONNECT_SECONDS = 2.0
+RENEW_SECONDS = 20.0
 BETWEEN_SECONDS = 15.0
 """Over HTTP, from one catch-up to the next at least, however often Slack has to try again."""
 
@@ -111,6 +113,10 @@ async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
             else secrets.token_hex(),  # nothing else may come by HTTP
             process_before_response=True,
         )
+        # Trap: Bolt asks for itself at the first event, and acknowledges each that comes before it is answered.
+        for middleware in app._async_middleware_list:
+            if isinstance(middleware, AsyncSingleTeamAuthorization):
+                middleware.auth_test_result = slack.tested
         listeners.register(app)
         stack.push_async_callback(listeners.close)
         stack.push_async_callback(lanes.close)
@@ -169,10 +175,27 @@ async def _socket(app: AsyncApp, token: str, reader: SlackReader, catch_up: Catc
                 ) from error
             log.warning("waiting for Slack's Socket Mode: %s", error)
             await asyncio.sleep(CONNECT_SECONDS)
+    renewing = asyncio.create_task(_renew(handler.client, reader))
     try:
         yield
     finally:
+        renewing.cancel()
         await handler.close_async()
+
+
+async def _renew(client: Any, reader: SlackReader) -> None:
+    """Trap: the client asks for the address of a socket once, and then tries that one for ever; it is good for a short
+    time only."""
+    away = 0.0
+    while True:
+        await asyncio.sleep(CONNECT_SECONDS)
+        if await client.is_connected():
+            away = 0.0
+            continue
+        away += CONNECT_SECONDS
+        reader.disconnected()
+        if away >= RENEW_SECONDS:
+            away, client.wss_uri = 0.0, None
 
 
 @asynccontextmanager
@@ -193,6 +216,7 @@ async def _http(app: AsyncApp, settings: Settings, retried: asyncio.Event) -> As
 
     server = web.Application()
     server.router.add_post(PATH, serve)
+    server.router.add_get("/health", _well)
     runner = web.AppRunner(server, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
@@ -207,6 +231,11 @@ async def _http(app: AsyncApp, settings: Settings, retried: asyncio.Event) -> As
         yield hosts.http(settings.slack_http_host, runner.addresses[0][1]) + PATH
     finally:
         await runner.cleanup()
+
+
+async def _well(_: web.Request) -> web.Response:
+    """For whoever asks whether this port is ours: a load balancer, the doctor."""
+    return web.Response(text="ok")
 
 
 def _is_signed(verifier: SignatureVerifier, body: bytes, headers: Mapping[str, str]) -> bool:

@@ -42,16 +42,22 @@ class SlackReader:
     def __init__(self, slack: Slack, ingress: IngressClient, *, margin: float = 0) -> None:
         self._slack, self._ingress, self._margin = slack, ingress, margin
         self._connected = time.time()
+        self._hears = True
 
     def connected(self) -> None:
         """What comes from now on is told live; read here, an edit of it would look like something new."""
         self._connected = time.time()
+        self._hears = True
+
+    def disconnected(self) -> None:
+        """What opens from now on is not told."""
+        self._hears = False
 
     def now(self) -> str:
         return f"{time.time() - self._margin:.6f}"
 
     async def spaces(self) -> list[str]:
-        return [f"slack:{self._slack.identity.team}"]
+        return [f"slack:{self._slack.identity.team}"] if self._hears else []
 
     async def channels(self) -> list[str]:
         try:

@@ -23,6 +23,7 @@ from chat_service.settings import Settings
 log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 10
+UPLOAD_SECONDS = 60
 LONGEST_WAIT = 60.0
 PAGE = 200
 WAITS = 5
@@ -72,8 +73,10 @@ class Identity:
 class Slack:
     """The Web API of one workspace."""
 
-    def __init__(self, web: AsyncWebClient, session: aiohttp.ClientSession, identity: Identity) -> None:
+    def __init__(self, web: AsyncWebClient, session: aiohttp.ClientSession, identity: Identity, tested: Any) -> None:
         self.web, self.session, self.identity = web, session, identity
+        self.tested = tested
+        """What `auth.test` answered, as Bolt wants it."""
 
     async def __call__(self, call: Callable[..., Awaitable[Any]], **args: Any) -> dict[str, Any]:
         """Call a method of `web`. A 429 is waited out as long as Slack asks.
@@ -125,7 +128,9 @@ async def called(call: Callable[..., Awaitable[Any]], *, patient: bool = True, *
     given = {key: value for key, value in args.items() if value is not None}
     for _ in range(WAITS):
         try:
-            data: dict[str, Any] = (await call(**given)).data
+            # Trap: the web client's own limit is not kept to where it is given a session.
+            async with asyncio.timeout(UPLOAD_SECONDS if "upload" in name else TIMEOUT_SECONDS):
+                data: dict[str, Any] = (await call(**given)).data
             return data
         except SlackApiError as error:
             wait = _retry_after(error)
@@ -183,14 +188,20 @@ async def open_slack(settings: Settings) -> AsyncIterator[Slack]:
             session=session,
             retry_handlers=[],
         )
-        yield Slack(web, session, await _identify(web))
+        yield Slack(web, session, *await _identify(web))
 
 
-async def _identify(web: AsyncWebClient) -> Identity:
-    pause = 0.5
+async def _identify(web: AsyncWebClient) -> tuple[Identity, Any]:
+    pause, tested = 0.5, None
+
+    async def auth_test() -> Any:
+        nonlocal tested
+        tested = await web.auth_test()
+        return tested
+
     while True:
         try:
-            data = await called(web.auth_test)
+            data = await called(auth_test)
         except (Gone, Refused) as error:
             raise UserError(f"Slack does not take SLACK_BOT_TOKEN ({error}): copy it again from your app") from error
         except (Unclear, Later) as error:
@@ -198,10 +209,11 @@ async def _identify(web: AsyncWebClient) -> Identity:
             await asyncio.sleep(pause)
             pause = min(pause * 2, 10)
         else:
-            return Identity(
+            identity = Identity(
                 team=data["team_id"],
                 user=data["user_id"],
                 bot=data.get("bot_id", ""),
                 name=data.get("user", "bot"),
                 url=data.get("url", ""),
             )
+            return identity, tested

@@ -152,6 +152,28 @@ async def test_what_was_said_while_the_connection_was_gone_is_answered(room: Roo
     assert len(await slack.replies(room.channel)) == 3
 
 
+async def test_an_address_of_a_socket_that_went_stale_is_asked_for_anew(room: Room) -> None:
+    slack = room.slack
+    before = len(await slack.calls("apps.connections.open"))
+    await slack.refuse_sockets()
+    await slack.cut_sockets()
+    silent = await slack.mention(room.ada, room.channel, "nobody hears this", silent=True)
+    await slack.until(lambda: slack.calls("apps.connections.open"), lambda calls: len(calls) > before)
+    await slack.spoil_addresses()  # the client has one, is refused, and would be for ever
+    await slack.refuse_sockets(False)
+    await slack.wait_connected(patience=90)
+    await slack.wait_reply(room.channel, silent.ts, lambda m: "nobody hears this" in shown(m))
+
+
+async def test_who_does_not_answer_holds_nobody_up_for_long(room: Room) -> None:
+    """A call that Slack took and never answers, is made again."""
+    slack = room.slack
+    await slack.fault("users.info", "hold", contains=room.ben)
+    said = await slack.mention(room.ben, room.channel, "hello")
+    await slack.wait_reply(room.channel, said.ts, lambda m: "hello" in shown(m), patience=45)
+    await slack.release()
+
+
 async def undeliverable(room: Room, thread: str, word: str) -> None:
     """The turn is kept with the reason, the operator's log has it."""
     whole = await room.slack.until(

@@ -315,6 +315,10 @@ class SlackControl(Control):
 
         return await self.until(about, lambda found: found and all(one.state == "acked" for one in found), patience)
 
+    async def spoil_addresses(self) -> None:
+        """Take no address for a socket that was given out before."""
+        await self._ask("spoil_addresses")
+
     async def wait_connected(self, number: int = 1, patience: float = PATIENCE) -> None:
         """Wait until the app has that many connections."""
         await self.until(self.sockets, lambda open_: open_ >= number, patience)

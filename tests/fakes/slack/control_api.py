@@ -134,6 +134,9 @@ class ControlApi(Verbs):
     def do_refuse_sockets(self, refuse: bool) -> None:
         self._slack.sockets.refuse = refuse
 
+    def do_spoil_addresses(self) -> None:
+        self._slack.sockets.spoil()
+
     async def do_again(self, number: int, times: int, retry_num: int, reason: str) -> Delivery:
         for one in range(times):
             self._slack.dispatcher.again(number, retry_num + one, reason)

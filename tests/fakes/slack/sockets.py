@@ -54,6 +54,10 @@ class Sockets:
         self._tickets.add(ticket)
         return f"{base.replace('http', 'ws', 1)}/link/?ticket={ticket}&app_id={self._slack.app.app_id}"
 
+    def spoil(self) -> None:
+        """The addresses that were given out are good no longer, as after some time."""
+        self._tickets.clear()
+
     def pick(self) -> Socket | None:
         """The next connection in turn."""
         return self.open[next(self._turn) % len(self.open)] if self.open else None
