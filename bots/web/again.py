@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from aiohttp import web
 
 from bots.web.asking import body_as, conversation_key
@@ -42,7 +44,9 @@ class Again:
         """Let the last reply go on where it was stopped."""
         key = conversation_key(request)
         asked = await body_as(request, _GoOn)
-        again = f"{key}/on/{asked.reply}/{asked.length}" if asked.reply else None
+        # Its time tells apart what was stopped once more before a new word came.
+        seen = f"{asked.length}/{asked.at.timestamp() if asked.at else ''}"
+        again = f"{key}/on/{asked.reply}/{seen}" if asked.reply else None
         sent = await self._ingress.send("Chat", key, "go_on", GoOnRequest(seq=asked.reply), idempotency_key=again)
         self._hub.touched(key)
         (await self._hub.feed(request[PERSON])).watch(key, sent.invocationId)
@@ -63,7 +67,8 @@ class _Again(TurnRequest):
 
 
 class _GoOn(Contract):
-    """`reply` is to go on; `length` is how much of it the person has seen."""
+    """`reply` is to go on; `length` is how much of it the person has seen, and `at` when it ended."""
 
     reply: int | None = None
     length: int = 0
+    at: datetime | None = None

@@ -97,13 +97,14 @@ class Api:
         # What identifies a repeat in years is the time it was written: the browser's, but never a future one.
         inbound.at = min(inbound.at or now, now)
         inbound.author, inbound.expects_reply = None, True
-        accepted = await self._ingress.call(
-            "Inbox", key, "accept", inbound, Accepted, timeout=20, idempotency_key=f"{key}/{inbound.id}"
-        )
+        # A refusal for want of room is kept under its key as any answer is: the next try needs another.
+        once = f"{key}/{inbound.id}" + (f"/{inbound.again}" if inbound.again else "")
+        message = Inbound.model_validate(inbound.model_dump(exclude={"again"}))
+        accepted = await self._ingress.call("Inbox", key, "accept", message, Accepted, timeout=20, idempotency_key=once)
         feed = await self._hub.feed(request[PERSON])
         feed.watch(key, accepted.invocation)
         if not accepted.duplicate:
-            self._bus.publish(LiveEvent(conversation=key, kind="waiting", message=inbound))
+            self._bus.publish(LiveEvent(conversation=key, kind="waiting", message=message))
         return web.json_response({"place": accepted.place, "at": inbound.at.isoformat()}, status=202)
 
     async def stop(self, request: web.Request) -> web.Response:
@@ -115,11 +116,13 @@ class Api:
         return web.json_response(stopped.model_dump())
 
     async def withdraw(self, request: web.Request) -> web.Response:
-        """Take a waiting message back; it is given to the window that asked, to be edited."""
-        taken = await self._ingress.call(
-            "Inbox", conversation_key(request), "withdraw", await body_as(request, WithdrawRequest), _Taken
-        )
-        self._hub.touched(conversation_key(request))
+        """Take a waiting message back; it is given to the window that asked, to be edited. Asked again, the answer
+        having been lost, it is given again: nobody else has the words by then."""
+        key = conversation_key(request)
+        asked = await body_as(request, WithdrawRequest)
+        once = f"{key}/withdraw/{asked.id}" if asked.id else None
+        taken = await self._ingress.call("Inbox", key, "withdraw", asked, _Taken, idempotency_key=once)
+        self._hub.touched(key)
         return web.json_response(taken.model_dump(mode="json"))
 
     async def rename(self, request: web.Request) -> web.Response:
@@ -152,8 +155,10 @@ class Api:
 
 
 class _FromBrowser(Inbound):
-    """A message as a browser sends it: `queued` is a word between the chat service's own objects."""
+    """A message as a browser sends it: `queued` is a word between the chat service's own objects. `again` is how often
+    it was refused for want of room."""
 
+    again: int = 0
     queued: Literal[False] = False
 
 

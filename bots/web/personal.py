@@ -23,7 +23,7 @@ from chat_service.contracts import (
     SettingsView,
 )
 from chat_service.ingress import IngressClient, IngressError
-from chat_service.local_model import LABEL
+from chat_service.local_model import label
 from chat_service.settings import Settings
 
 NOWHERE = "settings"
@@ -54,9 +54,8 @@ class Personal:
     async def me(self, request: web.Request) -> web.Response:
         """Who I am, which model answers me, and what may be sent."""
         settings = self._settings
-        demo = settings.embeds_model
-        model = LABEL if demo else settings.openai_model or ""
-        if not demo:
+        model = label(settings) if settings.embeds_model else settings.openai_model or ""
+        if not settings.embeds_model:
             with contextlib.suppress(IngressError, TimeoutError):  # the page opens all the same
                 in_force = _values(await self._in_force(request[PERSON], timeout=2))
                 model = str(in_force["model"] or model)
@@ -64,7 +63,7 @@ class Personal:
             {
                 "person": request[PERSON],
                 "model": model,
-                "demo": demo,
+                "demo": settings.embeds_demo,
                 "images": settings.model_images,
                 "devices": not settings.web_auth_header,
                 "before": self._gate.was_another(request),

@@ -18,6 +18,7 @@ class Relay:
         self._writers: set[asyncio.StreamWriter] = set()
         self._streams: set[asyncio.StreamWriter] = set()
         self._frozen: set[asyncio.StreamWriter] = set()
+        self._freezes = False
         self.port = 0
 
     @property
@@ -41,9 +42,15 @@ class Relay:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def freeze(self) -> None:
-        """Pass nothing more on over the streams that are open now, and close none: a network that went quietly."""
+    def freeze(self, *, also_new: bool = False) -> None:
+        """Pass nothing more on over the streams that are open now, and close none: a network that went quietly.
+        `also_new`: nor over any that are opened until it thaws."""
         self._frozen |= self._streams
+        self._freezes = also_new
+
+    def thaw(self) -> None:
+        """What is opened from now on passes again."""
+        self._freezes = False
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -66,6 +73,8 @@ class Relay:
         while data := await reader.read(65536):
             if b"GET /api/events" in data:
                 self._streams.add(back)
+                if self._freezes:
+                    self._frozen.add(back)
             if writer in self._frozen:
                 await asyncio.Event().wait()
             writer.write(data)

@@ -7,6 +7,7 @@ import { remembered, stored } from './stored.js';
 const READ_MS = 12_000; // it is asked again, perhaps over a connection that is not dead
 const WRITE_MS = 40_000;
 const BODY_MS = 120_000; // a page of pictures takes its time on a slow line
+const INSIST_MS = [500, 2000, 4000];
 export const ANOTHER = 412;
 const MAY_PASS = new Set([408, 429, 500, 502, 503, 504]);
 
@@ -44,6 +45,19 @@ async function ask(method, path, body, read = (answer) => answer.json()) {
   const told = await answer.json().catch(() => ({}));
   const error = new Error(told.error || `The page’s server answers with HTTP ${answer.status}.`);
   throw Object.assign(error, { status: answer.status, final: !MAY_PASS.has(answer.status) });
+}
+
+// Asks again when it failed in passing: for what the server does once, however often it is asked.
+async function insist(act) {
+  for (const pause of INSIST_MS) {
+    try {
+      return await act();
+    } catch (error) {
+      if (error.final) throw error;
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+  return act();
 }
 
 // The sign-in page, or a new identity; but not for ever, where the browser keeps no cookies.
@@ -87,9 +101,9 @@ export const api = {
     return ask('POST', at(c, '/messages'), message);
   },
   stop: (c, turn) => ask('POST', at(c, '/stop'), { turn }),
-  withdraw: (c, id) => ask('POST', at(c, '/withdraw'), { id }),
+  withdraw: (c, id) => insist(() => ask('POST', at(c, '/withdraw'), { id })),
   regenerate: (c, turn, reply) => ask('POST', at(c, '/regenerate'), { turn, reply }),
-  goOn: (c, reply, length) => ask('POST', at(c, '/go-on'), { reply, length }),
+  goOn: (c, { seq, text, at: ended }) => ask('POST', at(c, '/go-on'), { reply: seq, length: text.length, at: ended }),
   show: (c, seq) => ask('POST', at(c, '/choose'), { seq }),
   rename: (c, title) => ask('PATCH', at(c), { title }),
   remove: (c) => ask('DELETE', at(c)),

@@ -101,8 +101,9 @@ export class Composer {
     const over = this.text.value.length - this.limits.text;
     const tooLong = over > 0 && `The message is ${over === 1 ? 'one character' : `${over.toLocaleString()} characters`} too long.`;
     const unseen = !this.images && this.files.some(isPicture) && 'This model cannot see pictures; it will only know that there is one.';
-    say(this.hint, [tooLong, this.wrong, unseen].filter(Boolean).join(' '));
-    find('send').disabled = over > 0 || !(this.text.value.trim() || this.files.length);
+    const reads = this.files.reading && (this.files.held ? 'It is sent as soon as the file is read …' : 'Reading the file …');
+    say(this.hint, [tooLong, reads, this.wrong, unseen].filter(Boolean).join(' '));
+    find('send').disabled = over > 0 || !(this.text.value.trim() || this.files.length || this.files.reading);
   }
 
   pressed(event) {
@@ -116,6 +117,11 @@ export class Composer {
 
   submit() {
     if (find('send').disabled) return;
+    if (this.files.reading) {
+      this.files.held = true;
+      this.review();
+      return;
+    }
     const files = this.files.splice(0);
     const text = this.text.value.trim();
     this.wrong = '';
@@ -143,9 +149,11 @@ export class Composer {
   }
 
   // What is wrong is said of every file, not of the last one alone; the files that are right are taken. While they are
-  // read, one may go to another conversation, or send.
+  // read, one may go to another conversation; what is sent meanwhile waits for them.
   async add(given) {
     const { key, files } = this;
+    files.reading = (files.reading || 0) + 1;
+    this.review();
     const wrong = [];
     for (const [place, file] of given.entries()) {
       if (files.length >= this.limits.attachments) {
@@ -160,10 +168,14 @@ export class Composer {
         wrong.push(error.message);
       }
     }
+    files.reading -= 1;
     if (!this.drafts.keep(files === this.files ? this.key : key, files)) wrong.push(NO_ROOM);
     if (files !== this.files) return;
     this.wrong = wrong.join(' ');
+    const { held } = files;
+    if (!files.reading) files.held = false;
     this.review();
+    if (held && !files.reading && !wrong.length) this.submit();
     this.text.focus();
   }
 
@@ -178,7 +190,11 @@ export class Composer {
 
   pasted(event) {
     const files = [...event.clipboardData.files];
-    if (!files.length) return;
+    // What is copied out of a table or a letter comes as words and, besides, as a picture of them; a file that is
+    // copied comes with its name as words.
+    const names = new Set(files.map((file) => file.name));
+    const lines = event.clipboardData.getData('text/plain').split('\n').map((line) => line.trim()).filter(Boolean);
+    if (!files.length || !lines.every((line) => names.has(line))) return;
     event.preventDefault();
     this.add(files);
   }

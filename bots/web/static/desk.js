@@ -209,7 +209,8 @@ export class Desk {
   // Gives what was taken back, with its files; nothing where its turn had come before.
   async withdraw(conversation, id) {
     const { messages } = await api.withdraw(conversation.id, id);
-    await this.refresh(conversation);
+    conversation.waiting = conversation.waiting.filter((one) => one.id !== id);
+    this.refresh(conversation); // not waited for: until they are put back, the words lie nowhere but here
     return messages[0];
   }
 
@@ -220,7 +221,7 @@ export class Desk {
   }
 
   async goOn(conversation, item) {
-    await api.goOn(conversation.id, item.data.seq, item.data.text.length);
+    await api.goOn(conversation.id, item.data);
   }
 
   async show(conversation, seq) {
@@ -232,8 +233,11 @@ export class Desk {
     this.outbox(conversation.id).again();
   }
 
+  // The server may have it all the same, where its answer alone was lost.
   discard(conversation, id) {
-    return this.outbox(conversation.id).drop(id);
+    const gone = this.outbox(conversation.id).drop(id);
+    if (gone?.tried) api.withdraw(conversation.id, id).catch(() => {});
+    return gone;
   }
 
   forget(id) {

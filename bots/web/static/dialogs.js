@@ -20,21 +20,32 @@ export function askLine(question, value) {
 }
 
 const TOAST_MS = 7000;
+const HELD_MS = 1000;
 let ending = null;
+let open = null; // the line with a way back, which no other line may end
 
 // Shows a line for a while. With `undo`, calls it when pressed and `done` otherwise, exactly one of the two. What it
 // gives ends that early: it calls another act in the place of both, if none of them was called yet.
 export function toast(line, { undo, done } = {}) {
+  if (open && !undo) {
+    find('toast-text').textContent = `${line} · ${open}`;
+    return null;
+  }
   ending?.();
   const box = find('toast');
   find('toast-text').textContent = line;
+  open = undo ? line : null;
   show(find('toast-undo'), Boolean(undo));
   show(box, true);
-  const timer = setTimeout(() => ending?.(), TOAST_MS);
+  let timer;
+  const wait = (ms) => {
+    timer = setTimeout(() => (document.activeElement === find('toast-undo') ? wait(HELD_MS) : ending?.()), ms);
+  };
+  wait(TOAST_MS);
   const end = (act) => {
     clearTimeout(timer);
     show(box, false);
-    ending = null;
+    ending = open = null;
     act?.();
   };
   const mine = () => end(done);

@@ -40,7 +40,7 @@ const thread = new Thread(find('thread'), {
   withdraw: (item) => attempt(async () => {
     const conversation = shown;
     const taken = await desk.withdraw(conversation, item.data.id);
-    if (taken) takenBack(conversation, taken);
+    if (taken) takenBack(conversation, taken); // which draws
     else toast('It is being answered already: stop the reply, or change your words');
   }),
   goOn: (item) => {
@@ -49,7 +49,12 @@ const thread = new Thread(find('thread'), {
   },
   show: (seq, words) => attempt(async () => {
     scroller.follows = false; // what is switched stays under the pointer
-    await desk.show(shown, seq);
+    try {
+      await desk.show(shown, seq);
+    } finally {
+      draw();
+      scroller.judge();
+    }
     spell(words);
   }),
   change: (item, text, files) => {

@@ -116,16 +116,19 @@ export class Outbox {
     if (!one) return false;
     one.error = null;
     this.changed();
+    one.tried = true;
     const { id, message, at, attachments, replaces } = one;
     const said = { id, message, at, attachments, replaces };
     try {
-      await api.send(this.conversation.id, said);
+      await api.send(this.conversation.id, { ...said, again: one.again || 0 });
       this.tries = 0;
       this.letGo(id);
       this.conversation.accepted(said);
       this.accepted();
     } catch (error) {
       if (error.status === ANOTHER) this.end(); // never sent by whoever this browser is now
+      // Whoever asks the same once more is told the same: what was refused for want of room is asked anew.
+      if (error.status === 429) one.again = (one.again || 0) + 1;
       one.error = error.message;
       one.refused = error.final;
       if (!error.final) this.later();

@@ -69,11 +69,20 @@ export class Reader {
     if (!wanted || wanted >= conversation.gap?.high) conversation.leaveFar();
     if (wanted && !conversation.messages.has(wanted)) {
       const page = await this.desk.around(conversation, wanted);
-      if (!page.failed) conversation.takeAround(page);
+      if (conversation !== this.shown() || this.scroller.wanted !== wanted) return; // gone on meanwhile
+      conversation.trouble = page.failed ? 'That message cannot be loaded yet: trying again…' : null;
+      if (page.failed) {
+        clearTimeout(this.timer);
+        this.timer = setTimeout(() => this.shown() === conversation && this.scroller.wanted === wanted && this.arrive(), AGAIN_MS);
+        this.draw();
+        return;
+      }
+      conversation.takeAround(page);
     }
     if (conversation !== this.shown()) return;
     this.thread.render(conversation);
     this.scroller.far = Boolean(conversation.gap);
     this.scroller.arrive();
+    if (wanted) this.draw(); // it may have been said that it cannot be loaded
   }
 }

@@ -67,8 +67,18 @@ export class Scroller {
   }
 
   toEnd() {
+    if (this.wanted) { // somebody is no longer on the way there
+      this.place = null;
+      Object.assign(this, this.entering);
+    }
     this.follows = true;
     this.settle();
+  }
+
+  // Who stands at the end is taken along again.
+  judge() {
+    this.follows = this.distance < 1 && !this.far;
+    this.after();
   }
 
   // Runs `change`, which puts messages in above, and keeps what is being read where it is.

@@ -56,6 +56,7 @@ export class Search {
 
   async look() {
     const { asked, text } = this;
+    if (document.activeElement === find('found-more')) this.box.focus(); // the button goes
     show(find('found-more'), false);
     say(find('found-note'), 'Searching…');
     try {

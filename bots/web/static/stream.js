@@ -46,7 +46,9 @@ export class Stream {
   }
 
   look() {
-    if (Date.now() - this.heard > SILENT_MS) this.open();
+    if (Date.now() - this.heard <= SILENT_MS) return;
+    this.onState(false); // a new one may hang as well, and tell of no error either
+    this.open();
   }
 
   again(delay) {
