@@ -9,8 +9,9 @@ PIP := PIP_CONSTRAINT=$(LOCK) PIP_BUILD_CONSTRAINT=$(LOCK) $(PY) -m pip install 
 # (pip shows its progress bars to a terminal only, and says nothing to a log.)
 OFFLINE := { echo 'make: the Python packages could not be installed: see above, mend it (the network?) and run make again' >&2; exit 1; }
 
-# A Python that was upgraded away leaves a .venv that leads nowhere: it is made anew.
-ifneq ($(shell $(PY) -c 'import sys; print(sys.version_info >= (3, 11))' 2>/dev/null),True)
+# A Python that was upgraded away leaves a .venv that leads nowhere, or to another version than its packages are for:
+# it is made anew.
+ifneq ($(shell $(PY) -c 'import sys, pip; print(sys.version_info >= (3, 11))' 2>/dev/null),True)
 .PHONY: .venv/made
 endif
 
@@ -20,7 +21,7 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/installed  ## everything on this machine: Restate, the chat service, the page, a model
-	@exec $(PY) -m bots up --with-parent
+	@exec $(PY) -m bots up --with-parent $$PPID
 
 # Files run side by side: half of the suite's time is waiting for processes to start. A file stays in one process,
 # where its tests share what was started for them; ARGS='-n 0' runs all in one.
@@ -51,7 +52,7 @@ clean:  ## take away .venv and caches; conversations (.threadwell) stay
 	  "$$python" -c 'import venv, ensurepip' 2>/dev/null || { \
 	    echo "make: $$python has no venv: install it (Debian, Ubuntu: apt install python3-venv) and run make again" >&2; \
 	    exit 1; }; \
-	  "$$python" -m venv .venv && touch $@; exit; \
+	  "$$python" -m venv --clear .venv && touch $@; exit; \
 	done; \
 	echo 'make: Python 3.11 or newer is needed: install it, or name it with make PYTHON=/path/to/python3' >&2; exit 1
 

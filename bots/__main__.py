@@ -24,12 +24,14 @@ cli = typer.Typer(
 
 @cli.command()
 def up(
-    with_parent: Annotated[bool, typer.Option("--with-parent", help="stop when the starting process is gone")] = False,
+    with_parent: Annotated[
+        int | None, typer.Option(metavar="PID", help="stop when the starting process is gone")
+    ] = None,
 ) -> None:
     """Run everything on this machine: Restate, the chat service, the web page, the bots whose tokens are set."""
     from bots.cli.up import up as run
 
-    _run(run(_settings(), with_parent=with_parent))
+    _run(run(_settings(), parent=with_parent))
 
 
 @cli.command()
@@ -128,9 +130,10 @@ def main() -> None:
         sys.exit(f"threadwell: {error}")
     except ExceptionGroup as group:
         known, rest = group.split(UserError)
-        if rest is not None or known is None:
-            raise
-        sys.exit(f"threadwell: {_first(known)}")
+        if known is not None and rest is None:
+            sys.exit(f"threadwell: {_first(known)}")
+        _exit_for(_first(group))
+        raise
     except ValidationError as error:
         for mistake in error.errors():
             name = ".".join(str(part) for part in mistake["loc"]).upper()
@@ -139,11 +142,20 @@ def main() -> None:
     except UnicodeDecodeError:
         sys.exit("threadwell: .env is not UTF-8 text: write it anew")
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            sys.exit("threadwell: the disk is full: free some space and start again")
-        if isinstance(error, PermissionError) and error.filename:
-            sys.exit(f"threadwell: {error.filename} may not be read or written by this user: mend its permissions")
+        _exit_for(error)
         raise
+
+
+def _exit_for(error: BaseException) -> None:
+    """End with a line where the operating system's word has one."""
+    if not isinstance(error, OSError):
+        return
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        sys.exit("threadwell: the disk is full: free some space and start again")
+    if isinstance(error, PermissionError) and error.filename:
+        sys.exit(f"threadwell: {error.filename} may not be read or written by this user: mend its permissions")
+    if error.filename and error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EROFS):
+        sys.exit(f"threadwell: {error.filename} cannot be written ({error.strerror}): name another place, or mend it")
 
 
 def _first(group: BaseException) -> BaseException:

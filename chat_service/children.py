@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO
 
+LEASH_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1
 _LEASH = """
 import os, subprocess, sys, threading
@@ -77,6 +78,11 @@ async def stop(process: asyncio.subprocess.Process, seconds: float) -> None:
             async with asyncio.timeout(seconds):
                 await process.wait()
         except TimeoutError:
+            if process.stdin is not None:
+                process.stdin.close()  # a leash ends what it holds; killed itself, it could not
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LEASH_SECONDS):
+                        await process.wait()
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import socket
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 UNLIMITED = 2**31 - 1
 GRACE_SECONDS = 10.0
+CUT_SECONDS = 3.0
 """How long turns in flight get to finish at a SIGTERM; what does not is taken up again by the next process."""
 
 
@@ -41,7 +43,7 @@ def hypercorn_config(host: str, port: int) -> Config:
     config.h2_max_concurrent_streams = UNLIMITED
     config.keep_alive_max_requests = UNLIMITED
     config.keep_alive_timeout = UNLIMITED
-    config.graceful_timeout = GRACE_SECONDS
+    config.graceful_timeout = GRACE_SECONDS + CUT_SECONDS  # `answering` cuts what is left before
     config.loglevel = "WARNING"
     config.accesslog = None
     return config
@@ -58,7 +60,12 @@ async def listening(host: str, port: int, setting: str) -> AsyncIterator[Config]
     try:
         sockets = config.create_sockets()
     except OSError as error:
-        raise UserError(f"port {port} is taken ({error.strerror}): free it or set {setting}") from error
+        if error.errno == errno.EADDRINUSE:
+            raise UserError(f"port {port} is taken: free it or set {setting}") from error
+        host_setting = setting.removesuffix("PORT") + "HOST"
+        raise UserError(
+            f"one cannot listen at {host}, port {port} ({error.strerror}): correct {host_setting} or {setting}"
+        ) from error
     for taken in sockets.insecure_sockets:
         taken.listen(config.backlog)
     # `create_sockets` is what finds a busy port in time to say so; hypercorn then takes the very same sockets.
@@ -76,7 +83,7 @@ def bound_port(config: Config) -> int:
 async def answering(
     config: Config, services: Sequence[Service | VirtualObject], version: str, identity_key: str | None
 ) -> AsyncIterator[None]:
-    """Serve `services` under `/{version}` while the block runs.
+    """Serve `services` under `/{version}` while the block runs. At its end calls in flight get `GRACE_SECONDS`.
 
     Raises:
         UserError: when the identity key is none.
@@ -91,8 +98,9 @@ async def answering(
             "log names at its start"
         ) from error
     stopping = asyncio.Event()
+    calls: set[asyncio.Task[None]] = set()
     server = asyncio.create_task(
-        hypercorn_serve(_only_this_version(app, version), config, shutdown_trigger=stopping.wait)
+        hypercorn_serve(_counted(_only_this_version(app, version), calls), config, shutdown_trigger=stopping.wait)
     )
     try:
         yield
@@ -101,10 +109,18 @@ async def answering(
         for name in ("restate.server", "hypercorn.error", "asyncio"):
             logging.getLogger(name).addFilter(_is_news)
         stopping.set()
+        # Trap: from Python 3.12.1 on hypercorn waits for open connections without end, before its own limit begins; and
+        # Restate's connection is open as long as a call is in flight on it.
+        await asyncio.wait({server}, timeout=GRACE_SECONDS)
         try:
+            async with asyncio.timeout(CUT_SECONDS):
+                while not server.done():
+                    for call in calls:  # also those that the engine has begun anew meanwhile
+                        call.cancel()
+                    await asyncio.wait({server}, timeout=0.1)
             await server
-        except asyncio.CancelledError:
-            pass
+        except (asyncio.CancelledError, TimeoutError):
+            server.cancel()
         except Exception as error:
             if failed:
                 raise
@@ -117,6 +133,23 @@ def _is_news(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     is_cut = isinstance(error, RuntimeError) and str(error).endswith("is shutting down")
     return not (is_cut or isinstance(error, asyncio.CancelledError))
+
+
+def _counted(app: ASGIFramework, calls: set[asyncio.Task[None]]) -> ASGIFramework:
+    """Keep the tasks of the calls in flight in `calls`."""
+
+    async def counted(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        call = asyncio.current_task()
+        if call is None or scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        calls.add(call)
+        try:
+            await app(scope, receive, send)
+        finally:
+            calls.discard(call)
+
+    return counted
 
 
 def _only_this_version(app: ASGIFramework, version: str) -> ASGIFramework:

@@ -11,6 +11,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -26,6 +27,8 @@ from chat_service.settings import Settings
 
 MEGABYTE = 1_000_000
 POLL_SECONDS = 0.1
+STALL_SECONDS = 90.0
+"""Well above what pip and npm take to find out by themselves that nobody answers; npm waits 5 minutes for the rest."""
 DISK_FULL = "the disk is full: free some space and start again, or set THREADWELL_CACHE_DIR to a larger one"
 NO_NETWORK = (
     "ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH", "EHOSTUNREACH",
@@ -97,8 +100,13 @@ async def run_tool(
         async with child(command, env=env, cwd=box, stdout=pipe, stderr=merged, stop_seconds=2) as process:
             with progress(expected) as advance:
                 watching = asyncio.create_task(_watch(box, advance))
-                output, _ = await process.communicate()
+                talking = asyncio.create_task(process.communicate())
+                await asyncio.wait({watching, talking}, return_when=asyncio.FIRST_COMPLETED)
                 watching.cancel()
+                if not talking.done():
+                    talking.cancel()
+                    raise FetchFailed(f"nothing came for {STALL_SECONDS:g} s")
+                output, _ = talking.result()
     except OSError as error:
         raise FetchFailed(f"{command[0]} cannot be run here ({error.strerror})") from error
     shutil.rmtree(scratch, ignore_errors=True)
@@ -119,11 +127,13 @@ def _reason(said: str, status: int | None) -> Exception:
 
 
 async def _watch(box: Path, advance: Advance) -> None:
-    """Tools that tell nobody how far they are: what lies on the disk tells it for them."""
-    seen = _bytes_in(box)
-    while True:
+    """Tools that tell nobody how far they are: what lies on the disk tells it for them. Ends when nothing comes."""
+    seen, since = _bytes_in(box), time.monotonic()
+    while time.monotonic() - since < STALL_SECONDS:
         await asyncio.sleep(POLL_SECONDS)
         now = max(seen, _bytes_in(box))
+        if now > seen:
+            since = time.monotonic()
         advance(now - seen)
         seen = now
 

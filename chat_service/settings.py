@@ -157,6 +157,11 @@ class Settings(BaseSettings):
         return not configured and not own_backend and self.local_model.lower() != "off"
 
     @cached_property
+    def embeds_demo(self) -> bool:
+        """Whether that is the small one which comes along, and not somebody's own."""
+        return self.embeds_model and self.local_model.lower() == "on"
+
+    @cached_property
     def web_is_loopback(self) -> bool:
         """Whether the page is bound to this machine alone."""
         if self.web_host == "localhost":

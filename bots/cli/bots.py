@@ -1,16 +1,68 @@
-"""`threadwell bot NAME…`: one or more bots, apart from the rest."""
+"""The bots, by name: apart from the rest (`threadwell bot NAME…`), or beside it (`threadwell up`)."""
 
 from __future__ import annotations
 
 import asyncio
 import importlib
 import importlib.util
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import bots
 from bots.cli import tokens
 from chat_service.errors import UserError
+from chat_service.live import LiveBus
 from chat_service.settings import Settings
+
+JOIN_SECONDS = 15.0
+"""How long a start waits for the platforms, before it goes on without them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Bots that run beside something else.
+
+    Attributes:
+        lines: by name, how each of them listens, once it does.
+        tasks: of which one ends, with a `UserError`, when its platform does not take it.
+    """
+
+    lines: dict[str, asyncio.Future[str]]
+    tasks: set[asyncio.Task[None]]
+
+
+@asynccontextmanager
+async def beside(names: Iterable[str], settings: Settings, bus: LiveBus) -> AsyncIterator[Beside]:
+    """Run these bots while the block runs. A platform that is away holds nothing up: its bot joins when it is back.
+
+    Raises:
+        UserError: from a bot that its platform does not take.
+    """
+    lines: dict[str, asyncio.Future[str]] = {name: asyncio.get_running_loop().create_future() for name in names}
+    tasks = {asyncio.create_task(_listen(name, settings, bus, line)) for name, line in lines.items()}
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(JOIN_SECONDS):
+                while missing := {line for line in lines.values() if not line.done()}:
+                    either: set[asyncio.Future[Any]] = {*missing, *tasks}
+                    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+                    for task in tasks:
+                        if task.done():
+                            task.result()
+        yield Beside(lines, tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _listen(name: str, settings: Settings, bus: LiveBus, line: asyncio.Future[str]) -> None:
+    async with importlib.import_module(f"bots.{name}.app").serving(settings, bus=bus) as listens:
+        line.set_result(listens)
+        await asyncio.Event().wait()
 
 
 def check_exists(name: str) -> None:

@@ -79,7 +79,7 @@ async def _running_restate(settings: Settings) -> AsyncIterator[Finding]:
 
 async def _chat_service(settings: Settings) -> Finding:
     """Whether Restate knows it, and gets an answer from where it believes it to be."""
-    what = "chat service"
+    what, uri = "chat service", "its address"
     try:
         async with aiohttp.ClientSession(settings.admin_url, timeout=PATIENCE) as session:
             async with session.get("/services/Chat") as response:
@@ -130,6 +130,9 @@ async def _model(settings: Settings) -> Finding:
         return Finding("model", True, line)
     except (ModelError, UserError) as error:
         return Finding("model", False, str(error))
+    except Exception as error:  # noqa: BLE001  whatever a server that speaks another language makes of the client
+        line = f"it does not answer as a Chat Completions server does ({type(error).__name__}: {error})"
+        return Finding("model", False, f"{line}: does OPENAI_BASE_URL lack its /v1?")
 
 
 def _tokens(bot: str) -> Finding:

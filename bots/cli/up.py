@@ -7,7 +7,6 @@ get time to finish), then the model, then Restate, which keeps what is left for 
 from __future__ import annotations
 
 import asyncio
-import importlib
 import os
 import signal
 import threading
@@ -21,13 +20,15 @@ from rich.console import Console
 from rich.table import Table
 
 from bots.cli import tokens
-from bots.cli.bots import check_exists
+from bots.cli.bots import beside, check_exists
 from bots.cli.ports import check_ports, settled
+from bots.web.identity import check_binding
 from chat_service.engine.binary import find_engine
 from chat_service.engine.process import Engine, EnginePorts, cause_of_death, running_engine
 from chat_service.engine.registration import register
 from chat_service.errors import UserError
 from chat_service.live import open_bus
+from chat_service.local_model import label
 from chat_service.local_model.process import LocalModel, running_model
 from chat_service.local_model.weights import NAME, find_weights
 from chat_service.models.configured import check_model
@@ -35,12 +36,14 @@ from chat_service.settings import Settings
 
 PARENT_POLL_SECONDS = 0.5
 
+LATER = "cannot be reached: the bot joins when it can"
+
 STOP_SECONDS = 45.0
 """After so long a stop is no longer kind: well above what turns in flight get to finish."""
 
 
-async def up(settings: Settings, *, with_parent: bool = False) -> None:
-    """Run until SIGTERM, SIGHUP or Ctrl-C, which end it with status 0; `with_parent`: or until the parent is gone.
+async def up(settings: Settings, *, parent: int | None = None) -> None:
+    """Run until SIGTERM, SIGHUP or Ctrl-C, which end it with status 0; or until the `parent`, a process id, is gone.
 
     Raises:
         UserError: when something does not come up, or a child goes away; what is up then is stopped again.
@@ -49,7 +52,7 @@ async def up(settings: Settings, *, with_parent: bool = False) -> None:
     stopping = _stopping()
     is_up = asyncio.Event()
     working = asyncio.create_task(_work(settled(settings), stopping, is_up))
-    watching = asyncio.create_task(_stop_without_parent(stopping)) if with_parent else None
+    watching = asyncio.create_task(_stop_without(parent, stopping)) if parent else None
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
     if not working.done() and not is_up.is_set():
@@ -69,6 +72,7 @@ async def _work(settings: Settings, stopping: asyncio.Event, is_up: asyncio.Even
     if (settings.restate_ingress_url is None) != (settings.restate_admin_url is None):
         raise UserError("RESTATE_INGRESS_URL and RESTATE_ADMIN_URL belong together: set both, or neither")
     check_ports(settings)
+    check_binding(settings)
     if not settings.embeds_model:
         check_model(settings)
     bots = [name for name in tokens.NEEDED if tokens.is_complete(name)]
@@ -89,16 +93,16 @@ async def _work(settings: Settings, stopping: asyncio.Event, is_up: asyncio.Even
         from chat_service.upgrade import rescue
 
         await rescue(settings)
-        rows = {}
-        for name in ("web", *bots):
-            app = importlib.import_module(f"bots.{name}.app")
-            rows["page" if name == "web" else name] = await stack.enter_async_context(app.serving(settings, bus=bus))
-        rows |= {
+        from bots.web.app import serving as serving_page
+
+        page = await stack.enter_async_context(serving_page(settings, bus=bus))
+        joining = await stack.enter_async_context(beside(bots, settings, bus))
+        rows = {
+            "page": page,
+            **{name: line.result() if line.done() else LATER for name, line in joining.lines.items()},
             "playground": f"{settings.admin_url}/ui",
             "ingress": f"{settings.ingress_url}/Chat/session123/message",
-            "model": f"{NAME}, a small demo model"
-            if model
-            else settings.openai_model or "whatever the endpoint takes by default",
+            "model": _model(settings),
             "data": str(settings.restate_data_dir.resolve()) if engine else settings.ingress_url,
         }
         for name in tokens.NEEDED:
@@ -110,9 +114,20 @@ async def _work(settings: Settings, stopping: asyncio.Event, is_up: asyncio.Even
         console.print(table)
         console.print(f"ready in {time.monotonic() - started:.1f} s; Ctrl-C stops it, and nothing is lost")
         is_up.set()
-        await _until_stopped(stopping, engine, model)
-        _end_at_last()
+        for line in joining.lines.values():
+            if not line.done():
+                line.add_done_callback(lambda joined: console.print(joined.result(), markup=False))
+        try:
+            await _until_stopped(stopping, engine, model, joining.tasks)
+        finally:
+            _end_at_last()
         console.print(f"stopping … (replies under way get {GRACE_SECONDS:g} s; Ctrl-C again ends it at once)")
+
+
+def _model(settings: Settings) -> str:
+    if not settings.embeds_model:
+        return settings.openai_model or "whatever the endpoint takes by default"
+    return f"{NAME}, a small demo model" if settings.embeds_demo else label(settings)
 
 
 def _end_at_last() -> None:
@@ -133,7 +148,7 @@ async def _children(
 
     async def model(weights: Path) -> LocalModel:
         log_file = settings.restate_data_dir.parent / "local-model.log"
-        return await stack.enter_async_context(running_model(weights, log_file))
+        return await stack.enter_async_context(running_model(weights, label(settings), log_file))
 
     async with asyncio.TaskGroup() as group:
         starting_engine = group.create_task(engine(binary)) if binary else None
@@ -144,23 +159,26 @@ async def _children(
     )
 
 
-async def _until_stopped(stopping: asyncio.Event, engine: Engine | None, model: LocalModel | None) -> None:
-    """Wait for the end; a child that goes away by itself, and cannot be had back, is one, and told."""
+async def _until_stopped(
+    stopping: asyncio.Event, engine: Engine | None, model: LocalModel | None, bots: set[asyncio.Task[None]]
+) -> None:
+    """Wait for the end; a child that goes away by itself, and cannot be had back, is one, and told, and so is a bot
+    that its platform does not take."""
     waiting = asyncio.create_task(stopping.wait())
     engine_gone = engine and asyncio.create_task(engine.process.wait())
-    tasks: set[asyncio.Task[Any]] = {task for task in (waiting, engine_gone, model and model.watch) if task}
-    done, left = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in left - {model.watch} if model else left:
-        task.cancel()
+    tasks: set[asyncio.Task[Any]] = {task for task in (waiting, engine_gone, model and model.watch, *bots) if task}
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in (waiting, engine_gone):
+        if task:
+            task.cancel()
     if engine and engine_gone in done:
         raise UserError(f"{cause_of_death(engine)}; start again, nothing is lost")
-    if model and model.watch in done:
-        model.watch.result()
+    for ended in done - {waiting}:
+        ended.result()
 
 
-async def _stop_without_parent(stopping: asyncio.Event) -> None:
+async def _stop_without(parent: int, stopping: asyncio.Event) -> None:
     """`make`, when killed, hands its children no signal: they notice that another process has adopted them."""
-    parent = os.getppid()
     while os.getppid() == parent:  # noqa: ASYNC110  no event tells of it
         await asyncio.sleep(PARENT_POLL_SECONDS)
     stopping.set()

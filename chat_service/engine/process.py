@@ -79,7 +79,7 @@ async def running_engine(
     """
     ports = ports.settled()
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # all that is said lies there, readable
     except OSError as error:
         raise UserError(
             f"RESTATE_DATA_DIR={data_dir} cannot be made ({error.strerror}): name another folder"

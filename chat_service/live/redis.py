@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from chat_service.errors import UserError
 from chat_service.live.bus import ENDS_PAUSE, LiveEvent, Pause, Preview
 from chat_service.live.memory import BACKLOG, drain
 from chat_service.live.outage import Outage
@@ -39,8 +40,15 @@ class RedisBus:
     @classmethod
     @asynccontextmanager
     async def connected(cls, url: str) -> AsyncIterator[RedisBus]:
-        """Open the connection lazily: a Redis that is down at start is only logged."""
-        redis = Redis.from_url(url, socket_connect_timeout=2)
+        """Open the connection lazily: a Redis that is down at start is only logged.
+
+        Raises:
+            UserError: when the address is none.
+        """
+        try:
+            redis = Redis.from_url(url, socket_connect_timeout=2)
+        except ValueError as error:  # a port that is no number, a name that cannot be one
+            raise UserError(f"LIVE_BUS_URL is no address of a Redis ({error}): correct it") from error
         bus = cls(redis)
         sender = asyncio.create_task(bus._send())
         try:

@@ -18,7 +18,6 @@ from pydantic import SecretStr
 
 from chat_service.children import child
 from chat_service.errors import UserError
-from chat_service.local_model import LABEL
 from chat_service.models.protocol import Endpoint
 
 READY_SECONDS = 120.0
@@ -42,31 +41,31 @@ class LocalModel:
 
 
 @asynccontextmanager
-async def running_model(weights: Path, log_file: Path) -> AsyncIterator[LocalModel]:
-    """Run the model while the block runs. One that dies comes back at the same address; what was asked of it meanwhile
-    is retried by the turns that ask.
+async def running_model(weights: Path, label: str, log_file: Path) -> AsyncIterator[LocalModel]:
+    """Run the model while the block runs; `label` is what it is called. One that dies comes back at the same address;
+    what was asked of it meanwhile is retried by the turns that ask.
 
     Raises:
         UserError: when it does not load; the message names its log.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("wb") as sink:
-        server = _Server(weights, log_file, sink)
+        server = _Server(weights, label, log_file, sink)
         watch = asyncio.create_task(server.keep())
         try:
             both: set[asyncio.Future[Any]] = {watch, server.up}
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if watch.done():
                 watch.result()
-            yield LocalModel(Endpoint(f"{server.up.result()}/v1", server.key, LABEL, "LOCAL"), watch)
+            yield LocalModel(Endpoint(f"{server.up.result()}/v1", server.key, label, "LOCAL"), watch)
         finally:
             watch.cancel()
             await asyncio.wait({watch})
 
 
 class _Server:
-    def __init__(self, weights: Path, log_file: Path, sink: IO[bytes]) -> None:
-        self._weights, self._log, self._sink = weights, log_file, sink
+    def __init__(self, weights: Path, label: str, log_file: Path, sink: IO[bytes]) -> None:
+        self._weights, self._label, self._log, self._sink = weights, label, log_file, sink
         self.key = SecretStr(secrets.token_urlsafe(32))
         self.up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -89,7 +88,7 @@ class _Server:
         command = [sys.executable, "-m", "chat_service.local_model.server", str(self._weights)]
         if self.up.done():
             command.append(self.up.result().rpartition(":")[2])
-        env = {**os.environ, "LOCAL_MODEL_KEY": self.key.get_secret_value()}
+        env = {**os.environ, "LOCAL_MODEL_KEY": self.key.get_secret_value(), "LOCAL_MODEL_LABEL": self._label}
         pipe = asyncio.subprocess.PIPE
         async with child(command, env=env, stdin=pipe, stdout=pipe, stderr=self._sink, stop_seconds=3) as process:
             try:

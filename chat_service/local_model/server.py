@@ -11,8 +11,6 @@ import sys
 
 import xllamacpp
 
-from chat_service.local_model import LABEL
-
 CONTEXT_TOKENS = 8192
 
 
@@ -27,7 +25,7 @@ def main() -> None:
     params.hostnames = ["127.0.0.1"]
     params.port = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = max(1, cores - 1)
-    params.model_alias = {LABEL}
+    params.model_alias = {os.environ["LOCAL_MODEL_LABEL"]}
     params.api_keys = [os.environ["LOCAL_MODEL_KEY"]]
     # The defaults are for a trusted workstation: an 8 GiB prompt cache, a page, any origin, the slots' contents.
     params.ui = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,20 @@ def test_a_newer_python_beside_an_old_one_is_found(checkout: Path) -> None:
     newer = f'case "$1" in -m) echo "$@" > "{note}"; exit 7;; esac'
     status, _ = make(checkout, ".venv/made", programs={"python3": "exit 1", "python3.12": newer})
     assert status != 0
-    assert note.read_text() == "-m venv .venv\n"
+    assert note.read_text() == "-m venv --clear .venv\n"
+
+
+def test_a_venv_whose_python_is_gone_is_made_anew(checkout: Path) -> None:
+    """As an upgrade leaves it: links that lead nowhere, which venv by itself would keep."""
+    binaries = checkout / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    for name in ("python", "python3"):
+        (binaries / name).symlink_to("/nowhere/python3")
+    (checkout / ".venv" / "made").touch()
+    base = Path(sys.base_prefix) / "bin" / "python3"
+    status, said = make(checkout, ".venv/made", programs={"python3": f'exec "{base}" "$@"'})
+    assert (status, said) == (0, [])
+    assert subprocess.run([binaries / "python", "-c", "import pip"]).returncode == 0
 
 
 def test_help_names_every_target(checkout: Path) -> None:

@@ -143,7 +143,7 @@ async def test_a_start_ends_with_make(engine_binary: Path, model: ModelControl, 
     """`make`, killed with kill -9, tells its children nothing; `--with-parent` notices."""
     async with prepared(tmp_path, engine_binary, **answering(model)) as up:
         makefile = tmp_path / "Makefile"
-        makefile.write_text(f"run:\n\t@exec '{sys.executable}' -m bots up --with-parent\n")
+        makefile.write_text(f"run:\n\t@exec '{sys.executable}' -m bots up --with-parent $$PPID\n")
         up.command = ("make", "run")
         await up.ready()
         threadwell = psutil.Process(up.pid).children()
@@ -154,7 +154,7 @@ async def test_a_start_ends_with_make(engine_binary: Path, model: ModelControl, 
 
 
 async def test_the_real_makefile_starts_it_with_its_parent() -> None:
-    assert "bots up --with-parent" in (ROOT / "Makefile").read_text()
+    assert "bots up --with-parent $$PPID" in (ROOT / "Makefile").read_text()
 
 
 async def test_a_second_start_on_the_same_data_is_refused_in_one_line(

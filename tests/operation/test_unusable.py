@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import stat
 from pathlib import Path
 
 import pytest
 
+from chat_service.engine.process import free_port
+from tests.conversation.talk import say
 from tests.fakes.model import ModelControl
 from tests.operation.up import answering, prepared
 
@@ -61,3 +64,57 @@ async def test_an_ipv6_address_stands_in_brackets(model: ModelControl, tmp_path:
         assert line.startswith(f"chat service at http://[::1]:{up.ports['CHAT_SERVICE_PORT']}/")
         _, writer = await asyncio.open_connection("::1", up.ports["CHAT_SERVICE_PORT"])
         writer.close()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "telling"),
+    [
+        ("LIVE_BUS_URL", "redis://localhost:63x9", "LIVE_BUS_URL is no address of a Redis ("),
+        ("CHAT_SERVICE_HOST", "192.0.2.1", "one cannot listen at 192.0.2.1, port "),
+    ],
+)
+async def test_an_address_that_is_none_is_one_line(
+    setting: str, value: str, telling: str, model: ModelControl, tmp_path: Path
+) -> None:
+    async with prepared(tmp_path, None, **{setting: value}, **answering(model)) as up:
+        up.command = (*up.command[:-1], "serve")
+        status, said = await up.outcome()
+    assert status == 1
+    assert len(said) == 1, said
+    assert said[0].startswith(f"threadwell: {telling}")
+
+
+async def test_a_log_that_cannot_be_written_is_one_line(
+    engine_binary: Path, model: ModelControl, tmp_path: Path
+) -> None:
+    log = tmp_path / "data" / "restate.log"
+    log.mkdir(parents=True)
+    async with prepared(tmp_path, engine_binary, RESTATE_DATA_DIR=str(log.with_suffix("")), **answering(model)) as up:
+        status, said = await up.outcome()
+    assert status == 1
+    assert said[-1] == f"threadwell: {log} cannot be written (Is a directory): name another place, or mend it"
+    assert not any("Traceback" in line for line in said)
+
+
+async def test_a_platform_that_is_away_holds_nothing_up(
+    engine_binary: Path, model: ModelControl, tmp_path: Path
+) -> None:
+    """The page answers, the start says what it waits for, and a Restate that dies is noticed all the same."""
+    nobody = f"http://127.0.0.1:{free_port()}/api/"
+    tokens = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1", "SLACK_API_URL": nobody}
+    slack = {**tokens, "SLACK_DELIVERY_PORT": "0"}
+    async with prepared(tmp_path, engine_binary, **slack, **answering(model)) as up:
+        await up.ready()
+        assert any(line.startswith("slack") and line.endswith("the bot joins when it can") for line in up.said)
+        async with up.ingress() as ingress:
+            assert (await say(ingress, "k", "hi")).reply == "echo: hi"
+        up.family[0].kill()
+        assert await up.ended() == 1
+        assert up.said[-1].startswith("threadwell: Restate stopped by itself")
+
+
+async def test_what_is_said_is_for_its_owner_alone(engine_binary: Path, model: ModelControl, tmp_path: Path) -> None:
+    async with prepared(tmp_path, engine_binary, **answering(model)) as up:
+        await up.ready()
+        (data,) = tmp_path.rglob("restate/threadwell")
+        assert stat.S_IMODE(data.parent.stat().st_mode) == 0o700
