@@ -132,7 +132,8 @@ def _is_news(record: logging.LogRecord) -> bool:
     with a stack trace or two, and the next process takes them up."""
     error = record.exc_info[1] if record.exc_info else None
     is_cut = isinstance(error, RuntimeError) and str(error).endswith("is shutting down")
-    return not (is_cut or isinstance(error, asyncio.CancelledError))
+    # A group: what breaks in a connection's own tasks when it ends under them.
+    return not (is_cut or isinstance(error, asyncio.CancelledError | BaseExceptionGroup))
 
 
 def _counted(app: ASGIFramework, calls: set[asyncio.Task[None]]) -> ASGIFramework:

@@ -186,7 +186,7 @@ async def test_what_is_learned_of_one_model_holds_for_that_one_alone(
         },
     )
     # For the one that can read little all that was said is too much from now on: its summary is not to come here.
-    await stack.model.script_summaries(*[Behaviour(kind="gate")] * 3)
+    await stack.model.script_summaries(*[Behaviour(kind="fail", status=400)] * 3)
     await say(ingress, key, "wombat " * 400)
     assert "wombat" in await prompt_of(None, "one")
     assert "wombat" not in await prompt_of("scripted-large", "two", small)
