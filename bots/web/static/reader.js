@@ -72,8 +72,8 @@ export class Reader {
       if (conversation !== this.shown() || this.scroller.wanted !== wanted) return; // gone on meanwhile
       conversation.trouble = page.failed ? 'That message cannot be loaded yet: trying again…' : null;
       if (page.failed) {
-        clearTimeout(this.timer);
-        this.timer = setTimeout(() => this.shown() === conversation && this.scroller.wanted === wanted && this.arrive(), AGAIN_MS);
+        clearTimeout(this.finding); // its own: a page that scrolling asked for must not end it
+        this.finding = setTimeout(() => this.shown() === conversation && this.scroller.wanted === wanted && this.arrive(), AGAIN_MS);
         this.draw();
         return;
       }
