@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import secrets
 import socket
@@ -154,6 +155,18 @@ def cause_of_death(engine: Engine) -> str:
         return f"the disk is full: Restate cannot write to {engine.log.parent}; free some space and start again"
     if "address already in use" in said or "addrinuse" in said:
         return "one of Restate's ports is taken: see RESTATE_INGRESS_PORT, RESTATE_ADMIN_PORT, RESTATE_NODE_PORT"
-    if "/lock:" in said or "lock file" in said:
+    # Trap: it may end with its last lines unwritten.
+    if "/lock:" in said or "lock file" in said or _is_held(engine.data):
         return f"another Restate server uses {engine.data}: stop it, or set RESTATE_DATA_DIR"
     return f"Restate stopped by itself (status {engine.process.returncode}): see {engine.log}"
+
+
+def _is_held(data: Path) -> bool:
+    """Whether a process has the data in its hands: RocksDB keeps a record lock on a file of each database."""
+    for path in data.rglob("LOCK"):
+        with contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return True
+    return False

@@ -43,7 +43,7 @@ class LocalModel:
 @asynccontextmanager
 async def running_model(weights: Path, label: str, log_file: Path) -> AsyncIterator[LocalModel]:
     """Run the model while the block runs; `label` is what it is called. One that dies comes back at the same address;
-    what was asked of it meanwhile is retried by the turns that ask.
+    what it was saying is asked again by the turns that asked, and what is asked meanwhile waits until it is loaded.
 
     Raises:
         UserError: when it does not load; the message names its log.
@@ -57,7 +57,8 @@ async def running_model(weights: Path, label: str, log_file: Path) -> AsyncItera
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if watch.done():
                 watch.result()
-            yield LocalModel(Endpoint(f"{server.up.result()}/v1", server.key, label, "LOCAL"), watch)
+            endpoint = Endpoint(f"{server.up.result()}/v1", server.key, label, "LOCAL", server.loaded.wait)
+            yield LocalModel(endpoint, watch)
         finally:
             watch.cancel()
             await asyncio.wait({watch})
@@ -68,6 +69,7 @@ class _Server:
         self._weights, self._label, self._log, self._sink = weights, label, log_file, sink
         self.key = SecretStr(secrets.token_urlsafe(32))
         self.up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.loaded = asyncio.Event()
 
     async def keep(self) -> None:
         """Start the server, and again when it dies.
@@ -102,7 +104,12 @@ class _Server:
             elif not self.up.done():
                 line = f"the embedded model {self._weights} cannot be loaded: see {self._log}, or set LOCAL_MODEL=off"
                 raise UserError(line)
-            return await process.wait()
+            if address is not None:
+                self.loaded.set()
+            try:
+                return await process.wait()
+            finally:
+                self.loaded.clear()
 
 
 async def _address(stdout: asyncio.StreamReader | None) -> str | None:

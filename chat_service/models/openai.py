@@ -60,6 +60,7 @@ class OpenAIModel:
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[ModelEvent, None]:
         """See `ChatModel.stream`."""
+        await self._endpoint.ready()
         model = prompt.model or self._model
         try:
             model = model or await self._default_model()

@@ -7,7 +7,7 @@ decides when a call is made again, so that a person can stop it and a crash cann
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Protocol
@@ -108,17 +108,23 @@ class ModelError(Exception):
         self.prompt_tokens = prompt_tokens
 
 
+async def _at_once() -> None:
+    """What answers there is somebody else's to start."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where a model is reached. A backend that is no HTTP endpoint may ignore `base_url` and `api_key`.
 
-    `settings` is the prefix of the settings it came from, for messages that say what to check.
+    `settings` is the prefix of the settings it came from, for messages that say what to check. `ready` comes back when
+    what answers there is up, as far as this process knows: who asks before that only uses up one of a turn's tries.
     """
 
     base_url: str | None
     api_key: SecretStr | None
     model: str | None
     settings: str = "OPENAI"
+    ready: Callable[[], Awaitable[object]] = _at_once
 
 
 class ChatModel(Protocol):

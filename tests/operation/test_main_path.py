@@ -81,7 +81,8 @@ async def test_the_local_model_recalls_a_name_two_turns_later(tmp_path: Path) ->
 
 @pytest.mark.usefixtures("downloads")
 async def test_a_model_that_dies_comes_back_and_answers(tmp_path: Path) -> None:
-    async with prepared(tmp_path, None) as up:
+    """However long it takes to load again: what is asked meanwhile waits, and uses up none of the turn's tries."""
+    async with prepared(tmp_path, None, MODEL_MAX_ATTEMPTS="1") as up:
         await up.ready()
         async with browser(up.page) as page:
             assert await page.ask("Hello, my name is Marguerite. Please remember it.")

@@ -157,13 +157,16 @@ async def test_the_real_makefile_starts_it_with_its_parent() -> None:
     assert "bots up --with-parent $$PPID" in (ROOT / "Makefile").read_text()
 
 
+@pytest.mark.parametrize("engine_says", ["why", "nothing"])
 async def test_a_second_start_on_the_same_data_is_refused_in_one_line(
-    engine_binary: Path, model: ModelControl, tmp_path: Path
+    engine_binary: Path, model: ModelControl, tmp_path: Path, engine_says: str
 ) -> None:
+    """Also when the engine ends before its last lines are written."""
     data = {"RESTATE_DATA_DIR": str(tmp_path / "data" / "restate"), **answering(model)}
+    log = {"RESTATE_LOG_FILTER": "off"} if engine_says == "nothing" else {}
     async with (
         prepared(tmp_path / "one", engine_binary, **data) as first,
-        prepared(tmp_path / "two", engine_binary, **data) as second,
+        prepared(tmp_path / "two", engine_binary, **data, **log) as second,
     ):
         await first.ready()
         status, said = await second.outcome()

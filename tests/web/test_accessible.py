@@ -292,6 +292,23 @@ async def test_screen_readers_hear_how_a_reply_ended(person: BrowserContext, sta
     await expect(spoken).to_have_text("The reply failed.")
 
 
+async def test_screen_readers_hear_of_a_reply_that_began_and_ended_between_two_frames(
+    person: BrowserContext, stack: Stack
+) -> None:
+    one = await window(person)
+    spoken = one.page.locator("#announcer")
+    await one.say("hello")
+    await one.says("echo: hello")
+    await expect(spoken).to_have_text("The reply is complete.")
+    await one.page.evaluate(
+        "() => { window.requestAnimationFrame = (draw) => setTimeout(draw, 1500); }"
+    )  # a busy machine
+    await stack.model.script(Behaviour(kind="fail", status=401, body={"error": {"message": "no"}}))
+    await one.say("again")
+    await one.stands("failed")
+    await expect(spoken).to_have_text("The reply failed.")
+
+
 async def test_nothing_moves_for_who_wants_no_motion(chromium: Browser, site: Site, stack: Stack) -> None:
     await stack.model.clear()
 

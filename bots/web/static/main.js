@@ -134,14 +134,21 @@ function showTrouble() {
 }
 
 function announce(running) {
-  const spoken = `${shown.id} ${running?.turn ?? ''}`;
-  if (announce.last === spoken) return;
-  const before = announce.last?.split(' ');
-  announce.last = spoken;
-  const ended = before?.[0] === shown.id && before[1] && newestReply([...shown.messages.values()], Number(before[1]));
+  const { id, loaded } = shown;
+  const messages = [...shown.messages.values()];
+  const last = messages.filter((one) => one.role === 'assistant').sort((a, b) => a.seq - b.seq).at(-1);
+  const reply = Math.ceil(last?.seq ?? 0); // what is only kept until its page comes has the half before its number
+  const before = announce.last;
+  announce.last = { id, loaded, turn: running?.turn, reply };
+  const same = before?.id === id;
+  if (same && before.turn === running?.turn && before.reply === reply) return;
+  // A reply that failed at once may have begun and ended between two frames: it is told all the same.
+  const seen = same && before.turn && before.turn !== running?.turn && newestReply(messages, before.turn);
+  const ended = seen || (same && before.loaded && reply > before.reply && last);
   const how = ended ? ENDINGS[ended.status] || '' : '';
-  if (running) spell(`${how} ${how ? 'The next one begins.' : 'The reply begins.'}`.trim());
-  else if (how) spell(how);
+  const begins = running && !(same && before.turn === running.turn);
+  const words = [how, begins && (how ? 'The next one begins.' : 'The reply begins.')].filter(Boolean);
+  if (words.length) spell(words.join(' '));
 }
 
 // A screen reader hears a change: the same words once more would be none.
