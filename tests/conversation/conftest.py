@@ -7,32 +7,27 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.model import ModelControl
+from tests.fakes.model.running import model_of_its_own
 from tests.processes import Stack, running_stack
 
 
-async def _stacks(
-    binary: Path, model: ModelControl, folders: pytest.TempPathFactory, *, replay: bool
-) -> AsyncIterator[Stack]:
-    async with running_stack(binary, folders.mktemp("stack"), model, replay=replay) as running:
+async def _stacks(binary: Path, folders: pytest.TempPathFactory, *, replay: bool) -> AsyncIterator[Stack]:
+    folder = folders.mktemp("stack")
+    async with model_of_its_own() as model, running_stack(binary, folder, model, replay=replay) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-async def normal(
-    engine_binary: Path, model: ModelControl, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Stack]:
+async def normal(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """A stack as people run it."""
-    async for one in _stacks(engine_binary, model, tmp_path_factory, replay=False):
+    async for one in _stacks(engine_binary, tmp_path_factory, replay=False):
         yield one
 
 
 @pytest.fixture(scope="session")
-async def replaying(
-    engine_binary: Path, model: ModelControl, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Stack]:
+async def replaying(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """A stack that suspends at every await."""
-    async for one in _stacks(engine_binary, model, tmp_path_factory, replay=True):
+    async for one in _stacks(engine_binary, tmp_path_factory, replay=True):
         yield one
 
 

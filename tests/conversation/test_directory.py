@@ -86,7 +86,7 @@ async def test_a_title_that_comes_late_does_not_undo_a_rename(ingress: IngressCl
     number = await stack.model.count()
     await stack.model.script_titles(Behaviour(kind="gate"))
     await hand_in(ingress, key, "hi", "m0")
-    asked = (await stack.model.wait_for_title(number)).number
+    asked = await stack.model.wait_for_title(number)
     await ingress.call("Chat", key, "rename", RenameRequest(title="Mine"), Contract)
     await stack.model.release(asked, "Not mine")
     await stack.model.finish(asked)

@@ -87,7 +87,7 @@ async def test_while_a_summary_is_being_made_messages_are_answered_as_ever(
     number = await stack.model.count()
     await stack.model.script_summaries(Behaviour(kind="gate"))
     await talk(ingress, key, TURNS_TO_A_SUMMARY)
-    asked = (await stack.model.wait_for_summary(number)).number
+    asked = await stack.model.wait_for_summary(number)
     await talk(ingress, key, 3)
     await stack.model.release(asked, "They counted lines.")
     await stack.model.finish(asked)
@@ -124,7 +124,7 @@ async def test_a_reset_is_not_undone_by_a_summary_that_comes_late(
     await stack.model.script_summaries(Behaviour(kind="gate"))
     await say(ingress, key, "my name is Ada")
     await talk(ingress, key, TURNS_TO_A_SUMMARY)
-    asked = (await stack.model.wait_for_summary(number)).number
+    asked = await stack.model.wait_for_summary(number)
     await ingress.call("Chat", key, "reset", None, Contract)
     await stack.model.release(asked, "my name is Ada")
     await stack.model.finish(asked)

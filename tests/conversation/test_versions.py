@@ -490,7 +490,8 @@ async def test_going_on_that_is_stopped_or_fails_keeps_every_word(stack: Stack, 
     failed = await ingress.call("Chat", key, "go_on", GoOnRequest(), Reply)
     assert (failed.status, failed.reply) == ("failed", "One,") and failed.error
     going = asyncio.create_task(ingress.call("Chat", key, "go_on", GoOnRequest(), Reply))
-    await stack.model.wait(number + 1, "written")
+    refused = await stack.model.wait(number)
+    await stack.model.wait(refused.number + 1, "written")
     await stop(ingress, key)
     said = await going
     assert said.status == "stopped" and said.reply in ("One,", "One, two,")

@@ -118,7 +118,7 @@ async def test_titles_write_themselves_and_never_over_a_rename(person: BrowserCo
     one = await window(person)
     await one.say("hello")
     await one.says("echo: hello")
-    late = (await stack.model.wait_for_title(number)).number
+    late = await stack.model.wait_for_title(number)
     await one.page.get_by_role("button", name="Rename").click()
     await one.page.get_by_role("textbox", name="A name for this conversation").fill("By hand")
     await one.page.keyboard.press("Enter")

@@ -55,7 +55,7 @@ async def test_the_heading_says_what_the_list_says(person: BrowserContext, stack
     titled = await stack.model.count()
     await stack.model.script_titles(Behaviour(kind="gate"))
     await stack.model.finish(asked)
-    title = (await stack.model.wait_for_title(titled)).number
+    title = await stack.model.wait_for_title(titled)
     await one.stands("answered")
     await called(one, "where do swallows sleep")
     await stack.model.release(title, "Sleeping swallows")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 
@@ -40,52 +40,55 @@ class ModelControl:
 
     async def requests(self, after: int = 0) -> list[Seen]:
         """What it was asked in turns, from request number `after` on: no titles, no summaries."""
-        return [one for one in await self.everything(after) if not (one.title or one.summary)]
+        return [one for one in await self.everything(after) if not one.aside]
 
     async def everything(self, after: int = 0) -> list[Seen]:
         """Titles and summaries too."""
         return [Seen.model_validate(one) for one in (await self._get("seen", after=after))["seen"]]
 
     async def count(self) -> int:
-        """How many requests there were, of all kinds: the number of the next one."""
+        """How many requests there were, of all kinds: what a turn asks next is the first from this number on."""
         return int((await self._get("seen"))["count"])
 
-    async def wait(self, number: int, state: str = "arrived", least: int = 1) -> Seen:
-        """Wait until request `number` is `arrived`, `finished` or `disconnected`, or has `least` pieces `written`."""
-        found = await self._get("wait", number=number, state=state, least=least, timeout=PATIENCE)
-        assert found, f"request {number} was never {state}"
+    async def wait(self, asked: int | Seen, state: str = "arrived", least: int = 1) -> Seen:
+        """Wait until a request is `arrived`, `finished` or `disconnected`, or has `least` pieces `written`.
+
+        `asked`: that request, or the first of a turn from this number on.
+        """
+        found = await self._get("wait", **_named(asked), state=state, least=least, timeout=PATIENCE)
+        assert found, f"request {asked} was never {state}"
         return Seen.model_validate(found)
 
     async def wait_for_question(self, text: str, after: int = 0) -> Seen:
         """Wait for a request whose last message contains `text`; titles and summaries do not count."""
-        number = after
-        while True:
-            seen = await self.wait(number)
-            if not (seen.title or seen.summary) and text in str(seen.body["messages"][-1]["content"]):
-                return seen
-            number += 1
+        seen = await self.wait(after)
+        while text not in str(seen.body["messages"][-1]["content"]):
+            seen = await self.wait(seen.number + 1)
+        return seen
 
     async def wait_for_title(self, after: int = 0) -> Seen:
         """Wait for a request that wants a title."""
-        number = after
-        while not (seen := await self.wait(number)).title:
-            number += 1
-        return seen
+        return await self._wait_for("title", after)
 
     async def wait_for_summary(self, after: int = 0) -> Seen:
         """Wait for a request that wants a summary."""
-        number = after
-        while not (seen := await self.wait(number)).summary:
+        return await self._wait_for("summary", after)
+
+    async def _wait_for(self, kind: Literal["title", "summary"], number: int) -> Seen:
+        while True:
+            found = await self._get("wait", number=number, exactly=1, state="arrived", timeout=PATIENCE)
+            assert found, f"nobody wanted a {kind}"
+            if getattr(seen := Seen.model_validate(found), kind):
+                return seen
             number += 1
-        return seen
 
-    async def release(self, number: int, text: str) -> None:
-        """Let a gated reply say more."""
-        await self._post("release", {"number": number, "text": text})
+    async def release(self, asked: int | Seen, text: str) -> None:
+        """Let a gated reply say more; `asked` as for `wait`."""
+        await self._post("release", {**_named(asked), "text": text})
 
-    async def finish(self, number: int) -> None:
-        """Let a gated reply end."""
-        await self._post("release", {"number": number, "text": None})
+    async def finish(self, asked: int | Seen) -> None:
+        """Let a gated reply end; `asked` as for `wait`."""
+        await self._post("release", {**_named(asked), "text": None})
 
     async def _get(self, verb: str, **params: str | float) -> Any:
         url = f"{self.url}/control/{verb}"
@@ -97,3 +100,9 @@ class ModelControl:
         url = f"{self.url}/control/{verb}"
         async with aiohttp.ClientSession() as session, session.post(url, json=body) as response:
             response.raise_for_status()
+
+
+def _named(asked: int | Seen) -> dict[str, int]:
+    if isinstance(asked, Seen):
+        return {"number": asked.number, "exactly": 1}
+    return {"number": asked, "exactly": 0}

@@ -57,6 +57,11 @@ class Seen(BaseModel):
     disconnected: bool = False
     finished: bool = False
 
+    @property
+    def aside(self) -> bool:
+        """Whether no turn asked it: titles and summaries come when they come, of earlier conversations too."""
+        return self.title or self.summary
+
 
 def check(body: Any, *, context_tokens: int | None, sees_images: bool) -> None:
     """Refuse what a real endpoint refuses."""

@@ -196,7 +196,7 @@ class FakeModel:
 
     async def _control_release(self, request: web.Request) -> web.Response:
         told = await request.json()
-        gate = self._gates[told["number"]]
+        gate = self._gates[self._named(told["number"], told["exactly"])]
         gate.pieces.put_nowait(told["text"])
         return web.json_response({})
 
@@ -206,11 +206,11 @@ class FakeModel:
         return web.json_response({"count": len(self.seen), "seen": seen})
 
     async def _control_wait(self, request: web.Request) -> web.Response:
-        """Wait until `state` holds for request `number`; that request, or nothing when it never did."""
-        number, state = int(request.query["number"]), request.query["state"]
+        """Wait until `state` holds for a request; that request, or nothing when it never did."""
+        named, exactly, state = int(request.query["number"]), request.query["exactly"] == "1", request.query["state"]
 
         def holds() -> bool:
-            if number >= len(self.seen):
+            if (number := self._named(named, exactly)) >= len(self.seen):
                 return False
             least = int(request.query.get("least", 1))
             return state == "arrived" or int(getattr(self.seen[number], state)) >= least
@@ -218,7 +218,13 @@ class FakeModel:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(float(request.query["timeout"])), self._changed:
                 await self._changed.wait_for(holds)
-        return web.json_response(self.seen[number].model_dump() if holds() else None)
+        return web.json_response(self.seen[self._named(named, exactly)].model_dump() if holds() else None)
+
+    def _named(self, number: int, exactly: bool) -> int:
+        """That request; if not `exactly`, the first one from there on that is none aside."""
+        while not exactly and number < len(self.seen) and self.seen[number].aside:
+            number += 1
+        return number
 
 
 async def _send(response: web.StreamResponse, event: dict[str, Any]) -> None:
