@@ -103,8 +103,8 @@ async def test_what_is_written_meanwhile_leaves_nothing_either(ingress: IngressC
         await hand_in(ingress, key, f"my name is {word} {count}", f"m{count}")
         await reply_to(ingress, key, f"m{count}")
 
-    async def written(kind: str) -> list[int]:
-        return [one.number for one in await stack.model.everything(number) if getattr(one, kind)]
+    async def written(kind: str) -> list[Seen]:
+        return [one for one in await stack.model.everything(number) if getattr(one, kind)]
 
     title = (await eventually(lambda: written("title")))[0]
     summary = (await eventually(lambda: written("summary")))[0]
@@ -122,8 +122,8 @@ async def test_what_the_model_does_not_write_in_time_is_ended(ingress: IngressCl
     await hand_in(ingress, key, f"my name is {word}", "m0")
     await reply_to(ingress, key, "m0")
 
-    async def titles() -> list[int]:
-        return [one.number for one in await stack.model.everything(number) if one.title]
+    async def titles() -> list[Seen]:
+        return [one for one in await stack.model.everything(number) if one.title]
 
     title = (await eventually(titles))[0]
 
@@ -211,7 +211,7 @@ async def test_a_title_that_is_still_written_does_not_bring_back_what_went(
         return [one for one in await stack.model.everything(number) if one.title]
 
     about = await eventually(titles, lambda seen: any(word in str(one.body) for one in seen))
-    title = next(one.number for one in about if word in str(one.body))
+    title = next(one for one in about if word in str(one.body))
     if what == "redact":
         await ingress.call("Inbox", key, "redact", RedactRequest(id="m1"), Contract)
         await eventually(lambda: read(ingress, key), lambda page: not any(m.text for m in page.messages))
@@ -222,7 +222,7 @@ async def test_a_title_that_is_still_written_does_not_bring_back_what_went(
     await stack.model.release(title, f"It is about a {word}")
     await stack.model.clear()
     for one in await titles():
-        await stack.model.finish(one.number)
+        await stack.model.finish(one)
     assert await eventually(lambda: holds(stack, word), lambda places: not places) == []
 
 
