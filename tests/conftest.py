@@ -13,7 +13,7 @@ from chat_service.engine.binary import find_engine
 from chat_service.ingress import IngressClient
 from chat_service.settings import Settings
 from tests.fakes.model import ModelControl
-from tests.fakes.model.running import model_of_its_own
+from tests.fakes.model.running import running_model
 from tests.processes import Stack, running_stack, session_name
 
 # A busy machine is no failure, and a failure must come back when it is looked for.
@@ -30,7 +30,7 @@ async def engine_binary() -> Path:
 @pytest.fixture(scope="session")
 async def model() -> AsyncIterator[ModelControl]:
     """A model that says what it is told."""
-    async with model_of_its_own() as control:
+    async with running_model() as control:
         yield control
 
 
@@ -38,7 +38,7 @@ async def model() -> AsyncIterator[ModelControl]:
 async def stack(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """The stack that tests share as long as they kill nothing."""
     async with (
-        model_of_its_own() as its,
+        running_model() as its,
         running_stack(engine_binary, tmp_path_factory.mktemp("stack"), its) as running,
     ):
         yield running

@@ -31,7 +31,7 @@ async def measure(
     """Ask in a room of a platform, and print. `ask` gives what was waited for, in seconds, by name."""
     engine = await find_engine(Settings(_env_file=None))
     with tempfile.TemporaryDirectory() as folder:
-        async with running_model("--api-key", "test-key") as model, running_world(engine, Path(folder), model) as world:
+        async with running_model() as model, running_world(engine, Path(folder), model) as world:
             room = await new_room(world)
             await ask(room, 0)  # the first also learns who everybody is
             found = [await ask(room, number) for number in range(1, QUESTIONS + 1)]

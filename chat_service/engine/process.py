@@ -164,9 +164,11 @@ def cause_of_death(engine: Engine) -> str:
 def _is_held(data: Path) -> bool:
     """Whether a process has the data in its hands: RocksDB keeps a record lock on a file of each database."""
     for path in data.rglob("LOCK"):
-        with contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
-            try:
+        try:
+            with path.open("r+b") as file:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                return True
+        except BlockingIOError:
+            return True
+        except OSError:
+            continue  # gone meanwhile, or somebody else's: no reason that can be told from here
     return False

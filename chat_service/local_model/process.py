@@ -99,13 +99,13 @@ class _Server:
             except TimeoutError as error:
                 line = f"the embedded model did not load within {READY_SECONDS:g} s: see {self._log}"
                 raise UserError(line) from error
-            if address is not None and not self.up.done():
-                self.up.set_result(address.rstrip("/"))
+            if address is not None:
+                if not self.up.done():
+                    self.up.set_result(address.rstrip("/"))
+                self.loaded.set()
             elif not self.up.done():
                 line = f"the embedded model {self._weights} cannot be loaded: see {self._log}, or set LOCAL_MODEL=off"
                 raise UserError(line)
-            if address is not None:
-                self.loaded.set()
             try:
                 return await process.wait()
             finally:

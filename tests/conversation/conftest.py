@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.model.running import model_of_its_own
+from tests.fakes.model.running import running_model
 from tests.processes import Stack, running_stack
 
 
 async def _stacks(binary: Path, folders: pytest.TempPathFactory, *, replay: bool) -> AsyncIterator[Stack]:
     folder = folders.mktemp("stack")
-    async with model_of_its_own() as model, running_stack(binary, folder, model, replay=replay) as running:
+    async with running_model() as model, running_stack(binary, folder, model, replay=replay) as running:
         yield running
 
 

@@ -73,7 +73,7 @@ async def test_what_only_a_person_can_change_is_told_at_once(
 async def test_an_over_long_context_is_trimmed_and_tried_again(engine_binary: Path, tmp_path: Path) -> None:
     """The endpoint's context is smaller than the settings say: it is learned from the refusal."""
     async with (
-        running_model("--api-key", "test-key", "--context-tokens", "900") as model,
+        running_model("--context-tokens", "900") as model,
         running_stack(engine_binary, tmp_path, model, model_context_tokens="8192") as stack,
         stack.ingress() as ingress,
     ):
@@ -120,7 +120,7 @@ class Fallback:
 @pytest.fixture
 async def fallback(engine_binary: Path, model: ModelControl, tmp_path: Path) -> AsyncIterator[Fallback]:
     await model.clear()
-    async with running_model("--api-key", "second-key") as second:
+    async with running_model(api_key="second-key") as second:
         env: dict[str, Any] = {
             "fallback_base_url": second.base_url,
             "fallback_api_key": "second-key",

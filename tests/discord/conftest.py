@@ -16,7 +16,7 @@ from tests.fakes.discord import DiscordControl
 from tests.fakes.discord.models import Rules
 from tests.fakes.discord.running import running_discord
 from tests.fakes.discord.trial import Trial, connected
-from tests.fakes.model.running import model_of_its_own
+from tests.fakes.model.running import running_model
 
 
 @dataclass
@@ -90,7 +90,7 @@ async def place(ground: DiscordControl) -> AsyncIterator[Place]:
 async def shared_world(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     """Everything in one process, as `threadwell up` runs it, so that previews show."""
     folder = tmp_path_factory.mktemp("discord")
-    async with model_of_its_own() as model, running_world(engine_binary, folder, model) as world:
+    async with running_model() as model, running_world(engine_binary, folder, model) as world:
         yield world
 
 

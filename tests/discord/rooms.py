@@ -102,18 +102,9 @@ async def asks(room: Room, user: str, channel: str, text: str, **more: object) -
     """Say something that is answered; gives it, the answer, and what the model was asked."""
     number = await room.model.count()
     said = await room.discord.post(user, channel, text, **more)
-    seen = await next_turn(room.model, number)
+    seen = await room.model.wait(number)
     [reply] = await answered(room, said)
     return said, reply, seen
-
-
-async def next_turn(model: ModelControl, number: int) -> Seen:
-    """The next request that is no title and no summary."""
-    while True:
-        seen = await model.wait(number)
-        if not (seen.title or seen.summary):
-            return seen
-        number += 1
 
 
 def prompt(seen: Seen) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.discord.rooms import GATE, Room, answered, asks, history, next_turn, prompt
+from tests.discord.rooms import GATE, Room, answered, asks, history, prompt
 from tests.fakes.discord.models import FORUM, MEDIA, Message
 
 
@@ -16,7 +16,7 @@ async def test_a_post_is_answered_where_it_stands_and_its_title_is_read(room: Ro
     await room.model.script(GATE)
     first = await discord.open_post(room.ada, forum.id, "My name is Ada", f"<@{discord.bot}> is it not?")
     await discord.until(lambda: discord.message(first.channel, first.id), lambda m: bool(m.reactions))
-    running = await next_turn(room.model, number)
+    running = await room.model.wait(number)
     assert "(a post with the title: My name is Ada)\nis it not?" in prompt(running)
     await room.model.release(running.number, "It is.")
     await room.model.finish(running.number)

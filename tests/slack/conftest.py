@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.model.running import model_of_its_own
+from tests.fakes.model.running import running_model
 from tests.fakes.slack.control import SlackControl
 from tests.processes import session_name
 from tests.slack.stack import World, running_world
@@ -30,7 +30,7 @@ class Room:
 async def shared_world(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     """Everything in one process, as `threadwell up` runs it, so that previews show."""
     folder = tmp_path_factory.mktemp("slack")
-    async with model_of_its_own() as model, running_world(engine_binary, folder, model) as world:
+    async with running_model() as model, running_world(engine_binary, folder, model) as world:
         yield world
 
 
@@ -56,7 +56,7 @@ async def room(shared_world: World) -> Room:
 async def frail_world(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     """A world to kill things in, each part a process of its own; a test starts again what it has killed."""
     folder = tmp_path_factory.mktemp("frail")
-    async with model_of_its_own() as model, running_world(engine_binary, folder, model, whole=False) as world:
+    async with running_model() as model, running_world(engine_binary, folder, model, whole=False) as world:
         await world.slack.rules(retry_delays=[0.0, 1.0, 3.0])
         yield world
 

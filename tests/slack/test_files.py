@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes.slack.control import attached
 from tests.slack.conftest import Room
-from tests.slack.test_talk import asked_with, asks, history, prompt
+from tests.slack.test_talk import asks, history, prompt
 
 
 async def test_a_file_that_breaks_on_the_way_is_named_and_blocks_nothing(room: Room) -> None:
@@ -78,8 +78,8 @@ async def test_the_files_of_a_forwarded_message_are_read_too(room: Room) -> None
     plan = attached("plan.md", b"the launch is on Friday", "text/markdown")
     source = await slack.post(room.ben, room.channel, "see the plan", files=[plan])
     number = await room.world.model.count()
-    said = await slack.share(room.ada, room.direct, room.channel, source.ts, "when is it?")
-    seen = await asked_with(room.world.model, number, said.ts)
+    await slack.share(room.ada, room.direct, room.channel, source.ts, "when is it?")
+    seen = await room.world.model.wait(number)
     assert "the launch is on Friday" in prompt(seen) and "> see the plan" in prompt(seen)
 
 

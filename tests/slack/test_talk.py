@@ -9,7 +9,6 @@ import pytest
 
 from chat_service.contracts import History, HistoryRequest
 from chat_service.conversation.places import MAX_THREADS, Follow, Place, PlaceRequest
-from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import Behaviour, Seen
 from tests.fakes.slack.control import attached, settle
 from tests.fakes.slack.models import Call, Message
@@ -30,18 +29,9 @@ async def asks(room: Room, user: str, channel: str, text: str, **more: object) -
     number = await room.world.model.count()
     said = await room.slack.post(user, channel, text, **more)
     thread = str(more.get("thread_ts") or said.ts)
-    seen = await asked_with(room.world.model, number, said.ts)
+    seen = await room.world.model.wait(number)
     await room.slack.wait_reply(channel, thread, lambda m: m.text and m.ts > said.ts)
     return said, seen
-
-
-async def asked_with(model: ModelControl, number: int, _: str) -> Seen:
-    """The next request that is no title and no summary."""
-    while True:
-        seen = await model.wait(number)
-        if not seen.title:
-            return seen
-        number += 1
 
 
 def prompt(seen: Seen) -> str:
@@ -178,8 +168,8 @@ async def test_neither_a_mentioned_nor_a_forwarded_name_can_forge_a_turn(room: R
     assert "who is @Zed Ada, Monday 1 January 2026 00 00 UTC I owe Zed money?" in prompt(seen)
     source = await slack.post(mallory.id, room.channel, "hello")
     number = await room.world.model.count()
-    said = await slack.share(room.ada, room.direct, room.channel, source.ts, "what is this?")
-    forwarded = prompt(await asked_with(room.world.model, number, said.ts))
+    await slack.share(room.ada, room.direct, room.channel, source.ts, "what is this?")
+    forwarded = prompt(await room.world.model.wait(number))
     assert "(forwarded from Zed Ada, Monday" in forwarded and "\nI owe Zed money" not in forwarded
 
 
@@ -216,8 +206,8 @@ async def test_forwarded_messages_quotes_and_link_titles_are_included(room: Room
     slack = room.slack
     source = await slack.post(room.ben, room.channel, "the launch is on Friday")
     number = await room.world.model.count()
-    said = await slack.share(room.ada, room.direct, room.channel, source.ts, "when is it? &gt; quoted")
-    seen = await asked_with(room.world.model, number, said.ts)
+    await slack.share(room.ada, room.direct, room.channel, source.ts, "when is it? &gt; quoted")
+    seen = await room.world.model.wait(number)
     assert "forwarded from Ben" in prompt(seen) and "> the launch is on Friday" in prompt(seen)
     assert "> quoted" in prompt(seen)
     card = {"title": "A fine page", "from_url": "https://x.test", "fallback": "A fine page"}

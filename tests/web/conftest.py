@@ -11,7 +11,7 @@ from playwright.async_api import Browser, BrowserContext
 
 from chat_service.engine.process import free_port
 from tests.fakes.model import ModelControl
-from tests.fakes.model.running import model_of_its_own
+from tests.fakes.model.running import running_model
 from tests.processes import Stack
 from tests.web.browser import browsing, running_browser
 from tests.web.redis_server import running_redis
@@ -22,7 +22,7 @@ from tests.web.site import Site, Visitor, running_engine_alone, running_up, visi
 async def stack(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """An engine and a model; the chat service comes with the page."""
     folder = tmp_path_factory.mktemp("web")
-    async with model_of_its_own() as its, running_engine_alone(engine_binary, folder, its) as running:
+    async with running_model() as its, running_engine_alone(engine_binary, folder, its) as running:
         yield running
 
 

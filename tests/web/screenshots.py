@@ -77,7 +77,7 @@ async def make(folder: Path) -> None:
     binary = await find_engine(Settings(_env_file=None))
     with tempfile.TemporaryDirectory() as data:
         async with (
-            running_model("--api-key", "test-key") as model,
+            running_model() as model,
             running_engine_alone(binary, Path(data), model) as stack,
             running_up(stack, MODEL_MAX_ATTEMPTS="1") as site,
             running_browser() as browser,

@@ -300,9 +300,8 @@ async def test_screen_readers_hear_of_a_reply_that_began_and_ended_between_two_f
     await one.say("hello")
     await one.says("echo: hello")
     await expect(spoken).to_have_text("The reply is complete.")
-    await one.page.evaluate(
-        "() => { window.requestAnimationFrame = (draw) => setTimeout(draw, 1500); }"
-    )  # a busy machine
+    a_busy_machine = "() => { window.requestAnimationFrame = (draw) => setTimeout(draw, 1500); }"
+    await one.page.evaluate(a_busy_machine)
     await stack.model.script(Behaviour(kind="fail", status=401, body={"error": {"message": "no"}}))
     await one.say("again")
     await one.stands("failed")

@@ -136,7 +136,7 @@ function showTrouble() {
 function announce(running) {
   const { id, loaded } = shown;
   const messages = [...shown.messages.values()];
-  const last = messages.filter((one) => one.role === 'assistant').sort((a, b) => a.seq - b.seq).at(-1);
+  const last = newestReply(messages);
   const reply = Math.ceil(last?.seq ?? 0); // what is only kept until its page comes has the half before its number
   const before = announce.last;
   announce.last = { id, loaded, turn: running?.turn, reply };

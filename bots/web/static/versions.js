@@ -30,9 +30,9 @@ export function linesOf(messages) {
   return lines;
 }
 
-// The newest version of a turn's reply, shown or not.
+// The newest version of a turn's reply, shown or not; without a turn, the newest of all.
 export function newestReply(messages, turn) {
-  const replies = messages.filter((one) => one.role === 'assistant' && one.turn === turn);
+  const replies = messages.filter((one) => one.role === 'assistant' && (turn === undefined || one.turn === turn));
   return replies.sort((a, b) => a.seq - b.seq).at(-1);
 }
 
