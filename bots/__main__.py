@@ -110,6 +110,8 @@ def _settings() -> Any:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # hypercorn says "ASGI Framework Lifespan error" because restate.app has no lifespan: harmless, and alarming.
     logging.getLogger("hypercorn.error").addFilter(lambda record: "Lifespan" not in record.getMessage())
+    # Bolt finds the token in the environment too, and says that it uses the client's, which is the same.
+    logging.getLogger("slack_bolt.AsyncApp").addFilter(lambda record: "will be unused" not in record.getMessage())
     # A child whose start is cancelled because another has failed: asyncio ends it, and may miss its status.
     logging.getLogger("asyncio").addFilter(lambda record: "Unknown child process" not in record.getMessage())
     return settings

@@ -1,8 +1,8 @@
 """`python -m tests.fakes.discord --port 4030`: a Discord to try the bot with, by hand.
 
 A line on stdin is posted as a person in a channel the bot is in. `@bot` mentions the bot; `> text` replies to the bot's
-last message; `/command name=value` is a command; `dm text` writes to the bot directly; `press label` presses a button
-of the bot's last message. What the bot writes, changes and shows is printed.
+last message; `/command name="a value"` is a command; `dm text` writes to the bot directly; `press label` presses a
+button of the bot's last message. What the bot writes, changes and shows is printed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import shlex
 
 from tests.fakes.discord.control import DiscordControl
 from tests.fakes.discord.discord import FakeDiscord
+from tests.fakes.discord.hands import named
 from tests.fakes.discord.models import Message
 from tests.fakes.discord.server import Server
 from tests.fakes.platform.keyboard import read_lines, say, serve
@@ -66,7 +67,7 @@ class Keyboard:
                 if message.author != self._control.bot or message.ephemeral_to not in (None, self._user):
                     continue
                 shown = "(deleted)" if message.deleted else message.content
-                shown += "".join(f" [{one.get('label')}]" for one in message.buttons())
+                shown += "".join(f" [{named(one)}]" for one in message.buttons())
                 shown += "".join(f" (file {one})" for one in message.attachments)
                 if self._shown.get(message.id) != shown:
                     mark = "only you" if message.ephemeral_to else "changed" if message.id in self._shown else "bot"

@@ -59,11 +59,11 @@ class Hands:
         return await self._use("command", user, where, data, command_type=command.type)
 
     async def press(self, user: str, channel: str, message: str, button: str) -> Interaction:
-        """Press a button, by its custom id or its label."""
+        """Press a button, by its custom id, its label or its emoji."""
         where = self._people.seen(user, channel)
         source = self._sees(user, where, message)
         for one in _inside(source.components):
-            if one.get("type") == 2 and button in (one.get("custom_id"), one.get("label")):
+            if one.get("type") == 2 and button in (one.get("custom_id"), named(one)):
                 if one.get("disabled") or one.get("style") == 5:
                     raise Impossible(f"{button} does nothing")
                 data = {"custom_id": one["custom_id"], "component_type": 2, "id": one["id"]}
@@ -202,6 +202,11 @@ class Hands:
         if found is None or found.ephemeral_to not in (None, user):
             raise Impossible(f"{user} does not see {message}")
         return found
+
+
+def named(button: Json) -> str:
+    """What a person sees on a button."""
+    return button.get("label") or (button.get("emoji") or {}).get("name") or ""
 
 
 def _inside(given: list[Json]) -> list[Json]:
