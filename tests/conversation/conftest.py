@@ -36,3 +36,11 @@ def stack(request: pytest.FixtureRequest) -> Stack:
     """The shared stack, in both modes. Each is started once, however often files and modes take turns."""
     found: Stack = request.getfixturevalue({"normal": "normal", "replay": "replaying"}[request.param])
     return found
+
+
+@pytest.fixture(autouse=True)
+async def own_script(request: pytest.FixtureRequest) -> None:
+    """What one test has scripted and not used up is not said to another."""
+    if "stack" in request.fixturenames:
+        stack: Stack = request.getfixturevalue("stack")
+        await stack.model.clear()

@@ -100,7 +100,7 @@ async def test_a_model_that_never_ends_is_cut_and_what_it_said_is_kept(
 ) -> None:
     await model.clear()
     async with (
-        running_stack(engine_binary, tmp_path, model, model_max_seconds="0.5") as stack,
+        running_stack(engine_binary, tmp_path, model, model_max_seconds="2") as stack,
         stack.ingress() as ingress,
     ):
         await model.script(Behaviour(text="and so on " * 1000, delay=0.05))
