@@ -131,8 +131,8 @@ def main() -> None:
     except UserError as error:
         sys.exit(f"threadwell: {error}")
     except ExceptionGroup as group:
-        known, rest = group.split(UserError)
-        if known is not None and rest is None:
+        # What starts side by side may fail side by side: what can be told says what to do, also about the rest.
+        if (known := group.subgroup(UserError)) is not None:
             sys.exit(f"threadwell: {_first(known)}")
         _exit_for(_first(group))
         raise

@@ -61,7 +61,14 @@ async def fetching(cache: Path) -> AsyncIterator[Path]:
     One start at a time: a second one on the same cache waits, and finds what it wanted. The lock is the kernel's, so
     it goes with a start that was killed, whose leftovers the next one clears away.
     """
-    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise  # the disk's own line is the better one
+        raise UserError(
+            f"THREADWELL_CACHE_DIR={cache} cannot be made ({error.strerror}): name another folder"
+        ) from error
     with (cache / "lock").open("wb") as lock:
         await _lock(lock)
         for left_behind in cache.glob("fetching-*"):

@@ -10,11 +10,13 @@ from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Burst = Literal["each", "together"]
+OPENAI = "chat_service.models.openai:create"
 
 
 class Settings(BaseSettings):
@@ -35,7 +37,7 @@ class Settings(BaseSettings):
     fallback_api_key: SecretStr | None = None
     fallback_base_url: str | None = None
     fallback_model: str | None = None
-    model_backend: str = "chat_service.models.openai:create"
+    model_backend: str = OPENAI
     model_images: bool = False
     model_context_tokens: int = Field(default=8192, ge=512)
     model_max_output_tokens: int = Field(default=1024, ge=16)
@@ -132,6 +134,8 @@ class Settings(BaseSettings):
     def _is_an_address(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("an address begins with http:// or https://")
+        if value is not None and not urlsplit(value).hostname:
+            raise ValueError("an address names a host after http:// or https://")
         return value
 
     @cached_property
@@ -150,11 +154,15 @@ class Settings(BaseSettings):
         return self.restate_ingress_url is None and self.restate_admin_url is None
 
     @cached_property
+    def own_backend(self) -> str:
+        """The backend somebody has plugged in, or nothing."""
+        return self.model_backend if self.model_backend != OPENAI else ""
+
+    @cached_property
     def embeds_model(self) -> bool:
         """Whether the embedded local model answers: when nothing else is configured and it is not off."""
         configured = self.openai_api_key or self.openai_base_url or self.openai_model
-        own_backend = self.model_backend != "chat_service.models.openai:create"
-        return not configured and not own_backend and self.local_model.lower() != "off"
+        return not configured and not self.own_backend and self.local_model.lower() != "off"
 
     @cached_property
     def embeds_demo(self) -> bool:

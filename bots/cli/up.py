@@ -126,7 +126,7 @@ async def _work(settings: Settings, stopping: asyncio.Event, is_up: asyncio.Even
 
 def _model(settings: Settings) -> str:
     if not settings.embeds_model:
-        return settings.openai_model or "whatever the endpoint takes by default"
+        return settings.openai_model or settings.own_backend or "whatever the endpoint takes by default"
     return f"{NAME}, a small demo model" if settings.embeds_demo else label(settings)
 
 

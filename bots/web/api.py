@@ -95,6 +95,7 @@ class Api:
             raise web.HTTPBadRequest(text="a message needs an id of letters, digits, - and _")
         now = utc(time.time())
         # What identifies a repeat in years is the time it was written: the browser's, but never a future one.
+        inbound.undated = inbound.at is None or inbound.at > now
         inbound.at = min(inbound.at or now, now)
         inbound.author, inbound.expects_reply = None, True
         # A refusal for want of room is kept under its key as any answer is: the next try needs another.
@@ -120,6 +121,8 @@ class Api:
         having been lost, it is given again: nobody else has the words by then."""
         key = conversation_key(request)
         asked = await body_as(request, WithdrawRequest)
+        if asked.id and not ID.fullmatch(asked.id):
+            raise web.HTTPBadRequest(text="no message has such an id")
         once = f"{key}/withdraw/{asked.id}" if asked.id else None
         taken = await self._ingress.call("Inbox", key, "withdraw", asked, _Taken, idempotency_key=once)
         self._hub.touched(key)

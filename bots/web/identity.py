@@ -33,7 +33,8 @@ _ATTEMPTS, _WINDOW_SECONDS = 10, 60.0
 
 def public_id(secret: str) -> str:
     """26 characters of a-z2-7: 130 bits of a hash of the secret."""
-    digest = hashlib.sha256(b"threadwell person\0" + secret.encode()).digest()
+    # A proxy may send a name in Latin-1, whose bytes aiohttp keeps as surrogates.
+    digest = hashlib.sha256(b"threadwell person\0" + secret.encode(errors="surrogateescape")).digest()
     return base64.b32encode(digest).decode().lower()[:26]
 
 
@@ -106,7 +107,7 @@ class Gatekeeper:
         if token is None:
             return
         self._count(request.remote or "")
-        if not hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
+        if not hmac.compare_digest(given.encode(errors="replace"), token.get_secret_value().encode()):
             raise web.HTTPUnauthorized(text="that is not the access token")
         self._set(request, response, ACCESS_COOKIE, self._pass())
 

@@ -32,10 +32,11 @@ def events_route(hub: Hub) -> web.RouteDef:
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         )
         try:
-            async with feed.window(last) as queue:
-                await response.prepare(request)
-                await response.write(f"retry: {RETRY_MILLISECONDS}\n".encode() + _frame(last or feed.last_id, HELLO))
-                with contextlib.suppress(ConnectionResetError):  # the window is gone
+            with contextlib.suppress(ConnectionResetError):  # the window is gone, or was before it began
+                async with feed.window(last) as queue:
+                    await response.prepare(request)
+                    hello = _frame(last or feed.last_id, HELLO)
+                    await response.write(f"retry: {RETRY_MILLISECONDS}\n".encode() + hello)
                     while (events := await _next(queue)) is not None:
                         await response.write(b"".join(_frame(*event) for event in events) or BEAT)
         finally:

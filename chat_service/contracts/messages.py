@@ -91,6 +91,7 @@ class Inbound(Contract):
     )
     queued: bool = Field(default=False, description="Set by the Inbox: its text lies there.")
     gathered: bool = Field(default=False, description="Set by Chat, for the Inbox: quick lines become one question.")
+    undated: bool = Field(default=False, description="Set where `at` is when it came, which says nothing of its age.")
 
     @field_validator("id")
     @classmethod

@@ -70,7 +70,9 @@ class Conversation:
         """Whether this could repeat a message that scrolled out or was forgotten: then the Transcript knows."""
         if inbound.id is None or self.meta.horizon is None:
             return False
-        return inbound.at is None or inbound.at <= max(self.meta.horizon, self.meta.ahead or self.meta.horizon)
+        if inbound.at is None or inbound.undated:
+            return True
+        return inbound.at <= max(self.meta.horizon, self.meta.ahead or self.meta.horizon)
 
     def _not_ahead(self, messages: list[Message], now: datetime) -> None:
         """A message's time is its author's word: what lies in the future would stand above all for ever, and reach no

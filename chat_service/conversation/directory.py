@@ -7,6 +7,8 @@ conversation costs the same however many there are.
 
 from __future__ import annotations
 
+import re
+
 from restate import Context, ObjectContext, ObjectSharedContext, VirtualObject
 
 from chat_service.contracts import Contract, DirectoryPage, DirectoryRequest, Entry
@@ -17,6 +19,7 @@ HEAD = 100
 SPILL = 50
 MOST = 200
 """Entries of a page that a handler asks for."""
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 directory = VirtualObject(
     "Directory",
@@ -138,7 +141,7 @@ def _cursor(cursor: str | None, pages: int) -> tuple[int, int]:
     """Where to go on. A cursor that makes no sense starts at the top."""
     if cursor:
         number, _, offset = cursor.partition(":")
-        if number.isdecimal() and offset.isdecimal():
+        if _NUMBER.fullmatch(number) and _NUMBER.fullmatch(offset):
             return min(int(number), pages), int(offset)
     return pages, 0
 

@@ -87,7 +87,7 @@ async def accept(ctx: ObjectContext, inbound: Inbound) -> Accepted:
         raise TerminalError("a message in the Inbox needs an id", status_code=400)
     line = await ctx.get("line", type_hint=Line) or Line()
     if inbound.at is None:
-        inbound.at = await now(ctx)
+        inbound.at, inbound.undated = await now(ctx), True
     if inbound.gathered:  # it was not known here yet, or the first line would be answered without the others
         line.together = True
     duplicate = inbound.id in line.ids or inbound.id in line.withdrawn
@@ -104,7 +104,12 @@ async def accept(ctx: ObjectContext, inbound: Inbound) -> Accepted:
         put(ctx, _slot(inbound.id), Waiting(inbound=inbound))
         put(ctx, "line", line)
     ticket = Inbound(
-        id=inbound.id, at=inbound.at, author=inbound.author, expects_reply=inbound.expects_reply, queued=True
+        id=inbound.id,
+        at=inbound.at,
+        undated=inbound.undated,
+        author=inbound.author,
+        expects_reply=inbound.expects_reply,
+        queued=True,
     )
     # What comes behind a question that still waits for more lines waits as long, or it would overtake it.
     gathers = inbound.expects_reply and inbound.replaces is None

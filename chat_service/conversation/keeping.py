@@ -15,10 +15,15 @@ from chat_service.conversation.conversation import Conversation
 from chat_service.conversation.records import put
 from chat_service.conversation.removal import oldest_end
 from chat_service.conversation.state import Answer, Meta, Outbox, Recent, date
+from chat_service.conversation.window import characters
 from chat_service.live import LiveEvent
 
 INTERRUPTED = "This turn was interrupted and could not be completed. Please try again."
 RING_AFTER = timedelta(seconds=1)
+OUTBOX_CHARACTERS = 2 * 1024 * 1024
+"""Of what is on its way to the Transcript. Its word that it has arrived waits behind every message that was accepted
+before: with large ones the copies would outgrow what the engine takes (32 MiB of state), so beyond this the Transcript
+is waited for instead."""
 
 
 async def load(ctx: ObjectContext, dead: str | None = None) -> Conversation:
@@ -48,14 +53,17 @@ async def save(ctx: ObjectContext, conversation: Conversation) -> None:
     await set_expiry(ctx, conversation)
     out = conversation.scroll()
     if out:
-        # The copy stays until `page_stored` confirms, so that no reader finds a gap while the page moves.
         outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
-        outbox.messages += out
-        put(ctx, "outbox", outbox)
         batch = pages.Batch(epoch=conversation.meta.epoch, messages=out)
         # By name, since the handler's own serde would send every default along: twice the bytes.
         body = batch.model_dump_json(exclude_defaults=True).encode()
-        ctx.generic_send("Transcript", "append", body, key=ctx.key())
+        if sum(map(characters, [*outbox.messages, *out])) > OUTBOX_CHARACTERS:
+            await ctx.generic_call("Transcript", "append", body, key=ctx.key())
+        else:
+            # The copy stays until `page_stored` confirms, so that no reader finds a gap while the page moves.
+            outbox.messages += out
+            put(ctx, "outbox", outbox)
+            ctx.generic_send("Transcript", "append", body, key=ctx.key())
         if keys.parse(ctx.key()):
             # It shows what was taken last until the next is; what is not near any more would seem to wait.
             ctx.object_send(inbox.let_go, ctx.key(), arg=None)

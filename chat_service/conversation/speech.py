@@ -20,6 +20,7 @@ from chat_service.conversation.halts import Halt, Halts
 from chat_service.conversation.records import Stored
 from chat_service.live import LiveBus, LiveEvent
 from chat_service.models.protocol import ChatModel, Failure, Finished, ModelError, Prompt, TextDelta
+from chat_service.models.wording import Pieces, well_formed
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ async def speak(model: ChatModel, prompt: Prompt, stage: Stage, halt: Halt, limi
             )
             return spoken(
                 outcome,
-                error=error.message,
+                error=well_formed(error.message),
                 retry_after=error.retry_after,
                 context_tokens=error.context_tokens,
                 prompt_tokens=error.prompt_tokens,
@@ -156,13 +157,15 @@ class _Voice:
 
     async def listen(self, model: ChatModel, prompt: Prompt) -> Finished:
         """Take the stream in to its end."""
+        pieces = Pieces()
         # The protocol promises an iterator that ends the provider's generation when it is closed.
         async with contextlib.aclosing(model.stream(prompt)) as stream:
             async for event in stream:
                 if isinstance(event, Finished):
+                    self.text += pieces.rest()
                     return event
-                if isinstance(event, TextDelta) and event.text:
-                    self.text += self._joint(event.text) + event.text
+                if isinstance(event, TextDelta) and (piece := pieces.take(event.text)):
+                    self.text += self._joint(piece) + piece
                     if len(self.text) >= MAX_TEXT:
                         # No model means to say this much; state is kept small on purpose.
                         self.text = self.text[:MAX_TEXT]

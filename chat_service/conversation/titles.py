@@ -85,4 +85,6 @@ def tidied(said: str) -> str:
     line = context.safe_name(line) if line else ""
     if len(line) <= MAX_CHARACTERS:
         return line
+    if re.search(r"[.!?…。！？]\s", line):  # a small model that talks instead: whole sentences are no title
+        return ""
     return line[:MAX_CHARACTERS].rsplit(" ", 1)[0] + "…"

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from chat_service.models.protocol import ChatModel, Failure, Finished, ModelError, Prompt, TextDelta
 from chat_service.models.registry import Models
+from chat_service.models.wording import well_formed
 
 
 async def ask(models: Models, prompt: Prompt) -> str:
@@ -28,5 +29,5 @@ async def _text(model: ChatModel, prompt: Prompt) -> str:
         if isinstance(event, TextDelta):
             said += event.text
         elif isinstance(event, Finished):
-            return said
+            return well_formed(said)
     raise ModelError(Failure.RETRY, "the model's stream ended in the middle")

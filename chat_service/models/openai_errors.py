@@ -22,6 +22,8 @@ _LIMIT = re.compile(r"(?:maximum context length is|context (?:size|window|length
 _ASKED = re.compile(r"(?:resulted in|requested|have|request \(|prompt (?:has|contains)) ?(\d[\d,]*) ?tokens?", re.I)
 _RETRIED = (408, 409, 425, 429)
 _SHOWN = 200
+LONG = 1e9
+"""Seconds. What is longer, or without end, cannot be written down as JSON."""
 SECRET_LENGTH = 8
 """A key shorter than this is no secret, and would be found in any word."""
 
@@ -102,12 +104,12 @@ def _retry_after(error: openai.APIStatusError) -> float | None:
     headers = error.response.headers
     try:
         if milliseconds := headers.get("retry-after-ms"):
-            return max(float(milliseconds) / 1000, 0.0)
+            return min(max(0.0, float(milliseconds) / 1000), LONG)
         value = headers.get("retry-after")
         if value is None:
             return None
         if re.fullmatch(r"\d+(\.\d+)?", value.strip()):
-            return float(value)
+            return min(float(value), LONG)
         return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
     except ValueError:
         return None

@@ -48,12 +48,18 @@ def _line(error: Exception) -> str:
 
 def _made(factory: Factory, settings: Settings, endpoint: Endpoint) -> ChatModel:
     try:
-        return factory(settings, endpoint)
+        model = factory(settings, endpoint)
     except UserError:
         raise
     except Exception as error:  # the code of somebody else
         why = f"{type(error).__name__}: {_line(error)}"
         raise UserError(f"MODEL_BACKEND={settings.model_backend!r} makes no model ({why}): mend it") from error
+    if lacks := [name for name in ("stream", "check", "close") if not callable(getattr(model, name, None))]:
+        raise UserError(
+            f"MODEL_BACKEND={settings.model_backend!r} makes a {type(model).__name__}, which has no "
+            f"{' and no '.join(lacks)}: chat_service/models/protocol.py says what a model is"
+        )
+    return model
 
 
 @asynccontextmanager

@@ -21,6 +21,10 @@ class ShoutingModel:
         words = prompt.messages[-1].text.upper().split(" ")
         if "RAISE" in words:
             raise RuntimeError("a backend with a bug")
+        if "HALVES" in words:
+            for piece in ("a ", "\ud83d", "\ude00 and \ud83d", " alone \ud83d"):
+                yield TextDelta(piece)
+            yield Finished(model="shouting")
         for number, word in enumerate(words):
             yield TextDelta(word if number == 0 else f" {word}")
         yield Finished(model="shouting")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from uuid import uuid4
 
+import pytest
+
 from chat_service import keys
 from chat_service.contracts import Author, Contract, DirectoryPage, DirectoryRequest, Entry, RenameRequest
 from chat_service.conversation.directory import HEAD, SPILL
@@ -133,3 +135,14 @@ async def all_entries(ingress: IngressClient, owner: str) -> list[Entry]:
         cursor = page.cursor
         if cursor is None:
             return found
+
+
+@pytest.mark.parametrize("cursor", ["1" * 5000 + ":0", "0:" + "9" * 5000, "-1:0", "\u0661:0", "x", ":"])
+async def test_a_cursor_that_makes_no_sense_starts_at_the_top(ingress: IngressClient, cursor: str) -> None:
+    person = somebody()
+    key = keys.web(person, "only")
+    await hand_in(ingress, key, "hi", "m1")
+    owner = f"person:web:{person}"
+    await eventually(lambda: names(ingress, owner), lambda seen: seen == [key])
+    page = await listed(ingress, owner, cursor=cursor)
+    assert [entry.conversation for entry in page.entries] == [key]

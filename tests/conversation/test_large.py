@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,9 +20,11 @@ from chat_service.contracts import (
     SearchRequest,
     TurnRequest,
 )
-from chat_service.contracts.messages import MAX_INLINE
+from chat_service.contracts.messages import MAX_INLINE, MAX_TEXT
 from chat_service.ingress import IngressClient, IngressError
-from tests.conversation.talk import say
+from tests.conversation.talk import say, saying
+from tests.fakes.model.protocol import Behaviour
+from tests.processes import Stack
 
 # What large records cost is no different when every await is replayed, only paid for once more at each.
 pytestmark = pytest.mark.parametrize("stack", ["normal"], indirect=True)
@@ -43,6 +46,28 @@ async def full(ingress: IngressClient, key: str) -> None:
             for n in range(first, first + 20)
         ]
         await ingress.call("Chat", key, "note", Notes(messages=pictures), Reply)
+
+
+async def test_large_messages_that_wait_do_not_fill_the_state(ingress: IngressClient, stack: Stack, key: str) -> None:
+    """The Transcript's word that it has a page waits behind what was accepted before, so copies of pages pile up."""
+    number = await stack.model.count()
+    await stack.model.script(Behaviour(kind="gate"))
+    first = saying(ingress, key, "hold on")
+    held = await stack.model.wait(number)
+    lines = [Inbound(message="z" * MAX_TEXT) for _ in range(60)]
+    notes = [
+        asyncio.create_task(ingress.call("Chat", key, "note", Notes(messages=lines), Reply, timeout=PATIENCE))
+        for _ in range(4)
+    ]
+    await stack.model.finish(held)
+    await first
+    await asyncio.gather(*notes)
+    page = await ingress.call("Chat", key, "get_history", HistoryRequest(limit=1), History, timeout=PATIENCE)
+    assert page.messages[-1].seq == 4 * 60 + 2
+    oldest = await ingress.call(
+        "Chat", key, "get_history", HistoryRequest(limit=3, before=4), History, timeout=PATIENCE
+    )
+    assert [m.seq for m in oldest.messages] == [1, 2, 3]
 
 
 async def test_pages_of_large_messages_are_shorter_and_leave_nothing_out(ingress: IngressClient, key: str) -> None:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import pytest
 
-from chat_service.contracts import Attachment, Author, RenameRequest, Reply, TurnRequest
+from chat_service.contracts import Attachment, Author, Contract, RenameRequest, Reply, TurnRequest
 from chat_service.ingress import IngressClient, IngressError
-from tests.conversation.talk import read, say, saying, whole
+from tests.conversation.talk import hand_in, read, reply_to, say, saying, whole
 from tests.fakes.model.protocol import Behaviour, text_of
 from tests.processes import Stack, eventually
 
@@ -121,6 +121,25 @@ async def test_a_repeat_is_known_after_it_scrolled_out(ingress: IngressClient, s
     assert len(await stack.model.requests()) == before
     late = await say(ingress, key, "found by catch-up", id="late", at=then + timedelta(minutes=3))
     assert late.status == "answered", "an old message that never came here is no repeat"
+
+
+async def test_a_repeat_is_known_that_does_not_say_when_it_was_written(
+    ingress: IngressClient, stack: Stack, key: str
+) -> None:
+    """The Inbox dates it at each coming: that time says nothing of its age. Also after all was forgotten."""
+    then = datetime.now(UTC) - timedelta(days=9)
+    await hand_in(ingress, key, "no time", "timeless")
+    assert (await reply_to(ingress, key, "timeless")).status == "answered"
+    for number in range(45):
+        await say(ingress, key, f"m{number}", id=f"m{number}", at=then + timedelta(minutes=number))
+    before = len(await stack.model.requests())
+    for _ in range(2):
+        await hand_in(ingress, key, "no time", "timeless")
+        await say(ingress, key, "behind it", id="behind")  # what was handed in has had its turn by then
+        assert len(await stack.model.requests()) <= before + 1
+        assert (await whole(ingress, key)).count("no time") <= 1
+        await ingress.call("Chat", key, "forget", None, Contract)
+    assert "no time" not in await whole(ingress, key)
 
 
 async def test_context_that_is_no_question_is_kept_and_seen(ingress: IngressClient, key: str) -> None:

@@ -220,6 +220,8 @@ async def test_another_sdk_is_plugged_in_by_naming_a_factory(
         reply = await say(ingress, "k", "please raise")
         assert reply.status == "failed" and "RuntimeError" in (reply.error or "")
         assert (await say(ingress, "k", "again")).reply == "AGAIN"
+        halves = await say(ingress, "k", "halves of characters")
+        assert (halves.status, halves.reply) == ("answered", "a \U0001f600 and \ufffd alone \ufffd")
 
 
 async def test_a_model_that_nobody_knows_is_told_by_its_own_name(ingress: IngressClient, key: str) -> None:

@@ -29,9 +29,20 @@ async def test_an_identity_key_that_is_none_is_one_line(key: str, model: ModelCo
     assert said[0].startswith(f"threadwell: RESTATE_IDENTITY_KEY={key} is no public key (")
 
 
+THING = """
+def explodes(settings, endpoint):
+    return settings
+"""
+
+
 @pytest.mark.parametrize(
     ("code", "telling"),
     [
+        (
+            THING,
+            "makes a Settings, which has no stream and no check and no close: "
+            "chat_service/models/protocol.py says what a model is",
+        ),
         (BACKEND, "makes no model (RuntimeError: no licence at all): mend it"),
         ("raise RuntimeError('no licence')", "cannot be imported: no licence"),
         ("def", "cannot be imported: invalid syntax (backend.py, line 1)"),
@@ -69,6 +80,11 @@ async def test_an_ipv6_address_stands_in_brackets(model: ModelControl, tmp_path:
 @pytest.mark.parametrize(
     ("setting", "value", "telling"),
     [
+        (
+            "OPENAI_BASE_URL",
+            "http:///v1",
+            "OPENAI_BASE_URL: Value error, an address names a host after http:// or https:// (",
+        ),
         ("LIVE_BUS_URL", "redis://localhost:63x9", "LIVE_BUS_URL is no address of a Redis ("),
         ("CHAT_SERVICE_HOST", "192.0.2.1", "one cannot listen at 192.0.2.1, port "),
     ],
@@ -76,7 +92,7 @@ async def test_an_ipv6_address_stands_in_brackets(model: ModelControl, tmp_path:
 async def test_an_address_that_is_none_is_one_line(
     setting: str, value: str, telling: str, model: ModelControl, tmp_path: Path
 ) -> None:
-    async with prepared(tmp_path, None, **{setting: value}, **answering(model)) as up:
+    async with prepared(tmp_path, None, **{**answering(model), setting: value}) as up:
         up.command = (*up.command[:-1], "serve")
         status, said = await up.outcome()
     assert status == 1
@@ -94,6 +110,27 @@ async def test_a_log_that_cannot_be_written_is_one_line(
     assert status == 1
     assert said[-1] == f"threadwell: {log} cannot be written (Is a directory): name another place, or mend it"
     assert not any("Traceback" in line for line in said)
+
+
+async def test_a_folder_that_cannot_be_made_is_one_line(engine_binary: Path, tmp_path: Path) -> None:
+    """Also where the engine and the embedded model, which start side by side, both fail on it."""
+    (tmp_path / "file").touch()
+    within = tmp_path / "file" / "data"
+    (tmp_path / "own.gguf").touch()
+    local = {"LOCAL_MODEL": str(tmp_path / "own.gguf")}
+    async with prepared(tmp_path, engine_binary, RESTATE_DATA_DIR=str(within / "restate"), **local) as up:
+        status, said = await up.outcome()
+    assert (status, said[-1]) == (
+        1,
+        f"threadwell: RESTATE_DATA_DIR={within}/restate cannot be made (Not a directory): name another folder",
+    )
+    assert not any("Traceback" in line for line in said)
+    async with prepared(tmp_path, engine_binary, THREADWELL_CACHE_DIR=str(within)) as up:
+        status, said = await up.outcome()
+    assert status == 1
+    assert (
+        said[-1] == f"threadwell: THREADWELL_CACHE_DIR={within} cannot be made (Not a directory): name another folder"
+    )
 
 
 async def test_a_platform_that_is_away_holds_nothing_up(

@@ -257,6 +257,7 @@ async def test_screen_readers_hear_the_start_and_the_end_of_a_reply_alone(person
     await one.say("hello")
     await one.says("echo: hello")
     await expect(one.page.locator("h1")).to_have_text("A fine title")
+    await expect(one.page.locator("#announcer")).to_have_text("The reply is complete.")
     await one.page.evaluate(
         """() => {
             window.spoken = [];

@@ -85,6 +85,17 @@ async def test_formulas_can_do_nothing_else(person: BrowserContext, stack: Stack
     assert not [url for url in asked if "tracker" in url]
 
 
+async def test_a_formula_is_no_larger_than_what_is_written(person: BrowserContext, stack: Stack) -> None:
+    one = await window(person)
+    await stack.model.script(Behaviour(text=r"$\rule{99999em}{99999em}$ and $x\kern99999em y$" + "\n\nthe end $x$"))
+    await one.say("take all the room")
+    await one.stands("answered")
+    await expect(one.last.locator(".body math").last).to_have_text("x")
+    box = await one.last.bounding_box()
+    assert box is not None and box["width"] < 2_000 and box["height"] < 2_000
+    assert await one.page.evaluate("document.querySelector('#thread').scrollWidth") < 2_000
+
+
 async def test_display_formulas_inside_a_line_are_drawn(person: BrowserContext, stack: Stack) -> None:
     one = await window(person)
     await stack.model.script(Behaviour(text=IN_LINES, chunk=7))

@@ -31,6 +31,7 @@ async def test_this_machines_own_names_are_taken(site: Site, visitor: Visitor) -
     [
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://[::1"},
         {"Origin": "http://127.0.0.1:1"},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
@@ -83,6 +84,9 @@ async def test_nonsense_is_told_in_a_line(visitor: Visitor) -> None:
     ) as response:
         assert response.status == 400
         assert "Traceback" not in await response.text()
+    for unknown in ("a\nb", "\u00e9", "x" * 100_000):
+        answer = await visitor.ask("POST", f"{ONE}/withdraw", {"id": unknown})
+        assert (answer.status, answer.error) == (400, "no message has such an id")
     for path in ("/api/nothing", "/nothing", "/static/../app.py", "/static/%2e%2e/app.py", "/api/conversations/a b"):
         assert (await visitor.ask("GET", path)).status == 404
     assert (await visitor.ask("GET", f"{ONE}?limit=0")).status == 400

@@ -143,6 +143,11 @@ async def test_guessing_the_token_is_slow(stack: Stack) -> None:
         assert (await one.ask("POST", "/api/signin", {"token": TOKEN})).status == 429
 
 
+async def test_half_a_character_is_no_token(stack: Stack) -> None:
+    async with running_site(stack, WEB_ACCESS_TOKEN=TOKEN) as site, visiting(site.url) as one:
+        assert (await one.ask("POST", "/api/signin", {"token": "\ud800"})).status == 401
+
+
 @pytest.mark.parametrize("trusted", ["127.0.0.1/32", "10.0.0.0/8"])
 async def test_a_proxys_word_counts_only_from_the_proxy(stack: Stack, trusted: str) -> None:
     env = {"WEB_AUTH_HEADER": "X-Forwarded-User", "WEB_TRUSTED_PROXIES": trusted}
@@ -155,6 +160,11 @@ async def test_a_proxys_word_counts_only_from_the_proxy(stack: Stack, trusted: s
         bob = await one.ask("GET", "/api/me", **{"X-Forwarded-User": "bob"})
         assert ada.body["person"] == again.body["person"] != bob.body["person"]
         assert "ada" not in ada.body["person"]
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+        latin = b"X-Forwarded-User: M\xfcller"  # which no client library would send
+        writer.write(b"GET /api/me HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n" + latin + b"\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.close()
         nobody = await one.ask("GET", "/api/me")
         assert (nobody.status, nobody.error) == (403, "the proxy sent no X-Forwarded-User")
         assert "Set-Cookie" not in (await one.ask("GET", "/", **{"X-Forwarded-User": "ada"})).headers

@@ -32,6 +32,25 @@ async def test_unclosed_code_and_tables_stand_as_they_come(person: BrowserContex
     await one.stands("answered")
 
 
+async def test_each_paragraph_runs_in_the_direction_of_its_words(person: BrowserContext, stack: Stack) -> None:
+    one = await window(person)
+    hebrew = "\u05e9\u05dc\u05d5\u05dd"
+    text = f"{hebrew}, this too\n\n- {hebrew}\n- {hebrew}\n\nAnd left.\n\n- {hebrew}\n\n  ```\n  code\n  ```"
+    await stack.model.script(Behaviour(text=text))
+    await one.say(f"{hebrew}, please")
+    await one.stands("answered")
+    await expect(one.last.locator(".code pre")).to_have_text("code")
+
+    async def directions(what: str) -> list[str]:
+        found: list[str] = await one.page.evaluate(
+            "what => [...document.querySelectorAll(what)].map(node => getComputedStyle(node).direction)", what
+        )
+        return found
+
+    assert await directions(".body > p, .body > ul, .body pre") == ["rtl", "rtl", "ltr", "rtl", "ltr"]
+    assert await directions(".person .text") == ["rtl"]
+
+
 async def test_nothing_that_stands_is_drawn_again(person: BrowserContext, stack: Stack) -> None:
     """A node that is replaced flickers and loses what was selected in it: so it must be the same node to the end."""
     one = await window(person)

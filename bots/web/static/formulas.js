@@ -47,7 +47,7 @@ export function typeset(node) {
   if (!katex) return;
   const displayMode = node.matches('p, .display');
   try {
-    const limits = { strict: 'ignore', maxExpand: 200, errorColor: REFUSED };
+    const limits = { strict: 'ignore', maxExpand: 200, maxSize: 30, errorColor: REFUSED };
     const written = katex.renderToString(source, { displayMode, output: 'mathml', ...limits });
     if (written.includes(REFUSED)) return;
     // The annotation is the source once more: the sanitiser would leave its text standing beside the formula. A style

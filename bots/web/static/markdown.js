@@ -31,6 +31,9 @@ const OPTIONS = {
 
 export function rendered(text) {
   const fragment = window.DOMPurify.sanitize(renderer.render(text), OPTIONS);
+  // Each in the direction of its own words: what stands inside with one of its own would not count among them.
+  for (const block of fragment.children) block.dir = 'auto';
+  for (const written of fragment.querySelectorAll('pre, code')) written.dir = 'ltr';
   for (const plain of fragment.querySelectorAll('br, kbd, sub, sup')) {
     for (const { name } of [...plain.attributes]) plain.removeAttribute(name);
   }

@@ -87,10 +87,10 @@ export class Search {
   item({ conversation, title, at, places }) {
     const item = el('li');
     const link = el('a', { href: `/c/${conversation}`, 'data-conversation': conversation });
-    link.append(el('span', { class: 'name' }, ...this.marked(title || 'New conversation')), el('span', { class: 'faint', text: dayOf(new Date(at)) }));
+    link.append(el('span', { class: 'name', dir: 'auto' }, ...this.marked(title || 'New conversation')), el('span', { class: 'faint', text: dayOf(new Date(at)) }));
     item.append(link);
     for (const place of places) {
-      const there = el('a', { class: 'place', href: `/c/${conversation}#message-${place.seq}`, 'data-conversation': conversation, 'data-seq': place.seq });
+      const there = el('a', { class: 'place', dir: 'auto', href: `/c/${conversation}#message-${place.seq}`, 'data-conversation': conversation, 'data-seq': place.seq });
       there.append(...this.marked(place.text));
       item.append(there);
     }

@@ -119,7 +119,7 @@ export class Sidebar {
   item({ conversation, title }) {
     const unread = this.unread.has(conversation);
     const link = el('a', { href: `/c/${conversation}`, 'aria-current': conversation === this.current ? 'page' : null });
-    link.append(el('span', { class: 'name', text: title || 'New conversation' }));
+    link.append(el('span', { class: 'name', dir: 'auto', text: title || 'New conversation' }));
     if (unread) link.append(el('span', { class: 'dot', title: 'A reply came' }, el('span', { class: 'unseen', text: 'new reply' })));
     return el('li', {}, link);
   }

@@ -127,7 +127,7 @@ class PersonView extends View {
   constructor(item, acts) {
     super();
     this.acts = acts;
-    this.text = el('div', { class: 'text' });
+    this.text = el('div', { class: 'text', dir: 'auto' });
     this.fold = new Fold(this.text);
     this.files = el('ul', { class: 'files', hidden: true });
     this.note = el('span', { class: 'note' });

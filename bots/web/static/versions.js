@@ -102,7 +102,7 @@ export class EditBox {
     this.acts = { send, cancel };
     this.attachments = [...(other || { attachments }).attachments];
     this.text = el('textarea', {
-      rows: '1', 'aria-label': 'Change your words', oninput: () => this.typed(), onkeydown: (event) => this.pressed(event),
+      rows: '1', dir: 'auto', 'aria-label': 'Change your words', oninput: () => this.typed(), onkeydown: (event) => this.pressed(event),
     });
     const kept = stored.read('edit', draft);
     this.text.value = other ? together(other.text, kept) : kept || text;
