@@ -217,6 +217,9 @@ CUTS: dict[CutOff, str] = {
 }
 
 
+SHORTENED = "what you wrote was longer than this model can read: its middle was left out"
+
+
 def told(reply: Reply) -> str:
     """What a person reads: the reply, and how it ended where that is not plain."""
     text = reply.reply.strip()
@@ -225,7 +228,9 @@ def told(reply: Reply) -> str:
     if reply.status == "failed":
         error = reply.error or "Something went wrong. Nothing was lost: please try again."
         return f"{text}\n\n⚠️ {error}" if text else f"⚠️ {error}"
-    return f"{text}\n\n_({CUTS[reply.cut]})_" if reply.cut else text
+    marks = [CUTS[reply.cut]] if reply.cut else []
+    marks += [SHORTENED] if reply.shortened else []
+    return "\n\n".join([text, *(f"_({mark})_" for mark in marks)])
 
 
 async def _step(ctx: ObjectContext, name: str, work: Callable[[], Awaitable[None]]) -> None:

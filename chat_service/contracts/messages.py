@@ -146,6 +146,8 @@ class Message(Contract):
     usage: Usage | None = None
     seconds: float | None = None
     cut: CutOff | None = None
+    shortened: bool = False
+    """Whether the question was longer than the model can read: its middle was left out."""
     replaced: bool = False
     after: int | None = None
     versions: list[int] = Field(default_factory=list)
@@ -168,3 +170,4 @@ class Reply(Contract):
     usage: Usage | None = None
     seconds: float | None = None
     cut: CutOff | None = None
+    shortened: bool = False

@@ -197,7 +197,7 @@ async def _step(
         prompt = prompt_of(dated(question, began))
         stage = Stage(ctx.key(), shown, runtime.bus, runtime.halts)
         spoken = await speak(model, prompt, stage, halt, runtime.settings.model_max_seconds)
-        spoken.asked, spoken.size = asked, context.size(prompt)
+        spoken.asked, spoken.size, spoken.shortened = asked, context.size(prompt), prompt.shortened
         return spoken
 
     step = ctx.run_typed("model", call, RunOptions(serde=RecordSerde(Spoken), max_attempts=STEP_ATTEMPTS))
@@ -252,6 +252,7 @@ def _answer(spoken: Spoken, started: float, drain: str | None = None) -> Answer:
         usage=spoken.usage,
         seconds=round(spoken.at.timestamp() - started, 3),
         cut=spoken.cut,
+        shortened=spoken.shortened and status == "answered",
         at=spoken.at,
         drain=drain or spoken.drain,
     )

@@ -74,8 +74,8 @@ def assemble(
     left = budget.characters - len(system) - MESSAGE_CHARACTERS
     begun = _begun(said, max(min(budget.share(SAID_SHARE), left // 2), 200))
     left -= sum(map(weight, begun))
-    asked = [_clipped(message, max(left // max(len(asked), 1), 200)) for message in asked]
-    left -= sum(map(weight, asked))
+    clipped = [_clipped(message, max(left // max(len(asked), 1), 200)) for message in asked]
+    left -= sum(map(weight, clipped))
     kept: list[PromptMessage] = []
     for rendered in reversed(turns):
         cost = sum(map(weight, rendered))
@@ -84,7 +84,7 @@ def assemble(
         left -= cost
         kept[:0] = rendered
     head = [PromptMessage("system", system)] if system else []
-    return Prompt(messages=tuple(_merged([*head, *kept, *asked, *begun])))
+    return Prompt(messages=tuple(_merged([*head, *kept, *clipped, *begun])), shortened=clipped != asked)
 
 
 def _begun(said: str, room: int) -> list[PromptMessage]:

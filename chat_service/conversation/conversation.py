@@ -217,7 +217,7 @@ class Conversation:
             reply.text = answer.text or running.said
             reply.at, reply.status, reply.error = answer.at, answer.status, answer.error
             reply.model, reply.usage, reply.seconds = answer.model, answer.usage, answer.seconds
-            reply.cut = answer.cut
+            reply.cut, reply.shortened = answer.cut, answer.shortened
         else:
             reply = Message(
                 seq=self.meta.next_seq,
@@ -231,6 +231,7 @@ class Conversation:
                 usage=answer.usage,
                 seconds=answer.seconds,
                 cut=answer.cut,
+                shortened=answer.shortened,
             )
             self.meta.next_seq += 1
             self.recent.messages += [*running.question, reply]
@@ -256,6 +257,7 @@ class Conversation:
             usage=message.usage,
             seconds=message.seconds,
             cut=message.cut,
+            shortened=message.shortened,
         )
 
     def pass_fence(self, mark: str) -> None:

@@ -42,6 +42,7 @@ class Spoken(Stored):
     at: Time
     seconds: float
     cut: CutOff | None = None
+    shortened: bool = False
     asked: str = ""
     size: int = 0
     retry_after: float | None = None

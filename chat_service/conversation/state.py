@@ -27,6 +27,7 @@ class Answer(Stored):
     usage: Usage | None = None
     seconds: float = 0
     cut: CutOff | None = None
+    shortened: bool = False
     at: Time
     drain: str | None = None
 

@@ -36,12 +36,14 @@ class PromptMessage:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What one call of a model is made of. `model` overrides the endpoint's default (a persona may)."""
+    """What one call of a model is made of. `model` overrides the endpoint's default (a persona may); `shortened`: the
+    question did not fit, and lost its middle."""
 
     messages: tuple[PromptMessage, ...]
     temperature: float | None = None
     max_output_tokens: int | None = None
     model: str | None = None
+    shortened: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,10 @@ async def test_an_over_long_context_is_trimmed_and_tried_again(engine_binary: Pa
             assert reply.status == "answered", reply.error
         refused = [one for one in await model.requests() if one.refused]
         assert refused, "no request was ever too long: the test shows nothing"
-        assert (await say(ingress, "k", "x" * 9_000)).status == "answered", "one question larger than all there is"
+        largest = await say(ingress, "k", "x" * 9_000)
+        assert largest.status == "answered", "one question larger than all there is"
+        assert largest.shortened, "and whoever asked it is told"
+        assert not (await say(ingress, "k", "short")).shortened
 
 
 async def test_a_stalled_stream_is_cut(engine_binary: Path, tmp_path: Path, model: ModelControl) -> None:

@@ -161,3 +161,14 @@ async def test_the_place_survives_a_reload_and_back(person: BrowserContext, stac
     await expect(one.questions).to_have_count(0)
     await one.page.go_back()
     await expect(target.first).to_be_in_viewport()
+
+
+async def test_who_writes_more_than_the_model_can_read_is_told(person: BrowserContext, stack: Stack) -> None:
+    await stack.model.script(Behaviour(text="a summary"), Behaviour(text="yes"))
+    one = await window(person)
+    await one.say("word " * 20_000)
+    await one.says("a summary")
+    await expect(one.last.locator(".error")).to_contain_text("its middle was left out")
+    await one.say("thank you")
+    await one.says("yes")
+    await expect(one.last.locator(".error")).to_be_hidden()

@@ -7,6 +7,7 @@ import { Fold } from './fold.js';
 import { update } from './rendering.js';
 import { EditBox, Switch } from './versions.js';
 
+const SHORTENED = 'Your message was longer than this model can read: its middle was left out.';
 const ORDINALS = ['', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth', 'tenth'];
 
 export class Thread {
@@ -245,7 +246,7 @@ class ReplyView extends View {
     const before = this.item;
     this.item = item;
     const { data, status, vain } = item;
-    const error = vain ? `Answering anew did not work. ${sentence(vain.error || '')}`.trim() : data.error && sentence(data.error);
+    const error = vain ? `Answering anew did not work. ${sentence(vain.error || '')}`.trim() : (data.error && sentence(data.error)) || (data.shortened && SHORTENED);
     if (before?.data.text !== data.text) update(this.body, data.text);
     show(this.body, Boolean(data.text));
     say(this.error, error || '');
