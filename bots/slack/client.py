@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -47,6 +48,9 @@ WRONG = frozenset(
 """What was asked is wrong in itself: the same words get the same answer."""
 BUSY = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded", "team_added_to_org", "accesslimited"})
 """Not now: Slack asks for a pause without its 429, or moves the workspace into an organisation, for some minutes."""
+SHARED = ("conversations_", "users_")
+"""What is read. Slack counts these per method and workspace, so that a pause it asks one reader for is every reader's;
+what is written it counts per channel as well, and nobody waits for another channel's pause."""
 MAYBE = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
 """Slack's own trouble: whether it did what it was asked, it does not say."""
 
@@ -77,6 +81,7 @@ class Slack:
         self.web, self.session, self.identity = web, session, identity
         self.tested = tested
         """What `auth.test` answered, as Bolt wants it."""
+        self._pauses: dict[str, float] = {}
 
     async def __call__(self, call: Callable[..., Awaitable[Any]], **args: Any) -> dict[str, Any]:
         """Call a method of `web`. A 429 is waited out as long as Slack asks.
@@ -84,7 +89,7 @@ class Slack:
         Raises:
             Gone, Unclear, Refused, Later: how it did not succeed.
         """
-        return await called(call, **args)
+        return await called(call, pauses=self._pauses, **args)
 
     async def once(self, call: Callable[..., Awaitable[Any]], **args: Any) -> dict[str, Any]:
         """The same without waiting for anything: what comes too fast for Slack is left.
@@ -122,24 +127,30 @@ class Slack:
                 return
 
 
-async def called(call: Callable[..., Awaitable[Any]], *, patient: bool = True, **args: Any) -> dict[str, Any]:
-    """Call a method of the web client, with the outcome sorted; see `Slack`."""
+async def called(
+    call: Callable[..., Awaitable[Any]], *, patient: bool = True, pauses: dict[str, float] | None = None, **args: Any
+) -> dict[str, Any]:
+    """Call a method of the web client, with the outcome sorted; see `Slack`. `pauses` is until when (as by
+    `time.monotonic`) each of the methods that readers share is not to be called."""
     name = getattr(call, "__name__", "call")
     given = {key: value for key, value in args.items() if value is not None}
+    pauses = {} if pauses is None or not name.startswith(SHARED) else pauses
     for _ in range(WAITS):
+        while (wait := pauses.get(name, 0) - time.monotonic()) > 0:  # noqa: ASYNC110  another reader may be asked for more
+            await asyncio.sleep(wait)
         try:
             # Trap: the web client's own limit is not kept to where it is given a session.
             async with asyncio.timeout(UPLOAD_SECONDS if "upload" in name else TIMEOUT_SECONDS):
                 data: dict[str, Any] = (await call(**given)).data
             return data
         except SlackApiError as error:
-            wait = _retry_after(error)
-            if wait is None:
+            asked = _retry_after(error)
+            if asked is None:
                 raise _sorted(name, error) from error
-            log.info("%s: Slack asks for %.0f s", name, wait)
+            log.info("%s: Slack asks for %.0f s", name, asked)
             if not patient:
-                raise Throttled(f"{name}: Slack asks for {wait:.0f} s", wait) from error
-            await asyncio.sleep(min(wait, LONGEST_WAIT))
+                raise Throttled(f"{name}: Slack asks for {asked:.0f} s", asked) from error
+            pauses[name] = time.monotonic() + min(asked, LONGEST_WAIT)
         except aiohttp.ClientConnectorError as error:
             raise Later(f"{name}: Slack cannot be reached: {error}") from error
         except (aiohttp.ClientError, TimeoutError, SlackClientError) as error:

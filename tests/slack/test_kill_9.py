@@ -220,7 +220,8 @@ async def test_what_was_said_while_the_bot_was_down_is_answered(frail: Room) -> 
     await settle()
     assert len(await slack.replies(frail.channel)) == 3 and len(await slack.replies(frail.direct)) == 1
     for method in READING:
-        refused, again = (await slack.calls(method, since=before))[:2]
+        refused, *others = await slack.calls(method, since=before)
+        again = next(one for one in others if one.args == refused.args)
         assert refused.status == 429 and refused.answered_at
         assert again.at - refused.answered_at >= 2, "nothing more is read before Slack wants it"
 

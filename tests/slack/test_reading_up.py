@@ -9,6 +9,7 @@ from chat_service.conversation.places import Place, PlaceRequest
 from tests.fakes.slack.models import Message
 from tests.slack.conftest import Room
 from tests.slack.test_access import rule
+from tests.slack.test_answers import finished
 from tests.slack.test_talk import asks, history, prompt
 
 
@@ -20,6 +21,27 @@ async def test_a_thread_that_cannot_be_read_for_a_moment_is_read_all_the_same(ro
     await slack.fault("conversations.replies", "cut", contains=root.ts)
     _, seen = await asks(room, room.ben, room.channel, f"<@{slack.bot}> what is my name?", thread_ts=root.ts)
     assert "my name is Ada" in prompt(seen)
+
+
+async def test_a_pause_that_slack_asks_one_reader_for_is_every_readers(room: Room) -> None:
+    """Slack counts what is read per method and workspace."""
+    slack = room.slack
+    await asks(room, room.ada, room.channel, f"<@{slack.bot}> from here on the channel is heard")
+    roots = [await slack.post(room.ada, room.channel, f"my name is {name}") for name in ("Ada", "Eve")]
+    before = len(await slack.calls())
+    await slack.fault("conversations.replies", "ratelimited", retry_after=2, contains=roots[0].ts)
+
+    async def refused() -> float | None:
+        return next((c.answered_at for c in await slack.calls(since=before) if c.status == 429), None)
+
+    await slack.mention(room.ben, room.channel, "what is my name?", thread_ts=roots[0].ts)
+    since = await slack.until(refused) or 0.0
+    await slack.mention(room.ben, room.channel, "and what is mine?", thread_ts=roots[1].ts)
+    for root in roots:
+        await finished(room, room.channel, root.ts)
+    read = await slack.calls("conversations.replies", since=before)
+    assert {one.args["ts"] for one in read} >= {root.ts for root in roots}
+    assert not [one for one in read if since < one.at < since + 2]
 
 
 async def test_a_thread_that_cannot_be_read_is_left_to_the_next_mention(room: Room) -> None:

@@ -1,7 +1,7 @@
 """Typing and scrolling while a reply streams into a conversation of 2,000 messages, most of which were read.
 
-A machine's own pace is what the same does in a new conversation: with all 2,000 messages in the page, a key took 6 to
-14 times as long to its frame; as it is, as long.
+A machine's own pace is what the same does in a new conversation: with all 2,000 messages in the page, a key took more
+than twice as long to its frame; as it is, as long.
 """
 
 from __future__ import annotations
@@ -23,32 +23,50 @@ from tests.web.test_windows import gated
 pytestmark = pytest.mark.browser
 
 WATCH = """() => {
-    window.seen = { tasks: [], keys: [], frames: [] };
-    new PerformanceObserver((list) => seen.tasks.push(...list.getEntries().map((one) => one.duration)))
-        .observe({ type: 'longtask' });
-    const box = document.getElementById('composer-text');
-    box.addEventListener('keydown', () => {
-        const at = performance.now();
-        requestAnimationFrame(() => setTimeout(() => seen.keys.push(performance.now() - at)));
-    });
+    const tasks = [], keys = [], frames = [];
+    const begun = performance.now();
+    let pressed = 0, over = false;
+    const longTasks = new PerformanceObserver((list) => tasks.push(...list.getEntries()));
+    longTasks.observe({ type: 'longtask' });
+    const events = new PerformanceObserver((list) => keys.push(...list.getEntries()));
+    events.observe({ type: 'event', durationThreshold: 16 });
+    document.getElementById('composer-text').onkeydown = () => pressed++;
     let last = performance.now();
     requestAnimationFrame(function next(now) {
-        seen.frames.push(now - last);
+        frames.push(now - last);
         last = now;
-        requestAnimationFrame(next);
+        if (!over) requestAnimationFrame(next);
     });
+    window.watched = () => {
+        tasks.push(...longTasks.takeRecords());
+        keys.push(...events.takeRecords());
+        over = true;
+        longTasks.disconnect();
+        events.disconnect();
+        const ours = keys.filter((one) => one.name === 'keydown' && one.startTime > begun);
+        const slow = ours.map((one) => one.duration);
+        const quick = Array(pressed - slow.length).fill(16);
+        return { tasks: tasks.map((one) => one.duration), keys: [...slow, ...quick], frames };
+    };
 }"""
-"""Tasks over 50 ms, the time from a key to its frame, and the time between frames."""
+"""Tasks over 50 ms, the time from a key to the frame that shows it, and the time between frames.
+
+The browser says itself when a key's frame was shown (Event Timing, in steps of 8 ms, none below 16). A timer set in the
+key's frame does not do: the keys that follow go before it, and it tells how fast they are pressed.
+"""
 PIECES = 150
-
-
-AS_SMOOTH = 4
+PAGES = 48
+"""Of older messages, nearly all there are."""
+ROUNDS = 3
+"""One after the other in both conversations; the best of each counts, since whatever else runs only slows."""
+AS_SMOOTH = 1.8
 """Times as long as in a new conversation: room for a busy machine, none for a page that carries everything."""
 FRAME = 17.0
 """Milliseconds; nothing is shown faster than this."""
 
 
 async def _measured(stack: Stack, one: Window, question: str) -> dict[str, float]:
+    await one.page.bring_to_front()  # Trap: a page behind another gets frames late, or none.
     asked = await gated(stack, one, question, "It begins.\n\n")
     await expect(one.last.locator(".body")).to_contain_text("It begins.")
     await one.page.evaluate(WATCH)
@@ -60,6 +78,7 @@ async def _measured(stack: Stack, one: Window, question: str) -> dict[str, float
 
     async def type_() -> None:
         await one.box.focus()
+        await one.box.fill("")
         for letter in "a draft that is written while the reply comes":
             await one.page.keyboard.press(letter if letter != " " else "Space")
 
@@ -71,7 +90,7 @@ async def _measured(stack: Stack, one: Window, question: str) -> dict[str, float
 
     await asyncio.gather(stream(), type_())
     await asyncio.gather(scroll())
-    seen = await one.page.evaluate("seen")
+    seen = await one.page.evaluate("() => watched()")
     await stack.model.finish(asked)
     await expect(one.last.locator(".body")).to_contain_text(f"Sentence {PIECES - 1}")
     return figures(seen)
@@ -86,7 +105,7 @@ def figures(seen: dict[str, Any]) -> dict[str, float]:
     return {
         "long tasks": len(seen["tasks"]),
         "longest task": round(max(seen["tasks"], default=0)),
-        "key to frame, median": at(seen["keys"], 0.5),
+        "key to frame, mean": round(sum(seen["keys"]) / len(seen["keys"]), 1),
         "key to frame, 95 %": at(seen["keys"], 0.95),
         "between frames, median": at(seen["frames"], 0.5),
         "between frames, 95 %": at(seen["frames"], 0.95),
@@ -94,15 +113,17 @@ def figures(seen: dict[str, Any]) -> dict[str, float]:
 
 
 async def test_typing_and_scrolling_stay_smooth_in_a_long_conversation(person: BrowserContext, stack: Stack) -> None:
-    new = await window(person)
-    short = await _measured(stack, new, "a long story")
-    await new.page.close()
-    one = await opened(stack, person, TURNS)
-    for _ in range(30):
-        await one.page.evaluate(SCROLL_UP)
-    await one.page.get_by_role("button", name="Jump to latest").click()
-    long = await _measured(stack, one, "another long story")
+    long = await opened(stack, person, TURNS)
+    for _ in range(PAGES):
+        await long.page.evaluate(SCROLL_UP)
+    await long.page.get_by_role("button", name="Jump to latest").click()
+    windows = {"new": await window(person), "2,000 messages": long}
+    seen: dict[str, list[dict[str, float]]] = {name: [] for name in windows}
+    for n in range(ROUNDS):
+        for name, one in windows.items():
+            seen[name].append(await _measured(stack, one, f"a long story, {name}, {n}"))
     if report := os.environ.get("SMOOTHNESS_REPORT"):
-        Path(report).write_text(json.dumps({"new": short, "2,000 messages": long}, indent=2))
-    for what in ("key to frame, median", "between frames, median"):
-        assert long[what] < AS_SMOOTH * max(short[what], FRAME), (what, short, long)
+        Path(report).write_text(json.dumps(seen, indent=2))
+    for what in ("key to frame, mean", "between frames, median"):
+        own, found = (min(one[what] for one in rounds) for rounds in seen.values())
+        assert found < AS_SMOOTH * max(own, FRAME), (what, seen)
