@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from chat_service.contracts import Asked, Attachment, Author, Contract, Inbound, Status, Time, is_blank
 from chat_service.conversation.records import Stored
+from chat_service.wording import well_formed
 
 
 class Gone(Exception):
@@ -21,11 +22,6 @@ class Unclear(Exception):
 
 class Later(Exception):
     """Nothing was done, and a later try may succeed."""
-
-
-def sayable(text: str) -> str:
-    """A text without halves of characters. A client that cuts an emoji in two sends one, and no UTF-8 can say it."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 class Throttled(Later):
@@ -49,7 +45,7 @@ class Arrival(Contract):
     @classmethod
     def _can_be_said(cls, raw: dict[str, Any]) -> dict[str, Any]:
         said = json.dumps(raw, ensure_ascii=False)
-        clean = sayable(said)
+        clean = well_formed(said)
         return raw if clean == said else json.loads(clean)
 
 
@@ -94,7 +90,7 @@ class Heard(Contract):
     @field_validator("text")
     @classmethod
     def _can_be_said(cls, text: str) -> str:
-        return sayable(text)
+        return well_formed(text)
 
     @property
     def says_something(self) -> bool:

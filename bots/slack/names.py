@@ -10,9 +10,10 @@ import re
 import time
 from typing import Any
 
-from bots.adapter.contract import Gone, sayable
+from bots.adapter.contract import Gone
 from bots.slack.client import Refused, Slack
 from chat_service.conversation.context import safe_name
+from chat_service.wording import well_formed
 
 KEEP_SECONDS = 300.0
 _CODE = re.compile(r"<([@#!]?)([^>|\s]*)(?:\|([^>]*))?>")
@@ -66,7 +67,7 @@ class Names:
         if time.monotonic() < until:
             return name
         try:
-            name = safe_name(sayable(await ask(id))) or id
+            name = safe_name(well_formed(await ask(id))) or id
         except (Gone, Refused):
             name = id  # no scope for it, or a stranger: better the code than no message
         self._kept[id] = (name, time.monotonic() + KEEP_SECONDS)

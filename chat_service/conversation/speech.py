@@ -20,7 +20,7 @@ from chat_service.conversation.halts import Halt, Halts
 from chat_service.conversation.records import Stored
 from chat_service.live import LiveBus, LiveEvent
 from chat_service.models.protocol import ChatModel, Failure, Finished, ModelError, Prompt, TextDelta
-from chat_service.models.wording import Pieces, well_formed
+from chat_service.wording import Pieces, well_formed
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from chat_service.models.protocol import ChatModel, Failure, Finished, ModelError, Prompt, TextDelta
 from chat_service.models.registry import Models
-from chat_service.models.wording import well_formed
+from chat_service.wording import well_formed
 
 
 async def ask(models: Models, prompt: Prompt) -> str:

@@ -1,7 +1,7 @@
-"""Text of a model that can be written down.
+"""Text of others, a model's or a platform's, that can be written down.
 
-Trap: JSON may hold half a character (`\\ud83d`), and a server that cuts its text by UTF-16 units sends the halves of an
-emoji in two pieces. Half a character cannot be encoded, by the engine or by anyone.
+Trap: JSON may hold half a character (`\\ud83d`): whoever cuts a text by UTF-16 units sends the halves of an emoji in
+two pieces, or one alone. Half a character cannot be encoded, by the engine or by anyone.
 """
 
 from __future__ import annotations
