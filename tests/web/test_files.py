@@ -72,3 +72,21 @@ async def test_files_that_a_browser_cannot_keep_are_told(person: BrowserContext)
     await one.page.locator("#picker").set_input_files([NOTES])
     await expect(one.page.locator("#hint")).to_contain_text("This browser has no room to keep the files")
     await expect(one.page.locator("#files .file")).to_have_text("notes.md")
+
+
+async def test_files_that_stand_are_not_drawn_again(person: BrowserContext) -> None:
+    """A button that is replaced loses the focus, and whoever uses the keyboard starts at the top of the page."""
+    one = await window(person)
+    picker, files = one.page.locator("#picker"), one.page.locator("#files .file")
+    await picker.set_input_files([NOTES])
+    button = await one.page.get_by_role("button", name="Remove notes.md").element_handle()
+    assert button is not None
+    await one.box.press_sequentially("a word")
+    assert await button.evaluate("node => node.isConnected")
+    await picker.set_input_files([FilePayload(name="more.md", mimeType="text/markdown", buffer=b"And a dog.")])
+    await expect(files).to_have_text(["notes.md", "more.md"])
+    assert await button.evaluate("node => node.isConnected")
+    await button.click()
+    await expect(files).to_have_text(["more.md"])
+    await one.page.get_by_role("button", name="Remove more.md").click()
+    await expect(files).to_have_count(0)

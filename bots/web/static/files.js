@@ -59,13 +59,17 @@ function base64(blob) {
   });
 }
 
-export const sameFiles = (some, others) => some.length === others.length && some.every((one, place) => {
-  const other = others[place];
-  return ['name', 'media_type', 'text', 'data'].every((name) => one[name] === other[name]);
-});
+const same = (one, other) => ['name', 'media_type', 'text', 'data'].every((name) => one[name] === other[name]);
+const shown = new WeakMap(); // of each list, the files in it
 
+// What stands stays: drawn anew, a button would lose the focus it has, a file that is read would close, pictures flash.
 export function showFiles(list, files, onRemove) {
-  list.replaceChildren(...files.map((file, place) => fileItem(file, onRemove && (() => onRemove(place)))));
+  const before = shown.get(list) || [];
+  let stands = 0;
+  while (stands < Math.min(before.length, files.length) && same(before[stands], files[stands])) stands += 1;
+  for (const item of [...list.children].slice(stands)) item.remove();
+  list.append(...files.slice(stands).map((file, n) => fileItem(file, onRemove && (() => onRemove(stands + n)))));
+  shown.set(list, [...files]);
   list.hidden = !files.length;
 }
 

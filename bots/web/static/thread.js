@@ -2,7 +2,7 @@
 
 import { copied } from './dialogs.js';
 import { clock, dayNames, dayOf, el, icon, same, say, sentence, show } from './dom.js';
-import { sameFiles, showFiles } from './files.js';
+import { showFiles } from './files.js';
 import { Fold } from './fold.js';
 import { update } from './rendering.js';
 import { EditBox, Switch } from './versions.js';
@@ -181,9 +181,7 @@ class PersonView extends View {
       say(this.text, data.text ?? data.message ?? '');
       this.fold.update();
       show(this.text, Boolean(this.text.textContent));
-      const files = data.attachments || [];
-      // Else a file that is being read would close, and pictures flash, whenever the history is looked at anew.
-      if (!sameFiles(files, this.item?.data.attachments || [])) showFiles(this.files, files);
+      showFiles(this.files, data.attachments || []);
       if (data.at) this.bubble.title = `${dayOf(new Date(data.at))}, ${clock(new Date(data.at))}`;
       if (data.seq) this.node.id = `message-${data.seq}`;
     }
