@@ -23,6 +23,7 @@ from bots.adapter.reading_up import DEALT, Dealt, read_up
 from bots.adapter.refusing import refuse
 from chat_service import keys
 from chat_service.contracts import EditRequest, Inbound, Notes, RedactRequest
+from chat_service.contracts.refusals import told_in_words
 from chat_service.conversation import policy
 from chat_service.conversation.inbox import accept
 from chat_service.conversation.places import Follow, Place, PlaceRequest, follow, look
@@ -45,6 +46,7 @@ def intake_object(name: str, it: Intake) -> VirtualObject:
         description=f"Takes in what happens on {name}.",
         state_preload=False,
         invocation_retry_policy=policy.PATIENT,
+        invocation_context_managers=[told_in_words],
         idempotency_retention=policy.DAY,
         journal_retention=policy.BRIEF,
     )

@@ -11,6 +11,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from bots.web.identity import Gatekeeper
+from chat_service.contracts.refusals import first_mistake
 from chat_service.ingress import IngressError
 from chat_service.settings import Settings
 
@@ -57,7 +58,7 @@ def middlewares(settings: Settings, gate: Gatekeeper) -> list[Callable[..., Awai
                 raise
             return refusal(error.status, error.text or error.reason)
         except ValidationError as error:
-            return refusal(400, first_line(error))
+            return refusal(400, first_mistake(error))
         except IngressError as error:
             if error.from_handler and 400 <= error.status < 500:
                 return refusal(error.status, error.message)
@@ -98,14 +99,6 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
 def refusal(status: int, line: str) -> web.Response:
     """An error as the page expects it."""
     return web.json_response({"error": line}, status=status)
-
-
-def first_line(error: ValidationError) -> str:
-    """What is wrong with an input, for the person who typed it."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    said = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {said}" if where else said
 
 
 def _check_host(settings: Settings, request: web.Request) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from restate import ObjectContext, ObjectSharedContext, VirtualObject
 
 from chat_service.contracts import ConfigureRequest, Contract, Overrides
+from chat_service.contracts.refusals import told_in_words
 from chat_service.conversation import policy
 from chat_service.conversation.records import Stored, put
 
@@ -16,6 +17,7 @@ channel = VirtualObject(
     description="Settings of a workspace, a channel or a person.",
     state_preload=False,  # a turn asks for its settings, and must not be sent the threads that lie beside them
     invocation_retry_policy=policy.PATIENT,
+    invocation_context_managers=[told_in_words],
     journal_retention=policy.NONE,
     idempotency_retention=policy.BRIEF,
 )

@@ -30,6 +30,7 @@ from chat_service.contracts import (
     SettingsView,
     TurnRequest,
 )
+from chat_service.contracts.refusals import told_in_words
 from chat_service.conversation import inbox as inboxes
 from chat_service.conversation import keeping, listing, pages, policy, repeats, summaries, titles, turns, views
 from chat_service.conversation.channel import changed
@@ -46,6 +47,7 @@ chat = VirtualObject(
     "Chat",
     description="A conversation that remembers, survives every crash, and answers one message at a time.",
     invocation_retry_policy=policy.PATIENT,
+    invocation_context_managers=[told_in_words],
     abort_timeout=timedelta(hours=1),
     idempotency_retention=policy.DAY,
     journal_retention=policy.DAY,

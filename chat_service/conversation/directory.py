@@ -12,6 +12,7 @@ import re
 from restate import Context, ObjectContext, ObjectSharedContext, VirtualObject
 
 from chat_service.contracts import Contract, DirectoryPage, DirectoryRequest, Entry
+from chat_service.contracts.refusals import told_in_words
 from chat_service.conversation import policy
 from chat_service.conversation.records import Stored, put
 
@@ -26,6 +27,7 @@ directory = VirtualObject(
     description="The conversations of a person, a channel or a workspace, newest first.",
     state_preload=False,
     invocation_retry_policy=policy.PATIENT,
+    invocation_context_managers=[told_in_words],
     journal_retention=policy.NONE,
     idempotency_retention=policy.BRIEF,
 )

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from chat_service.contracts import Contract, Overrides, Setting, SettingName, SettingsView
+from chat_service.contracts.refusals import first_mistake
 from chat_service.errors import UserError
 from chat_service.settings import Settings
 
@@ -27,6 +28,9 @@ class Persona(Contract):
     prompt: str | None = None
     model: str | None = None
     temperature: float | None = None
+
+
+_PERSONAS = TypeAdapter(dict[str, Persona])
 
 
 @dataclass(frozen=True)
@@ -75,11 +79,12 @@ def read_personas(path: Path | None) -> dict[str, Persona]:
         return {}
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        return {name: Persona.model_validate(table) for name, table in tables.items()}
+        return _PERSONAS.validate_python(tables)
     except OSError as error:
         raise UserError(f"PERSONAS_FILE={path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, ValidationError, UnicodeDecodeError) as error:
-        raise UserError(f"PERSONAS_FILE={path}: {str(error).splitlines()[0]} (one TOML table per persona)") from error
+        why = first_mistake(error) if isinstance(error, ValidationError) else str(error).splitlines()[0]
+        raise UserError(f"PERSONAS_FILE={path}: {why} (one TOML table per persona)") from error
 
 
 def resolve(

@@ -11,6 +11,7 @@ from pydantic import Field
 from restate import ObjectContext, ObjectSharedContext, TerminalError, VirtualObject
 
 from chat_service.contracts import Contract
+from chat_service.contracts.refusals import told_in_words
 from chat_service.conversation import policy
 from chat_service.conversation.records import Stored, put
 
@@ -18,6 +19,7 @@ handover = VirtualObject(
     "Handover",
     description="A sealed note that is given out once, within its time.",
     invocation_retry_policy=policy.PATIENT,
+    invocation_context_managers=[told_in_words],
     journal_retention=policy.NONE,
     idempotency_retention=policy.BRIEF,
 )

@@ -14,6 +14,7 @@ from restate import Context, RunOptions, Service, TerminalError
 
 from chat_service import keys, runtime
 from chat_service.contracts import Contract, Time
+from chat_service.contracts.refusals import told_in_words
 from chat_service.conversation import directory, policy
 from chat_service.conversation.addresses import send_to_chat
 from chat_service.conversation.channel import channel_forget
@@ -27,6 +28,7 @@ service = Service(
     "Housekeeping",
     description="Forgets: a person everywhere, and what the engine's journal still holds.",
     invocation_retry_policy=policy.PATIENT,
+    invocation_context_managers=[told_in_words],
     journal_retention=policy.NONE,
 )
 

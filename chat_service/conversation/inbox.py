@@ -14,6 +14,7 @@ from restate import ObjectContext, ObjectSharedContext, TerminalError, VirtualOb
 
 from chat_service import keys, runtime
 from chat_service.contracts import Accepted, Contract, Entry, Inbound, RenameRequest, WithdrawRequest
+from chat_service.contracts.refusals import told_in_words
 from chat_service.conversation import directory, policy
 from chat_service.conversation.addresses import send_to_chat
 from chat_service.conversation.clock import now
@@ -30,6 +31,7 @@ inbox = VirtualObject(
     description="Messages that wait for their turn.",
     state_preload=False,
     invocation_retry_policy=policy.PATIENT,
+    invocation_context_managers=[told_in_words],
     idempotency_retention=policy.DAY,
     journal_retention=policy.BRIEF,
 )

@@ -9,6 +9,7 @@ from restate import ObjectContext, VirtualObject
 
 from chat_service import keys, runtime
 from chat_service.contracts import Contract, Message
+from chat_service.contracts.refusals import told_in_words
 from chat_service.conversation import policy
 from chat_service.conversation.records import Stored, put
 
@@ -21,6 +22,7 @@ quota = VirtualObject(
     "Quota",
     description="What a person or a channel has used.",
     invocation_retry_policy=policy.PATIENT,
+    invocation_context_managers=[told_in_words],
     journal_retention=policy.BRIEF,
     idempotency_retention=policy.BRIEF,
 )

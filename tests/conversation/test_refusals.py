@@ -11,14 +11,13 @@ from chat_service.contracts.messages import MAX_ATTACHMENTS, MAX_INLINE
 from tests.processes import Stack
 
 
-async def refused(stack: Stack, path: str, payload: dict[str, Any], status: int = 500) -> str:
+async def refused(stack: Stack, path: str, payload: dict[str, Any], status: int = 400) -> str:
     """What is said to a payload that is refused."""
     async with (
         aiohttp.ClientSession() as session,
         session.post(f"{stack.engine.ingress_url}/{path}", json=payload) as response,
     ):
         body = await response.json()
-        # The SDK says 500 of what it cannot read; from the invocation, it is final all the same.
         assert body["source"] == "invocation" and response.status == status, body
         return str(body["message"])
 
@@ -28,8 +27,42 @@ INVISIBLE = ["", " \n", "\u200b", "\u2060\u200d\ufeff", "\ufe0f\U000e0101", "\u3
 
 @pytest.mark.parametrize("text", INVISIBLE)
 async def test_a_message_that_shows_nothing_is_no_question(stack: Stack, key: str, text: str) -> None:
-    assert "say something" in await refused(stack, f"Chat/{key}/message", {"message": text})
-    assert "say something" in await refused(stack, f"Inbox/{key}/accept", {"message": text, "id": "m1"})
+    telling = "the message is empty: say something or attach a file"
+    assert await refused(stack, f"Chat/{key}/message", {"message": text}) == telling
+    assert await refused(stack, f"Inbox/{key}/accept", {"message": text, "id": "m1"}) == telling
+
+
+DOORS: list[tuple[str, dict[str, Any], str]] = [
+    ("Chat/{key}/message", {"message": ["secret"]}, "message: Input should be a valid string"),
+    ("Chat/{key}/message", {"message": "hi", "at": "secret"}, "at: Input should be a valid datetime"),
+    ("Chat/{key}/get_history", {"limit": 0}, "limit: Input should be greater than or equal to 1"),
+    ("Chat/{key}/configure", {"set": {"temperature": 9}}, "set.temperature: Input should be less than or equal to 2"),
+    ("Inbox/{key}/rename", {"title": " "}, "title: String should have at least 1 character"),
+    ("Directory/{key}/list", {"limit": 0}, "limit: Input should be greater than or equal to 1"),
+    ("Channel/{key}/configure", {"unset": ["secret"]}, "unset.0: Input should be 'persona', 'prompt'"),
+    ("Handover/{key}/leave", {"sealed": "x", "seconds": 0}, "seconds: Input should be greater than or equal to 1"),
+    ("Housekeeping/forget_person", {}, "person: Field required"),
+]
+
+
+@pytest.mark.parametrize(("path", "payload", "telling"), DOORS)
+async def test_what_a_contract_refuses_is_one_line(
+    stack: Stack, key: str, path: str, payload: dict[str, Any], telling: str
+) -> None:
+    said = await refused(stack, path.format(key=key), payload)
+    assert said.startswith(telling) and len(said.splitlines()) == 1
+    assert "secret" not in said, "what was sent is not repeated"
+
+
+async def test_what_is_no_json_is_one_line(stack: Stack, key: str) -> None:
+    url, headers = f"{stack.engine.ingress_url}/Chat/{key}/message", {"Content-Type": "application/json"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url, data=b'{"message": "hi', headers=headers) as response,
+    ):
+        body = await response.json()
+    assert response.status == 400
+    assert body["message"].startswith("Invalid JSON: EOF while parsing a string"), body
 
 
 @pytest.mark.parametrize("door", ["Chat", "Inbox"])

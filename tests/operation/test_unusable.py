@@ -56,6 +56,16 @@ async def test_a_backend_that_makes_no_model_is_one_line(code: str, telling: str
     assert (status, said) == (1, [f"threadwell: MODEL_BACKEND='backend:explodes' {telling}"])
 
 
+async def test_a_persona_that_cannot_be_used_is_named(model: ModelControl, tmp_path: Path) -> None:
+    personas = tmp_path / "personas.toml"
+    personas.write_text('[poet]\nprompt = "Rhyme."\n[sober]\ntemperature = "none"\n')
+    async with prepared(tmp_path, None, PERSONAS_FILE=str(personas), **answering(model)) as up:
+        up.command = (*up.command[:-1], "serve")
+        status, said = await up.outcome()
+    telling = "sober.temperature: Input should be a valid number, unable to parse string as a number"
+    assert (status, said) == (1, [f"threadwell: PERSONAS_FILE={personas}: {telling} (one TOML table per persona)"])
+
+
 async def test_a_start_says_what_it_waits_for(model: ModelControl, tmp_path: Path) -> None:
     """A Restate of one's own that is away: long before it is given up."""
     away = {"RESTATE_INGRESS_URL": "http://127.0.0.1:1", "RESTATE_ADMIN_URL": "http://127.0.0.1:1"}
