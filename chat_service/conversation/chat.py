@@ -71,7 +71,7 @@ async def message(ctx: ObjectContext, inbound: Inbound) -> Reply:
             await repeats.mark_withdrawn(ctx, conversation, inbound)
         elif inbound.queued:
             ctx.object_send(inboxes.let_go, ctx.key(), arg=None)  # nothing of it will show, so it must not seem to wait
-        return repeats.standing_reply(conversation, inbound)
+        return await repeats.standing_reply(ctx, conversation, inbound)
     if conversation.meta.drain or not fresh[-1].expects_reply:
         status: Literal["noted", "withdrawn"] = "withdrawn" if conversation.meta.drain else "noted"
         turn = conversation.note(fresh, await now(ctx), status)

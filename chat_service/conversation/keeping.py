@@ -64,8 +64,9 @@ async def save(ctx: ObjectContext, conversation: Conversation) -> None:
             outbox.messages += out
             put(ctx, "outbox", outbox)
             ctx.generic_send("Transcript", "append", body, key=ctx.key())
-        if keys.parse(ctx.key()):
-            # It shows what was taken last until the next is; what is not near any more would seem to wait.
+        if any(m.id for m in out):
+            # The Inbox shows what was taken last until the next is; what is not near any more would seem to wait. What
+            # has no id was never there.
             ctx.object_send(inbox.let_go, ctx.key(), arg=None)
     put(ctx, "recent", conversation.recent)
     put(ctx, "meta", conversation.meta)

@@ -68,15 +68,16 @@ class Pruned(Contract):
 
 
 class Mark(Contract):
-    """Whether, and where, a platform message stands: 0 when nothing but its mark is left."""
+    """Whether, and where, a message stands: 0 when nothing but its mark is left."""
 
     seq: int | None = None
 
 
 class FindRequest(Contract):
-    """Looks a platform message id up."""
+    """Looks a platform message id up, or the question of a turn."""
 
-    id: str
+    id: str | None = None
+    turn: int | None = None
 
 
 class Messages(Contract):

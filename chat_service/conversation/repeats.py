@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from restate import ObjectContext
 
 from chat_service.contracts import Inbound, Reply
-from chat_service.conversation import keeping, pages, transcript
+from chat_service.conversation import keeping, pages, standing, transcript
 from chat_service.conversation.clock import now
 from chat_service.conversation.conversation import Conversation
-from chat_service.conversation.state import Outbox
+from chat_service.conversation.state import Outbox, Recent
 
 ONLY_A_MARK = 0
 """Stands for the sequence number of what was forgotten, or taken back before its turn came."""
@@ -53,12 +53,12 @@ async def mark_withdrawn(ctx: ObjectContext, conversation: Conversation, inbound
     await keeping.save(ctx, conversation)
 
 
-def standing_reply(conversation: Conversation, inbound: Inbound) -> Reply:
-    """The reply that a repeated message got the first time, or word that it gets none."""
-    known = conversation.find(inbound.id) if inbound.id else None
-    reply = conversation.reply_of(known.turn) if known else None
-    if reply:
-        return conversation.reply(reply)
+async def standing_reply(ctx: ObjectContext, conversation: Conversation, inbound: Inbound) -> Reply:
+    """The reply that a repeated message got the first time, however long ago, or word that it gets none."""
+    held = Conversation(conversation.meta, Recent(messages=await standing.near(ctx, conversation.recent.messages)))
+    known = held.find(inbound.id) if inbound.id else None
     if known:
-        return Reply(reply="", status=known.status, turn=known.turn)
-    return Reply(reply="", status="withdrawn" if inbound.queued else "forgotten")
+        reply = standing.among(held, known.turn)
+    else:
+        reply = await standing.in_transcript(ctx, held, pages.FindRequest(id=inbound.id))
+    return reply or Reply(reply="", status="withdrawn" if inbound.queued else "forgotten")

@@ -158,13 +158,44 @@ def contains(message: Message, text: str) -> bool:
 
 @transcript.handler(kind="shared")
 async def find(ctx: ObjectSharedContext, request: FindRequest) -> Mark:
-    """Whether a platform message was ever here, forgotten or not."""
-    seq = await ctx.get(mark_key(request.id), type_hint=int)
+    """Whether a platform message was ever here, forgotten or not; or where the question of a turn stands."""
+    if request.turn is not None:
+        return Mark(seq=await _question_of(ctx, request.turn))
+    seq = await ctx.get(mark_key(request.id or ""), type_hint=int)
     if seq:
         page = await ctx.get(page_key(page_of(seq)), type_hint=Page)
         if not any(m.seq == seq and m.status != "forgotten" for m in (page.messages if page else [])):
             return Mark(seq=0)
     return Mark(seq=seq)
+
+
+async def _question_of(ctx: ObjectSharedContext, turn: int) -> int | None:
+    """Where the question of a turn stands, which may be forgotten; None when it is not here.
+
+    Questions stand in the order of their turns (replies do not: one may be given anew long after), so it is found by
+    halving, which reads a dozen pages of thousands.
+    """
+    head = await ctx.get("head", type_hint=Head) or Head()
+    low, high = 0, page_of(head.last_seq)
+    while low <= high:
+        middle = number = (low + high) // 2
+        page = await ctx.get(page_key(number), type_hint=Page)
+        # One with replies alone does not tell on which side to look; the next one does.
+        while page is not None and not _questions(page) and number < high:
+            number += 1
+            page = await ctx.get(page_key(number), type_hint=Page)
+        asked = _questions(page) if page else []
+        if found := next((m.seq for m in asked if m.turn == turn), None):
+            return found
+        if page is None or (asked and asked[-1].turn < turn):  # only what lies before the first page is absent
+            low = number + 1
+        else:
+            high = middle - 1
+    return None
+
+
+def _questions(page: Page) -> list[Message]:
+    return [m for m in page.messages if m.role == "user"]
 
 
 @transcript.handler()

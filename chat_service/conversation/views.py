@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from restate import ObjectSharedContext, TerminalError
 
-from chat_service import keys
 from chat_service.contracts import (
     Export,
     ExportRequest,
@@ -18,12 +17,12 @@ from chat_service.contracts import (
     TurnRequest,
 )
 from chat_service.conversation import inbox as inboxes
-from chat_service.conversation import pages, transcript, versions
+from chat_service.conversation import pages, standing, transcript, versions
 from chat_service.conversation.clock import now
 from chat_service.conversation.conversation import Conversation
 from chat_service.conversation.export import as_json, as_markdown, named
 from chat_service.conversation.paging import fitting, weight
-from chat_service.conversation.state import Meta, Outbox, Recent, date
+from chat_service.conversation.state import Meta, Recent, date
 
 EXPORT_BYTES = 12 * 1024 * 1024
 """Of the messages of a document: it is JSON in JSON, and may come to twice as much, still below the 32 MiB that the
@@ -35,7 +34,7 @@ async def history(ctx: ObjectSharedContext, request: HistoryRequest) -> History:
     carries no more."""
     meta = await ctx.get("meta", type_hint=Meta) or Meta()
     held = await _held(ctx)
-    near = [*await _leaving(ctx), *held]
+    near = await standing.near(ctx, held)
     before = request.before or meta.next_seq
     by_seq = {m.seq: m for m in near if m.seq < before}
     first_near = min((m.seq for m in near), default=meta.next_seq)
@@ -67,9 +66,8 @@ async def history(ctx: ObjectSharedContext, request: HistoryRequest) -> History:
     )
     if newest:
         page.running = meta.running
-        if keys.parse(ctx.key()):
-            line = await _waiting(ctx, meta, near)
-            page.waiting, page.title = line.messages, line.title or page.title
+        line = await _waiting(ctx, meta, near)
+        page.waiting, page.title = line.messages, line.title or page.title
         page.forgotten = meta.epoch > 0 and not (messages or page.running or page.waiting)
     return page
 
@@ -95,14 +93,13 @@ async def turn(ctx: ObjectSharedContext, request: TurnRequest) -> Reply:
     if meta.running and meta.running.turn == number:
         return Reply(reply="", status="running", turn=meta.running.turn)
     conversation = Conversation(meta, Recent(messages=near))
-    if number is not None and (reply := conversation.reply_of(number)):
-        return conversation.reply(reply)
-    if asked := next((m for m in near if m.turn == number), None):
-        return Reply(reply="", status=asked.status, turn=asked.turn)
-    if request.id is not None:
-        if any(one.id == request.id for one in waiting):
-            return Reply(reply="", status="waiting")
-        return await _old_turn(ctx, conversation, request.id)
+    if number is not None and (reply := standing.among(conversation, number)):
+        return reply
+    if any(one.id == request.id for one in waiting):
+        return Reply(reply="", status="waiting")
+    old = pages.FindRequest(id=request.id) if number is None else pages.FindRequest(turn=number)
+    if reply := await standing.in_transcript(ctx, conversation, old):
+        return reply
     raise TerminalError("there is no such turn", status_code=404)
 
 
@@ -145,35 +142,13 @@ async def export(ctx: ObjectSharedContext, request: ExportRequest) -> Export:
     return Export(text=write(ctx.key(), page.title, messages))
 
 
-async def _old_turn(ctx: ObjectSharedContext, conversation: Conversation, message_id: str) -> Reply:
-    """A turn that scrolled out, found by the mark of its message."""
-    mark = await ctx.object_call(transcript.find, ctx.key(), pages.FindRequest(id=message_id))
-    around: list[Message] = []
-    while mark.seq and (not around or around[0].seq > mark.seq):
-        before = around[0].seq if around else mark.seq + 40
-        page = await ctx.object_call(transcript.read, ctx.key(), HistoryRequest(before=before, limit=60))
-        if not page.messages:
-            break
-        around = page.messages + around
-    if asked := next((m for m in around if m.seq == mark.seq), None):
-        old = Conversation(conversation.meta, Recent(messages=around))
-        if reply := old.reply_of(asked.turn):
-            return old.reply(reply)
-    raise TerminalError("there is no such turn", status_code=404)
-
-
 async def _near(ctx: ObjectSharedContext) -> list[Message]:
     """What `Chat` itself holds: on its way out, and recent."""
-    held = await _held(ctx)
-    return [*await _leaving(ctx), *held]
+    return await standing.near(ctx, await _held(ctx))
 
 
 async def _held(ctx: ObjectSharedContext) -> list[Message]:
     return (await ctx.get("recent", type_hint=Recent) or Recent()).messages
-
-
-async def _leaving(ctx: ObjectSharedContext) -> list[Message]:
-    return (await ctx.get("outbox", type_hint=Outbox) or Outbox()).messages
 
 
 async def _waiting(ctx: ObjectSharedContext, meta: Meta, near: list[Message]) -> inboxes.Inbounds:

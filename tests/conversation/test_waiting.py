@@ -21,7 +21,7 @@ from chat_service.contracts import (
 from chat_service.conversation.inbox import MAX_QUESTION_CHARACTERS, MAX_WAITING, MAX_WAITING_CHARACTERS, Inbounds
 from chat_service.conversation.state import Meta
 from chat_service.ingress import IngressClient, IngressError
-from tests.conversation.talk import chat_key, hand_in, read, reply_to, stop, whole
+from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, stop, whole
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import ENOUGH, Behaviour
 from tests.processes import Stack, eventually, running_stack
@@ -67,6 +67,20 @@ async def test_a_bare_session_can_gather_too(unhurried: IngressClient, key: str)
         reply = await unhurried.call("Chat", key, "message", sent, Reply)
         assert reply.status == "waiting"
     assert {(await reply_to(unhurried, key, f"m{number}")).turn for number in range(3)} == {1}
+
+
+async def test_what_waits_at_a_bare_session_is_seen(ingress: IngressClient, stack: Stack, key: str) -> None:
+    """What goes through the Inbox; what is sent to Chat itself waits in the engine. Nothing seems to wait that left the
+    window since."""
+    number = await busy(ingress, stack, key)
+    await hand_in(ingress, key, "second", "m1")
+    assert [one.message for one in (await read(ingress, key)).waiting] == ["second"]
+    await stack.model.finish(number)
+    await reply_to(ingress, key, "m1")
+    assert (await read(ingress, key)).waiting == []
+    for n in range(45):
+        await say(ingress, key, f"line {n}")
+        assert (await read(ingress, key)).waiting == []
 
 
 async def test_lines_that_come_while_another_is_answered_are_one_question(ingress: IngressClient, stack: Stack) -> None:

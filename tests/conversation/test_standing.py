@@ -1,0 +1,94 @@
+"""How a turn stands, however far back it lies: found by its number, by a message in it, and by whoever repeats one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chat_service.contracts import Contract, Inbound, Message, Notes, RedactRequest, Reply, TurnRequest
+from chat_service.conversation import pages
+from chat_service.conversation.records import Stored
+from chat_service.conversation.state import Meta, Recent
+from chat_service.conversation.window import PAGE
+from chat_service.ingress import IngressClient, IngressError
+from tests.conversation.talk import read, say
+from tests.processes import Stack, eventually
+from tests.web.seeding import talk, write_state
+
+THEN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+async def turn(ingress: IngressClient, key: str, **named: object) -> Reply:
+    """How the turn stands."""
+    return await ingress.call("Chat", key, "get_turn", TurnRequest.model_validate(named), Reply)
+
+
+async def no_turn(ingress: IngressClient, key: str, **named: object) -> bool:
+    """Whether there is no such turn."""
+    with pytest.raises(IngressError) as caught:
+        await turn(ingress, key, **named)
+    return caught.value.status == 404
+
+
+async def test_a_turn_is_found_by_its_number_and_by_its_message(ingress: IngressClient, key: str) -> None:
+    """Also turn 11, whose question ends a page while its reply begins the next, so that for a while the one lies in the
+    Transcript and the other in Chat."""
+    expected: list[tuple[str, Reply]] = []
+    for number in range(1, 46):
+        name, at = f"m{number}", THEN + timedelta(minutes=number)
+        if number % 7 == 0:
+            noted = Notes(messages=[Inbound(message="aside", id=name, at=at)])
+            expected.append((name, await ingress.call("Chat", key, "note", noted, Reply)))
+        else:
+            expected.append((name, await say(ingress, key, name, id=name, at=at)))
+        if number >= 11:
+            assert await turn(ingress, key, id="m11") == expected[10][1]
+    for number, (name, reply) in enumerate(expected, 1):
+        assert reply.turn == number and (reply.status == "noted") == (number % 7 == 0)
+        assert await turn(ingress, key, turn=number) == await turn(ingress, key, id=name) == reply
+    assert await no_turn(ingress, key, turn=46) and await no_turn(ingress, key, id="m46")
+
+
+async def test_a_repeat_of_what_was_noted_or_deleted_long_ago_says_so(ingress: IngressClient, key: str) -> None:
+    await say(ingress, key, "aside", id="aside", at=THEN, expects_reply=False)
+    await say(ingress, key, "regretted", id="gone", at=THEN)
+    for number in range(45):
+        await say(ingress, key, f"m{number}", id=f"m{number}", at=THEN + timedelta(minutes=number + 1))
+    await ingress.call("Chat", key, "redact", RedactRequest(id="gone"), Contract)
+    assert (await say(ingress, key, "aside", id="aside", at=THEN)).status == "noted"
+    assert (await say(ingress, key, "regretted", id="gone", at=THEN)).status == "forgotten"
+    assert (await turn(ingress, key, turn=2)).reply == ""
+
+
+async def test_pages_that_are_gone_or_hold_replies_alone_hide_no_turn(
+    ingress: IngressClient, stack: Stack, key: str
+) -> None:
+    """What has reached its age is gone from the beginning; a question that was answered anew for a whole page long has
+    its versions behind it."""
+    first, anew = 2 * PAGE, 9 * PAGE
+    messages = talk(6 * PAGE)  # twelve pages
+    versions = [
+        Message(seq=0, turn=anew // 2, role="assistant", text=f"version {n}", at=THEN, replaced=n < 2 * PAGE)
+        for n in range(1, 2 * PAGE + 1)
+    ]
+    messages[anew - 1].replaced = True
+    messages = [*messages[first:anew], *versions, *messages[anew:]]
+    for number, message in enumerate(messages):
+        message.seq = first + number + 1
+    old, recent = messages[:-PAGE], messages[-PAGE:]
+    state: dict[str, Stored] = {"head": pages.Head(last_seq=old[-1].seq)}
+    for at in range(0, len(old), PAGE):
+        state[pages.page_key(first // PAGE + at // PAGE)] = pages.Page(messages=old[at : at + PAGE])
+    await write_state(stack, "Transcript", key, state)
+    meta = Meta(next_seq=messages[-1].seq + 1, next_turn=6 * PAGE + 1, horizon=old[-1].at)
+    await write_state(stack, "Chat", key, {"meta": meta, "recent": Recent(messages=recent)})
+    await eventually(lambda: read(ingress, key), lambda page: len(page.messages) > 0)
+    for number in range(1, 6 * PAGE + 1):
+        if number <= first // 2:
+            assert await no_turn(ingress, key, turn=number)
+        else:
+            found = await turn(ingress, key, turn=number)
+            assert (found.turn, found.status) == (number, "answered")
+            assert found.reply.startswith("version 40" if number == anew // 2 else f"reply {number}")
+    assert await no_turn(ingress, key, turn=6 * PAGE + 1)
