@@ -64,8 +64,10 @@ async def touch(ctx: ObjectContext, entry: Entry) -> None:
     if known is not None:
         entry.at = max(entry.at, known.at)
         entry.title = entry.title or known.title
-    head.entries.append(entry)
-    head.entries.sort(key=lambda e: e.at, reverse=True)
+    is_late = not head.entries or entry.at < head.entries[-1].at
+    if not (is_late and await _sunk(ctx, head, entry)):
+        head.entries.append(entry)
+        head.entries.sort(key=_age)
     if len(head.entries) > HEAD:
         sinking = head.entries[-SPILL:]
         del head.entries[-SPILL:]
@@ -127,6 +129,27 @@ async def listed(ctx: Context | ObjectContext, owner: str) -> list[str]:
             return list(dict.fromkeys(found))  # one that was used meanwhile has moved, and may come twice
 
 
+async def _sunk(ctx: ObjectContext, head: Head, entry: Entry) -> bool:
+    """Put an entry that comes late among those that have sunk already, where one of them is newer; whether one is."""
+    place: tuple[int, Page] | None = None
+    for number in range(head.pages - 1, -1, -1):
+        page = await ctx.get(_page(number), type_hint=Page)
+        if page is None or not page.entries:
+            continue
+        if page.entries[0].at > entry.at:
+            place = number, page
+        if page.entries[-1].at <= entry.at:
+            break
+    if place is None:
+        return False
+    number, page = place
+    page.entries.append(entry)
+    page.entries.sort(key=_age)
+    put(ctx, _page(number), page)
+    ctx.set(_place(entry.conversation), number)
+    return True
+
+
 async def _pull(ctx: ObjectContext, conversation: str) -> Entry | None:
     """Take an entry out of the page it sank into, if it did."""
     number = await ctx.get(_place(conversation), type_hint=int)
@@ -146,6 +169,10 @@ def _cursor(cursor: str | None, pages: int) -> tuple[int, int]:
         if _NUMBER.fullmatch(number) and _NUMBER.fullmatch(offset):
             return min(int(number), pages), int(offset)
     return pages, 0
+
+
+def _age(entry: Entry) -> float:
+    return -entry.at.timestamp()
 
 
 def _page(number: int) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
 from chat_service import keys
 from chat_service.contracts import Author, Contract, DirectoryPage, DirectoryRequest, Entry, RenameRequest
-from chat_service.conversation.directory import HEAD, SPILL
+from chat_service.conversation.directory import HEAD, SPILL, Head, Page
+from chat_service.conversation.records import Stored
 from chat_service.ingress import IngressClient
 from tests.conversation.talk import hand_in, read, reply_to
 from tests.fakes.model.protocol import Behaviour
 from tests.processes import Stack, eventually
+from tests.web.seeding import write_state
 
 
 def somebody() -> str:
@@ -124,6 +127,34 @@ async def test_a_directory_is_paged_and_a_touched_conversation_moves_up(ingress:
     entries = await all_entries(ingress, owner)
     assert sorted(e.conversation for e in entries) == sorted(made)
     assert (await listed(ingress, owner, cursor="nonsense", limit=1)).entries == entries[:1]
+
+
+@pytest.mark.parametrize("newer_pages", [0, 1, 2, 3])
+async def test_a_touch_that_comes_late_finds_its_place_among_what_sank(
+    ingress: IngressClient, stack: Stack, newer_pages: int
+) -> None:
+    """Touches come from many conversations, and not in the order of their times. All is far ahead here, but for the
+    pages below `newer_pages`; so what comes now is late."""
+    person = somebody()
+    owner = f"person:web:{person}"
+
+    def some(number: int) -> list[Entry]:
+        year = 2100 if number >= 3 - newer_pages else 2000
+        start = datetime(year, 1, 1, tzinfo=UTC) + timedelta(days=number)
+        return [Entry(conversation=keys.web(person, f"{number}-{n}"), at=start - timedelta(minutes=n)) for n in (0, 1)]
+
+    state: dict[str, Stored] = {f"page:{number}": Page(entries=some(number)) for number in range(3)}
+    await write_state(stack, "Directory", owner, {"head": Head(entries=some(3), pages=3), **state})
+    await eventually(lambda: names(ingress, owner), lambda seen: len(seen) == 8)
+    key = keys.web(person, "late")
+    for number in range(2):  # found again where it sank, too
+        await hand_in(ingress, key, "hi", f"m{number}")
+        await reply_to(ingress, key, f"m{number}")
+        await eventually(lambda: names(ingress, owner), lambda seen: key in seen)
+    seen = await all_entries(ingress, owner)
+    assert [e.at for e in seen] == sorted((e.at for e in seen), reverse=True)
+    assert [e.conversation for e in seen].index(key) == 2 * (newer_pages + 1)
+    assert len(seen) == 9
 
 
 async def all_entries(ingress: IngressClient, owner: str) -> list[Entry]:
