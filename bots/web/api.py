@@ -131,7 +131,11 @@ class Api:
     async def rename(self, request: web.Request) -> web.Response:
         """Give a title. It shows at once, also while a turn runs."""
         key = conversation_key(request)
-        await self._ingress.call("Inbox", key, "rename", await body_as(request, RenameRequest), Contract, timeout=20)
+        title = await body_as(request, RenameRequest)
+        there = await self._ingress.call("Chat", key, "get_history", HistoryRequest(limit=1), History)
+        if not (there.messages or there.running or there.waiting):  # or one that was deleted would be listed again
+            raise web.HTTPNotFound(text="there is no such conversation")
+        await self._ingress.call("Inbox", key, "rename", title, Contract, timeout=20)
         self._hub.touched(key)
         return web.json_response({})
 
