@@ -100,9 +100,12 @@ def bench(context: typer.Context) -> None:
 
 
 def _settings() -> Any:
+    from bots.cli.slips import slips
     from chat_service.settings import Settings
 
     settings = Settings()
+    for slip in slips():
+        typer.echo(f"threadwell: {slip}", err=True)
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%H:%M:%S"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -25,12 +26,14 @@ from chat_service.conversation.transcript import transcript
 from chat_service.endpoint import answering, listening
 from chat_service.errors import UserError
 from chat_service.live import LiveBus, open_bus
-from chat_service.models.configured import check_model
+from chat_service.models.configured import check_model, tell_of_absence
 from chat_service.models.protocol import Endpoint
 from chat_service.models.registry import open_models
 from chat_service.settings import Settings
 from chat_service.signals import stoppable
 from chat_service.version import code_version
+
+log = logging.getLogger(__name__)
 
 SERVICES = (chat, inbox, transcript, directory, channel, quota, titles, summaries, housekeeping, handover)
 
@@ -82,4 +85,6 @@ async def serve(settings: Settings) -> None:
     with stoppable() as stopping:
         async with open_bus(settings) as bus, serving(settings, model=None, bus=bus) as url:
             print(f"chat service at {url}", flush=True)  # noqa: T201
+            looking = asyncio.create_task(tell_of_absence(runtime.current().models, log.warning))
             await stopping.wait()
+            looking.cancel()

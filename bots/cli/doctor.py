@@ -20,9 +20,7 @@ from chat_service.errors import UserError
 from chat_service.fetching import MEGABYTE
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.local_model.weights import SIZE, cached_weights
-from chat_service.models.configured import check_model
-from chat_service.models.protocol import ModelError
-from chat_service.models.registry import open_models
+from chat_service.models.configured import reach_configured
 from chat_service.settings import Settings
 
 PATIENCE = aiohttp.ClientTimeout(total=2)
@@ -122,17 +120,9 @@ async def _model(settings: Settings) -> Finding:
         here = "here" if cached_weights(settings).exists() else f"fetched at the first start ({SIZE // MEGABYTE} MB)"
         return Finding("model", True, f"the embedded one, {here}")
     try:
-        check_model(settings)
-        async with open_models(settings) as models:
-            line = await models.primary.check()
-            if models.fallback:
-                line += f"; fallback {await models.fallback.check()}"
-        return Finding("model", True, line)
-    except (ModelError, UserError) as error:
+        return Finding("model", True, await reach_configured(settings))
+    except UserError as error:
         return Finding("model", False, str(error))
-    except Exception as error:  # noqa: BLE001  whatever a server that speaks another language makes of the client
-        line = f"it does not answer as a Chat Completions server does ({type(error).__name__}: {error})"
-        return Finding("model", False, f"{line}: does OPENAI_BASE_URL lack its /v1?")
 
 
 def _tokens(bot: str) -> Finding:

@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from chat_service.live import open_bus
 from chat_service.local_model import label
 from chat_service.local_model.process import LocalModel, running_model
 from chat_service.local_model.weights import NAME, find_weights
-from chat_service.models.configured import check_model
+from chat_service.models.configured import check_model, tell_of_absence
 from chat_service.settings import Settings
 
 PARENT_POLL_SECONDS = 0.5
@@ -85,6 +86,7 @@ async def _work(settings: Settings, stopping: asyncio.Event, is_up: asyncio.Even
         engine, model = await _children(stack, settings, binary, weights)
         bus = await stack.enter_async_context(open_bus(settings))
         from chat_service.endpoint import GRACE_SECONDS
+        from chat_service.runtime import current
         from chat_service.serve import serving  # here, since it takes half a second that a busy port need not
 
         endpoint = model.endpoint if model else None
@@ -114,12 +116,16 @@ async def _work(settings: Settings, stopping: asyncio.Event, is_up: asyncio.Even
         console.print(table)
         console.print(f"ready in {time.monotonic() - started:.1f} s; Ctrl-C stops it, and nothing is lost")
         is_up.set()
+        say = partial(console.print, markup=False, soft_wrap=True)
+        looking = None if settings.embeds_model else asyncio.create_task(tell_of_absence(current().models, say))
         for line in joining.lines.values():
             if not line.done():
                 line.add_done_callback(lambda joined: console.print(joined.result(), markup=False))
         try:
             await _until_stopped(stopping, engine, model, joining.tasks)
         finally:
+            if looking:
+                looking.cancel()
             _end_at_last()
         console.print(f"stopping … (replies under way get {GRACE_SECONDS:g} s; Ctrl-C again ends it at once)")
 

@@ -8,6 +8,7 @@ import fcntl
 import os
 import secrets
 import socket
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -22,8 +23,10 @@ from chat_service.fetching import need_space
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.05
 LOG_LINES = 300
-DATA_MB = 64
 BELOW_OUTGOING = range(15_000, 32_000)
+SHARES = 17
+_given: deque[int] = deque(maxlen=200)
+DATA_MB = 64
 """With less room than this Restate still starts, and fails at somebody's message."""
 LOG_BYTES = 10_000_000
 """A longer log is put aside at a start, and takes the place of the one put aside before."""
@@ -61,11 +64,16 @@ class Engine:
 
 def free_port() -> int:
     """A port that was free a moment ago, from below those that systems give to outgoing connections (Linux: 32768 and
-    up): one of them may take any of those before whoever asked listens."""
+    up): one of them may take any of those before whoever asked listens. Two who ask at the same time do not get the
+    same: processes that stand side by side look in shares of their own, and one does not give a port again soon."""
+    share = BELOW_OUTGOING[os.getpid() % SHARES :: SHARES]
     while True:
-        port = BELOW_OUTGOING[secrets.randbelow(len(BELOW_OUTGOING))]
+        port = secrets.choice(share)
+        if port in _given:
+            continue
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            _given.append(port)
             return port
 
 

@@ -57,3 +57,32 @@ def test_a_wrong_value_is_told_in_one_line(tmp_path: Path, line: str, telling: s
     assert done.returncode != 0
     assert done.stdout == ""
     assert [said.startswith(f"threadwell: {telling}") for said in done.stderr.splitlines()] == [True], done.stderr
+
+
+SLIPS = """
+OPENAI_APIKEY=sk-very-secret
+discord_bot_token=x
+OPENAI_API_TYPE=open_ai
+OPENAI_API_KEY=right
+OPENAI_ORG_ID=org
+COMPOSE_PROFILES=slack
+web_port=8000
+"""
+
+
+def test_a_name_that_is_nearly_a_setting_is_told(tmp_path: Path) -> None:
+    """What is somebody else's is not, nor what stands there rightly beside it."""
+    (tmp_path / ".env").write_text(SLIPS.replace("OPENAI_API_KEY=right\n", ""))
+    command = [sys.executable, "-m", "bots", "history", "k", "--json"]
+    nowhere = clean_env(RESTATE_INGRESS_URL="http://127.0.0.1:1", RESTATE_ADMIN_URL="http://127.0.0.1:1")
+    done = subprocess.run(command, cwd=tmp_path, env=nowhere, capture_output=True, text=True, timeout=60)
+    told = [line for line in done.stderr.splitlines() if "no setting" in line]
+    assert told == [
+        "threadwell: .env: OPENAI_APIKEY is no setting; was OPENAI_API_KEY meant?",
+        "threadwell: .env: discord_bot_token is no setting; was DISCORD_TOKEN meant?",
+        "threadwell: .env: OPENAI_API_TYPE is no setting; was OPENAI_API_KEY meant?",
+    ]
+    assert "very-secret" not in done.stdout + done.stderr
+    (tmp_path / ".env").write_text(SLIPS)
+    done = subprocess.run(command, cwd=tmp_path, env=nowhere, capture_output=True, text=True, timeout=60)
+    assert [line for line in done.stderr.splitlines() if "no setting" in line] == [told[1]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import stat
 from pathlib import Path
 
@@ -54,6 +55,27 @@ async def test_a_backend_that_makes_no_model_is_one_line(code: str, telling: str
         up.command = (*up.command[:-1], "serve")
         status, said = await up.outcome()
     assert (status, said) == (1, [f"threadwell: MODEL_BACKEND='backend:explodes' {telling}"])
+
+
+DEAD = "no model answers yet: the model's endpoint cannot be reached (http://127.0.0.1:1/v1)"
+
+
+async def test_a_model_that_does_not_answer_is_told_at_the_start(engine_binary: Path, tmp_path: Path) -> None:
+    """And not first to a person who asks something. The rest comes up all the same."""
+    async with prepared(tmp_path, engine_binary, OPENAI_BASE_URL="http://127.0.0.1:1/v1") as up:
+        await up.ready()
+        assert (await up.until("no model answers")).strip() == DEAD
+        up.interrupt()
+        assert await up.ended() == 0
+
+
+async def test_the_chat_service_alone_tells_of_a_model_that_does_not_answer(tmp_path: Path) -> None:
+    async with prepared(tmp_path, None, OPENAI_BASE_URL="http://127.0.0.1:1/v1") as up:
+        up.command = (*up.command[:-1], "serve")
+        await up.start()
+        assert (await up.until("no model answers")).strip().endswith(DEAD)
+        up.kill(signal.SIGTERM)
+        assert await up.ended() == 0
 
 
 async def test_a_persona_that_cannot_be_used_is_named(model: ModelControl, tmp_path: Path) -> None:
