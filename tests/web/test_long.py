@@ -139,6 +139,35 @@ async def test_the_smallest_step_up_lets_go_of_the_end(person: BrowserContext, s
     await stack.model.finish(asked)
 
 
+async def test_the_end_is_reached_also_while_the_keyboard_glides_away_from_it(
+    person: BrowserContext, stack: Stack
+) -> None:
+    one = await window(person)
+    asked = await gated(stack, one, "long", "\n\n".join(f"line {n}" for n in range(200)))
+    await stack.model.finish(asked)
+    await one.stands("answered")
+    await expect(one.page.get_by_text("line 199")).to_be_in_viewport()
+
+    async def distance() -> float:
+        return float(
+            await one.page.evaluate(
+                "() => { const one = document.getElementById('scroll');"
+                " return one.scrollHeight - one.clientHeight - one.scrollTop; }"
+            )
+        )
+
+    for key in ("button", "End"):
+        await one.page.locator("#scroll").focus()
+        for _ in range(3):
+            await one.page.keyboard.press("PageUp")
+        if key == "End":
+            await one.page.keyboard.press("End")
+        else:
+            await one.page.evaluate("() => document.getElementById('latest').click()")
+        assert await _at_rest(distance) < 1
+        await expect(one.page.get_by_role("button", name="Jump to latest")).to_be_hidden()
+
+
 async def _at_rest(place) -> float:  # type: ignore[no-untyped-def]
     while True:
         before = await place()

@@ -72,6 +72,9 @@ export class Scroller {
       Object.assign(this, this.entering);
     }
     this.follows = true;
+    // A glide that the keyboard has begun goes on over a place that is merely set; one of our own ends it, and is itself
+    // ended by the place that is set.
+    this.box.scrollTo({ top: this.box.scrollHeight, behavior: 'smooth' });
     this.settle();
   }
 
