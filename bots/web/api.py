@@ -133,8 +133,8 @@ class Api:
         key = conversation_key(request)
         title = await body_as(request, RenameRequest)
         there = await self._ingress.call("Chat", key, "get_history", HistoryRequest(limit=1), History)
-        if not (there.messages or there.running or there.waiting):  # or one that was deleted would be listed again
-            raise web.HTTPNotFound(text="there is no such conversation")
+        if there.forgotten:  # or it would be listed again, by a window that has not heard of it yet
+            raise web.HTTPNotFound(text="this conversation was deleted")
         await self._ingress.call("Inbox", key, "rename", title, Contract, timeout=20)
         self._hub.touched(key)
         return web.json_response({})
