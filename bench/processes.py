@@ -14,7 +14,7 @@ from pathlib import Path
 import aiohttp
 
 from bench import instant_model
-from chat_service.children import child
+from chat_service.child_process import child
 from chat_service.engine.process import Engine, EnginePorts, free_port, running_engine
 from chat_service.engine.registration import register
 from chat_service.errors import UserError

@@ -45,7 +45,7 @@ def serve() -> None:
 @cli.command()
 def bot(names: Annotated[list[str], typer.Argument(help="web, slack, discord")]) -> None:
     """Run one or more bots alone."""
-    from bots.cli.bots import run
+    from bots.cli.bot import run
 
     _run(run(_settings(), names))
 
@@ -100,7 +100,7 @@ def bench(context: typer.Context) -> None:
 
 
 def _settings() -> Any:
-    from bots.cli.slips import slips
+    from bots.cli.env_typos import slips
     from chat_service.settings import Settings
 
     settings = Settings()

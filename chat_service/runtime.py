@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from chat_service.conversation.effective import Persona
-from chat_service.conversation.halts import Halts
+from chat_service.domain.settings import Persona
 from chat_service.live import LiveBus
 from chat_service.models.registry import Models
 from chat_service.settings import Settings
+from chat_service.turn.cancellation import Halts
 
 
 @dataclass(frozen=True)

@@ -9,26 +9,32 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from chat_service import hosts, runtime
-
-# The handlers of these belong to Channel and to Chat.
-from chat_service.conversation import again, ending, forgetting, places, revisions  # noqa: F401
-from chat_service.conversation.channel import channel
-from chat_service.conversation.chat import chat
-from chat_service.conversation.directory import directory
-from chat_service.conversation.effective import read_personas
-from chat_service.conversation.handover import handover
-from chat_service.conversation.housekeeping import service as housekeeping
-from chat_service.conversation.inbox import inbox
-from chat_service.conversation.quota import quota
-from chat_service.conversation.summaries import service as summaries
-from chat_service.conversation.titles import service as titles
-from chat_service.conversation.transcript import transcript
+from chat_service.domain.settings import read_personas
 from chat_service.endpoint import answering, listening
 from chat_service.errors import UserError
 from chat_service.live import LiveBus, open_bus
-from chat_service.models.configured import check_model, tell_of_absence
+from chat_service.models.availability import check_model, tell_of_absence
 from chat_service.models.protocol import Endpoint
 from chat_service.models.registry import open_models
+
+# The handlers of these belong to Channel and to Chat.
+from chat_service.objects import (
+    channel_threads,  # noqa: F401
+    chat_deletion,  # noqa: F401
+    chat_edits,  # noqa: F401
+    chat_stop,  # noqa: F401
+    chat_versions,  # noqa: F401
+)
+from chat_service.objects.channel import channel
+from chat_service.objects.chat import chat
+from chat_service.objects.directory import directory
+from chat_service.objects.erasure import service as housekeeping
+from chat_service.objects.invitation import handover
+from chat_service.objects.queue import inbox
+from chat_service.objects.quota import quota
+from chat_service.objects.summaries import service as summaries
+from chat_service.objects.titles import service as titles
+from chat_service.objects.transcript import transcript
 from chat_service.settings import Settings
 from chat_service.signals import stoppable
 from chat_service.version import code_version

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chat_service.children import child
+from chat_service.child_process import child
 from chat_service.engine.process import free_port
 from tests.processes import PATIENCE, ROOT, Stack
 

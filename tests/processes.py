@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import aiohttp
 
-from chat_service.children import child
+from chat_service.child_process import child
 from chat_service.engine.process import Engine, EnginePorts, free_port, running_engine
 from chat_service.engine.registration import register
 from chat_service.ingress import IngressClient

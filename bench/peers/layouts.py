@@ -16,10 +16,10 @@ from restate.server import install_shutdown_hook
 
 from bench.instant_model import TEXT
 from bench.peers.window import WINDOW, Said, ask
-from chat_service.conversation import policy
 from chat_service.endpoint import hypercorn_config
 from chat_service.models.protocol import ChatModel
 from chat_service.models.registry import open_models
+from chat_service.objects import invocation_policy
 from chat_service.settings import Settings
 
 Message = dict[str, str]
@@ -81,9 +81,9 @@ async def _model_step(ctx: ObjectContext, model: ChatModel, messages: list[Said]
 def _object(name: str) -> VirtualObject:
     return VirtualObject(
         name,
-        invocation_retry_policy=policy.PATIENT,
-        idempotency_retention=policy.DAY,
-        journal_retention=policy.DAY,
+        invocation_retry_policy=invocation_policy.PATIENT,
+        idempotency_retention=invocation_policy.DAY,
+        journal_retention=invocation_policy.DAY,
     )
 
 

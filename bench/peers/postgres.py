@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.missing import Missing
 from bench.processes import clean_environment
-from chat_service.children import child
+from chat_service.child_process import child
 from chat_service.engine.process import free_port
 
 READY_SECONDS = 30.0

@@ -24,7 +24,7 @@ from bench.load import fresh, message
 from bench.missing import Missing
 from bench.processes import World, answers, clean_environment, running, running_chat_service
 from bench.sizes import Sizes
-from chat_service.children import child
+from chat_service.child_process import child
 from chat_service.contracts import utc
 from chat_service.engine.process import free_port
 

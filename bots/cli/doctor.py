@@ -12,15 +12,15 @@ from rich.console import Console
 
 from bots.cli import tokens
 from bots.cli.ports import needed, owner, trouble
-from bots.cli.reaching import look
+from bots.cli.reachability import look
 from chat_service import hosts
+from chat_service.downloads import MEGABYTE
 from chat_service.engine.binary import present_engine
 from chat_service.engine.npm import PACKED, supported_platform
 from chat_service.errors import UserError
-from chat_service.fetching import MEGABYTE
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.local_model.weights import SIZE, cached_weights
-from chat_service.models.configured import reach_configured
+from chat_service.models.availability import reach_configured
 from chat_service.settings import Settings
 
 PATIENCE = aiohttp.ClientTimeout(total=2)
@@ -137,7 +137,7 @@ def _tokens(bot: str) -> Finding:
 async def _slack(settings: Settings) -> list[Finding]:
     if not tokens.is_complete("slack"):
         return []
-    from bots.slack.checkup import check
+    from bots.slack.diagnostics import check
 
     return [Finding("slack app", good, line) for good, line in await check(settings)]
 
@@ -145,7 +145,7 @@ async def _slack(settings: Settings) -> list[Finding]:
 async def _discord(settings: Settings) -> list[Finding]:
     if not tokens.is_complete("discord") or settings.discord_token is None:
         return []
-    from bots.discord.checkup import check
+    from bots.discord.diagnostics import check
 
     return [Finding("discord app", good, line) for good, line in await check(settings)]
 

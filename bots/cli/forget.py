@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bots.cli.reaching import AWAY, answers
+from bots.cli.reachability import AWAY, answers
 from chat_service.contracts import Contract
-from chat_service.conversation.housekeeping import Forgotten, Person
 from chat_service.errors import UserError
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.keys import PERSON, is_person
+from chat_service.objects.erasure import Forgotten, Person
 from chat_service.settings import Settings
 
 PATIENCE_SECONDS = 30.0

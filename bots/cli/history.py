@@ -10,7 +10,7 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
-from bots.cli.reaching import AWAY, look
+from bots.cli.reachability import AWAY, look
 from chat_service.contracts import History, HistoryRequest, Message
 from chat_service.errors import UserError
 from chat_service.ingress import IngressClient, IngressError

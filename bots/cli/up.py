@@ -21,9 +21,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bots.cli import tokens
-from bots.cli.bots import beside, check_exists
+from bots.cli.bot import beside, check_exists
 from bots.cli.ports import check_ports, settled
-from bots.web.identity import check_binding
+from bots.web.auth import check_binding
 from chat_service.engine.binary import find_engine
 from chat_service.engine.process import Engine, EnginePorts, cause_of_death, running_engine
 from chat_service.engine.registration import register
@@ -32,7 +32,7 @@ from chat_service.live import open_bus
 from chat_service.local_model import label
 from chat_service.local_model.process import LocalModel, running_model
 from chat_service.local_model.weights import NAME, find_weights
-from chat_service.models.configured import check_model, tell_of_absence
+from chat_service.models.availability import check_model, tell_of_absence
 from chat_service.settings import Settings
 
 PARENT_POLL_SECONDS = 0.5

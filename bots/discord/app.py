@@ -11,31 +11,31 @@ from pathlib import Path
 
 import aiohttp
 
-from bots.adapter.catchup import CatchUp
-from bots.adapter.contract import Arrival
-from bots.adapter.delivery import Deliveries, delivery_object
-from bots.adapter.intake import Intake, intake_object
-from bots.adapter.lanes import Lanes
-from bots.adapter.previews import Previews
-from bots.adapter.serving import serving_objects
+from bots.common.backfill import CatchUp
+from bots.common.delivery import Deliveries, delivery_object
+from bots.common.endpoint import serving_objects
+from bots.common.intake import Intake, intake_object
+from bots.common.ordered_queue import Lanes
+from bots.common.previews import Previews
+from bots.common.protocols import Arrival
+from bots.discord.backfill import DiscordReader
 from bots.discord.buttons import Buttons
-from bots.discord.catching_up import DiscordReader
-from bots.discord.chat_settings import ChatSettings
 from bots.discord.client import Bot, open_bot
-from bots.discord.ears import DiscordEars
+from bots.discord.command_sync import synchronise
+from bots.discord.commands import Slash
+from bots.discord.event_filter import Watch
+from bots.discord.events import Hearing
 from bots.discord.gateway import on_the_gateway
-from bots.discord.hearing import Hearing
-from bots.discord.histories import Histories
+from bots.discord.history import Histories
 from bots.discord.listeners import Listeners
-from bots.discord.marks import discord_marks
-from bots.discord.outlet import DiscordOutlet
-from bots.discord.records import Records
-from bots.discord.slash import Slash
-from bots.discord.syncing import synchronise
-from bots.discord.watching import Watch
-from chat_service.conversation.places import Released
+from bots.discord.message_snapshot import Records
+from bots.discord.messenger import DiscordEars
+from bots.discord.reactions import discord_marks
+from bots.discord.reply_writer import DiscordOutlet
+from bots.discord.settings import ChatSettings
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.live import LiveBus, open_bus
+from chat_service.objects.channel_threads import Released
 from chat_service.settings import Settings
 from chat_service.signals import stoppable
 

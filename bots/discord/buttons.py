@@ -7,14 +7,14 @@ from functools import partial
 
 import discord
 
-from bots.adapter import commands
-from bots.adapter.allowance import is_shut_out, try_again
-from bots.adapter.contract import Gone, Later, Unclear
-from bots.discord.answers import answer, tell
+from bots.common import commands
+from bots.common.access import is_shut_out, try_again
+from bots.common.protocols import Gone, Later, Unclear
 from bots.discord.client import called
-from bots.discord.histories import Histories
-from bots.discord.markup import Button
+from bots.discord.formatting import Button
+from bots.discord.history import Histories
 from bots.discord.permissions import may_read, pressed
+from bots.discord.responses import answer, tell
 from chat_service import keys
 from chat_service.contracts import FeedbackRequest, StopRequest
 from chat_service.ingress import IngressClient, IngressError

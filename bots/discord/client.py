@@ -18,8 +18,8 @@ import discord
 import yarl
 from discord import app_commands
 
-from bots.adapter.contract import Gone, Later, Unclear
-from bots.discord.parsing import forgive
+from bots.common.protocols import Gone, Later, Unclear
+from bots.discord.tolerant_parsers import forgive
 from chat_service import keys
 from chat_service.errors import UserError
 from chat_service.settings import Settings

@@ -10,17 +10,17 @@ from typing import Any
 
 import discord
 
-from bots.adapter.allowance import Press
-from bots.adapter.catchup import CatchUp
-from bots.adapter.contract import Arrival, Gone, Later, Unclear
-from bots.adapter.lanes import Full
-from bots.adapter.marking import Marks
-from bots.adapter.stopping import is_stop, stop_at_once
+from bots.common.access import Press
+from bots.common.backfill import CatchUp
+from bots.common.early_stop import is_stop, stop_at_once
+from bots.common.ordered_queue import Full
+from bots.common.protocols import Arrival, Gone, Later, Unclear
+from bots.common.reactions import Marks
 from bots.discord.buttons import Buttons
 from bots.discord.client import Bot
-from bots.discord.markup import Button
-from bots.discord.records import Record, Records, position
-from bots.discord.watching import Watch
+from bots.discord.event_filter import Watch
+from bots.discord.formatting import Button
+from bots.discord.message_snapshot import Record, Records, position
 from chat_service.ingress import IngressClient
 from chat_service.settings import Settings
 

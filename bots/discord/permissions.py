@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import discord
 
-from bots.adapter.allowance import Press
-from bots.adapter.contract import Gone
+from bots.common.access import Press
+from bots.common.protocols import Gone
 from bots.discord.client import Bot, called
 from chat_service import keys
 

@@ -18,29 +18,29 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.middleware.authorization.async_single_team_authorization import AsyncSingleTeamAuthorization
 from slack_sdk.signature import SignatureVerifier
 
-from bots.adapter.catchup import CatchUp
-from bots.adapter.delivery import Deliveries, delivery_object
-from bots.adapter.intake import Intake, intake_object
-from bots.adapter.lanes import Lanes
-from bots.adapter.previews import Previews
-from bots.adapter.serving import serving_objects
+from bots.common.backfill import CatchUp
+from bots.common.delivery import Deliveries, delivery_object
+from bots.common.endpoint import serving_objects
+from bots.common.intake import Intake, intake_object
+from bots.common.ordered_queue import Lanes
+from bots.common.previews import Previews
+from bots.slack.backfill import SKEW_SECONDS, SlackReader
 from bots.slack.buttons import Buttons
-from bots.slack.catching_up import SKEW_SECONDS, SlackReader
-from bots.slack.chat_settings import ChatSettings
 from bots.slack.client import Slack, open_slack
-from bots.slack.ears import SlackEars
-from bots.slack.hearing import Hearing
-from bots.slack.histories import Histories
+from bots.slack.events import Hearing
+from bots.slack.history import Histories
 from bots.slack.listeners import Listeners
-from bots.slack.marks import slack_marks
-from bots.slack.names import Names
-from bots.slack.outlet import SlackOutlet
+from bots.slack.messenger import SlackEars
 from bots.slack.permissions import Permissions
+from bots.slack.reactions import slack_marks
+from bots.slack.reply_writer import SlackOutlet
+from bots.slack.settings import ChatSettings
+from bots.slack.users import Names
 from chat_service import hosts
-from chat_service.conversation.places import Released
 from chat_service.errors import UserError
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.live import LiveBus, open_bus
+from chat_service.objects.channel_threads import Released
 from chat_service.settings import Settings
 from chat_service.signals import stoppable
 

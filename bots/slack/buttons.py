@@ -6,11 +6,11 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 
-from bots.adapter import commands
-from bots.adapter.allowance import Press, is_shut_out, try_again
+from bots.common import commands
+from bots.common.access import Press, is_shut_out, try_again
 from bots.slack.client import Slack
 from bots.slack.permissions import Permissions
-from bots.slack.responding import Responder, Shown, words
+from bots.slack.responses import Responder, Shown, words
 from chat_service import keys
 from chat_service.contracts import FeedbackRequest, StopRequest
 from chat_service.ingress import IngressClient

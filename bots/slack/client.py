@@ -17,7 +17,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.adapter.contract import Gone, Later, Throttled, Unclear
+from bots.common.protocols import Gone, Later, Throttled, Unclear
 from chat_service.errors import UserError
 from chat_service.settings import Settings
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from bots.adapter import commands
-from bots.adapter.contract import Gone, Later, Unclear
-from bots.slack import markup
+from bots.common import commands
+from bots.common.protocols import Gone, Later, Unclear
+from bots.slack import formatting
 from bots.slack.client import Refused, Slack
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ async def opened(slack: Slack, person: str, channel: str, tab: str) -> None:
     """Somebody opened the app: say what it is, or offer prompts. Lossy: the next opening shows it."""
     try:
         if tab == "home":
-            view = {"type": "home", "blocks": [markup.markdown(commands.HELP)]}
+            view = {"type": "home", "blocks": [formatting.markdown(commands.HELP)]}
             await slack(slack.web.views_publish, user_id=person, view=view)
         else:
             # With agent_view a thread_ts here makes it fail silently.

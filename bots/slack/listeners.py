@@ -13,23 +13,23 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 
-from bots.adapter import commands
-from bots.adapter.allowance import Press, is_shut_out
-from bots.adapter.arriving import mark_arrival
-from bots.adapter.catchup import CatchUp
-from bots.adapter.contract import Arrival, Gone, Later, Unclear
-from bots.adapter.stopping import is_stop, stop_at_once
+from bots.common import commands
+from bots.common.access import Press, is_shut_out
+from bots.common.backfill import CatchUp
+from bots.common.early_stop import is_stop, stop_at_once
+from bots.common.protocols import Arrival, Gone, Later, Unclear
+from bots.common.received_mark import mark_arrival
 from bots.slack import home
 from bots.slack.buttons import Buttons
-from bots.slack.chat_settings import CALLBACK, ChatSettings
-from bots.slack.checkup import Telltale
 from bots.slack.client import Refused, Slack
-from bots.slack.ears import SlackEars
-from bots.slack.hearing import Hearing, name_of
-from bots.slack.histories import Histories
+from bots.slack.diagnostics import Telltale
+from bots.slack.event_routing import SPOKEN, is_direct, mentions, route
+from bots.slack.events import Hearing, name_of
+from bots.slack.history import Histories
+from bots.slack.messenger import SlackEars
 from bots.slack.permissions import Permissions
-from bots.slack.responding import Responder
-from bots.slack.routing import SPOKEN, is_direct, mentions, route
+from bots.slack.responses import Responder
+from bots.slack.settings import CALLBACK, ChatSettings
 from chat_service import keys
 from chat_service.contracts import Stopped, StopRequest
 from chat_service.ingress import IngressClient, IngressError

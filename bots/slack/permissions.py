@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bots.adapter.contract import Gone
+from bots.common.protocols import Gone
 from bots.slack.client import Refused, Slack
 
 

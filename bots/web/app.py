@@ -15,15 +15,15 @@ from pathlib import Path
 
 from aiohttp import web
 
-from bots.web.again import Again
-from bots.web.api import Api
-from bots.web.asking import ID
-from bots.web.finding import Finding
-from bots.web.guards import add_headers, middlewares
-from bots.web.hub import Hub
-from bots.web.identity import Gatekeeper, check_binding
-from bots.web.personal import Personal
-from bots.web.stream import events_route
+from bots.web.auth import Gatekeeper, check_binding
+from bots.web.feed import Hub
+from bots.web.middleware import add_headers, middlewares
+from bots.web.routes.account import Personal
+from bots.web.routes.conversations import Api
+from bots.web.routes.request import ID
+from bots.web.routes.search import Finding
+from bots.web.routes.versions import Again
+from bots.web.sse import events_route
 from chat_service import hosts
 from chat_service.errors import UserError
 from chat_service.ingress import IngressClient

@@ -16,8 +16,8 @@ from typing import Literal
 from aiohttp import web
 
 from chat_service.contracts import Contract
-from chat_service.conversation.handover import Note
 from chat_service.ingress import IngressClient, IngressError
+from chat_service.objects.invitation import Note
 
 MINUTES = 10
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")

@@ -7,14 +7,6 @@ plain payload (`{"message": "hi"}`) is optional.
 from __future__ import annotations
 
 from chat_service.contracts.base import Contract, Time, utc
-from chat_service.contracts.configuring import (
-    ConfigureRequest,
-    Overrides,
-    RenameRequest,
-    Setting,
-    SettingName,
-    SettingsView,
-)
 from chat_service.contracts.delivery import Asked, Deliver, DeliveryReport
 from chat_service.contracts.directory import DirectoryPage, DirectoryRequest, Entry
 from chat_service.contracts.history import Export, ExportRequest, Found, History, HistoryRequest, Running, SearchRequest
@@ -33,6 +25,14 @@ from chat_service.contracts.messages import (
     Usage,
     Verdict,
     is_blank,
+)
+from chat_service.contracts.settings import (
+    ConfigureRequest,
+    Overrides,
+    RenameRequest,
+    Setting,
+    SettingName,
+    SettingsView,
 )
 from chat_service.contracts.turns import (
     Accepted,

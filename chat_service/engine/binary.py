@@ -6,9 +6,9 @@ import os
 import shutil
 from pathlib import Path
 
+from chat_service.downloads import cache_dir
 from chat_service.engine.npm import PACKAGE, fetch
 from chat_service.errors import UserError
-from chat_service.fetching import cache_dir
 from chat_service.settings import Settings
 
 VERSION = "1.7.12"

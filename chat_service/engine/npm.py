@@ -12,8 +12,8 @@ import sys
 import tarfile
 from pathlib import Path
 
+from chat_service.downloads import MEGABYTE, FetchFailed, disk_may_fill, fetching, need_space, run_tool, say
 from chat_service.errors import UserError
-from chat_service.fetching import MEGABYTE, FetchFailed, disk_may_fill, fetching, need_space, run_tool, say
 
 PACKAGE = "@restatedev/restate-server"
 SHA512 = {

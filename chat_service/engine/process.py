@@ -16,9 +16,9 @@ from pathlib import Path
 
 import aiohttp
 
-from chat_service.children import child
+from chat_service.child_process import child
+from chat_service.downloads import need_space
 from chat_service.errors import UserError
-from chat_service.fetching import need_space
 
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.05

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from pydantic import SecretStr
 
-from chat_service.children import child
+from chat_service.child_process import child
 from chat_service.errors import UserError
 from chat_service.models.protocol import Endpoint
 

@@ -18,8 +18,7 @@ from typing import IO
 
 import aiohttp
 
-from chat_service.errors import UserError
-from chat_service.fetching import (
+from chat_service.downloads import (
     MEGABYTE,
     FetchFailed,
     cache_dir,
@@ -30,6 +29,7 @@ from chat_service.fetching import (
     run_tool,
     say,
 )
+from chat_service.errors import UserError
 from chat_service.settings import Settings
 
 NAME = "Qwen2.5-Coder-0.5B-Instruct (Q4_K_M)"

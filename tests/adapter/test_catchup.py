@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from bots.adapter.catchup import CatchUp, Missed
-from bots.adapter.contract import Arrival
-from bots.adapter.lanes import Full, Lanes
-from chat_service.conversation.places import Thread
+from bots.common.backfill import CatchUp, Missed
+from bots.common.ordered_queue import Full, Lanes
+from bots.common.protocols import Arrival
+from chat_service.objects.channel_threads import Thread
 from tests.fakes.model import ModelControl
 from tests.processes import Stack, eventually, running_stack
 

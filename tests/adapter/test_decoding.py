@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.adapter.decoding import text_of
+from bots.common.attachments import text_of
 
 RUSSIAN = "Привет, как дела? Сегодня хорошая погода."
 JAPANESE = "これは日本語のテキストです。よろしくお願いします。"

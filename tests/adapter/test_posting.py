@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-from bots.adapter.contract import Opened
-from bots.adapter.posting import PROCESS, SETTLE_SECONDS, Deliveries
+from bots.common.posting import PROCESS, SETTLE_SECONDS, Deliveries
+from bots.common.protocols import Opened
 
 LATE_SECONDS = SETTLE_SECONDS / 6
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.adapter.splitting import open_fence, split
+from bots.common.split import open_fence, split
 
 PLACES = [
     ("", ""),

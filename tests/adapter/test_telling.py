@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bots.adapter.delivery import told
+from bots.common.delivery import told
 from chat_service.contracts import Reply
 
 LIMIT = "_(cut off here, at the model's limit: ask it to go on)_"

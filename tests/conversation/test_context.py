@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_service.contracts import Attachment, Author, Message, Status, is_blank
-from chat_service.conversation import memory
-from chat_service.conversation.context import GO_ON, MESSAGE_CHARACTERS, Budget, assemble, safe_name, size
+from chat_service.domain import summary_policy
+from chat_service.domain.context import GO_ON, MESSAGE_CHARACTERS, Budget, assemble, safe_name, size
 from chat_service.models.protocol import PromptMessage
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -78,12 +78,14 @@ def test_a_summary_of_any_length_has_its_place_within_the_budget(
     history: list[Message], summary: str, characters: int
 ) -> None:
     budget = Budget(characters)
-    prompt = assemble(memory.told(SYSTEM, summary, budget), history, asked(history), budget)
+    prompt = assemble(summary_policy.told(SYSTEM, summary, budget), history, asked(history), budget)
     assert size(prompt) <= characters
-    long = assemble(memory.told(SYSTEM * 400, summary, budget), history, asked(history), budget, "said so far " * 400)
+    long = assemble(
+        summary_policy.told(SYSTEM * 400, summary, budget), history, asked(history), budget, "said so far " * 400
+    )
     assert size(long) <= characters and long.messages[-1].text == GO_ON, "a long system prompt leaves room, too"
     first, *_, last = prompt.messages
-    assert first.text.startswith(f"{SYSTEM}\n\n{memory.HEADING}\n{summary[:50]}".rstrip())
+    assert first.text.startswith(f"{SYSTEM}\n\n{summary_policy.HEADING}\n{summary[:50]}".rstrip())
     assert "the last question" in last.text
 
 
@@ -205,7 +207,7 @@ def test_two_people_of_one_name_are_told_apart_also_in_the_summary() -> None:
     ]
     names = ["Ada", "Ada (BBB222)", "Ada", "ad\u200ba (CCC333)", "Ada (BBB222) (DDD444)", "Ben"]
     text = said(assemble(SYSTEM, history, asked(history), Budget(10_000)).messages)
-    lines = [line for piece in memory.chunks(history, Budget(10_000)) for line in piece]
+    lines = [line for piece in summary_policy.chunks(history, Budget(10_000)) for line in piece]
     for n, name in enumerate(names):
         assert f"[{name}, Thursday 01 January 2026 12:00 UTC]\nq{n}" in text
         assert lines[n] == f"{name}: q{n}"

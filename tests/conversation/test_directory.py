@@ -10,9 +10,9 @@ import pytest
 
 from chat_service import keys
 from chat_service.contracts import Author, Contract, DirectoryPage, DirectoryRequest, Entry, RenameRequest
-from chat_service.conversation.directory import HEAD, SPILL, Head, Page
-from chat_service.conversation.records import Stored
 from chat_service.ingress import IngressClient
+from chat_service.objects.directory import HEAD, SPILL, Head, Page
+from chat_service.storage.serde import Stored
 from tests.conversation.talk import hand_in, read, reply_to
 from tests.fakes.model.protocol import Behaviour
 from tests.processes import Stack, eventually

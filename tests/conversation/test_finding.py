@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from chat_service.contracts import Attachment, Author, Export, ExportRequest, Found, SearchRequest
-from chat_service.conversation.window import PAGE
+from chat_service.domain.window import PAGE
 from chat_service.ingress import IngressClient
 from tests.conversation.talk import read, say
 from tests.processes import Stack

@@ -23,9 +23,9 @@ from chat_service.contracts import (
     Reply,
     SearchRequest,
 )
-from chat_service.conversation.conversation import PEOPLE
-from chat_service.conversation.housekeeping import Forgotten, Person
+from chat_service.domain.conversation import PEOPLE
 from chat_service.ingress import IngressClient, IngressError
+from chat_service.objects.erasure import Forgotten, Person
 from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, saying, whole
 from tests.conversation.test_directory import somebody
 from tests.conversation.test_memory import summary_of

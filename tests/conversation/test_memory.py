@@ -19,11 +19,11 @@ from chat_service.contracts import (
     Overrides,
     SettingsView,
 )
-from chat_service.conversation import context, memory
-from chat_service.conversation.conversation import Conversation
-from chat_service.conversation.state import Answer, Learned, Meta, Recent
-from chat_service.conversation.window import LATE, PAGE, STAY, WINDOW
+from chat_service.domain import context, summary_policy
+from chat_service.domain.conversation import Conversation
+from chat_service.domain.window import LATE, PAGE, STAY, WINDOW
 from chat_service.ingress import IngressClient
+from chat_service.storage.state import Answer, Learned, Meta, Recent
 from tests.conversation.talk import read, say
 from tests.conversation.test_context import START
 from tests.fakes.model.protocol import Behaviour, Seen, text_of
@@ -75,7 +75,7 @@ async def test_the_summary_stands_for_what_it_covers_and_the_rest_stays_word_for
     number = await stack.model.count()
     await say(ingress, key, "yes")
     system, *rest = await last_prompt(stack, "yes", number)
-    assert f"{memory.HEADING}\nA. L.: my name is Ada" in system
+    assert f"{summary_policy.HEADING}\nA. L.: my name is Ada" in system
     upto = int(str(summary["upto"]))
     assert rest[0] == f"line {upto // 2 - 1}", "what is in the summary is not sent twice, and nothing is left out"
     assert rest[-1] == "yes" and len(rest) == 2 * (TURNS_TO_A_SUMMARY - upto // 2) + 1
@@ -112,7 +112,7 @@ async def test_a_summary_that_fails_loses_nothing(ingress: IngressClient, stack:
     await talk(ingress, key, LATE // 2)  # so the first page has scrolled out
     assert (await summary_of(stack, key))["upto"] == 0
     await stack.model.clear()
-    await talk(ingress, key, memory.PATIENCE)
+    await talk(ingress, key, summary_policy.PATIENCE)
     await eventually(lambda: summary_of(stack, key), lambda seen: seen["upto"])
     assert (await say(ingress, key, "what is my name?")).reply == "Your name is Ada."
 
@@ -234,11 +234,11 @@ def conversation(sizes: list[int]) -> Conversation:
 def test_what_is_summarised_ends_with_a_turn_and_leaves_the_newest(sizes: list[int], characters: int) -> None:
     even = sizes[: len(sizes) // 2 * 2]
     it = conversation(even)
-    upto = memory.wanted(it, context.Budget(characters))
+    upto = summary_policy.wanted(it, context.Budget(characters))
     if upto is not None:
         assert upto % 2 == 0 and upto < len(even)
         it.meta.summary_asked = upto
-        assert memory.wanted(it, context.Budget(characters)) is None, "not asked for twice"
+        assert summary_policy.wanted(it, context.Budget(characters)) is None, "not asked for twice"
         assert it.apply_summary("s", upto, 0) and not it.apply_summary("s", upto, 0)
         assert it.visible()[0].seq == upto + 1
     elif len(even) >= WINDOW:
@@ -259,18 +259,18 @@ def test_what_no_longer_fits_is_in_the_summary(
         "s" * int(characters * instructions),
         Conversation(Meta(), Recent()),
     )
-    room = characters - len(memory.told(system, "long\n" * characters, budget))
+    room = characters - len(summary_policy.told(system, "long\n" * characters, budget))
     for number, (asked, answered) in enumerate(sizes):
         text = f"<{number}>" + "q" * int(asked * room)
         history = it.visible()
         it.open_turn([Inbound(message=text)], "inv", START)
         assert it.meta.running
-        told = memory.told(system, it.meta.summary, budget)
+        told = summary_policy.told(system, it.meta.summary, budget)
         prompt = context.assemble(told, history, it.meta.running.question, budget)
         said = "".join(m.text for m in prompt.messages)
         assert all(m.text in said for m in history), "what no summary covers is there word for word"
         it.close_turn(Answer(status="answered", text=f"[{number}]" + "a" * int(answered * room), at=START))
-        upto = memory.wanted(it, budget, system)
+        upto = summary_policy.wanted(it, budget, system)
         if upto is not None:
             it.meta.summary_asked = upto
             assert it.apply_summary("long\n" * characters, upto, 0)
@@ -280,7 +280,7 @@ def test_a_turn_that_was_answered_anew_after_others_is_summarised_whole_or_not_a
     for offset in range(12):
         again = conversation([10] * 2 * WINDOW).recent.messages
         again[-14 + offset].turn = again[-1].turn  # its reply came last
-        upto = memory.wanted(
+        upto = summary_policy.wanted(
             Conversation(Meta(next_seq=len(again) + 1), Recent(messages=again)), context.Budget(50_000)
         )
         assert upto
@@ -290,14 +290,14 @@ def test_a_turn_that_was_answered_anew_after_others_is_summarised_whole_or_not_a
 @given(st.lists(st.integers(1, 9_000), max_size=60), st.integers(1_500, 50_000))
 def test_every_piece_fits_beside_the_summary(sizes: list[int], characters: int) -> None:
     budget = context.Budget(characters)
-    for lines in memory.chunks(conversation(sizes).recent.messages, budget):
-        assert context.size(memory.prompt("s" * characters, lines, budget)) <= characters + 200
+    for lines in summary_policy.chunks(conversation(sizes).recent.messages, budget):
+        assert context.size(summary_policy.prompt("s" * characters, lines, budget)) <= characters + 200
 
 
 def test_a_summary_is_clipped_to_its_share() -> None:
     budget = context.Budget(5_000)
-    assert len(memory.told("system", "long\n" * 5_000, budget)) < 1_500
-    assert memory.told("system", "", budget) == "system"
+    assert len(summary_policy.told("system", "long\n" * 5_000, budget)) < 1_500
+    assert summary_policy.told("system", "", budget) == "system"
 
 
 def grown(turns: int, lag: int = 1, lines: int = 1) -> list[int]:
@@ -310,7 +310,7 @@ def grown(turns: int, lag: int = 1, lines: int = 1) -> list[int]:
         held.append(len(it.recent.messages))
         it.open_turn([Inbound(message="hi")] * lines, "inv", START)
         it.close_turn(Answer(status="answered", text="ho", at=START))
-        upto = memory.wanted(it, context.Budget(50_000))
+        upto = summary_policy.wanted(it, context.Budget(50_000))
         if upto is not None:
             it.meta.summary_asked = upto
             coming.append((turn + lag, upto))

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from chat_service import keys
 from chat_service.contracts import Contract, EditRequest, FeedbackRequest, History, Inbound, Notes, RedactRequest
-from chat_service.conversation.places import Follow, Place, PlaceRequest, Reach, Released, RulesChange, ThreadList
-from chat_service.conversation.quota import Claim, Granted
 from chat_service.ingress import IngressClient
+from chat_service.objects.channel_threads import Follow, Place, PlaceRequest, Reach, Released, RulesChange, ThreadList
+from chat_service.objects.quota import Claim, Granted
 from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, saying, whole
 from tests.fakes.model.protocol import ENOUGH, Behaviour
 from tests.processes import Stack, eventually, session_name

@@ -9,8 +9,8 @@ import pytest
 
 from chat_service import keys
 from chat_service.contracts import ConfigureRequest, Overrides, SettingsView
-from chat_service.conversation.places import Rules, RulesChange
 from chat_service.ingress import IngressClient, IngressError
+from chat_service.objects.channel_threads import Rules, RulesChange
 from tests.conversation.talk import hand_in, reply_to, say, saying
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import Behaviour

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chat_service.contracts import Contract, Inbound, Message, Notes, RedactRequest, Reply, TurnRequest
-from chat_service.conversation import pages
-from chat_service.conversation.records import Stored
-from chat_service.conversation.state import Meta, Recent
-from chat_service.conversation.window import PAGE
+from chat_service.domain.window import PAGE
 from chat_service.ingress import IngressClient, IngressError
+from chat_service.storage import pages
+from chat_service.storage.serde import Stored
+from chat_service.storage.state import Meta, Recent
 from tests.conversation.talk import read, say
 from tests.processes import Stack, eventually
 from tests.web.seeding import talk, write_state

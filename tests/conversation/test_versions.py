@@ -25,12 +25,12 @@ from chat_service.contracts import (
     SearchRequest,
     TurnRequest,
 )
-from chat_service.conversation import context, memory, versions
-from chat_service.conversation.conversation import Conversation
-from chat_service.conversation.removal import Cut
-from chat_service.conversation.state import Answer, Meta, Recent
-from chat_service.conversation.versions import MAX_VERSIONS
+from chat_service.domain import context, summary_policy, versions
+from chat_service.domain.conversation import Conversation
+from chat_service.domain.deletion import Cut
+from chat_service.domain.versions import MAX_VERSIONS
 from chat_service.ingress import IngressClient, IngressError
+from chat_service.storage.state import Answer, Meta, Recent
 from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, saying, stop, whole
 from tests.fakes.model.protocol import Behaviour
 from tests.processes import Stack, eventually, session_name
@@ -196,7 +196,7 @@ def test_versions_that_are_not_shown_do_not_push_out_what_is() -> None:
     for _ in range(MAX_VERSIONS - 1):
         talk.regenerate()
     assert talk.conversation.scroll() == []
-    assert memory.wanted(talk.conversation, context.Budget(100_000)) is None, "nor bring a summary on"
+    assert summary_policy.wanted(talk.conversation, context.Budget(100_000)) is None, "nor bring a summary on"
     prompt = context.standing_turns(talk.conversation.visible())
     assert len(prompt) == 10
     for _ in range(40):
@@ -228,7 +228,9 @@ def test_a_summary_is_written_anew_over_all_that_scrolled_out() -> None:
     assert conversation.meta.summary_upto == 30
     talk.say(replaces=conversation.recent.messages[4])
     assert conversation.meta.summary == "" and conversation.lost_summary == 30
-    assert memory.anew(conversation, context.Budget(100_000)) == 10, "what stands is few: it stays word for word"
+    assert summary_policy.anew(conversation, context.Budget(100_000)) == 10, (
+        "what stands is few: it stays word for word"
+    )
 
 
 # --- through the engine, in both modes -----------------------------------------------------------------------------
@@ -440,9 +442,9 @@ async def test_a_summary_of_what_is_no_longer_shown_is_dropped(stack: Stack, ing
         await say(ingress, key, "on")
         return await asked(stack)
 
-    await eventually(told, lambda prompt: memory.HEADING in prompt and "name is Ada" in prompt)
+    await eventually(told, lambda prompt: summary_policy.HEADING in prompt and "name is Ada" in prompt)
     await say(ingress, key, "my dog is Rex", replaces=1)
-    assert "Ada" not in await asked(stack) and memory.HEADING not in await asked(stack)
+    assert "Ada" not in await asked(stack) and summary_policy.HEADING not in await asked(stack)
     await choose(ingress, key, 1)
     assert (await say(ingress, key, "what is my name?")).reply == "Your name is Ada."
 

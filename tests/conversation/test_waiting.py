@@ -18,9 +18,9 @@ from chat_service.contracts import (
     SettingsView,
     WithdrawRequest,
 )
-from chat_service.conversation.inbox import MAX_QUESTION_CHARACTERS, MAX_WAITING, MAX_WAITING_CHARACTERS, Inbounds
-from chat_service.conversation.state import Meta
 from chat_service.ingress import IngressClient, IngressError
+from chat_service.objects.queue import MAX_QUESTION_CHARACTERS, MAX_WAITING, MAX_WAITING_CHARACTERS, Inbounds
+from chat_service.storage.state import Meta
 from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, stop, whole
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import ENOUGH, Behaviour

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
-from bots.discord.markup import THINKING
+from bots.discord.formatting import THINKING
 from tests.discord.rooms import Room, answered, new_room
 from tests.discord.stack import running_world
 from tests.figures import STREAMED, measure

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bots.adapter.contract import Arrival
-from bots.discord.records import Record
+from bots.common.protocols import Arrival
+from bots.discord.message_snapshot import Record
 from chat_service.contracts import Contract, History, HistoryRequest, utc
-from chat_service.conversation.places import Rules, RulesChange
+from chat_service.objects.channel_threads import Rules, RulesChange
 from tests.discord.stack import World
 from tests.fakes.discord.control import WORKING, DiscordControl
 from tests.fakes.discord.models import Message

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from bots.discord import markup
+from bots.discord import formatting
 from tests.discord.rooms import GATE, Room, answered, asks, history, is_done
 from tests.fakes.model.protocol import Behaviour
 
@@ -73,11 +73,11 @@ def test_parts_fit_and_are_never_blank() -> None:
     for _ in range(500):
         more = ["x" * chance.randint(1, 900), "`" * chance.randint(1, 80), "~" * chance.randint(1, 80)]
         text = "an answer" + "".join(chance.choice([*pieces, *more]) for _ in range(chance.randint(1, 60)))
-        parts = markup.parts_of(text)
-        if len(parts) == 1 and len(text) > markup.LIMIT:
-            parts = [markup.excerpt(text)]
-        for part in (*parts, markup.preview(text)):
-            assert part.strip() and len(part) <= markup.LIMIT, (len(part), text)
+        parts = formatting.parts_of(text)
+        if len(parts) == 1 and len(text) > formatting.LIMIT:
+            parts = [formatting.excerpt(text)]
+        for part in (*parts, formatting.preview(text)):
+            assert part.strip() and len(part) <= formatting.LIMIT, (len(part), text)
 
 
 async def test_a_very_long_reply_comes_as_a_file(room: Room) -> None:

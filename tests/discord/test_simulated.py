@@ -10,13 +10,13 @@ from typing import Any
 import discord
 import simcord
 
-from bots.adapter import commands
-from bots.discord.chat_settings import ChatSettings
+from bots.common import commands
 from bots.discord.client import Bot
-from bots.discord.histories import Histories
-from bots.discord.slash import NOT_HERE, NOT_YOU, Slash
-from bots.discord.syncing import synchronise
-from bots.discord.watching import Watch
+from bots.discord.command_sync import synchronise
+from bots.discord.commands import NOT_HERE, NOT_YOU, Slash
+from bots.discord.event_filter import Watch
+from bots.discord.history import Histories
+from bots.discord.settings import ChatSettings
 from chat_service.ingress import IngressClient
 from chat_service.settings import Settings
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from discord import utils
 
-from bots.discord.records import position
-from chat_service.conversation.places import Place, PlaceRequest, Reach
+from bots.discord.message_snapshot import position
+from chat_service.objects.channel_threads import Place, PlaceRequest, Reach
 from tests.discord.rooms import GATE, Room, answered, asks, history, is_done, new_room, prompt, set_rules
 from tests.discord.stack import World, running_world
 from tests.fakes.discord.models import Message

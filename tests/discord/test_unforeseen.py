@@ -5,7 +5,7 @@ from __future__ import annotations
 import aiohttp
 import pytest
 
-from bots.adapter.contract import Later
+from bots.common.protocols import Later
 from bots.discord.client import called
 from tests.discord.rooms import Room, answered, asks, prompt
 from tests.fakes.discord.models import VOICE

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 import aiohttp
 
-from chat_service.children import child
+from chat_service.child_process import child
 from chat_service.engine.process import free_port
 from tests.processes import ROOT, eventually
 

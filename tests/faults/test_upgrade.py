@@ -28,7 +28,7 @@ def next_version(tmp_path: Path) -> Path:
     root = tmp_path / "next version"
     for package in ("bots", "chat_service"):
         shutil.copytree(ROOT / package, root / package, ignore=shutil.ignore_patterns("__pycache__"))
-    turns = root / "chat_service/conversation/turns.py"
+    turns = root / "chat_service/turn/run.py"
     text = turns.read_text()
     assert text.count(BEFORE) == 1, "the test no longer changes what it means to change"
     turns.write_text(text.replace(BEFORE, AFTER))

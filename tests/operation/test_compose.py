@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
-from chat_service.children import child
+from chat_service.child_process import child
 from chat_service.engine.binary import VERSION
 from chat_service.engine.process import free_port
 from chat_service.ingress import IngressClient

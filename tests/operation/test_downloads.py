@@ -16,10 +16,10 @@ import psutil
 import pytest
 from aiohttp import web
 
+from chat_service.downloads import fetching
 from chat_service.engine import npm
 from chat_service.engine.binary import VERSION, find_engine
 from chat_service.errors import UserError
-from chat_service.fetching import fetching
 from chat_service.local_model import weights
 from chat_service.local_model.weights import find_weights
 from chat_service.settings import Settings

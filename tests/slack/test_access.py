@@ -8,12 +8,12 @@ from uuid import uuid4
 
 import pytest
 
-from bots.adapter.judging import may_use
+from bots.common.classify import may_use
 from chat_service import keys
 from chat_service.contracts import Accepted, Inbound
-from chat_service.conversation.inbox import MAX_WAITING
-from chat_service.conversation.places import Rules, RulesChange
-from chat_service.conversation.quota import Claim, Granted
+from chat_service.objects.channel_threads import Rules, RulesChange
+from chat_service.objects.queue import MAX_WAITING
+from chat_service.objects.quota import Claim, Granted
 from chat_service.settings import Settings
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import Behaviour

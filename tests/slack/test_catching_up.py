@@ -5,7 +5,7 @@ from __future__ import annotations
 import aiohttp
 import pytest
 
-from chat_service.conversation.places import Place, PlaceRequest, ThreadList
+from chat_service.objects.channel_threads import Place, PlaceRequest, ThreadList
 from tests.fakes.model.protocol import Behaviour
 from tests.fakes.slack.control import settle
 from tests.slack.conftest import Room

@@ -12,7 +12,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from chat_service.children import child
+from chat_service.child_process import child
 from chat_service.engine.process import free_port
 from tests.fakes.slack import Impossible, SlackControl
 from tests.fakes.slack.running import running_slack

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
-from bots.adapter.splitting import open_fence
+from bots.common.split import open_fence
 from chat_service.contracts import SettingsView
-from chat_service.conversation.places import Place, PlaceRequest, Rules, RulesChange
+from chat_service.objects.channel_threads import Place, PlaceRequest, Rules, RulesChange
 from tests.fakes.model import ModelControl
 from tests.fakes.slack.control import settle
 from tests.fakes.slack.models import Message

@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bots.adapter import commands
+from bots.common import commands
 from tests.fakes.model import ModelControl
 from tests.fakes.slack.control import settle
 from tests.slack.conftest import Room, new_room

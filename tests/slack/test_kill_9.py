@@ -256,7 +256,7 @@ async def test_a_delivery_of_an_older_version_is_taken_up_by_the_new_one(
     await model.clear()
     for package in ("bots", "chat_service"):
         shutil.copytree(ROOT / package, tmp_path / "next" / package, ignore=shutil.ignore_patterns("__pycache__"))
-    changed = tmp_path / "next/bots/slack/markup.py"
+    changed = tmp_path / "next/bots/slack/formatting.py"
     changed.write_text(changed.read_text() + '\n"""Another version."""\n')
     async with running_world(engine_binary, tmp_path / "world", model, whole=False) as world:
         room = await new_room(world)

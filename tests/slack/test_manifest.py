@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from bots.slack.checkup import Telltale, check
+from bots.slack.diagnostics import Telltale, check
 from bots.slack.home import PROMPTS
-from bots.slack.needs import EVENTS, SCOPES
+from bots.slack.required_scopes import EVENTS, SCOPES
 from chat_service.settings import Settings
 from tests.fakes.model import ModelControl
 from tests.fakes.slack.control import SlackControl

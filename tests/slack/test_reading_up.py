@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bots.adapter.reading_up import LEFT_OUT
-from bots.slack.ears import READ_UP
+from bots.common.thread_context import LEFT_OUT
+from bots.slack.messenger import READ_UP
 from chat_service.contracts import History, HistoryRequest
-from chat_service.conversation.places import Place, PlaceRequest
+from chat_service.objects.channel_threads import Place, PlaceRequest
 from tests.fakes.slack.models import Message
 from tests.slack.conftest import Room
 from tests.slack.test_access import rule

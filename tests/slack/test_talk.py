@@ -8,7 +8,7 @@ import base64
 import pytest
 
 from chat_service.contracts import History, HistoryRequest
-from chat_service.conversation.places import MAX_THREADS, Follow, Place, PlaceRequest
+from chat_service.objects.channel_threads import MAX_THREADS, Follow, Place, PlaceRequest
 from tests.fakes.model.protocol import Behaviour, Seen
 from tests.fakes.slack.control import attached, settle
 from tests.fakes.slack.models import Call, Message

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_service.conversation.window import WINDOW
+from chat_service.domain.window import WINDOW
 from tests.conversation.test_memory import summary_of
 from tests.fakes.model import ModelControl
 from tests.fakes.slack.models import Message

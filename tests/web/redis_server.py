@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from chat_service.children import child
+from chat_service.child_process import child
 from tests.processes import eventually
 
 

@@ -8,10 +8,10 @@ from itertools import groupby
 import aiohttp
 
 from chat_service.contracts import Message
-from chat_service.conversation import pages
-from chat_service.conversation.records import RecordSerde, Stored
-from chat_service.conversation.state import Meta, Recent
-from chat_service.conversation.window import PAGE
+from chat_service.domain.window import PAGE
+from chat_service.storage import pages
+from chat_service.storage.serde import RecordSerde, Stored
+from chat_service.storage.state import Meta, Recent
 from tests.processes import Stack
 
 

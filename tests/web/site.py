@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import aiohttp
 
-from chat_service.children import child
+from chat_service.child_process import child
 from chat_service.engine.process import EnginePorts, free_port
 from tests.fakes.model import ModelControl
 from tests.processes import PATIENCE, ROOT, Stack, running_stack

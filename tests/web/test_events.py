@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from bots.web import hub as hubs
-from bots.web import stream
-from bots.web.hub import Feed
+from bots.web import feed as hubs
+from bots.web import sse
+from bots.web.feed import Feed
 from chat_service.ingress import IngressClient
 from chat_service.live.memory import MemoryBus
 from tests.fakes.model.protocol import Behaviour
@@ -66,7 +66,7 @@ async def test_nothing_is_told_twice_to_who_missed_nothing(visitor: Visitor, con
 
 
 async def test_a_quiet_stream_gives_signs_of_life(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
     from bots.web.app import serving
     from chat_service.settings import Settings
 

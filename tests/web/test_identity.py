@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from bots.web.identity import public_id
-from chat_service.children import child
+from bots.web.auth import public_id
+from chat_service.child_process import child
 from tests.processes import Stack, eventually
 from tests.web.site import Site, Visitor, running_site, visiting, web_settings
 

@@ -1,0 +1,148 @@
+"""How a reply gets into a Discord channel: a reply to its question that grows by edits, and what does not fit below it.
+
+A post carries a nonce, by which Discord knows a repeat for some minutes; for longer, the message is found again in the
+channel's history by the buttons it has.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from typing import Any
+
+import discord
+
+from bots.common.protocols import Ending, Opened, Spot
+from bots.common.reactions import Marks
+from bots.common.split import split
+from bots.discord import formatting
+from bots.discord.channel_history import said_in
+from bots.discord.client import ARCHIVED, UNKNOWN_MESSAGE, Bot, Refused, called
+from bots.discord.missing_permissions import CODES, Lacking
+
+log = logging.getLogger(__name__)
+
+LOOK_BACK = 500
+"""Messages after the question among which one of ours is looked for."""
+FILE = "reply.md"
+
+
+class DiscordOutlet:
+    """Posts as one bot."""
+
+    pace = 1.3
+
+    def __init__(self, bot: Bot, marks: Marks) -> None:
+        self._bot, self._marks, self._lacking = bot, marks, Lacking(bot)
+
+    def split(self, text: str) -> list[str]:
+        return formatting.parts_of(text)
+
+    async def find(self, spot: Spot, part: int) -> Opened | None:
+        since = min((int(one.id) for one in spot.asked if one.id), default=0)
+        place = self._bot.place(spot.conversation)
+
+        def is_it(message: discord.Message) -> bool:
+            return message.author.id == self._bot.me and formatting.stands_for(message) == (spot.turn, part)
+
+        # Since the question, or without one among the last ones.
+        found = await said_in(self._bot, place, LOOK_BACK, after=since or None, oldest_first=bool(since), until=is_it)
+        return Opened(id=str(found[-1].id)) if found and is_it(found[-1]) else None
+
+    async def open(self, spot: Spot) -> Opened:
+        nonce = formatting.nonce(spot.conversation, spot.turn, 0)
+        return await self._post(spot, nonce, content=formatting.THINKING, view=formatting.buttons(spot.turn, 0, None))
+
+    async def reopen(self, spot: Spot, opened: Opened) -> None:
+        await self._edit(
+            spot, opened, content=formatting.THINKING, view=formatting.buttons(spot.turn, 0, None), attachments=[]
+        )
+
+    async def show(self, spot: Spot, opened: Opened, shown: str | None, text: str) -> str | None:
+        await self._edit(spot, opened, content=formatting.preview(text), view=formatting.buttons(spot.turn, 0, None))
+        return text
+
+    async def complete(self, spot: Spot, opened: Opened, shown: str | None, part: str, ending: Ending) -> None:
+        view = formatting.buttons(spot.turn, 0, ending)
+        if len(part) <= formatting.LIMIT:
+            await self._edit(spot, opened, content=part, view=view, attachments=[])
+            return
+        file = discord.File(io.BytesIO(part.encode()), FILE)
+        try:
+            await self._edit(spot, opened, content=formatting.excerpt(part), view=view, attachments=[file])
+        except Refused as refused:
+            if refused.code == UNKNOWN_MESSAGE:
+                raise
+            log.warning("no file in %s: %s", spot.conversation, refused)
+            text = f"{split(part, formatting.EXCERPT)[0]}\n\n_(I may not attach files here: `/history` exports it all)_"
+            await self._edit(spot, opened, content=text, view=view, attachments=[])
+
+    async def post(self, spot: Spot, number: int, part: str, ending: Ending) -> Opened:
+        # The reply's number is in the nonce: a turn that is answered anew posts its parts again, and Discord refuses
+        # the nonce of a message that was deleted.
+        nonce = formatting.nonce(spot.conversation, spot.turn, number, ending.seq)
+        return await self._post(spot, nonce, content=part, view=formatting.buttons(spot.turn, number, ending))
+
+    async def remove(self, spot: Spot, id: str) -> None:
+        try:
+            await self._within(spot, lambda: self._message(spot, id).delete())
+        except Refused as refused:
+            if refused.code != UNKNOWN_MESSAGE:
+                raise
+
+    async def sweep(self, spot: Spot, kept: list[str]) -> None:
+        """Nothing: Discord knows the nonce for longer than a commit can be late, so a second try made no second
+        message."""
+
+    async def settled(self, spot: Spot, ending: Ending) -> None:
+        await self._marks.settled(spot)
+
+    async def _post(self, spot: Spot, nonce: str, **what: Any) -> Opened:
+        sending = self._bot.place(spot.conversation).send(
+            nonce=nonce, reference=await self._question(spot), mention_author=False, suppress_embeds=True, **what
+        )
+        try:
+            message: discord.Message = await called("send", sending)
+        except Refused as refused:
+            if refused.code in CODES:
+                await self._lacking.explain(spot)
+            raise
+        return Opened(id=str(message.id))
+
+    async def _question(self, spot: Spot) -> Any:
+        """What is answered; the question that a thread was opened from stands outside it, and cannot be named."""
+        place = self._bot.place(spot.conversation)
+        for one in reversed(spot.asked):
+            if one.id and (await self._bot.around(spot.conversation, one.id)).id == place.id:
+                return reference(place, one.id)
+        return None
+
+    async def _edit(self, spot: Spot, opened: Opened, **what: Any) -> None:
+        mentions = discord.AllowedMentions.none()
+        files = [one for one in what.get("attachments", ()) if isinstance(one, discord.File)]
+
+        def edit() -> Any:
+            for file in files:
+                file.reset()
+            return self._message(spot, opened.id).edit(allowed_mentions=mentions, **what)
+
+        await self._within(spot, edit)
+
+    async def _within(self, spot: Spot, work: Any) -> None:
+        """Change something; a thread that was archived meanwhile is opened first."""
+        try:
+            await called("change", work())
+        except Refused as refused:
+            if refused.code != ARCHIVED:
+                raise
+            place = self._bot.place(spot.conversation)
+            await called("open the thread", self._bot.http.edit_channel(place.id, archived=False))
+            await called("change", work())
+
+    def _message(self, spot: Spot, id: str) -> Any:
+        return self._bot.place(spot.conversation).get_partial_message(int(id))
+
+
+def reference(place: Any, id: str) -> discord.MessageReference:
+    """What makes a message a reply; one whose question is gone is posted all the same."""
+    return discord.MessageReference(message_id=int(id), channel_id=place.id, fail_if_not_exists=False)

@@ -1,0 +1,283 @@
+"""How a reply gets into a Slack thread: one message that grows, natively streamed where the workspace has that.
+
+A stream left open by a crash refuses every edit; so it is stopped first, whatever it shows, and then made to say what
+it should. While it is open it cannot carry metadata: then it is the bot's one message after the question without any.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable
+from typing import Any
+
+from bots.common.protocols import Ending, Gone, Later, Opened, Spot, Throttled, Unclear
+from bots.common.reactions import Marks
+from bots.slack import formatting
+from bots.slack.client import LONGEST_WAIT, WRONG, Refused, Slack
+from bots.slack.users import Names
+from chat_service import keys
+from chat_service.contracts import History, HistoryRequest
+from chat_service.ingress import IngressClient, IngressError
+
+log = logging.getLogger(__name__)
+
+REPLY = "threadwell_reply"
+MANY = 10_000
+REFUSALS = 5
+"""Times that Slack may refuse the same thing with a word nobody listed, before it counts as said for good."""
+
+
+class SlackOutlet:
+    """Posts into the threads of one workspace."""
+
+    pace = 1.1
+
+    def __init__(self, slack: Slack, ingress: IngressClient, marks: Marks, names: Names) -> None:
+        self._slack, self._ingress, self._marks, self._names = slack, ingress, marks, names
+        self._quiet: dict[bool, float] = {}
+        """Until when Slack wants no more previews, by streams or by updates."""
+        self._streams_natively = True
+        self._ended: set[str] = set()
+        """Streams that this process has seen the end of; their messages are updated."""
+        self._refusals: Counter[tuple[str, int, str]] = Counter()
+
+    def split(self, text: str) -> list[str]:
+        return formatting.parts_of(text)
+
+    async def find(self, spot: Spot, part: int) -> Opened | None:
+        channel, thread = _place(spot)
+        since = min((one.id for one in spot.asked if one.id), default=thread)
+        async for message in self._ours(channel, thread, since):
+            metadata = message.get("metadata")
+            payload = (metadata or {}).get("event_payload") or {}
+            if (metadata or {}).get("event_type") == REPLY and payload.get("turn") == spot.turn:
+                if payload.get("part") == part:
+                    return Opened(id=message["ts"])
+            elif part == 0 and metadata is None:
+                return Opened(id=message["ts"], streaming=True)
+        return None
+
+    async def open(self, spot: Spot) -> Opened:
+        channel, thread = _place(spot)
+        if self._streams_natively:
+            person = next((one.person for one in spot.asked if one.person), None)
+            try:
+                answer = await self._slack(
+                    self._slack.web.chat_startStream,
+                    channel=channel,
+                    thread_ts=thread,
+                    recipient_user_id=person,
+                    recipient_team_id=await self._names.team(person) if person else None,
+                )
+                return Opened(id=answer["ts"], streaming=True)
+            except Refused as refused:
+                log.info("no native streaming: %s", refused)
+                if refused.error in ("feature_disabled", "unknown_method", "not_allowed_token_type"):
+                    self._streams_natively = False
+        blocks = formatting.preview("", spot.turn)
+        return await self._post(spot, 0, formatting.THINKING, blocks)
+
+    async def reopen(self, spot: Spot, opened: Opened) -> None:
+        if not opened.streaming:
+            await self._update(spot, opened, formatting.THINKING, formatting.preview("", spot.turn))
+
+    async def show(self, spot: Spot, opened: Opened, shown: str | None, text: str) -> str | None:
+        way = self._is_streaming(opened)
+        if time.monotonic() < self._quiet.get(way, 0):
+            raise Throttled("Slack wants fewer previews", 0)
+        try:
+            return await self._show(spot, opened, shown, text)
+        except Throttled as throttled:
+            self._quiet[way] = time.monotonic() + min(throttled.seconds, LONGEST_WAIT)
+            raise
+
+    async def _show(self, spot: Spot, opened: Opened, shown: str | None, text: str) -> str | None:
+        if not self._is_streaming(opened):
+            try:
+                words, blocks = formatting.fallback(text), formatting.preview(text, spot.turn)
+                await self._update(spot, opened, words, blocks, patient=False)
+            except Throttled:
+                raise
+            except (Unclear, Later):
+                log.info("a preview was lost in %s", spot.conversation)
+            return None
+        words = formatting.steady(formatting.defused(text))[: formatting.PART]
+        if shown is None or not words.startswith(shown):
+            # A stream cannot take words back, and who does not know what it shows cannot add to it: from here on the
+            # message is updated instead.
+            await self._stop(spot, opened, None, "", [])
+            return await self._show(spot, opened, None, text)
+        if words == shown:
+            return shown
+        channel, _ = _place(spot)
+        added = words[len(shown) :]
+        try:
+            append = self._slack.web.chat_appendStream
+            await self._slack.once(append, channel=channel, ts=opened.id, markdown_text=added)
+        except Refused as refused:
+            self._ended.add(opened.id)
+            if refused.error == "stopped_by_user":
+                raise
+            return await self._show(spot, opened, None, text)  # Slack ends a stream by itself after some minutes
+        return words
+
+    def _is_streaming(self, opened: Opened) -> bool:
+        return opened.streaming and opened.id not in self._ended
+
+    async def complete(self, spot: Spot, opened: Opened, shown: str | None, part: str, ending: Ending) -> None:
+        blocks = formatting.buttons(ending)
+        if self._is_streaming(opened) and await self._stop(spot, opened, shown, part, blocks):
+            return
+        await self._update(spot, opened, formatting.fallback(part), [formatting.markdown(part), *blocks])
+
+    async def post(self, spot: Spot, number: int, part: str, ending: Ending) -> Opened:
+        blocks = [formatting.markdown(part), *formatting.buttons(ending)]
+        return await self._post(spot, number, formatting.fallback(part), blocks)
+
+    async def remove(self, spot: Spot, id: str) -> None:
+        channel, _ = _place(spot)
+        try:
+            await self._slack(self._slack.web.chat_delete, channel=channel, ts=id)
+        except Gone as gone:
+            if "message_not_found" not in str(gone):
+                raise
+        except Refused as refused:
+            if not self._is_final(spot, refused):
+                raise Later(str(refused)) from refused
+            # What is left over stays; the reply beside it is whole.
+            log.warning("a message of %s stays where it is: %s", spot.conversation, refused)
+
+    async def sweep(self, spot: Spot, kept: list[str]) -> None:
+        channel, thread = _place(spot)
+        since = min((one.id for one in spot.asked if one.id), default=thread)
+        strays: list[Opened] = []
+        async for message in self._ours(channel, thread, since):
+            metadata = message.get("metadata")
+            payload = (metadata or {}).get("event_payload") or {}
+            ours = (metadata or {}).get("event_type") == REPLY and payload.get("turn") == spot.turn
+            # Nothing is delivered while this runs: a message without metadata is a stream that nobody knows of.
+            if message["ts"] not in kept and (ours or metadata is None):
+                strays.append(Opened(id=message["ts"], streaming=metadata is None))
+        for one in strays:
+            log.warning("%s was posted twice in %s: the later one goes", one.id, spot.conversation)
+            if one.streaming:
+                await self._stop(spot, one, None, "", [])
+            await self.remove(spot, one.id)
+
+    async def settled(self, spot: Spot, ending: Ending) -> None:
+        if len(self._ended) > MANY:
+            self._ended.clear()  # an older one of them is refused as ended, and then updated all the same
+        await self._marks.settled(spot)
+        channel, thread = _place(spot)
+        if channel.startswith("D"):
+            await self._lossy(spot, self._close_session(spot, channel, thread))
+
+    async def _lossy(self, spot: Spot, work: Awaitable[object]) -> None:
+        try:
+            await work
+        except (Gone, Unclear, Refused, Later) as error:
+            log.debug("a sign stays in %s: %s", spot.conversation, error)
+
+    async def _close_session(self, spot: Spot, channel: str, thread: str) -> None:
+        """The session waits for the person again, under the title that the conversation has by now."""
+        web = self._slack.web
+        await self._slack(web.agents_sessions_setStatus, status="active", channel_id=channel, thread_ts=thread)
+        try:
+            request = HistoryRequest(limit=1)
+            page = await self._ingress.call("Chat", spot.conversation, "get_history", request, History, timeout=2)
+        except (IngressError, TimeoutError):
+            return
+        if page.title:
+            title = page.title[:200]
+            await self._slack(web.agents_sessions_rename, channel_id=channel, thread_ts=thread, title=title)
+
+    async def _stop(
+        self, spot: Spot, opened: Opened, shown: str | None, part: str, blocks: list[dict[str, Any]]
+    ) -> bool:
+        """End a stream; whether it now says what it should."""
+        channel, _ = _place(spot)
+        goes_on = shown is not None and part.startswith(shown)
+        rest = part[len(shown or "") :] if goes_on else None
+        try:
+            await self._slack(
+                self._slack.web.chat_stopStream,
+                channel=channel,
+                ts=opened.id,
+                markdown_text=rest or None,
+                blocks=blocks if goes_on and blocks else None,
+                metadata=_metadata(spot, 0),
+            )
+        except Refused as refused:
+            # Stopped before: by a person, by Slack after some minutes, or by a try of ours whose answer was lost.
+            log.info("the stream of %s had ended: %s", spot.conversation, refused)
+            self._ended.add(opened.id)
+            return False
+        self._ended.add(opened.id)
+        return goes_on
+
+    async def _update(
+        self, spot: Spot, opened: Opened, text: str, blocks: list[dict[str, Any]], *, patient: bool = True
+    ) -> None:
+        channel, _ = _place(spot)
+        call = self._slack.web.chat_update
+        metadata = _metadata(spot, 0)
+        ask = self._slack if patient else self._slack.once
+        try:
+            await ask(call, channel=channel, ts=opened.id, text=text, blocks=blocks, metadata=metadata)
+        except Refused as refused:
+            if refused.error == "streaming_state_conflict":
+                await self._stop(spot, opened, None, "", [])
+                raise Later("a stream was still open") from refused
+            raise self._verdict(spot, refused) from refused
+
+    async def _post(self, spot: Spot, number: int, text: str, blocks: list[dict[str, Any]]) -> Opened:
+        channel, thread = _place(spot)
+        try:
+            answer = await self._slack(
+                self._slack.web.chat_postMessage,
+                channel=channel,
+                thread_ts=thread,
+                text=text,
+                blocks=blocks,
+                metadata=_metadata(spot, number),
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+        except Refused as refused:
+            raise self._verdict(spot, refused) from refused
+        return Opened(id=answer["ts"])
+
+    def _verdict(self, spot: Spot, refused: Refused) -> Exception:
+        """What a refusal that is on no list means: not now, until it was said some times."""
+        return Gone(str(refused)) if self._is_final(spot, refused) else Later(str(refused))
+
+    def _is_final(self, spot: Spot, refused: Refused) -> bool:
+        if refused.error in WRONG:
+            return True
+        if len(self._refusals) > MANY:
+            self._refusals.clear()
+        said = (spot.conversation, spot.turn, str(refused))
+        self._refusals[said] += 1
+        if self._refusals[said] < REFUSALS:
+            return False
+        del self._refusals[said]
+        return True
+
+    async def _ours(self, channel: str, thread: str, since: str) -> Any:
+        """The bot's own messages in a thread after a moment, with their metadata."""
+        async for message in self._slack.thread(channel, thread, oldest=since, metadata=True):
+            if message.get("user") == self._slack.identity.user and str(message["ts"]) > since:
+                yield message
+
+
+def _place(spot: Spot) -> tuple[str, str]:
+    key = keys.parse(spot.conversation)
+    if key is None:
+        raise Gone(f"not a Slack thread: {spot.conversation}")
+    return key.channel, key.thread
+
+
+def _metadata(spot: Spot, part: int) -> dict[str, Any]:
+    return {"event_type": REPLY, "event_payload": {"turn": spot.turn, "part": part}}

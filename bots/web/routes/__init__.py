@@ -1,0 +1,1 @@
+"""The routes of the web API, one module for each part of it."""

@@ -1,0 +1,1 @@
+"""Pure rules of a conversation: no I/O, no clock, no Restate context."""

@@ -1,0 +1,1 @@
+"""A conversation's state in Restate: records, pages, reading and writing them."""

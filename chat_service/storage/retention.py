@@ -1,0 +1,92 @@
+"""Removing messages from a living conversation: one person's, or those that have reached an age.
+
+What goes leaves textless marks, or catch-up would answer it again; a summary that covered it is written anew from
+what is left; and the engine's journal is purged.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from restate import ObjectContext
+
+from chat_service import keys, runtime
+from chat_service.contracts import WithdrawRequest
+from chat_service.domain.conversation import Conversation
+from chat_service.domain.deletion import Cut
+from chat_service.live import LiveEvent
+from chat_service.objects import directory, queue, summaries, transcript
+from chat_service.storage import pages, persistence
+from chat_service.storage.clock import now
+from chat_service.storage.serde import put
+from chat_service.storage.state import Outbox
+from chat_service.turn import directory_updates
+
+
+async def prune(ctx: ObjectContext, conversation: Conversation, cut: Cut) -> datetime | None:
+    """Remove what `cut` names from everywhere; gives the end of the oldest turn that is left."""
+    if cut.person is not None:
+        ctx.object_send(queue.withdraw, ctx.key(), WithdrawRequest(author=cut.person))
+    else:
+        ctx.object_send(queue.let_go, ctx.key(), arg=None)  # or it would seem to wait
+    outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
+    held = [*outbox.messages, *conversation.recent.messages]
+    request = pages.PruneRequest(cut=cut, beside=[m.model_copy(update={"text": "", "attachments": []}) for m in held])
+    pruned = await ctx.object_call(transcript.prune, ctx.key(), request)
+    gone, outbox.messages = conversation.prune(cut, outbox.messages)
+    if outbox.messages:
+        put(ctx, "outbox", outbox)
+    else:
+        ctx.clear("outbox")
+    if ids := [m.id for m in gone if m.id]:
+        ctx.object_send(transcript.mark, ctx.key(), pages.Marks(ids=ids))
+    changed = bool(gone or pruned.gone)
+    empty = pruned.oldest is None  # older pages may hold something still
+    people = list(conversation.meta.people)
+    conversation.meta.people = [] if empty else [one for one in people if one != cut.person]
+    upto = 0
+    if changed:
+        # The summary and the title may tell what went: they go too, and are written anew of what is left.
+        upto = conversation.drop_summary()
+        conversation.meta.title_epoch += 1
+        if not conversation.meta.renamed:
+            conversation.meta.title = "" if directory_updates.begins(conversation) else directory_updates.DELETED_TITLE
+    # Saved before anything is sent: whoever is asked to write anew must not read what goes.
+    await persistence.save(ctx, conversation)
+    if changed:
+        if upto:
+            summaries.send_for_summary(ctx, conversation, upto)
+        await _relist(ctx, conversation, people, empty=empty)
+    if changed or len(conversation.meta.people) < len(people):
+        await persistence.purge_journal(ctx, people)
+    await persistence.announce(ctx, LiveEvent(conversation=ctx.key(), kind="changed"))
+    return pruned.oldest
+
+
+async def expire(ctx: ObjectContext, conversation: Conversation) -> None:
+    """Remove what has reached the age, and set the timer for what is left."""
+    days = runtime.current().settings.retention_days
+    if days is None:  # the setting was taken back after the timer was set
+        conversation.meta.expiry = False
+        await persistence.save(ctx, conversation)
+        return
+    conversation.meta.expiry = True  # not to be set while it is not known what is left
+    before = await now(ctx) - timedelta(days=days)
+    oldest = await prune(ctx, conversation, Cut(before=before))
+    conversation.meta.expiry = False
+    if oldest is not None:
+        await persistence.set_expiry(ctx, conversation, oldest)
+    put(ctx, "meta", conversation.meta)
+
+
+async def _relist(ctx: ObjectContext, conversation: Conversation, people: list[str], *, empty: bool) -> None:
+    """Set right what the directories of those who were here say of the conversation."""
+    key = keys.parse(ctx.key())
+    if key is None:
+        return
+    gone = [person for person in people if person not in conversation.meta.people]
+    for owner in key.directories(tuple(people)) if empty else key.people_directories(gone):
+        ctx.object_send(directory.remove, owner, directory.Removal(conversation=ctx.key()))
+    if not empty:
+        directory_updates.entitle(ctx, conversation)
+        directory_updates.list_in_directories(ctx, conversation, await now(ctx))

@@ -1,0 +1,1 @@
+"""One turn of a conversation, from its question to its reply."""
