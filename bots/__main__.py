@@ -100,11 +100,11 @@ def bench(context: typer.Context) -> None:
 
 
 def _settings() -> Any:
-    from bots.cli.env_typos import slips
+    from bots.cli.env_typos import find_env_typos
     from chat_service.settings import Settings
 
     settings = Settings()
-    for slip in slips():
+    for slip in find_env_typos():
         typer.echo(f"threadwell: {slip}", err=True)
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%H:%M:%S"

@@ -86,7 +86,7 @@ async def _chat_service(settings: Settings) -> Finding:
                 deployment = (await response.json())["deployment_id"]
             async with session.get(f"/deployments/{deployment}") as response:
                 uri = (await response.json()).get("uri", "")
-        # Asked through Restate, which may see it where this machine does not.
+        # QuestionMessage through Restate, which may see it where this machine does not.
         async with IngressClient.connected(settings.ingress_url) as ingress:
             await look(ingress, "doctor")
     except TimeoutError:

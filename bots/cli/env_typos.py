@@ -14,7 +14,7 @@ ALIKE = 0.8
 somebody else's setting, for which there is room in the same file."""
 
 
-def slips() -> Iterator[str]:
+def find_env_typos() -> Iterator[str]:
     """A line for each."""
     known = [name.upper() for name in Settings.model_fields]
     given = {name.upper(): name for name in dotenv_values(".env")}

@@ -52,5 +52,5 @@ async def _forget(ingress: IngressClient, key: str | None, person: str | None) -
         except TimeoutError:  # in very many conversations; Restate goes on with it
             return f"{person}: being forgotten"
         return f"{person}: being forgotten in {done.conversations} conversations"
-    gone = await ingress.soon("Chat", key, "forget", None, Contract, timeout=PATIENCE_SECONDS)
+    gone = await ingress.call_or_queue("Chat", key, "forget", None, Contract, timeout=PATIENCE_SECONDS)
     return f"{key}: forgotten" if gone is not None else f"{key}: will be forgotten when its running turn has ended"

@@ -8,9 +8,9 @@ from restate import ObjectContext
 
 from bots.common import commands
 from bots.common.classify import may_use
-from bots.common.dependencies import Intake, scope_of
-from bots.common.protocols import Heard
-from bots.common.refusals import refuse
+from bots.common.dependencies import IntakeDependencies, scope_of
+from bots.common.events import MessageEvent
+from bots.common.refusals import send_refusal
 from chat_service import keys
 from chat_service.contracts import History, HistoryRequest, Reply, TurnRequest
 from chat_service.ingress import IngressClient, IngressError
@@ -25,7 +25,7 @@ LAST = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Press:
+class ButtonAction:
     """Somebody wants a reply anew. `id` tells this press from the next; `roles` and `parent` as in `Heard`."""
 
     id: str
@@ -61,12 +61,12 @@ def claims_of(settings: Settings, key: keys.ConversationKey, person: str, wider:
 
 
 async def within_limits(
-    ctx: ObjectContext, it: Intake, heard: Heard, key: keys.ConversationKey, *, paced: bool = True
+    ctx: ObjectContext, it: IntakeDependencies, heard: MessageEvent, key: keys.ConversationKey, *, paced: bool = True
 ) -> bool:
     """Count a message; its author is told when it is too much. Not `paced`: when it came says nothing, so messages a
     minute do not count."""
     person = heard.author.id if heard.author else ""
-    wider = heard.parent or (scope_of(ctx) if scope_of(ctx) != key.scopes[-1] else "")
+    wider = heard.parent_scope or (scope_of(ctx) if scope_of(ctx) != key.scopes[-1] else "")
     for owner, per_minute, per_day in claims_of(it.settings, key, person, wider):
         if not paced and not per_day:
             continue
@@ -75,12 +75,12 @@ async def within_limits(
         granted = await ctx.object_call(claim, owner, request)
         if not granted.allowed:
             word = commands.wait_a_bit(granted.over, granted.wait)
-            await refuse(ctx, it, heard, word, why=granted.over, wait=granted.wait)
+            await send_refusal(ctx, it, heard, word, why=granted.over, wait=granted.wait)
             return False
     return True
 
 
-async def try_again(ingress: IngressClient, settings: Settings, press: Press) -> str | None:
+async def try_again(ingress: IngressClient, settings: Settings, press: ButtonAction) -> str | None:
     """Have the last reply answered anew; gives the reason when it is not. Waits some seconds for that reason at most.
 
     That the person may read the conversation is the platform's to check, before.
@@ -103,7 +103,7 @@ async def try_again(ingress: IngressClient, settings: Settings, press: Press) ->
     return await _regenerate(ingress, press)
 
 
-async def refusal(ingress: IngressClient, settings: Settings, press: Press) -> str | None:
+async def refusal(ingress: IngressClient, settings: Settings, press: ButtonAction) -> str | None:
     """What whoever wants an answer where they press or command something is told instead, if anything.
 
     Raises:
@@ -118,7 +118,7 @@ async def refusal(ingress: IngressClient, settings: Settings, press: Press) -> s
     return None if may_use(key, press.person, settings, *rules, also=press.also) else commands.NOT_ALLOWED
 
 
-async def is_shut_out(ingress: IngressClient, settings: Settings, press: Press) -> bool:
+async def is_shut_out(ingress: IngressClient, settings: Settings, press: ButtonAction) -> bool:
     """Whether a person may not use the bot where they press or command something.
 
     Raises:
@@ -128,7 +128,7 @@ async def is_shut_out(ingress: IngressClient, settings: Settings, press: Press) 
     return key is None or not may_use(key, press.person, settings, *await _rules(ingress, press), also=press.also)
 
 
-async def _rules(ingress: IngressClient, press: Press) -> list[Rules]:
+async def _rules(ingress: IngressClient, press: ButtonAction) -> list[Rules]:
     key = keys.parse(press.conversation)
     assert key is not None  # noqa: S101  whoever calls has looked
     wide, narrow = key.scopes
@@ -139,7 +139,7 @@ async def _rules(ingress: IngressClient, press: Press) -> list[Rules]:
     ]
 
 
-async def _is_passed(ingress: IngressClient, press: Press) -> str | None:
+async def _is_passed(ingress: IngressClient, press: ButtonAction) -> str | None:
     """What is told if the conversation has gone on since that reply, or its question is gone."""
     request = HistoryRequest(limit=LAST)
     page = await ingress.call("Chat", press.conversation, "get_history", request, History, timeout=LOOK_SECONDS)
@@ -151,7 +151,7 @@ async def _is_passed(ingress: IngressClient, press: Press) -> str | None:
     return commands.QUESTION_GONE if last.status == "forgotten" else None
 
 
-async def _regenerate(ingress: IngressClient, press: Press) -> str | None:
+async def _regenerate(ingress: IngressClient, press: ButtonAction) -> str | None:
     # Pressed twice, also by two people, it is one retry of that reply.
     once, request = f"retry:{press.seq}", TurnRequest(turn=press.turn)
     sent = await ingress.send("Chat", press.conversation, "regenerate", request, idempotency_key=once)

@@ -14,8 +14,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from bots.common.ordered_queue import Full, Lanes, Work
-from bots.common.protocols import Arrival, Gone, Later, Unclear
+from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
+from bots.common.events import PlatformEvent
+from bots.common.ordered_queue import OrderedQueue, QueueFullError, Work
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.objects.channel_threads import Place, PlaceRequest, Reach, Thread, ThreadList
 
@@ -31,7 +32,7 @@ RETRY_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Missed:
+class MissedEvent:
     """An event that may have been missed. Reading one that was not is harmless: its id is known."""
 
     conversation: str
@@ -40,7 +41,7 @@ class Missed:
     raw: dict[str, Any]
 
 
-class Reader(Protocol):
+class HistoryReader(Protocol):
     """How a platform is read."""
 
     async def spaces(self) -> list[str]:
@@ -51,7 +52,7 @@ class Reader(Protocol):
         """The scopes (`slack:T1:C1`) of all channels the bot is in."""
         ...
 
-    async def since(self, scope: str, position: str, threads: list[Thread]) -> list[Missed]:
+    async def since(self, scope: str, position: str, threads: list[Thread]) -> list[MissedEvent]:
         """What was said in a channel after a position, the threads the bot takes part in included, at a pace that
         respects the platform's limits. In any order.
 
@@ -65,7 +66,7 @@ class Reader(Protocol):
         ...
 
 
-class CatchUp:
+class Backfill:
     """The catch-up of one process. `begin` a run whenever something may have been missed.
 
     Not `told`: nobody says when that is. A live event then says nothing of what came before it, and only what a run has
@@ -74,10 +75,10 @@ class CatchUp:
 
     def __init__(
         self,
-        reader: Reader,
+        reader: HistoryReader,
         ingress: IngressClient,
-        lanes: Lanes,
-        hand_over: Callable[[str, str, Arrival], Awaitable[None]],
+        lanes: OrderedQueue,
+        hand_over: Callable[[str, str, PlatformEvent], Awaitable[None]],
         *,
         told: bool = True,
     ) -> None:
@@ -149,7 +150,7 @@ class CatchUp:
         """
         try:
             done = self._lanes.put(scope, lane, id, position, work)
-        except Full:
+        except QueueFullError:
             log.error("too much waits: %s in %s is left to the next catch-up", id, scope)
             self.lost(scope)
             raise
@@ -204,7 +205,7 @@ class CatchUp:
                     await self._advance(space, self._reader.now() if self._told else self._run)
                 self._through.set()
                 pause = ALIVE_SECONDS
-            except Gone as gone:
+            except PermanentError as gone:
                 # A token that is taken no more may be taken again: a workspace that moves, a scope that is granted.
                 log.error("catch-up is not possible for now: %s", gone)
                 pause = ALIVE_SECONDS
@@ -217,10 +218,10 @@ class CatchUp:
         for attempt in range(ATTEMPTS):
             try:
                 await self._catch_up(scope, run)
-            except Gone as gone:
+            except PermanentError as gone:
                 log.warning("%s cannot be caught up with: %s", scope, gone)
                 return
-            except (Unclear, Later, IngressError, TimeoutError) as error:
+            except (OutcomeUnknownError, TransientError, IngressError, TimeoutError) as error:
                 log.warning("catching up with %s has to wait: %s", scope, error or type(error).__name__)
             except Exception:
                 # A platform's own refusal, or a mistake of ours in reading one channel: it must neither keep that
@@ -252,9 +253,9 @@ class CatchUp:
             await self._advance(_space(scope), until)
         await self._advance(scope, until)
 
-    async def _hand_over_missed(self, one: Missed, run: str) -> None:
+    async def _hand_over_missed(self, one: MissedEvent, run: str) -> None:
         try:
-            await self._hand_over(one.conversation, one.id, Arrival(raw=one.raw, late=run))
+            await self._hand_over(one.conversation, one.id, PlatformEvent(raw=one.raw, backfill_run=run))
         except (IngressError, TimeoutError):
             raise  # Restate is away: all of it is read again
         except Exception:

@@ -8,17 +8,17 @@ from typing import Literal
 
 from bots.common import commands
 from bots.common.commands import Command
-from bots.common.protocols import Heard
+from bots.common.events import MessageEvent
 from chat_service.keys import ConversationKey, Platform
 from chat_service.objects.channel_threads import Place, ReplyMode, Rules
 from chat_service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Action:
     """What is to be done about a message. `reason` is told to the person who was refused."""
 
-    act: Literal["ignore", "refuse", "command", "note", "ask"]
+    kind: Literal["ignore", "refuse", "command", "note", "ask"]
     command: Command | None = None
     reason: str = ""
 
@@ -38,30 +38,30 @@ def may_use(key: ConversationKey, person: str, settings: Settings, *rules: Rules
     return not any(names & set(one) for one in blocks) and all(names & set(one) for one in allows if one)
 
 
-def is_welcome(heard: Heard, key: ConversationKey, places: Sequence[Place], settings: Settings) -> bool:
+def is_welcome(heard: MessageEvent, key: ConversationKey, places: Sequence[Place], settings: Settings) -> bool:
     """Whether the author of a message may use the bot where it was said."""
     person = heard.author.id if heard.author else ""
-    also = (*heard.roles, heard.parent.rpartition(":")[2])
+    also = (*heard.roles, heard.parent_scope.rpartition(":")[2])
     return may_use(key, person, settings, *(one.rules for one in places), also=also)
 
 
-def judge(heard: Heard, key: ConversationKey, places: Sequence[Place], settings: Settings) -> Verdict:
+def classify(heard: MessageEvent, key: ConversationKey, places: Sequence[Place], settings: Settings) -> Action:
     """What a message is: for the bot, about it, around it, or none of its business. `places`: widest first."""
-    addressed = heard.direct or heard.mentions_bot
+    addressed = heard.is_direct_message or heard.mentions_bot
     rules = [one.rules for one in places]
     off = any(one.off for one in rules)
     if off or not is_welcome(heard, key, places, settings):
         reason = commands.OFF if off else commands.NOT_ALLOWED
-        return Verdict("refuse", reason=reason) if addressed else Verdict("ignore")
+        return Action("refuse", reason=reason) if addressed else Action("ignore")
     if addressed:
         command = commands.command_of(heard.text)
-        return Verdict("command", command) if command else Verdict("ask")
+        return Action("command", command) if command else Action("ask")
     thread = places[-1].thread
     mode = narrowest(rules, "reply_mode") or DEFAULT_MODES.get(key.platform)
-    listens = heard.ours or mode == "everything" or (mode == "threads" and thread is not None)
+    listens = heard.in_bot_thread or mode == "everything" or (mode == "threads" and thread is not None)
     if not listens or (thread is not None and thread.quiet):
-        return Verdict("ignore")  # the next mention reads what was said meanwhile
-    return Verdict("note") if heard.mentions_others else Verdict("ask")
+        return Action("ignore")  # the next mention reads what was said meanwhile
+    return Action("note") if heard.mentions_others else Action("ask")
 
 
 def narrowest(rules: Sequence[Rules], name: Literal["reply_mode", "answer_in"]) -> str | None:

@@ -12,13 +12,14 @@ from datetime import timedelta
 
 from restate import ObjectContext, RunOptions, TerminalError, VirtualObject
 
-from bots.common.dependencies import Done, lossy
-from bots.common.posting import GONE_STATUS, Deliveries, post_once
-from bots.common.protocols import Ending, Gone, Opened, Spot
+from bots.common.dependencies import StepDone, best_effort
+from bots.common.errors import PermanentError
+from bots.common.posting import GONE_STATUS, DeliveryDependencies, post_once
+from bots.common.protocols import DeliveryTarget, PostedMessage, TurnOutcome
 from chat_service.contracts import (
     Contract,
     CutOff,
-    Deliver,
+    DeliverRequest,
     DeliveryReport,
     History,
     HistoryRequest,
@@ -29,7 +30,7 @@ from chat_service.objects import invocation_policy
 from chat_service.objects.chat import get_history, get_turn
 from chat_service.objects.chat_edits import delivered, tend
 from chat_service.settings import Settings
-from chat_service.storage.serde import Stored, put
+from chat_service.storage.serde import StateRecord, set_record
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +41,10 @@ LOOKS = 5
 LOOK_PAUSE = timedelta(seconds=1)
 
 
-class Posted(Stored):
+class Posted(StateRecord):
     """The messages of a turn, in order, and the reply they show (0: none yet)."""
 
-    opened: Opened | None = None
+    opened: PostedMessage | None = None
     more: list[str] = []
     seq: int = 0
 
@@ -51,16 +52,16 @@ class Posted(Stored):
 class Sweep(Contract):
     """A turn one of whose posts got no clear answer."""
 
-    spot: Spot
+    spot: DeliveryTarget
 
 
-class Turns(Stored):
+class Turns(StateRecord):
     """The turns whose messages are remembered."""
 
     turns: list[int] = []
 
 
-def delivery_object(name: str, it: Deliveries, settings: Settings) -> VirtualObject:
+def delivery_object(name: str, it: DeliveryDependencies, settings: Settings) -> VirtualObject:
     """The delivery object of a platform; `name` is the key's prefix with a capital (`Slack`)."""
     obj = VirtualObject(
         f"{name}Delivery",
@@ -79,15 +80,15 @@ def delivery_object(name: str, it: Deliveries, settings: Settings) -> VirtualObj
         posted = await ctx.get(_slot(request.spot.turn), type_hint=Posted)
         if posted is not None and posted.opened is not None:
             kept = [posted.opened.id, *posted.more]
-            await lossy(ctx, "sweep", lambda: it.outlet.sweep(request.spot, kept))
+            await best_effort(ctx, "sweep", lambda: it.outlet.remove_duplicates(request.spot, kept))
 
     @obj.handler()
-    async def deliver(ctx: ObjectContext, order: Deliver) -> None:
+    async def deliver(ctx: ObjectContext, order: DeliverRequest) -> None:
         """Bring the outcome of a turn: a message now, the reply in it when it is there."""
-        spot = Spot(conversation=ctx.key(), turn=order.turn, asked=order.question)
+        spot = DeliveryTarget(conversation=ctx.key(), turn=order.turn, question=order.question)
 
-        def doubt(opened: Opened) -> None:
-            for pause in () if opened.sure else SWEEPS:
+        def doubt(opened: PostedMessage) -> None:
+            for pause in () if opened.confirmed else SWEEPS:
                 ctx.object_send(sweep, ctx.key(), Sweep(spot=spot), send_delay=pause)
 
         try:
@@ -97,19 +98,23 @@ def delivery_object(name: str, it: Deliveries, settings: Settings) -> VirtualObj
             await it.previews.end(spot)
             log.error("turn %s of %s is undelivered: %s", order.turn, ctx.key(), error.message)
             ctx.object_send(delivered, ctx.key(), DeliveryReport(turn=order.turn, undelivered=error.message))
-            await _settle(ctx, it, spot, Ending(status="failed", turn=order.turn))
+            await _settle(ctx, it, spot, TurnOutcome(status="failed", turn=order.turn))
 
     return obj
 
 
 async def _deliver(
-    ctx: ObjectContext, it: Deliveries, order: Deliver, spot: Spot, doubt: Callable[[Opened], None]
+    ctx: ObjectContext,
+    it: DeliveryDependencies,
+    order: DeliverRequest,
+    spot: DeliveryTarget,
+    doubt: Callable[[PostedMessage], None],
 ) -> None:
     posted = await ctx.get(_slot(order.turn), type_hint=Posted) or Posted()
     if posted.opened is None:
         posted.opened = await post_once(ctx, it, spot, 0, lambda: it.outlet.open(spot))
         doubt(posted.opened)
-        put(ctx, _slot(order.turn), posted)
+        set_record(ctx, _slot(order.turn), posted)
     elif posted.seq:
         page: History = await ctx.object_call(get_history, ctx.key(), HistoryRequest(limit=1))
         if page.running is not None and page.running.turn == order.turn:  # answered anew, and not just told again
@@ -126,11 +131,11 @@ async def _deliver(
 
 async def _finish(
     ctx: ObjectContext,
-    it: Deliveries,
-    spot: Spot,
+    it: DeliveryDependencies,
+    spot: DeliveryTarget,
     posted: Posted,
     reply: Reply,
-    doubt: Callable[[Opened], None],
+    doubt: Callable[[PostedMessage], None],
 ) -> None:
     """The reply in its message, what does not fit behind it, and nothing of an older version left."""
     opened = _opened(posted)
@@ -139,24 +144,24 @@ async def _finish(
         async def take_away() -> None:
             shown = await it.previews.end(spot)
             if opened.streaming:
-                await it.outlet.complete(spot, opened, shown, "…", Ending(status=reply.status, turn=spot.turn))
+                await it.outlet.complete(spot, opened, shown, "…", TurnOutcome(status=reply.status, turn=spot.turn))
             await it.outlet.remove(spot, opened.id)
 
         await _step(ctx, "take away", take_away)
         ctx.clear(_slot(spot.turn))
-        await _settle(ctx, it, spot, Ending(status=reply.status, turn=spot.turn))
+        await _settle(ctx, it, spot, TurnOutcome(status=reply.status, turn=spot.turn))
         return
     parts = it.outlet.split(told(reply))
 
-    def ending(number: int) -> Ending:
-        return Ending(status=reply.status, turn=spot.turn, seq=reply.seq, last=number == len(parts) - 1)
+    def ending(number: int) -> TurnOutcome:
+        return TurnOutcome(status=reply.status, turn=spot.turn, seq=reply.seq, last=number == len(parts) - 1)
 
     async def complete() -> None:
         shown = await it.previews.end(spot)  # a replay that did not begin it knows nothing: None
         await it.outlet.complete(spot, opened, shown, parts[0], ending(0))
 
     await _step(ctx, "complete", complete)
-    posted.opened = Opened(id=opened.id)
+    posted.opened = PostedMessage(id=opened.id)
     for surplus in posted.more:
 
         async def remove(id: str = surplus) -> None:
@@ -166,26 +171,26 @@ async def _finish(
     posted.more = []
     for number in range(1, len(parts)):
 
-        async def post(number: int = number) -> Opened:
+        async def post(number: int = number) -> PostedMessage:
             return await it.outlet.post(spot, number, parts[number], ending(number))
 
         more = await post_once(ctx, it, spot, number, post)
         doubt(more)
         posted.more.append(more.id)
     posted.seq = reply.seq
-    put(ctx, _slot(spot.turn), posted)
+    set_record(ctx, _slot(spot.turn), posted)
     await _keep_few(ctx, spot.turn)
     await _settle(ctx, it, spot, ending(len(parts) - 1))
 
 
-async def _settle(ctx: ObjectContext, it: Deliveries, spot: Spot, ending: Ending) -> None:
+async def _settle(ctx: ObjectContext, it: DeliveryDependencies, spot: DeliveryTarget, ending: TurnOutcome) -> None:
     async def settle() -> None:
-        await it.outlet.settled(spot, ending)
+        await it.outlet.clear_status(spot, ending)
 
     await _step(ctx, "settle", settle)
 
 
-async def _outcome(ctx: ObjectContext, order: Deliver) -> Reply:
+async def _outcome(ctx: ObjectContext, order: DeliverRequest) -> Reply:
     """Wait for the turn, however long it takes."""
     try:
         return await ctx.attach_invocation(order.invocation, type_hint=Reply)
@@ -236,18 +241,18 @@ def told(reply: Reply) -> str:
 async def _step(ctx: ObjectContext, name: str, work: Callable[[], Awaitable[None]]) -> None:
     """A step that may run twice; what fails is tried again without limit, what is gone for good ends the delivery."""
 
-    async def attempt() -> Done:
+    async def attempt() -> StepDone:
         try:
             await work()
-        except Gone as gone:
+        except PermanentError as gone:
             raise TerminalError(str(gone), status_code=GONE_STATUS) from gone
-        return Done()
+        return StepDone()
 
     await ctx.run_typed(
         name,
         attempt,
         RunOptions(
-            type_hint=Done,
+            type_hint=StepDone,
             initial_retry_interval=timedelta(milliseconds=500),
             max_retry_interval=timedelta(seconds=10),
             retry_interval_factor=2,
@@ -262,10 +267,10 @@ async def _keep_few(ctx: ObjectContext, turn: int) -> None:
     for old in kept.turns[:-KEPT_TURNS]:
         ctx.clear(_slot(old))
     kept.turns = kept.turns[-KEPT_TURNS:]
-    put(ctx, "turns", kept)
+    set_record(ctx, "turns", kept)
 
 
-def _opened(posted: Posted) -> Opened:
+def _opened(posted: Posted) -> PostedMessage:
     assert posted.opened is not None  # noqa: S101
     return posted.opened
 
@@ -274,4 +279,4 @@ def _slot(turn: int) -> str:
     return f"turn:{turn}"
 
 
-__all__ = ["Deliveries", "delivery_object"]
+__all__ = ["DeliveryDependencies", "delivery_object"]

@@ -9,11 +9,13 @@ from datetime import timedelta
 
 from restate import ObjectContext, RunOptions, TerminalError
 
-from bots.common.protocols import Ears, Gone, Heard
+from bots.common.errors import PermanentError
+from bots.common.events import MessageEvent
+from bots.common.protocols import Messenger
 from chat_service import keys
 from chat_service.contracts import utc
 from chat_service.settings import Settings
-from chat_service.storage.serde import Stored
+from chat_service.storage.serde import StateRecord
 
 log = logging.getLogger(__name__)
 
@@ -21,21 +23,24 @@ TELL_ATTEMPTS = 3
 """A word beside the replies may be lost: the conversation does not wait for it."""
 
 
-class Done(Stored):
+class StepDone(StateRecord):
     """The result of a step that has none."""
 
 
-class Intake:
+class IntakeDependencies:
     """What the handlers need of their process. `branch` opens a thread of its own for a question and gives its key, on
     a platform whose channels are conversations; run twice it gives the same."""
 
     def __init__(
-        self, ears: Ears, settings: Settings, branch: Callable[[str, Heard], Awaitable[str]] | None = None
+        self,
+        messenger: Messenger,
+        settings: Settings,
+        branch: Callable[[str, MessageEvent], Awaitable[str]] | None = None,
     ) -> None:
-        self.ears, self.settings, self.branch = ears, settings, branch
+        self.ears, self.settings, self.branch = messenger, settings, branch
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def soon(self, work: Awaitable[None]) -> None:
+    def run_in_background(self, work: Awaitable[None]) -> None:
         """Do something lossy beside the handler."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
@@ -48,28 +53,28 @@ def scope_of(ctx: ObjectContext) -> str:
     return key.scopes[-1] if key else ""
 
 
-async def is_old(ctx: ObjectContext, it: Intake, heard: Heard) -> bool:
+async def is_too_old(ctx: ObjectContext, it: IntakeDependencies, heard: MessageEvent) -> bool:
     """Whether a message was written too long ago to be answered now."""
     return utc(await ctx.time()) - heard.at > timedelta(seconds=it.settings.catchup_max_age)
 
 
-async def tell(ctx: ObjectContext, it: Intake, heard: Heard, text: str) -> None:
+async def send_ephemeral(ctx: ObjectContext, it: IntakeDependencies, heard: MessageEvent, text: str) -> None:
     """A word to the author of a message alone, where the platform can."""
-    await lossy(ctx, "tell", lambda: it.ears.tell(ctx.key(), heard, text))
+    await best_effort(ctx, "tell", lambda: it.ears.send_ephemeral(ctx.key(), heard, text))
 
 
-async def lossy(ctx: ObjectContext, name: str, work: Callable[[], Awaitable[None]]) -> None:
+async def best_effort(ctx: ObjectContext, name: str, work: Callable[[], Awaitable[None]]) -> None:
     """A word that may be lost: after a few tries the conversation goes on without it."""
 
-    async def attempt() -> Done:
+    async def attempt() -> StepDone:
         try:
             await work()
-        except Gone as gone:
+        except PermanentError as gone:
             log.warning("%s in %s: %s", name, ctx.key(), gone)
-        return Done()
+        return StepDone()
 
     try:
-        await ctx.run_typed(name, attempt, RunOptions(type_hint=Done, max_attempts=TELL_ATTEMPTS))
+        await ctx.run_typed(name, attempt, RunOptions(type_hint=StepDone, max_attempts=TELL_ATTEMPTS))
     except TerminalError as error:
         if error.status_code == 409:
             raise

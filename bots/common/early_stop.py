@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 
 from bots.common import commands
-from bots.common.access import Press, is_shut_out
+from bots.common.access import ButtonAction, is_shut_out
 from chat_service.contracts import Stopped, StopRequest
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.settings import Settings
@@ -30,7 +30,7 @@ def stop_once(id: str) -> str:
     return f"stop:{id}"
 
 
-async def stop_at_once(ingress: IngressClient, settings: Settings, press: Press) -> None:
+async def stop_at_once(ingress: IngressClient, settings: Settings, press: ButtonAction) -> None:
     """End what runs before the intake comes to it, if the person may. Never raises: the intake comes to it."""
     try:
         if not await is_shut_out(ingress, settings, press):

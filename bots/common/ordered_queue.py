@@ -23,7 +23,7 @@ LONGEST_PAUSE = 5.0
 Work = Callable[[], Awaitable[None]]
 
 
-class Full(Exception):
+class QueueFullError(Exception):
     """Too much waits in memory already: the platform has to keep this and try again."""
 
 
@@ -35,7 +35,7 @@ class _Item:
     done: asyncio.Future[None] = field(compare=False)
 
 
-class Lanes:
+class OrderedQueue:
     """The lanes of one process; `place` groups them for `floor`. At most so many things wait in them."""
 
     def __init__(self, most: int = MAX_WAITING) -> None:
@@ -55,7 +55,7 @@ class Lanes:
         if items is not None and (known := next((one for one in items if one.id == id), None)):
             return known.done
         if self._count >= self._most:
-            raise Full
+            raise QueueFullError
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.add_done_callback(lambda future: future.cancelled() or future.exception())  # nobody may be waiting
         item = _Item(position, id, work, done)

@@ -10,32 +10,37 @@ from uuid import uuid4
 
 from restate import ObjectContext, RunOptions, TerminalError
 
+from bots.common.errors import OutcomeUnknownError, PermanentError
 from bots.common.previews import Previews
-from bots.common.protocols import Gone, Opened, Outlet, Spot, Unclear
+from bots.common.protocols import DeliveryTarget, PostedMessage, ReplyWriter
 
 PROCESS = uuid4().hex
 """Tells the tries of this process from those of one that died."""
 SETTLE_SECONDS = 3.0
 """After an unclear answer a commit can still come: so long it is waited for before the message is looked for."""
 GONE_STATUS = 410
-REPEAT = RunOptions[Opened](
-    type_hint=Opened,
+REPEAT = RunOptions[PostedMessage](
+    type_hint=PostedMessage,
     initial_retry_interval=timedelta(milliseconds=500),
     max_retry_interval=timedelta(seconds=10),
     retry_interval_factor=2,
 )
 
 
-class Deliveries:
+class DeliveryDependencies:
     """What `deliver` needs of its process."""
 
-    def __init__(self, outlet: Outlet, previews: Previews) -> None:
-        self.outlet, self.previews = outlet, previews
+    def __init__(self, writer: ReplyWriter, previews: Previews) -> None:
+        self.outlet, self.previews = writer, previews
         self._tried: dict[str, float] = {}
 
     async def once(
-        self, name: str, first: str, find: Callable[[], Awaitable[Opened | None]], post: Callable[[], Awaitable[Opened]]
-    ) -> Opened:
+        self,
+        name: str,
+        first: str,
+        find: Callable[[], Awaitable[PostedMessage | None]],
+        post: Callable[[], Awaitable[PostedMessage]],
+    ) -> PostedMessage:
         """Post, unless it was posted: only the first try of all may do so without looking.
 
         `first` is the process that began; a try of another, or a second one of ours, looks first, and waits before it
@@ -49,19 +54,26 @@ class Deliveries:
             await asyncio.sleep(max(self._tried.get(name, time.monotonic()) + SETTLE_SECONDS - time.monotonic(), 0))
             if (there := await find()) is not None:
                 self._tried.pop(name, None)
-                return there.model_copy(update={"sure": False})
+                return there.model_copy(update={"confirmed": False})
         try:
             opened = await post()
-        except (Unclear, asyncio.CancelledError):  # cancelled when the engine's connection breaks in the middle
+        except (
+            OutcomeUnknownError,
+            asyncio.CancelledError,
+        ):  # cancelled when the engine's connection breaks in the middle
             self._tried[name] = time.monotonic()
             raise
         self._tried.pop(name, None)
-        return opened if sure else opened.model_copy(update={"sure": False})
+        return opened if sure else opened.model_copy(update={"confirmed": False})
 
 
 async def post_once(
-    ctx: ObjectContext, it: Deliveries, spot: Spot, number: int, post: Callable[[], Awaitable[Opened]]
-) -> Opened:
+    ctx: ObjectContext,
+    it: DeliveryDependencies,
+    spot: DeliveryTarget,
+    number: int,
+    post: Callable[[], Awaitable[PostedMessage]],
+) -> PostedMessage:
     """Message `number` of a turn, posted by this handler or found."""
 
     async def begins() -> str:
@@ -71,17 +83,17 @@ async def post_once(
     first = await ctx.run_typed(f"who posts {number} first", begins, RunOptions(type_hint=str))
     name = f"{ctx.request().id}:{number}"
 
-    async def newly() -> Opened:
+    async def newly() -> PostedMessage:
         opened = await post()
         if number == 0:
             it.previews.opened(opened)
         return opened
 
-    async def attempt() -> Opened:
+    async def attempt() -> PostedMessage:
         try:
             return await it.once(name, first, lambda: it.outlet.find(spot, number), newly)
-        except Gone as gone:
+        except PermanentError as gone:
             raise TerminalError(str(gone), status_code=GONE_STATUS) from gone
 
-    opened: Opened = await ctx.run_typed(f"post {number}", attempt, REPEAT)
+    opened: PostedMessage = await ctx.run_typed(f"post {number}", attempt, REPEAT)
     return opened

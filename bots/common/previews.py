@@ -10,7 +10,8 @@ import contextlib
 import logging
 import time
 
-from bots.common.protocols import Later, Opened, Outlet, Spot, Throttled, Unclear
+from bots.common.errors import OutcomeUnknownError, RateLimitedError, TransientError
+from bots.common.protocols import DeliveryTarget, PostedMessage, ReplyWriter
 from chat_service.live import LiveBus, LiveEvent
 from chat_service.live.bus import Preview
 
@@ -20,7 +21,9 @@ log = logging.getLogger(__name__)
 class _Show:
     """One reply that is being shown."""
 
-    def __init__(self, outlet: Outlet, bus: LiveBus, spot: Spot, opened: Opened, shown: str | None) -> None:
+    def __init__(
+        self, outlet: ReplyWriter, bus: LiveBus, spot: DeliveryTarget, opened: PostedMessage, shown: str | None
+    ) -> None:
         self._outlet, self._bus, self._spot, self._opened = outlet, bus, spot, opened
         self._said: Preview | None = None
         self._news = asyncio.Event()
@@ -41,7 +44,9 @@ class _Show:
             while not self._ending.is_set():
                 await self._news.wait()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._ending.wait(), max(last + self._outlet.pace - time.monotonic(), 0))
+                    await asyncio.wait_for(
+                        self._ending.wait(), max(last + self._outlet.preview_interval - time.monotonic(), 0)
+                    )
                 self._news.clear()
                 said = self._said
                 if self._ending.is_set() or said is None or not said.text or said.text == self.shown:
@@ -49,11 +54,11 @@ class _Show:
                 last = time.monotonic()
                 before, self.shown = self.shown, None  # whatever happens to the request, nobody knows any more
                 try:
-                    self.shown = await self._outlet.show(self._spot, self._opened, before, said.text)
-                except Throttled:
+                    self.shown = await self._outlet.update_preview(self._spot, self._opened, before, said.text)
+                except RateLimitedError:
                     self.shown = before
                     self._news.set()  # as soon as it may
-                except (Unclear, Later) as error:
+                except (OutcomeUnknownError, TransientError) as error:
                     log.info("a preview of %s was lost: %s", self._spot.conversation, error)
         except Exception as error:  # noqa: BLE001  the final text follows, whatever became of a preview
             log.info("the preview of %s ended: %s", self._spot.conversation, error)
@@ -81,16 +86,16 @@ class _Show:
 class Previews:
     """The replies that this process is showing."""
 
-    def __init__(self, outlet: Outlet, bus: LiveBus) -> None:
+    def __init__(self, outlet: ReplyWriter, bus: LiveBus) -> None:
         self._outlet, self._bus = outlet, bus
         self._shows: dict[tuple[str, int], _Show] = {}
         self._blank: set[str] = set()
 
-    def opened(self, opened: Opened) -> None:
+    def opened(self, opened: PostedMessage) -> None:
         """This process has just posted a message that shows nothing yet."""
         self._blank.add(opened.id)
 
-    def watch(self, spot: Spot, opened: Opened) -> None:
+    def watch(self, spot: DeliveryTarget, opened: PostedMessage) -> None:
         """Show what is said in this turn from now on; a second call changes nothing.
 
         Of a message that was not just posted here nobody knows what it shows: another process, or an earlier try of
@@ -102,7 +107,7 @@ class Previews:
             self._blank.discard(opened.id)
             self._shows[where] = _Show(self._outlet, self._bus, spot, opened, shown)
 
-    async def end(self, spot: Spot) -> str | None:
+    async def end(self, spot: DeliveryTarget) -> str | None:
         """Show no more; gives what the message shows now, or None when that is not known."""
         show = self._shows.get((spot.conversation, spot.turn))
         if show is None:

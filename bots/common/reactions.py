@@ -11,7 +11,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from weakref import WeakValueDictionary
 
-from bots.common.protocols import Gone, Later, Spot, Unclear
+from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
+from bots.common.protocols import DeliveryTarget
 from chat_service.contracts import History, HistoryRequest
 from chat_service.ingress import IngressClient, IngressError
 
@@ -30,7 +31,7 @@ Look = Callable[[str, str], Awaitable[Sequence[str]]]
 """The signs of ours that a message shows, asked of the platform: another process may have put them there."""
 
 
-class Marks:
+class StatusReactions:
     """The signs of one process. `arrived` is put on each question, one of `places` while it waits; `beyond`, if there
     is such a sign, on whoever waits behind those."""
 
@@ -85,7 +86,7 @@ class Marks:
             await self._line(conversation)
         return gone
 
-    async def settled(self, spot: Spot) -> None:
+    async def settled(self, spot: DeliveryTarget) -> None:
         """A turn has ended: its questions lose their signs, and the others move up; beside the delivery, when the
         platform is slow."""
         await asyncio.wait({self.beside(self._settle(spot))}, timeout=SETTLE_SECONDS)
@@ -96,8 +97,8 @@ class Marks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _settle(self, spot: Spot) -> None:
-        await self.taken_back(spot.conversation, [one.id for one in spot.asked if one.id])
+    async def _settle(self, spot: DeliveryTarget) -> None:
+        await self.taken_back(spot.conversation, [one.id for one in spot.question if one.id])
 
     async def _leave(self, conversation: str, id: str) -> None:
         where = (conversation, id)
@@ -113,7 +114,7 @@ class Marks:
             return [
                 one for one in await self._look(conversation, id) if one in (self._eyes, *self._places, self._beyond)
             ]
-        except (Gone, Later, Unclear) as error:
+        except (PermanentError, TransientError, OutcomeUnknownError) as error:
             log.debug("nobody knows what %s shows in %s: %s", id, conversation, error)
             return [self._eyes]
 
@@ -156,9 +157,9 @@ class Marks:
     async def _put(self, conversation: str, id: str, sign: str) -> None:
         try:
             await self._react(conversation, id, sign, False)
-        except (Gone, Later) as error:
+        except (PermanentError, TransientError) as error:
             log.debug("no %s in %s: %s", sign, conversation, error)
-        except Unclear as error:
+        except OutcomeUnknownError as error:
             log.debug("nobody knows whether there is a %s in %s: %s", sign, conversation, error)
             if sign == self._eyes:
                 self._doubtful.add((conversation, id))
@@ -166,7 +167,7 @@ class Marks:
     async def _off(self, conversation: str, id: str, sign: str) -> None:
         try:
             await self._react(conversation, id, sign, True)
-        except (Gone, Later, Unclear) as error:
+        except (PermanentError, TransientError, OutcomeUnknownError) as error:
             log.debug("a %s stays in %s: %s", sign, conversation, error)
 
     def beside(self, work: Awaitable[None]) -> asyncio.Future[None]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from bots.common.classify import judge
-from bots.common.protocols import Ears, Heard
+from bots.common.classify import classify
+from bots.common.events import MessageEvent
+from bots.common.protocols import Messenger
 from chat_service import keys
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.objects.channel_threads import Place, PlaceRequest
@@ -22,16 +23,18 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 3
 
 
-async def mark_arrival(ingress: IngressClient, settings: Settings, ears: Ears, conversation: str, heard: Heard) -> None:
+async def mark_arrival(
+    ingress: IngressClient, settings: Settings, ears: Messenger, conversation: str, heard: MessageEvent
+) -> None:
     """Mark a message that will be answered, as far as can be told from the message alone. Lossy: the intake marks it
     too, when it comes to it."""
     key = keys.parse(conversation)
-    if key is None or not heard.says_something:
+    if key is None or not heard.has_question_content:
         return
     wide, narrow = key.scopes
     asked = [(wide, PlaceRequest()), (narrow, PlaceRequest(conversation=conversation))]
-    if heard.parent:
-        asked.insert(1, (heard.parent, PlaceRequest()))
+    if heard.parent_scope:
+        asked.insert(1, (heard.parent_scope, PlaceRequest()))
     try:
         places = await asyncio.gather(
             *(ingress.call("Channel", scope, "look", one, Place, timeout=LOOK_SECONDS) for scope, one in asked)
@@ -39,5 +42,5 @@ async def mark_arrival(ingress: IngressClient, settings: Settings, ears: Ears, c
     except (IngressError, TimeoutError) as error:
         log.debug("%s is marked in its turn: %s", conversation, error)
         return
-    if judge(heard, key, places, settings).act == "ask":
-        await ears.mark(conversation, heard)
+    if classify(heard, key, places, settings).kind == "ask":
+        await ears.add_status(conversation, heard)

@@ -7,40 +7,45 @@ import logging
 
 from restate import ObjectContext, RunOptions
 
-from bots.common.dependencies import Intake, scope_of
-from bots.common.protocols import Gone, Heard
+from bots.common.dependencies import IntakeDependencies, scope_of
+from bots.common.errors import PermanentError
+from bots.common.events import MessageEvent
 from chat_service import keys
 from chat_service.contracts import HistoryRequest
 from chat_service.objects.channel_threads import Place, PlaceRequest, Thread, look
 from chat_service.objects.chat import get_history
-from chat_service.storage.serde import Stored, put
+from chat_service.storage.serde import StateRecord, set_record
 
 log = logging.getLogger(__name__)
 
 KEPT_HOMES = 200
 
 
-class Homes(Stored):
+class RoutedThreads(StateRecord):
     """Where the latest questions of a channel are answered, by message id: a setting may decide it, and a repeat must
     get the same key after the setting has changed."""
 
     homes: dict[str, str] = {}
 
 
-def may_branch(it: Intake, key: keys.ConversationKey, heard: Heard) -> bool:
+def may_branch(it: IntakeDependencies, key: keys.ConversationKey, heard: MessageEvent) -> bool:
     """Whether the message stands in a channel, where a thread can be opened from it, and says something to answer."""
-    return it.branch is not None and not (heard.direct or heard.parent or key.thread) and heard.says_something
+    return (
+        it.branch is not None
+        and not (heard.is_direct_message or heard.parent_scope or key.thread)
+        and heard.has_question_content
+    )
 
 
-async def home_of(ctx: ObjectContext, it: Intake, heard: Heard, *, in_thread: bool) -> str:
+async def resolve(ctx: ObjectContext, it: IntakeDependencies, heard: MessageEvent, *, in_thread: bool) -> str:
     """The conversation that answers a question: the channel's, or one in a thread of its own. The first decision
     stays."""
-    known = await ctx.get("homes", type_hint=Homes) or Homes()
+    known = await ctx.get("homes", type_hint=RoutedThreads) or RoutedThreads()
     if (home := known.homes.get(heard.id)) is not None:
         return home
     home = await _branch(ctx, it, heard) if in_thread else ctx.key()
     known.homes = dict([*known.homes.items(), (heard.id, home)][-KEPT_HOMES:])
-    put(ctx, "homes", known)
+    set_record(ctx, "homes", known)
     return home
 
 
@@ -55,19 +60,24 @@ async def as_it_was(ctx: ObjectContext, place: Place) -> Place:
     return place.model_copy(update={"thread": Thread(conversation=ctx.key())})
 
 
-async def known_home(ctx: ObjectContext, it: Intake, heard: Heard, channel: Place) -> str | None:
+async def known_conversation(
+    ctx: ObjectContext, it: IntakeDependencies, heard: MessageEvent, channel: Place
+) -> str | None:
     """The conversation that a changed message belongs to; None when the bot never took part."""
-    if it.branch is not None and not heard.parent:
-        known = await ctx.get("homes", type_hint=Homes) or Homes()
+    if it.branch is not None and not heard.parent_scope:
+        known = await ctx.get("homes", type_hint=RoutedThreads) or RoutedThreads()
         if (home := known.homes.get(heard.id)) is not None:
             return home
         own = f"{scope_of(ctx).rpartition(':')[0]}:{heard.id}"
-        if not heard.direct and (await ctx.object_call(look, own, PlaceRequest(conversation=own))).thread is not None:
+        if (
+            not heard.is_direct_message
+            and (await ctx.object_call(look, own, PlaceRequest(conversation=own))).thread is not None
+        ):
             return own
     return ctx.key() if channel.thread is not None else None
 
 
-async def _branch(ctx: ObjectContext, it: Intake, heard: Heard) -> str:
+async def _branch(ctx: ObjectContext, it: IntakeDependencies, heard: MessageEvent) -> str:
     assert it.branch is not None  # noqa: S101
     branch = it.branch
 
@@ -75,7 +85,7 @@ async def _branch(ctx: ObjectContext, it: Intake, heard: Heard) -> str:
         """Run twice it finds the thread that it opened."""
         try:
             return await branch(ctx.key(), heard)
-        except Gone as gone:
+        except PermanentError as gone:
             log.warning("no thread can be opened in %s, so the answer goes into the channel: %s", ctx.key(), gone)
             return ctx.key()
 

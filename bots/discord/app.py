@@ -11,27 +11,27 @@ from pathlib import Path
 
 import aiohttp
 
-from bots.common.backfill import CatchUp
-from bots.common.delivery import Deliveries, delivery_object
+from bots.common.backfill import Backfill
+from bots.common.delivery import DeliveryDependencies, delivery_object
 from bots.common.endpoint import serving_objects
-from bots.common.intake import Intake, intake_object
-from bots.common.ordered_queue import Lanes
+from bots.common.events import PlatformEvent
+from bots.common.intake import IntakeDependencies, intake_object
+from bots.common.ordered_queue import OrderedQueue
 from bots.common.previews import Previews
-from bots.common.protocols import Arrival
-from bots.discord.backfill import DiscordReader
+from bots.discord.backfill import DiscordHistoryReader
 from bots.discord.buttons import Buttons
 from bots.discord.client import Bot, open_bot
 from bots.discord.command_sync import synchronise
-from bots.discord.commands import Slash
-from bots.discord.event_filter import Watch
-from bots.discord.events import Hearing
+from bots.discord.commands import SlashCommands
+from bots.discord.event_filter import EventFilter
+from bots.discord.events import EventParser
 from bots.discord.gateway import on_the_gateway
-from bots.discord.history import Histories
+from bots.discord.history import HistoryView
 from bots.discord.listeners import Listeners
-from bots.discord.message_snapshot import Records
-from bots.discord.messenger import DiscordEars
-from bots.discord.reactions import discord_marks
-from bots.discord.reply_writer import DiscordOutlet
+from bots.discord.message_snapshot import SnapshotBuilder
+from bots.discord.messenger import DiscordMessenger
+from bots.discord.reactions import discord_status_reactions
+from bots.discord.reply_writer import DiscordReplyWriter
 from bots.discord.settings import ChatSettings
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.live import LiveBus, open_bus
@@ -78,15 +78,15 @@ async def _listening(settings: Settings, bus: LiveBus) -> AsyncIterator[tuple[st
         bot = await stack.enter_async_context(open_bot(settings))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         ingress = await stack.enter_async_context(IngressClient.connected(settings.ingress_url))
-        records, marks, watch = Records(bot), discord_marks(bot, ingress), Watch(ingress)
-        outlet = DiscordOutlet(bot, marks)
+        records, marks, watch = SnapshotBuilder(bot), discord_status_reactions(bot, ingress), EventFilter(ingress)
+        outlet = DiscordReplyWriter(bot, marks)
         previews = Previews(outlet, bus)
         stack.push_async_callback(previews.close)
         stack.push_async_callback(marks.close)
-        ears = DiscordEars(bot, records, Hearing(session, images=settings.model_images), marks)
+        ears = DiscordMessenger(bot, records, EventParser(session, images=settings.model_images), marks)
         objects = [
-            intake_object("Discord", Intake(ears, settings, ears.branch)),
-            delivery_object("Discord", Deliveries(outlet, previews), settings),
+            intake_object("Discord", IntakeDependencies(ears, settings, ears.branch)),
+            delivery_object("Discord", DeliveryDependencies(outlet, previews), settings),
         ]
         await stack.enter_async_context(
             serving_objects(
@@ -99,14 +99,14 @@ async def _listening(settings: Settings, bus: LiveBus) -> AsyncIterator[tuple[st
                 name="DISCORD",
             )
         )
-        histories = Histories(ingress, settings)
-        Slash(bot, ingress, histories, ChatSettings(ingress, watch, settings), settings).register()
-        lanes = Lanes()
+        histories = HistoryView(ingress, settings)
+        SlashCommands(bot, ingress, histories, ChatSettings(ingress, watch, settings), settings).register()
+        lanes = OrderedQueue()
 
-        async def hand_over(conversation: str, id: str, arrival: Arrival) -> None:
+        async def hand_over(conversation: str, id: str, arrival: PlatformEvent) -> None:
             await listeners.hand_over(conversation, id, arrival)
 
-        catch_up = CatchUp(DiscordReader(bot, ingress, records, watch), ingress, lanes, hand_over)
+        catch_up = Backfill(DiscordHistoryReader(bot, ingress, records, watch), ingress, lanes, hand_over)
         buttons = Buttons(ingress, histories, settings)
         listeners = Listeners(bot, ingress, catch_up, records, watch, buttons, marks, settings)
         listeners.register()

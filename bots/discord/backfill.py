@@ -8,14 +8,14 @@ from typing import Any
 
 import discord
 
-from bots.common.backfill import Missed
-from bots.common.protocols import Gone
-from bots.discord.channel_history import said_in
-from bots.discord.client import Bot, called
-from bots.discord.event_filter import Watch
+from bots.common.backfill import MissedEvent
+from bots.common.errors import PermanentError
+from bots.discord.channel_history import read_messages
+from bots.discord.client import Bot, call_discord
+from bots.discord.event_filter import EventFilter
 from bots.discord.listeners import now
-from bots.discord.message_snapshot import Records, position
-from bots.discord.missed_edits import Revisions
+from bots.discord.message_snapshot import SnapshotBuilder, position
+from bots.discord.missed_edits import MissedEdits
 from chat_service.contracts import DirectoryPage, DirectoryRequest
 from chat_service.ingress import IngressClient
 from chat_service.objects.channel_threads import Place, PlaceRequest, Thread
@@ -35,12 +35,12 @@ DIRECT = 200
 """Direct conversations that are read, the most recently used first: Discord does not list them."""
 
 
-class DiscordReader:
+class DiscordHistoryReader:
     """Reads what one bot can see."""
 
-    def __init__(self, bot: Bot, ingress: IngressClient, records: Records, watch: Watch) -> None:
+    def __init__(self, bot: Bot, ingress: IngressClient, records: SnapshotBuilder, watch: EventFilter) -> None:
         self._bot, self._ingress, self._records, self._watch = bot, ingress, records, watch
-        self._revisions = Revisions(bot, ingress, records)
+        self._revisions = MissedEdits(bot, ingress, records)
 
     def now(self) -> str:
         return now()
@@ -84,36 +84,38 @@ class DiscordReader:
         for parent in [*parents, *(guild.text_channels if long else [])]:
             if _is_readable(parent, guild.me):
                 try:
-                    found += [f"discord:{guild.id}:{one}" for one in await called("archived", _archived(parent, since))]
-                except Gone as gone:
+                    found += [
+                        f"discord:{guild.id}:{one}" for one in await call_discord("archived", _archived(parent, since))
+                    ]
+                except PermanentError as gone:
                     log.warning("closed threads of %s are not looked at: %s", parent.id, gone)
         return found
 
     async def _place(self, scope: str) -> Place:
         return await self._ingress.call("Channel", scope, "look", PlaceRequest(), Place, timeout=10)
 
-    async def since(self, scope: str, position_: str, threads: list[Thread]) -> list[Missed]:
+    async def since(self, scope: str, position_: str, threads: list[Thread]) -> list[MissedEvent]:
         try:
             missed = await self._said(scope, position_)
             takes_part = any(one.conversation == scope for one in threads)
             return [*missed, *(await self._revisions.since(scope, position_) if takes_part else [])]
-        except Gone as gone:
-            raise Gone(f"{scope}: {gone}") from gone
+        except PermanentError as gone:
+            raise PermanentError(f"{scope}: {gone}") from gone
 
-    async def _said(self, scope: str, position_: str) -> list[Missed]:
+    async def _said(self, scope: str, position_: str) -> list[MissedEvent]:
         place = self._bot.place(scope)
         known: Any = self._bot.get_channel(place.id)
         last = getattr(known, "last_message_id", None)
         if isinstance(known, discord.abc.GuildChannel | discord.Thread) and position(last or 0) <= position_:
             return []  # told at the connection: nothing was said there since
-        missed: list[Missed] = []
-        for message in reversed(await said_in(self._bot, place, MOST, after=int(position_))):
+        missed: list[MissedEvent] = []
+        for message in reversed(await read_messages(self._bot, place, MOST, after=int(position_))):
             if not self._records.is_persons(message):
                 continue
             record = await self._records.said(message)
-            if await self._watch.wants(record):
+            if await self._watch.accepts(record):
                 raw = record.model_dump(mode="json")
-                missed.append(Missed(record.conversation, record.id, position(record.id), raw))
+                missed.append(MissedEvent(record.conversation, record.id, position(record.id), raw))
         return missed
 
 

@@ -9,10 +9,10 @@ import discord
 
 from bots.common import commands
 from bots.common.access import is_shut_out, try_again
-from bots.common.protocols import Gone, Later, Unclear
-from bots.discord.client import called
+from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
+from bots.discord.client import call_discord
 from bots.discord.formatting import Button
-from bots.discord.history import Histories
+from bots.discord.history import HistoryView
 from bots.discord.permissions import may_read, pressed
 from bots.discord.responses import answer, tell
 from chat_service import keys
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 class Buttons:
     """What happens when one is pressed."""
 
-    def __init__(self, ingress: IngressClient, histories: Histories, settings: Settings) -> None:
+    def __init__(self, ingress: IngressClient, histories: HistoryView, settings: Settings) -> None:
         self._ingress, self._histories, self._settings = ingress, histories, settings
 
     async def pressed(self, interaction: discord.Interaction, button: Button) -> None:
@@ -43,8 +43,8 @@ class Buttons:
             await tell(interaction, commands.NOT_READABLE)
             return
         try:
-            await called("defer", interaction.response.defer())
-        except (Gone, Unclear, Later) as error:
+            await call_discord("defer", interaction.response.defer())
+        except (PermanentError, OutcomeUnknownError, TransientError) as error:
             log.warning("a button was not answered in time: %s", error)  # and done all the same
         try:
             word = await self._do(keys.discord(interaction.guild_id, interaction.channel_id or 0), interaction, button)

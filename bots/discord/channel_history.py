@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import discord
 
-from bots.discord.client import Bot, called
+from bots.discord.client import Bot, call_discord
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ TOLD = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError)
 """What Discord or the network refuses. Whatever else is raised comes from a message."""
 
 
-async def said_in(
+async def read_messages(
     bot: Bot,
     place: Any,
     limit: int,
@@ -65,7 +65,7 @@ async def said_in(
                 if unread is None:
                     return None
 
-    await called("history", read_all())
+    await call_discord("history", read_all())
     return found
 
 

@@ -18,8 +18,8 @@ import discord
 import yarl
 from discord import app_commands
 
-from bots.common.protocols import Gone, Later, Unclear
-from bots.discord.tolerant_parsers import forgive
+from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
+from bots.discord.tolerant_parsers import install_tolerant_parsers
 from chat_service import keys
 from chat_service.errors import UserError
 from chat_service.settings import Settings
@@ -45,7 +45,7 @@ NO_CONTENT = (
 )
 
 
-class Refused(Gone):
+class DiscordApiError(PermanentError):
     """Discord said no, and will again. `code` is its number for the reason."""
 
     def __init__(self, what: str, error: discord.HTTPException) -> None:
@@ -66,7 +66,7 @@ class Bot(discord.AutoShardedClient):
             max_messages=None,
         )
         self.reads_content = reads_content
-        forgive(self._connection.parsers)
+        install_tolerant_parsers(self._connection.parsers)
         self.tree = app_commands.CommandTree(self)
         self.ready: set[int] = set()
         """The shards whose servers are known."""
@@ -97,7 +97,7 @@ class Bot(discord.AutoShardedClient):
         Raises:
             Gone, Unclear, Later: it does not tell.
         """
-        self.shard_count, *_ = await called("gateway", self.http.get_bot_gateway())
+        self.shard_count, *_ = await call_discord("gateway", self.http.get_bot_gateway())
         return self.shard_count
 
     def place(self, conversation: str) -> Any:
@@ -108,7 +108,7 @@ class Bot(discord.AutoShardedClient):
         """
         key = keys.parse(conversation)
         if key is None or key.platform != "discord":
-            raise Gone(f"not a place in Discord: {conversation}")
+            raise PermanentError(f"not a place in Discord: {conversation}")
         known = self.get_channel(int(key.channel))
         if isinstance(known, discord.abc.Messageable):
             return known
@@ -138,10 +138,10 @@ class Bot(discord.AutoShardedClient):
         Raises:
             Gone, Unclear, Later: it cannot be had.
         """
-        return self.get_channel(id) or await called("fetch_channel", self.fetch_channel(id))
+        return self.get_channel(id) or await call_discord("fetch_channel", self.fetch_channel(id))
 
 
-async def called(what: str, work: Awaitable[T]) -> T:
+async def call_discord(what: str, work: Awaitable[T]) -> T:
     """The result of a call, with its failure sorted.
 
     Raises:
@@ -153,25 +153,25 @@ async def called(what: str, work: Awaitable[T]) -> T:
     except discord.HTTPException as error:
         raise _sorted(what, error) from error
     except discord.RateLimited as error:
-        raise Later(f"{what}: Discord asks for {error.retry_after:.0f} s") from error
+        raise TransientError(f"{what}: Discord asks for {error.retry_after:.0f} s") from error
     except aiohttp.ClientConnectorError as error:
-        raise Later(f"{what}: Discord cannot be reached: {error}") from error
+        raise TransientError(f"{what}: Discord cannot be reached: {error}") from error
     except RuntimeError as error:  # aiohttp's word for a session that the bot has closed; it is served a moment longer
         if str(error) != "Session is closed":
             raise
-        raise Later(f"{what}: the bot is ending") from error
+        raise TransientError(f"{what}: the bot is ending") from error
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        raise Unclear(f"{what}: {error or type(error).__name__}") from error
+        raise OutcomeUnknownError(f"{what}: {error or type(error).__name__}") from error
 
 
 def _sorted(what: str, error: discord.HTTPException) -> Exception:
     if error.status >= 500:
-        return Unclear(f"{what}: HTTP {error.status}")
+        return OutcomeUnknownError(f"{what}: HTTP {error.status}")
     if error.status == 429 or (error.status == 403 and not error.code):
-        return Later(f"{what}: Discord's proxy refuses us for now (HTTP {error.status})")
+        return TransientError(f"{what}: Discord's proxy refuses us for now (HTTP {error.status})")
     if error.code in PASSING:
-        return Later(f"{what}: {error.text} ({error.code})")
-    return Refused(what, error)
+        return TransientError(f"{what}: {error.text} ({error.code})")
+    return DiscordApiError(what, error)
 
 
 def token_of(settings: Settings) -> str:
@@ -224,12 +224,12 @@ async def _logged_in(token: str, *, reads_content: bool) -> Bot:
     while True:
         bot = Bot(reads_content=reads_content)
         try:
-            await called("login", bot.login(token))
+            await call_discord("login", bot.login(token))
             shards = await bot.recommended()
-        except (Gone, discord.LoginFailure) as error:
+        except (PermanentError, discord.LoginFailure) as error:
             await bot.close()
             raise UserError(f"Discord does not take DISCORD_TOKEN ({error}): copy it again") from error
-        except (Unclear, Later) as error:
+        except (OutcomeUnknownError, TransientError) as error:
             await bot.close()
             log.warning("waiting for Discord: %s", error)
             await asyncio.sleep(pause)

@@ -7,8 +7,8 @@ import asyncio
 import logging
 from typing import Any
 
-from bots.common.protocols import Gone, Later, Unclear
-from bots.discord.client import Bot, called
+from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
+from bots.discord.client import Bot, call_discord
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +26,12 @@ async def synchronise(bot: Bot) -> None:
         try:
             if await _is_current(bot):
                 return
-            await called("sync", bot.tree.sync())
+            await call_discord("sync", bot.tree.sync())
             log.info("the slash commands were registered anew")
-        except Gone as gone:
+        except PermanentError as gone:
             log.error("the slash commands could not be registered: %s", gone)
             return
-        except (Unclear, Later) as error:
+        except (OutcomeUnknownError, TransientError) as error:
             log.warning("the slash commands will be registered later: %s", error)
             await asyncio.sleep(PAUSE_SECONDS)
         else:
@@ -40,7 +40,7 @@ async def synchronise(bot: Bot) -> None:
 
 async def _is_current(bot: Bot) -> bool:
     assert bot.application_id is not None  # noqa: S101  known since the login
-    registered = await called("commands", bot.http.get_global_commands(bot.application_id))
+    registered = await call_discord("commands", bot.http.get_global_commands(bot.application_id))
     wanted = [command.to_dict(bot.tree) for command in bot.tree.get_commands()]
     return bool(_told(registered) == _told(wanted))
 

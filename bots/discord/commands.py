@@ -11,9 +11,9 @@ from discord import app_commands
 
 from bots.common import commands
 from bots.common.access import is_shut_out, refusal
-from bots.common.protocols import Gone, Later, Unclear
-from bots.discord.client import Bot, called
-from bots.discord.history import Histories
+from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
+from bots.discord.client import Bot, call_discord
+from bots.discord.history import HistoryView
 from bots.discord.permissions import may_read, may_write, pressed
 from bots.discord.responses import Shown, answer, tell
 from bots.discord.settings import DEFAULT, ChatSettings, Wanted
@@ -33,14 +33,14 @@ FORGETTING = (
 )
 
 
-class Slash:
+class SlashCommands:
     """The commands of one bot."""
 
     def __init__(
         self,
         bot: Bot,
         ingress: IngressClient,
-        histories: Histories,
+        histories: HistoryView,
         chat_settings: ChatSettings,
         settings: Settings,
     ) -> None:
@@ -138,8 +138,8 @@ class Slash:
         try:
             mentions = discord.AllowedMentions.none()
             sending = interaction.response.send_message(question, allowed_mentions=mentions, suppress_embeds=True)
-            await called("ask", sending)
-        except (Gone, Unclear, Later):
+            await call_discord("ask", sending)
+        except (PermanentError, OutcomeUnknownError, TransientError):
             await tell(interaction, commands.AWAY)
 
     async def _reset(self, interaction: discord.Interaction) -> Shown:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import discord
 
-from bots.common.protocols import Gone, Later, Unclear
-from bots.discord.client import NO_CONTENT, Bot, called, point_at, token_of
+from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
+from bots.discord.client import NO_CONTENT, Bot, call_discord, point_at, token_of
 from chat_service.errors import UserError
 from chat_service.settings import Settings
 
@@ -40,11 +40,11 @@ async def check(settings: Settings) -> list[tuple[bool | None, str]]:
     try:
         async with bot:
             try:
-                await called("login", bot.login(token))
-            except (Gone, discord.LoginFailure):
+                await call_discord("login", bot.login(token))
+            except (PermanentError, discord.LoginFailure):
                 return [(False, "Discord does not take DISCORD_TOKEN: copy it again (Developer Portal → Bot)")]
             return await _look(bot)
-    except (Unclear, Later) as error:
+    except (OutcomeUnknownError, TransientError) as error:
         return [(None, f"Discord cannot be reached now, so nothing more is known: {error}")]
 
 
@@ -58,9 +58,9 @@ async def _look(bot: Bot) -> list[tuple[bool | None, str]]:
     async for guild in bot.fetch_guilds(limit=SERVERS):
         servers += 1
         try:
-            whole = await called("fetch_guild", bot.fetch_guild(guild.id))
-            me = await called("fetch_member", whole.fetch_member(bot.me))
-        except Gone as gone:
+            whole = await call_discord("fetch_guild", bot.fetch_guild(guild.id))
+            me = await call_discord("fetch_member", whole.fetch_member(bot.me))
+        except PermanentError as gone:
             found.append((False, f"in {guild.name}: {gone}"))
             continue
         missing = [name for name in WANTED if not getattr(me.guild_permissions, name)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 
-from bots.discord.message_snapshot import Record
+from bots.discord.message_snapshot import MessageSnapshot
 from chat_service.ingress import IngressClient
 from chat_service.objects.channel_threads import Place, PlaceRequest, Rules
 
@@ -13,7 +13,7 @@ KEEP_SECONDS = 5.0
 MANY = 10_000
 
 
-class Watch:
+class EventFilter:
     """What this process remembers of places, for some seconds."""
 
     def __init__(self, ingress: IngressClient) -> None:
@@ -21,7 +21,7 @@ class Watch:
         self._places: dict[str, tuple[Place, float]] = {}
         self._taken: set[str] = set()
 
-    async def wants(self, record: Record, *, branched: bool = False) -> bool:
+    async def accepts(self, record: MessageSnapshot, *, branched: bool = False) -> bool:
         """Whether a record is anybody's business. `branched`: a thread was opened from the message.
 
         Raises:
@@ -45,7 +45,7 @@ class Watch:
         if scope.count(":") == 1:
             self._places.clear()
 
-    async def _answers_all(self, record: Record) -> bool:
+    async def _answers_all(self, record: MessageSnapshot) -> bool:
         scopes = [record.conversation, *([f"discord:{record.guild}:{record.parent}"] if record.parent else [])]
         rules: list[Rules] = [(await self._look(one)).rules for one in (*scopes, f"discord:{record.guild}")]
         mode = next((one.reply_mode for one in rules if one.reply_mode), None)

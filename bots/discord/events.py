@@ -9,8 +9,8 @@ import re
 import aiohttp
 
 from bots.common.attachments import text_of
-from bots.common.protocols import Heard
-from bots.discord.message_snapshot import File, Record, position
+from bots.common.events import MessageEvent
+from bots.discord.message_snapshot import File, MessageSnapshot, position
 from chat_service.contracts import MAX_INLINE, Attachment, Author
 
 log = logging.getLogger(__name__)
@@ -25,13 +25,13 @@ UNTOLD = "application/octet-stream"
 TEXT_TYPES = re.compile(r"text/.*|application/(json|xml|x-?yaml|toml|javascript|x-sh|sql|csv)|.*\+(json|xml)")
 
 
-class Hearing:
+class EventParser:
     """Reads records. `images` is whether the model can see."""
 
     def __init__(self, session: aiohttp.ClientSession, *, images: bool) -> None:
         self._session, self._images = session, images
 
-    async def hear(self, record: Record, *, room: int = MAX_INLINE) -> Heard | None:
+    async def hear(self, record: MessageSnapshot, *, room: int = MAX_INLINE) -> MessageEvent | None:
         """What was said, edited or deleted; None when its text was kept from us. `room`: characters for its files.
 
         A file that cannot be had now is named as unreadable: it must not hold up everything that is said later.
@@ -39,7 +39,7 @@ class Hearing:
         if record.unknown and record.kind != "deleted":
             return None
         attachments, unreadable = await self._files(record.files, room) if record.kind == "said" else ([], [])
-        return Heard(
+        return MessageEvent(
             kind=record.kind,
             id=record.id,
             position=position(record.id),
@@ -49,14 +49,14 @@ class Hearing:
             attachments=attachments,
             mentions_bot=record.mentions_bot,
             mentions_others=record.mentions_others,
-            direct=not record.guild,
-            own=record.own,
-            revised=record.revised,
-            ours=record.ours,
+            is_direct_message=not record.guild,
+            title_excerpt=record.own,
+            edited=record.revised,
+            in_bot_thread=record.ours,
             roles=record.roles,
-            parent=f"discord:{record.guild}:{record.parent}" if record.parent else "",
-            unreadable=unreadable,
-            answers=await self.hear(record.answers, room=room) if record.answers is not None else None,
+            parent_scope=f"discord:{record.guild}:{record.parent}" if record.parent else "",
+            unreadable_files=unreadable,
+            reply_to=await self.hear(record.answers, room=room) if record.answers is not None else None,
         )
 
     async def _files(self, files: list[File], room: int) -> tuple[list[Attachment], list[str]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import discord
 
-from bots.common.protocols import Ending
+from bots.common.protocols import TurnOutcome
 from bots.common.split import LONGEST_CLOSING, open_fence, split
 
 LIMIT = 2_000
@@ -92,7 +92,7 @@ def preview(text: str) -> str:
     return (f"{last}\n{fence.closing}" if fence else last).strip() or THINKING
 
 
-def buttons(turn: int, number: int, ending: Ending | None) -> discord.ui.View:
+def buttons(turn: int, number: int, ending: TurnOutcome | None) -> discord.ui.View:
     """What can be done about a message of a reply; `ending` None: it is still being written.
 
     Every message has at least one, since it is by them that a message is found again: what history tells of a message

@@ -17,7 +17,7 @@ PAGE, EXCERPT, ROOM = 6, 550, 4_000
 """Messages of a page and characters of each, so that the page fits into an embed of 4,096."""
 
 
-class Histories:
+class HistoryView:
     """Checks and shows."""
 
     def __init__(self, ingress: IngressClient, settings: Settings) -> None:

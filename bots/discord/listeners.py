@@ -10,17 +10,18 @@ from typing import Any
 
 import discord
 
-from bots.common.access import Press
-from bots.common.backfill import CatchUp
+from bots.common.access import ButtonAction
+from bots.common.backfill import Backfill
 from bots.common.early_stop import is_stop, stop_at_once
-from bots.common.ordered_queue import Full
-from bots.common.protocols import Arrival, Gone, Later, Unclear
-from bots.common.reactions import Marks
+from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
+from bots.common.events import PlatformEvent
+from bots.common.ordered_queue import QueueFullError
+from bots.common.reactions import StatusReactions
 from bots.discord.buttons import Buttons
 from bots.discord.client import Bot
-from bots.discord.event_filter import Watch
+from bots.discord.event_filter import EventFilter
 from bots.discord.formatting import Button
-from bots.discord.message_snapshot import Record, Records, position
+from bots.discord.message_snapshot import MessageSnapshot, SnapshotBuilder, position
 from chat_service.ingress import IngressClient
 from chat_service.settings import Settings
 
@@ -36,11 +37,11 @@ class Listeners:
         self,
         bot: Bot,
         ingress: IngressClient,
-        catch_up: CatchUp,
-        records: Records,
-        watch: Watch,
+        catch_up: Backfill,
+        records: SnapshotBuilder,
+        watch: EventFilter,
         buttons: Buttons,
-        marks: Marks,
+        marks: StatusReactions,
         settings: Settings,
     ) -> None:
         self._bot, self._ingress, self._catch_up = bot, ingress, catch_up
@@ -58,7 +59,7 @@ class Listeners:
         ):
             self._bot.event(listener)
 
-    async def hand_over(self, conversation: str, id: str, arrival: Arrival) -> None:
+    async def hand_over(self, conversation: str, id: str, arrival: PlatformEvent) -> None:
         """Give a record to Restate; a repeat of it is known by its id.
 
         Raises:
@@ -101,8 +102,8 @@ class Listeners:
         async def work() -> None:
             await self._catch_up.ensure(scope)
             record = await self._recorded(message)
-            if record is not None and await self._watch.wants(record):
-                await self.hand_over(record.conversation, record.id, Arrival(raw=record.model_dump(mode="json")))
+            if record is not None and await self._watch.accepts(record):
+                await self.hand_over(record.conversation, record.id, PlatformEvent(raw=record.model_dump(mode="json")))
             self._catch_up.passed(scope, place)
 
         if "stop" in message.content.lower():
@@ -117,7 +118,7 @@ class Listeners:
         if said is None or not is_stop(said.text) or (said.guild and not said.mentions_bot):
             return
         parent = f"discord:{said.guild}:{said.parent}" if said.parent else ""
-        press = Press(said.id, said.conversation, said.person, roles=said.roles, parent=parent)
+        press = ButtonAction(said.id, said.conversation, said.person, roles=said.roles, parent=parent)
         await stop_at_once(self._ingress, self._settings, press)
 
     async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
@@ -130,8 +131,8 @@ class Listeners:
 
         async def work() -> None:
             record = await self._recorded(message, edited=True)
-            if record is not None and await self._watch.wants(record, branched=branched):
-                await self.hand_over(record.conversation, id, Arrival(raw=record.model_dump(mode="json")))
+            if record is not None and await self._watch.accepts(record, branched=branched):
+                await self.hand_over(record.conversation, id, PlatformEvent(raw=record.model_dump(mode="json")))
 
         self._put(_scope(event.guild_id, event.channel_id), id, self._after(event.channel_id), work)
 
@@ -168,28 +169,28 @@ class Listeners:
 
     def _deleted(self, guild: int | None, channel: int, id: int) -> None:
         at = discord.utils.snowflake_time(id)
-        record = Record(kind="deleted", id=str(id), channel=str(channel), guild=str(guild or ""), at=at)
+        record = MessageSnapshot(kind="deleted", id=str(id), channel=str(channel), guild=str(guild or ""), at=at)
         branched = self._is_branched(guild, id)
 
         async def work() -> None:
-            if await self._watch.wants(record, branched=branched):
-                arrival = Arrival(raw=record.model_dump(mode="json"))
+            if await self._watch.accepts(record, branched=branched):
+                arrival = PlatformEvent(raw=record.model_dump(mode="json"))
                 await self.hand_over(record.conversation, f"{id}:deleted", arrival)
 
         self._put(_scope(guild, channel), f"{id}:deleted", self._after(channel), work)
 
-    async def _recorded(self, message: discord.Message, *, edited: bool = False) -> Record | None:
+    async def _recorded(self, message: discord.Message, *, edited: bool = False) -> MessageSnapshot | None:
         try:
             return await self._records.said(message, "edited" if edited else "said")
-        except Gone as gone:
+        except PermanentError as gone:
             log.warning("a message of %s is nobody's any more: %s", message.channel.id, gone)
             return None
-        except (Unclear, Later) as error:
+        except (OutcomeUnknownError, TransientError) as error:
             # What the lanes try again for ever.
             raise TimeoutError(str(error)) from error
 
     def _put(self, scope: str, id: str, place: str, work: Any) -> None:
-        with contextlib.suppress(Full):  # left to the next catch-up
+        with contextlib.suppress(QueueFullError):  # left to the next catch-up
             self._catch_up.queue(scope, scope, id, place, work)
 
     def _after(self, channel: int) -> str:

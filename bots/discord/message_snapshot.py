@@ -10,8 +10,8 @@ from typing import Any, Literal
 import discord
 
 from bots.common.commands import command_of, without_name
-from bots.common.protocols import Gone
-from bots.discord.client import Bot, called
+from bots.common.errors import PermanentError
+from bots.discord.client import Bot, call_discord
 from bots.discord.message_text import answered_by, as_quote, embed, in_line, kind_of, title
 from chat_service.contracts import MAX_TEXT, Contract, Time
 
@@ -39,7 +39,7 @@ class File(Contract):
     url: str = ""
 
 
-class Record(Contract):
+class MessageSnapshot(Contract):
     """What happened to a message.
 
     Attributes:
@@ -65,7 +65,7 @@ class Record(Contract):
     own: str = ""
     ours: bool = False
     files: list[File] = []
-    answers: Record | None = None
+    answers: MessageSnapshot | None = None
     revised: bool = False
     unknown: bool = False
     """Its text was kept from us: the Message Content intent is off."""
@@ -86,7 +86,7 @@ def position(id: int | str) -> str:
     return f"{int(id):020d}"
 
 
-class Records:
+class SnapshotBuilder:
     """Makes records of what discord.py tells."""
 
     def __init__(self, bot: Bot) -> None:
@@ -106,7 +106,7 @@ class Records:
 
     async def said(
         self, message: discord.Message, kind: Literal["said", "edited"] = "said", *, alone: bool = False
-    ) -> Record:
+    ) -> MessageSnapshot:
         """What was said; `alone`: without what it answers.
 
         Raises:
@@ -158,7 +158,7 @@ class Records:
         attached = [*message.attachments, *(a for one in message.message_snapshots for a in one.attachments)]
         files = [File(name=one.filename, kind=kind_of(one), size=one.size, url=one.url) for one in attached]
         files += [File(name=f"the sticker {one.name}") for one in message.stickers]
-        return Record(
+        return MessageSnapshot(
             kind=kind,
             id=str(message.id),
             channel=str(channel.id),
@@ -221,7 +221,7 @@ class Records:
         own = message.guild.self_role if message.guild else None
         return own.id if own is not None else 0
 
-    def _quoted(self, answered: discord.Message, before: Record | None) -> str:
+    def _quoted(self, answered: discord.Message, before: MessageSnapshot | None) -> str:
         """What a reply answers. A person's message is only named: it goes with the reply as itself, so that it can be
         edited and deleted."""
         if self.is_persons(answered):
@@ -255,8 +255,8 @@ class Records:
         if time.monotonic() < until:
             return member
         try:
-            member = await called("fetch_member", guild.fetch_member(person))
-        except Gone:
+            member = await call_discord("fetch_member", guild.fetch_member(person))
+        except PermanentError:
             member = None  # has left since
         if len(self._members) > MANY:
             self._members.clear()

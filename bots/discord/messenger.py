@@ -7,13 +7,14 @@ from typing import Any
 
 import discord
 
-from bots.common.protocols import Gone, Heard, Overheard
-from bots.common.reactions import Marks
+from bots.common.errors import PermanentError
+from bots.common.events import MessageEvent, ThreadContext
+from bots.common.reactions import StatusReactions
 from bots.discord import formatting
-from bots.discord.channel_history import said_in
-from bots.discord.client import THREAD_EXISTS, Bot, Refused, called
-from bots.discord.events import Hearing
-from bots.discord.message_snapshot import Record, Records, position
+from bots.discord.channel_history import read_messages
+from bots.discord.client import THREAD_EXISTS, Bot, DiscordApiError, call_discord
+from bots.discord.events import EventParser
+from bots.discord.message_snapshot import MessageSnapshot, SnapshotBuilder, position
 from bots.discord.permissions import may_administer
 from bots.discord.reactions import show_typing
 from bots.discord.reply_writer import reference
@@ -30,23 +31,23 @@ TITLE = 60
 HISTORY = "Use `/history`: it shows you what this conversation holds, to you alone."
 
 
-class DiscordEars:
+class DiscordMessenger:
     """The shared layer's ears and mouth."""
 
-    def __init__(self, bot: Bot, records: Records, hearing: Hearing, marks: Marks) -> None:
+    def __init__(self, bot: Bot, records: SnapshotBuilder, hearing: EventParser, marks: StatusReactions) -> None:
         self._bot, self._records, self._hearing, self._marks = bot, records, hearing, marks
 
-    async def hear(self, conversation: str, raw: dict[str, Any]) -> Heard | None:
-        record = Record.model_validate(raw)
+    async def parse_event(self, conversation: str, raw: dict[str, Any]) -> MessageEvent | None:
+        record = MessageSnapshot.model_validate(raw)
         if record.files and record.kind == "said" and record.addressed:
             self._marks.beside(show_typing(self._bot, conversation))  # reading them takes its time
         return await self._hearing.hear(record)
 
-    async def earlier(self, conversation: str, heard: Heard, after: str) -> Overheard:
+    async def read_thread(self, conversation: str, heard: MessageEvent, after: str) -> ThreadContext:
         place = self._bot.place(conversation)
         since = int(after) if after else None
-        found = await said_in(self._bot, place, READ_UP + 1, before=int(heard.id), after=since)
-        said: list[Heard] = []
+        found = await read_messages(self._bot, place, READ_UP + 1, before=int(heard.id), after=since)
+        said: list[MessageEvent] = []
         room = ROOM
         cut = position(found[READ_UP - 1].id) if len(found) > READ_UP else ""
         for message in found[:READ_UP]:  # the newest first: what is nearest to the question is read
@@ -60,24 +61,24 @@ class DiscordEars:
             if one is not None:
                 room -= sum(len(a.text or "") + len(a.data or "") for a in one.attachments)
                 said.insert(0, one)
-        return Overheard(messages=said, cut=cut)
+        return ThreadContext(messages=said, truncated_before=cut)
 
-    async def branch(self, conversation: str, heard: Heard) -> str:
+    async def branch(self, conversation: str, heard: MessageEvent) -> str:
         """Open a thread from a question, which gets the question's id; gives its key. Run twice it is the same."""
         place = self._bot.place(conversation)
-        title = heard.own[:TITLE] or "Conversation"
+        title = heard.title_excerpt[:TITLE] or "Conversation"
         try:
-            await called("create_thread", place.get_partial_message(int(heard.id)).create_thread(name=title))
-        except Refused as refused:
+            await call_discord("create_thread", place.get_partial_message(int(heard.id)).create_thread(name=title))
+        except DiscordApiError as refused:
             if refused.code != THREAD_EXISTS:
                 raise
         key = keys.parse(conversation)
         assert key is not None  # noqa: S101  place() has looked
         return keys.discord(int(key.space), int(heard.id))
 
-    async def tell(self, conversation: str, heard: Heard, text: str) -> None:
+    async def send_ephemeral(self, conversation: str, heard: MessageEvent, text: str) -> None:
         place = self._bot.place(conversation)
-        await called(
+        await call_discord(
             "send",
             place.send(
                 text if len(text) <= formatting.LIMIT else text[: formatting.LIMIT - 1] + "…",
@@ -88,26 +89,26 @@ class DiscordEars:
             ),
         )
 
-    async def say(self, conversation: str, name: str, text: str) -> None:
+    async def post_notice(self, conversation: str, name: str, text: str) -> None:
         place = self._bot.place(conversation)
         # For some minutes Discord knows the nonce; for longer the words are looked for among the last ones.
-        last = await said_in(self._bot, place, 50)
+        last = await read_messages(self._bot, place, 50)
         if not any(one.author.id == self._bot.me and one.content == text for one in last):
-            await called(
+            await call_discord(
                 "send", place.send(text, nonce=formatting.nonce("say", conversation, name), suppress_embeds=True)
             )
 
-    async def mark(self, conversation: str, heard: Heard) -> None:
+    async def add_status(self, conversation: str, heard: MessageEvent) -> None:
         await self._marks.arrived(conversation, heard.id)
 
-    async def unmark(self, conversation: str, ids: list[str], *, ours: bool = False) -> None:
+    async def remove_status(self, conversation: str, ids: list[str], *, ours: bool = False) -> None:
         await self._marks.taken_back(conversation, ids, ours=ours)
 
-    async def show_history(self, conversation: str, heard: Heard) -> None:
-        await self.tell(conversation, heard, HISTORY)
+    async def show_history(self, conversation: str, heard: MessageEvent) -> None:
+        await self.send_ephemeral(conversation, heard, HISTORY)
 
     async def may_administer(self, conversation: str, person: str) -> bool:
         try:
             return await may_administer(self._bot, conversation, person)
-        except Gone:
+        except PermanentError:
             return False

@@ -8,11 +8,11 @@ from typing import Any
 
 import discord
 
-from bots.common.backfill import Missed
+from bots.common.backfill import MissedEvent
 from bots.common.stored_messages import remembered
-from bots.discord.channel_history import said_in
-from bots.discord.client import UNKNOWN_MESSAGE, Bot, Refused, called
-from bots.discord.message_snapshot import Record, Records, position
+from bots.discord.channel_history import read_messages
+from bots.discord.client import UNKNOWN_MESSAGE, Bot, DiscordApiError, call_discord
+from bots.discord.message_snapshot import MessageSnapshot, SnapshotBuilder, position
 from chat_service.ingress import IngressClient
 
 log = logging.getLogger(__name__)
@@ -26,13 +26,13 @@ YOUNG = timedelta(days=14)
 SKEW = timedelta(minutes=1)
 
 
-class Revisions:
+class MissedEdits:
     """Compares. What was told at the time is found once more, which changes nothing."""
 
-    def __init__(self, bot: Bot, ingress: IngressClient, records: Records) -> None:
+    def __init__(self, bot: Bot, ingress: IngressClient, records: SnapshotBuilder) -> None:
         self._bot, self._ingress, self._records = bot, ingress, records
 
-    async def since(self, scope: str, position_: str) -> list[Missed]:
+    async def since(self, scope: str, position_: str) -> list[MissedEvent]:
         """The changes of a channel's messages after a position.
 
         Raises:
@@ -43,7 +43,7 @@ class Revisions:
         place = self._bot.place(scope)
         start = await self._bot.around(scope, str(place.id)) if place.id in told else place
         inside = [one for one in told if one != place.id or start.id == place.id]
-        changed: list[Missed] = []
+        changed: list[MissedEvent] = []
         if inside:
             shown = await self._shown(place, min(inside))
             # As far back as was read, what is not there may be gone: it is asked for by name, since Discord also shows
@@ -66,20 +66,20 @@ class Revisions:
 
     async def _shown(self, place: Any, oldest: int) -> dict[int, discord.Message]:
         """What Discord shows now, as far back as the oldest, or as it is read."""
-        return {one.id: one for one in await said_in(self._bot, place, READ, after=oldest - 1)}
+        return {one.id: one for one in await read_messages(self._bot, place, READ, after=oldest - 1)}
 
-    async def _looked_up(self, place: Any, id: int, position_: str) -> list[Missed]:
+    async def _looked_up(self, place: Any, id: int, position_: str) -> list[MissedEvent]:
         try:
-            return await self._edited(await called("fetch_message", place.fetch_message(id)), position_)
-        except Refused as refused:
+            return await self._edited(await call_discord("fetch_message", place.fetch_message(id)), position_)
+        except DiscordApiError as refused:
             if refused.code != UNKNOWN_MESSAGE:
                 return []
         server = getattr(getattr(place, "guild", None), "id", None)
         at = discord.utils.snowflake_time(id)
-        record = Record(kind="deleted", id=str(id), channel=str(place.id), guild=str(server or ""), at=at)
+        record = MessageSnapshot(kind="deleted", id=str(id), channel=str(place.id), guild=str(server or ""), at=at)
         return [_missed(record, f"{id}:deleted")]
 
-    async def _edited(self, message: discord.Message, position_: str) -> list[Missed]:
+    async def _edited(self, message: discord.Message, position_: str) -> list[MissedEvent]:
         heard_until = discord.utils.snowflake_time(int(position_)) - SKEW
         if message.edited_at is None or message.edited_at < heard_until or not self._records.is_persons(message):
             return []
@@ -87,5 +87,5 @@ class Revisions:
         return [_missed(record, f"{message.id}:edited:{message.edited_at.timestamp()}")]
 
 
-def _missed(record: Record, id: str) -> Missed:
-    return Missed(record.conversation, id, f"{position(record.id)}+", record.model_dump(mode="json"))
+def _missed(record: MessageSnapshot, id: str) -> MissedEvent:
+    return MissedEvent(record.conversation, id, f"{position(record.id)}+", record.model_dump(mode="json"))

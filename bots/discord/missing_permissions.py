@@ -9,9 +9,10 @@ from typing import Any
 
 import discord
 
-from bots.common.protocols import Gone, Later, Spot, Unclear
+from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
+from bots.common.protocols import DeliveryTarget
 from bots.discord import formatting
-from bots.discord.client import Bot, called
+from bots.discord.client import Bot, call_discord
 
 log = logging.getLogger(__name__)
 
@@ -21,18 +22,18 @@ AGAIN_SECONDS = 3_600.0
 MANY = 1_000
 
 
-class Lacking:
+class MissingPermissions:
     """Tells each person once an hour and place."""
 
     def __init__(self, bot: Bot) -> None:
         self._bot = bot
         self._told: dict[tuple[str, str], float] = {}
 
-    async def explain(self, spot: Spot) -> None:
+    async def explain(self, spot: DeliveryTarget) -> None:
         """Say what is missing, if anything is. Run twice it says it once. Never raises."""
         place: Any = self._bot.get_channel(self._bot.place(spot.conversation).id)
         missing = _missing(place)
-        person = next((one.person for one in reversed(spot.asked) if one.person), "")
+        person = next((one.person for one in reversed(spot.question) if one.person), "")
         if not missing:
             return
         log.error("in %s (#%s) the bot may not answer, it lacks: %s", spot.conversation, place.name, ", ".join(missing))
@@ -47,17 +48,17 @@ class Lacking:
         )
         nonce = formatting.nonce("lacking", spot.conversation, spot.turn)
         try:
-            await called("send", place.send(text, nonce=nonce))
-        except (Gone, Unclear, Later):
+            await call_discord("send", place.send(text, nonce=nonce))
+        except (PermanentError, OutcomeUnknownError, TransientError):
             await self._directly(person, text, nonce)
 
     async def _directly(self, person: str, text: str, nonce: str) -> None:
         if not person.isdecimal():
             return
         try:
-            user = await called("fetch_user", self._bot.fetch_user(int(person)))
-            await called("send", user.send(text, nonce=nonce))
-        except (Gone, Unclear, Later) as error:
+            user = await call_discord("fetch_user", self._bot.fetch_user(int(person)))
+            await call_discord("send", user.send(text, nonce=nonce))
+        except (PermanentError, OutcomeUnknownError, TransientError) as error:
             log.warning("%s was not told either: %s", person, error)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import discord
 
-from bots.common.access import Press
-from bots.common.protocols import Gone
-from bots.discord.client import Bot, called
+from bots.common.access import ButtonAction
+from bots.common.errors import PermanentError
+from bots.discord.client import Bot, call_discord
 from chat_service import keys
 
 
@@ -34,11 +34,11 @@ def may_manage(interaction: discord.Interaction, *, server: bool = False) -> boo
     return given.manage_guild or (given.manage_channels and not server)
 
 
-def pressed(interaction: discord.Interaction, *, turn: int = 0, seq: int = 0) -> Press:
+def pressed(interaction: discord.Interaction, *, turn: int = 0, seq: int = 0) -> ButtonAction:
     """Who used this, and where, as the allow and block lists know them."""
     channel, person = interaction.channel, interaction.user
     parent = f"discord:{interaction.guild_id}:{channel.parent_id}" if isinstance(channel, discord.Thread) else ""
-    return Press(
+    return ButtonAction(
         id=f"press:{interaction.id}",
         conversation=keys.discord(interaction.guild_id, interaction.channel_id or 0),
         person=str(person.id),
@@ -62,9 +62,9 @@ async def may_administer(bot: Bot, conversation: str, person: str) -> bool:
     if guild is None:
         return False
     try:
-        member = await called("fetch_member", guild.fetch_member(int(person)))
+        member = await call_discord("fetch_member", guild.fetch_member(int(person)))
         channel = await bot.channel(int(key.channel))
         given: discord.Permissions = channel.permissions_for(member)
-    except (Gone, discord.ClientException):
+    except (PermanentError, discord.ClientException):
         return False
     return given.read_messages and (given.manage_channels or given.manage_guild)

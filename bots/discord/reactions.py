@@ -6,9 +6,9 @@ import logging
 
 import discord
 
-from bots.common.protocols import Gone, Later, Unclear
-from bots.common.reactions import Marks
-from bots.discord.client import Bot, called
+from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
+from bots.common.reactions import StatusReactions
+from bots.discord.client import Bot, call_discord
 from chat_service.ingress import IngressClient
 
 log = logging.getLogger(__name__)
@@ -19,32 +19,32 @@ BEHIND = "⏳"
 """Ten or more wait before it."""
 
 
-def discord_marks(bot: Bot, ingress: IngressClient) -> Marks:
+def discord_status_reactions(bot: Bot, ingress: IngressClient) -> StatusReactions:
     """The signs of one bot."""
 
     async def react(conversation: str, id: str, sign: str, off: bool) -> None:
         message = (await bot.around(conversation, id)).get_partial_message(int(id))
         if off:
-            await called("remove_reaction", message.remove_reaction(sign, discord.Object(bot.me)))
+            await call_discord("remove_reaction", message.remove_reaction(sign, discord.Object(bot.me)))
             return
         try:
-            await called("add_reaction", message.add_reaction(sign))
-        except Gone:
+            await call_discord("add_reaction", message.add_reaction(sign))
+        except PermanentError:
             if sign == EYES:  # no permission for reactions
                 await show_typing(bot, conversation)
             raise
 
     async def look(conversation: str, id: str) -> list[str]:
         place = await bot.around(conversation, id)
-        message: discord.Message = await called("fetch_message", place.fetch_message(int(id)))
+        message: discord.Message = await call_discord("fetch_message", place.fetch_message(int(id)))
         return [str(one.emoji) for one in message.reactions if one.me]
 
-    return Marks(ingress, react, look, EYES, PLACES, BEHIND)
+    return StatusReactions(ingress, react, look, EYES, PLACES, BEHIND)
 
 
 async def show_typing(bot: Bot, conversation: str) -> None:
     """For some seconds the bot is seen typing. Never raises."""
     try:
-        await called("typing", bot.http.send_typing(bot.place(conversation).id))
-    except (Gone, Unclear, Later) as error:
+        await call_discord("typing", bot.http.send_typing(bot.place(conversation).id))
+    except (PermanentError, OutcomeUnknownError, TransientError) as error:
         log.debug("no sign in %s: %s", conversation, error)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import discord
 
 from bots.common import commands
-from bots.common.protocols import Gone, Later, Unclear
-from bots.discord.client import ANSWERED, Refused, called
+from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
+from bots.discord.client import ANSWERED, DiscordApiError, call_discord
 from bots.discord.formatting import LIMIT
 from chat_service.ingress import IngressError
 
@@ -36,11 +36,11 @@ async def answer(
     try:
         deferring = interaction.response.defer(ephemeral=not in_place, thinking=not in_place)
         try:
-            await called("defer", deferring)
-        except Refused as no:
+            await call_discord("defer", deferring)
+        except DiscordApiError as no:
             if no.code != ANSWERED:
                 raise
-        except (Unclear, Later) as error:
+        except (OutcomeUnknownError, TransientError) as error:
             # Discord may have it, and then somebody waits for what comes of it.
             log.warning("nobody knows whether an interaction was deferred: %s", error)
         try:
@@ -50,13 +50,13 @@ async def answer(
             shown = Shown(f"That did not work: {error}"[:LIMIT] if refused else commands.AWAY)
         files = [discord.File(io.BytesIO(shown.file.encode()), shown.name)] if shown.file else []
         embeds = [discord.Embed(description=shown.page)] if shown.page else []
-        await called(
+        await call_discord(
             "answer",
             interaction.edit_original_response(
                 content=shown.text or None, embeds=embeds, view=shown.view, attachments=files
             ),
         )
-    except (Gone, Unclear, Later) as error:
+    except (PermanentError, OutcomeUnknownError, TransientError) as error:
         # Too late, or the token is no longer good: the person sees so, and can ask again.
         log.warning("an interaction was not answered: %s", error)
 
@@ -65,8 +65,8 @@ async def tell(interaction: discord.Interaction, text: str) -> None:
     """A word at once, to the person alone. Never raises."""
     try:
         if interaction.response.is_done():
-            await called("followup", interaction.followup.send(text, ephemeral=True))
+            await call_discord("followup", interaction.followup.send(text, ephemeral=True))
         else:
-            await called("answer", interaction.response.send_message(text, ephemeral=True))
-    except (Gone, Unclear, Later) as error:
+            await call_discord("answer", interaction.response.send_message(text, ephemeral=True))
+    except (PermanentError, OutcomeUnknownError, TransientError) as error:
         log.warning("an interaction was not answered: %s", error)

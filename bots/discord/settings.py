@@ -9,7 +9,7 @@ import discord
 
 from bots.common import commands
 from bots.common.access import is_shut_out
-from bots.discord.event_filter import Watch
+from bots.discord.event_filter import EventFilter
 from bots.discord.permissions import may_manage, may_read, pressed
 from bots.discord.responses import Shown
 from chat_service import keys
@@ -44,7 +44,7 @@ class Wanted:
 class ChatSettings:
     """Shows and changes."""
 
-    def __init__(self, ingress: IngressClient, watch: Watch, settings: Settings) -> None:
+    def __init__(self, ingress: IngressClient, watch: EventFilter, settings: Settings) -> None:
         self._ingress, self._watch, self._config = ingress, watch, settings
         self.personas = sorted({settings.persona, *read_personas(settings.personas_file)})
 

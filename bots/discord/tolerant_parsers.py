@@ -19,7 +19,7 @@ FIRST = ("READY", "RESUMED")
 """A session that begins unread is no session: it is begun anew."""
 
 
-def forgive(parsers: dict[str, Parse]) -> None:
+def install_tolerant_parsers(parsers: dict[str, Parse]) -> None:
     """Let discord.py's own readers of events, by the event's name, skip what they cannot read, and tell the operator;
     a server of which they cannot read all is read without what the bot can do without."""
     for name, parse in parsers.items():

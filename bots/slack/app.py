@@ -18,24 +18,24 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.middleware.authorization.async_single_team_authorization import AsyncSingleTeamAuthorization
 from slack_sdk.signature import SignatureVerifier
 
-from bots.common.backfill import CatchUp
-from bots.common.delivery import Deliveries, delivery_object
+from bots.common.backfill import Backfill
+from bots.common.delivery import DeliveryDependencies, delivery_object
 from bots.common.endpoint import serving_objects
-from bots.common.intake import Intake, intake_object
-from bots.common.ordered_queue import Lanes
+from bots.common.intake import IntakeDependencies, intake_object
+from bots.common.ordered_queue import OrderedQueue
 from bots.common.previews import Previews
-from bots.slack.backfill import SKEW_SECONDS, SlackReader
+from bots.slack.backfill import SKEW_SECONDS, SlackHistoryReader
 from bots.slack.buttons import Buttons
-from bots.slack.client import Slack, open_slack
-from bots.slack.events import Hearing
-from bots.slack.history import Histories
+from bots.slack.client import SlackClient, open_slack
+from bots.slack.events import EventParser
+from bots.slack.history import HistoryView
 from bots.slack.listeners import Listeners
-from bots.slack.messenger import SlackEars
+from bots.slack.messenger import SlackMessenger
 from bots.slack.permissions import Permissions
-from bots.slack.reactions import slack_marks
-from bots.slack.reply_writer import SlackOutlet
+from bots.slack.reactions import slack_status_reactions
+from bots.slack.reply_writer import SlackReplyWriter
 from bots.slack.settings import ChatSettings
-from bots.slack.users import Names
+from bots.slack.users import UserNames
 from chat_service import hosts
 from chat_service.errors import UserError
 from chat_service.ingress import IngressClient, IngressError
@@ -68,18 +68,18 @@ async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
     async with AsyncExitStack() as stack:
         slack = await stack.enter_async_context(open_slack(settings))
         ingress = await stack.enter_async_context(IngressClient.connected(settings.ingress_url))
-        names, permissions = Names(slack), Permissions(slack)
-        histories = Histories(slack, ingress, permissions)
-        marks = slack_marks(slack, ingress)
+        names, permissions = UserNames(slack), Permissions(slack)
+        histories = HistoryView(slack, ingress, permissions)
+        marks = slack_status_reactions(slack, ingress)
         stack.push_async_callback(marks.close)
-        outlet = SlackOutlet(slack, ingress, marks, names)
+        outlet = SlackReplyWriter(slack, ingress, marks, names)
         previews = Previews(outlet, bus)
         stack.push_async_callback(previews.close)
-        hearing = Hearing(slack, names, images=settings.model_images)
-        ears = SlackEars(slack, hearing, permissions, histories, marks)
+        hearing = EventParser(slack, names, images=settings.model_images)
+        ears = SlackMessenger(slack, hearing, permissions, histories, marks)
         objects = [
-            intake_object("Slack", Intake(ears, settings)),
-            delivery_object("Slack", Deliveries(outlet, previews), settings),
+            intake_object("Slack", IntakeDependencies(ears, settings)),
+            delivery_object("Slack", DeliveryDependencies(outlet, previews), settings),
         ]
         await stack.enter_async_context(
             serving_objects(
@@ -92,14 +92,14 @@ async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
                 name="SLACK",
             )
         )
-        lanes = Lanes()
+        lanes = OrderedQueue()
 
         async def hand_over(conversation: str, id: str, arrival: Any) -> None:
             await listeners.hand_over(conversation, id, arrival)
 
         connects = settings.slack_app_token is not None
-        reader = SlackReader(slack, ingress, margin=0 if connects else SKEW_SECONDS)
-        catch_up = CatchUp(reader, ingress, lanes, hand_over, told=connects)
+        reader = SlackHistoryReader(slack, ingress, margin=0 if connects else SKEW_SECONDS)
+        catch_up = Backfill(reader, ingress, lanes, hand_over, told=connects)
         chat_settings = ChatSettings(slack, ingress, permissions, settings)
         buttons = Buttons(slack, ingress, permissions, settings)
         listeners = Listeners(
@@ -149,7 +149,7 @@ async def run(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _socket(app: AsyncApp, token: str, reader: SlackReader, catch_up: CatchUp) -> AsyncIterator[None]:
+async def _socket(app: AsyncApp, token: str, reader: SlackHistoryReader, catch_up: Backfill) -> AsyncIterator[None]:
     """Connected by Socket Mode. After each new connection what was said in between is read."""
     handler: Any = AsyncSocketModeHandler(app, token, ping_interval=10)
 
@@ -183,7 +183,7 @@ async def _socket(app: AsyncApp, token: str, reader: SlackReader, catch_up: Catc
         await handler.close_async()
 
 
-async def _renew(client: Any, reader: SlackReader) -> None:
+async def _renew(client: Any, reader: SlackHistoryReader) -> None:
     """Trap: the client asks for the address of a socket once, and then tries that one for ever; it is good for a short
     time only."""
     away = 0.0
@@ -245,7 +245,7 @@ def _is_signed(verifier: SignatureVerifier, body: bytes, headers: Mapping[str, s
         return False
 
 
-async def _look_again(reader: SlackReader, catch_up: CatchUp, retried: asyncio.Event, seconds: float) -> None:
+async def _look_again(reader: SlackHistoryReader, catch_up: Backfill, retried: asyncio.Event, seconds: float) -> None:
     """Over HTTP nothing tells that something was missed, since Slack says nothing when it gives up: so it is looked
     for, every so many seconds, or earlier when Slack has to try again."""
     pause = min(BETWEEN_SECONDS, seconds)
@@ -260,7 +260,7 @@ async def _look_again(reader: SlackReader, catch_up: CatchUp, retried: asyncio.E
         await catch_up.begin()
 
 
-async def _release(ingress: IngressClient, slack: Slack) -> None:
+async def _release(ingress: IngressClient, slack: SlackClient) -> None:
     """Replies that waited for the bot set out."""
     for pause in RELEASE_SECONDS:
         await asyncio.sleep(pause)

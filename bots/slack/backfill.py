@@ -8,11 +8,11 @@ import re
 import time
 from typing import Any
 
-from bots.common.backfill import Missed
-from bots.common.protocols import Gone
+from bots.common.backfill import MissedEvent
+from bots.common.errors import PermanentError
 from bots.common.stored_messages import remembered
-from bots.slack.client import PAGE, Slack
-from bots.slack.event_routing import route
+from bots.slack.client import PAGE, SlackClient
+from bots.slack.event_routing import route_event
 from chat_service import keys
 from chat_service.ingress import IngressClient
 from chat_service.objects.channel_threads import Thread
@@ -35,11 +35,11 @@ KINDS = ("public_channel", "private_channel", "mpim", "im")
 _TS = re.compile(r"\d+\.\d+")
 
 
-class SlackReader:
+class SlackHistoryReader:
     """Reads one workspace. Slack's pace is kept by waiting out its 429s. `margin`: so many seconds are read again, in
     case the clocks differ."""
 
-    def __init__(self, slack: Slack, ingress: IngressClient, *, margin: float = 0) -> None:
+    def __init__(self, slack: SlackClient, ingress: IngressClient, *, margin: float = 0) -> None:
         self._slack, self._ingress, self._margin = slack, ingress, margin
         self._connected = time.time()
         self._hears = True
@@ -62,14 +62,14 @@ class SlackReader:
     async def channels(self) -> list[str]:
         try:
             return await self._listed(",".join(KINDS))
-        except Gone as gone:
+        except PermanentError as gone:
             if "missing_scope" not in str(gone):
                 raise
         found: list[str] = []
         for kind in KINDS:  # a scope that is missing for one of them leaves the others
             try:
                 found += await self._listed(kind)
-            except Gone as gone:
+            except PermanentError as gone:
                 log.error("there is no catching up in %s: %s", kind, gone)
         return found
 
@@ -85,7 +85,7 @@ class SlackReader:
             if not cursor:
                 return found
 
-    async def since(self, scope: str, position: str, threads: list[Thread]) -> list[Missed]:
+    async def since(self, scope: str, position: str, threads: list[Thread]) -> list[MissedEvent]:
         channel = scope.rsplit(":", 1)[1]
         top = await self._top(channel, position)
         known = {key.thread: one for one in threads if (key := keys.parse(one.conversation))}
@@ -93,7 +93,7 @@ class SlackReader:
         grown = [thread for thread, reply in latest.items() if reply > position]
         recent = [thread for thread, _ in sorted(known.items(), key=lambda item: item[1].seen, reverse=True)]
         messages = [one for one in top if str(one["ts"]) > position]
-        changes: list[Missed] = []
+        changes: list[MissedEvent] = []
         # Beyond the first of them, what Slack lists without a new reply is left out: it is one call each.
         rest = [thread for thread in recent[CHECKED_THREADS:MAX_THREADS] if thread not in latest]
         for thread in dict.fromkeys([*grown, *recent[:CHECKED_THREADS], *rest]):
@@ -131,7 +131,7 @@ class SlackReader:
         since = f"{max(float(after) - 0.000001, 0):.6f}"
         try:
             return [one async for one in self._slack.thread(channel, thread, oldest=since)]
-        except Gone as gone:
+        except PermanentError as gone:
             if "thread_not_found" not in str(gone):
                 raise
             return None
@@ -149,7 +149,7 @@ class SlackReader:
 
     def _changes(
         self, channel: str, thread: str, told: dict[str, str], found: list[dict[str, Any]] | None, position: str
-    ) -> list[Missed]:
+    ) -> list[MissedEvent]:
         """What was edited or deleted, as the events that nobody sent."""
         now = f"{self._connected:.6f}"
         there = {str(one["ts"]): one for one in found or [] if one.get("subtype") != "tombstone"}
@@ -167,16 +167,16 @@ class SlackReader:
                 change = {"subtype": "message_changed", "message": message, "previous_message": before}
                 raws.append({**change, "event_ts": edited})
         events = [{**raw, "type": "message", "channel": channel} for raw in raws]
-        ways = [(raw, route(raw, self._slack.identity.team, self._slack.identity.user)) for raw in events]
-        return [Missed(way.conversation, way.id, way.position, raw) for raw, way in ways if way]
+        ways = [(raw, route_event(raw, self._slack.identity.team, self._slack.identity.user)) for raw in events]
+        return [MissedEvent(way.conversation, way.id, way.position, raw) for raw, way in ways if way]
 
     def _latest(self, message: dict[str, Any]) -> float:
         """Until when a message may have been missed."""
         return self._connected + (0 if message.get("edited") else SKEW_SECONDS)
 
-    def _missed(self, channel: str, message: dict[str, Any]) -> Missed | None:
+    def _missed(self, channel: str, message: dict[str, Any]) -> MissedEvent | None:
         raw = {**message, "type": "message", "channel": channel}
         if raw.get("thread_ts") == raw.get("ts"):
             del raw["thread_ts"]  # the first of a thread: live it came without, and only those that call the bot count
-        way = route(raw, self._slack.identity.team, self._slack.identity.user)
-        return Missed(way.conversation, way.id, str(raw["ts"]), raw) if way else None
+        way = route_event(raw, self._slack.identity.team, self._slack.identity.user)
+        return MissedEvent(way.conversation, way.id, str(raw["ts"]), raw) if way else None

@@ -7,8 +7,8 @@ from typing import Any
 from slack_bolt.async_app import AsyncApp
 
 from bots.common import commands
-from bots.common.access import Press, is_shut_out, try_again
-from bots.slack.client import Slack
+from bots.common.access import ButtonAction, is_shut_out, try_again
+from bots.slack.client import SlackClient
 from bots.slack.permissions import Permissions
 from bots.slack.responses import Responder, Shown, words
 from chat_service import keys
@@ -20,7 +20,9 @@ from chat_service.settings import Settings
 class Buttons:
     """What happens when one is pressed."""
 
-    def __init__(self, slack: Slack, ingress: IngressClient, permissions: Permissions, settings: Settings) -> None:
+    def __init__(
+        self, slack: SlackClient, ingress: IngressClient, permissions: Permissions, settings: Settings
+    ) -> None:
         self._slack, self._ingress, self._permissions, self._settings = slack, ingress, permissions, settings
 
     def register(self, app: AsyncApp, responder: Responder) -> None:
@@ -40,7 +42,7 @@ class Buttons:
         thread = message.get("thread_ts") or message["ts"]
         conversation = keys.slack(self._slack.identity.team, channel, thread)
         first, _, seq = action["value"].partition("|")
-        press = Press(
+        press = ButtonAction(
             id=f"press:{action.get('action_ts') or seq}",
             conversation=conversation,
             person=person,

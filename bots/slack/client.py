@@ -17,7 +17,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.common.protocols import Gone, Later, Throttled, Unclear
+from bots.common.errors import OutcomeUnknownError, PermanentError, RateLimitedError, TransientError
 from chat_service.errors import UserError
 from chat_service.settings import Settings
 
@@ -55,7 +55,7 @@ MAYBE = frozenset({"internal_error", "fatal_error", "service_unavailable", "requ
 """Slack's own trouble: whether it did what it was asked, it does not say."""
 
 
-class Refused(Exception):
+class SlackApiCallError(Exception):
     """Slack said no, and did nothing. `error` is its word for it."""
 
     def __init__(self, method: str, error: str) -> None:
@@ -74,7 +74,7 @@ class Identity:
     url: str
 
 
-class Slack:
+class SlackClient:
     """The Web API of one workspace."""
 
     def __init__(self, web: AsyncWebClient, session: aiohttp.ClientSession, identity: Identity, tested: Any) -> None:
@@ -149,13 +149,13 @@ async def called(
                 raise _sorted(name, error) from error
             log.info("%s: Slack asks for %.0f s", name, asked)
             if not patient:
-                raise Throttled(f"{name}: Slack asks for {asked:.0f} s", asked) from error
+                raise RateLimitedError(f"{name}: Slack asks for {asked:.0f} s", asked) from error
             pauses[name] = time.monotonic() + min(asked, LONGEST_WAIT)
         except aiohttp.ClientConnectorError as error:
-            raise Later(f"{name}: Slack cannot be reached: {error}") from error
+            raise TransientError(f"{name}: Slack cannot be reached: {error}") from error
         except (aiohttp.ClientError, TimeoutError, SlackClientError) as error:
-            raise Unclear(f"{name}: {error or type(error).__name__}") from error
-    raise Later(f"{name}: Slack asks for more patience")
+            raise OutcomeUnknownError(f"{name}: {error or type(error).__name__}") from error
+    raise TransientError(f"{name}: Slack asks for more patience")
 
 
 def _retry_after(error: SlackApiError) -> float | None:
@@ -174,16 +174,16 @@ def _sorted(name: str, error: SlackApiError) -> Exception:
     word = str(data.get("error") or "") if isinstance(data, dict) else ""
     if word in GONE:
         needed = f" (scope {data['needed']})" if isinstance(data, dict) and data.get("needed") else ""
-        return Gone(f"{name}: {word}{needed}")
+        return PermanentError(f"{name}: {word}{needed}")
     if word in BUSY:
-        return Later(f"{name}: {word}")
+        return TransientError(f"{name}: {word}")
     if status >= 500 or word in MAYBE or not word:
-        return Unclear(f"{name}: {word or f'HTTP {status}'}")
-    return Refused(name, word)
+        return OutcomeUnknownError(f"{name}: {word or f'HTTP {status}'}")
+    return SlackApiCallError(name, word)
 
 
 @asynccontextmanager
-async def open_slack(settings: Settings) -> AsyncIterator[Slack]:
+async def open_slack(settings: Settings) -> AsyncIterator[SlackClient]:
     """Connect with the bot token; waits for a Slack that is away.
 
     Raises:
@@ -199,7 +199,7 @@ async def open_slack(settings: Settings) -> AsyncIterator[Slack]:
             session=session,
             retry_handlers=[],
         )
-        yield Slack(web, session, *await _identify(web))
+        yield SlackClient(web, session, *await _identify(web))
 
 
 async def _identify(web: AsyncWebClient) -> tuple[Identity, Any]:
@@ -213,9 +213,9 @@ async def _identify(web: AsyncWebClient) -> tuple[Identity, Any]:
     while True:
         try:
             data = await called(auth_test)
-        except (Gone, Refused) as error:
+        except (PermanentError, SlackApiCallError) as error:
             raise UserError(f"Slack does not take SLACK_BOT_TOKEN ({error}): copy it again from your app") from error
-        except (Unclear, Later) as error:
+        except (OutcomeUnknownError, TransientError) as error:
             log.warning("waiting for Slack: %s", error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, 10)

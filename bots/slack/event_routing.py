@@ -7,7 +7,7 @@ from typing import Any
 
 from chat_service import keys
 
-SPOKEN = frozenset({None, "file_share", "thread_broadcast", "me_message"})
+PERSON_SUBTYPES = frozenset({None, "file_share", "thread_broadcast", "me_message"})
 """The subtypes that are something a person said."""
 
 
@@ -21,7 +21,7 @@ class Route:
     position: str
 
 
-def route(raw: dict[str, Any], team: str, bot: str) -> Route | None:
+def route_event(raw: dict[str, Any], team: str, bot: str) -> Route | None:
     """The way of a `message` or `app_mention` event; None when it is nobody's business.
 
     Both events of a mention have the same way and id. A message in a channel that neither names the bot nor stands in
@@ -39,26 +39,26 @@ def route(raw: dict[str, Any], team: str, bot: str) -> Route | None:
         before = raw.get("previous_message") or {}
         ts = str(raw.get("deleted_ts") or "")
         return _route(team, channel, {**before, "ts": ts}, f"{ts}:deleted", raw) if _by_person(before, bot) else None
-    if subtype not in SPOKEN or not _by_person(raw, bot):
+    if subtype not in PERSON_SUBTYPES or not _by_person(raw, bot):
         return None
     if raw.get("edited") and raw.get("type") == "app_mention":
         return None  # a mention that an edit brought in: edits are not answered
-    if not (is_direct(raw) or raw.get("thread_ts") or mentions(raw.get("text") or "", bot)):
+    if not (is_direct_message(raw) or raw.get("thread_ts") or mentions_user(raw.get("text") or "", bot)):
         return None
     return _route(team, channel, raw, str(raw.get("ts")), raw)
 
 
-def is_direct(raw: dict[str, Any]) -> bool:
+def is_direct_message(raw: dict[str, Any]) -> bool:
     """Whether it was said to the bot alone."""
     return raw.get("channel_type") == "im" or str(raw.get("channel") or "").startswith("D")
 
 
-def mentions(text: str, user: str) -> bool:
+def mentions_user(text: str, user: str) -> bool:
     """Whether a text names this user."""
     return f"<@{user}>" in text or f"<@{user}|" in text
 
 
-def files_of(message: dict[str, Any]) -> list[dict[str, Any]]:
+def message_files(message: dict[str, Any]) -> list[dict[str, Any]]:
     """The files of a message and of what it forwards; one that was taken off may still stand there, without a word."""
     shared = [file for one in message.get("attachments") or [] for file in one.get("files") or []]
     return [one for one in [*(message.get("files") or []), *shared] if one.get("mode") != "tombstone"]
@@ -66,7 +66,7 @@ def files_of(message: dict[str, Any]) -> list[dict[str, Any]]:
 
 def file_ids(message: dict[str, Any]) -> list[Any]:
     """By these it is told whether a message has other files than before."""
-    return [one.get("id") for one in files_of(message)]
+    return [one.get("id") for one in message_files(message)]
 
 
 def _says(message: dict[str, Any]) -> tuple[Any, Any, list[Any]]:

@@ -13,10 +13,11 @@ import aiohttp
 
 from bots.common import commands
 from bots.common.attachments import text_of
-from bots.common.protocols import Gone, Heard
-from bots.slack.client import TIMEOUT_SECONDS, Refused, Slack
-from bots.slack.event_routing import file_ids, files_of, is_direct, mentions
-from bots.slack.users import Names
+from bots.common.errors import PermanentError
+from bots.common.events import MessageEvent
+from bots.slack.client import TIMEOUT_SECONDS, SlackApiCallError, SlackClient
+from bots.slack.event_routing import file_ids, message_files, is_direct_message, mentions_user
+from bots.slack.users import UserNames
 from chat_service.contracts import MAX_INLINE, MAX_TEXT, Attachment, Author, utc
 from chat_service.domain.context import safe_name
 
@@ -29,13 +30,13 @@ _CODE = re.compile(r"<([@#!]?)[^>|]*(?:\|([^>]*))?>")
 _OTHERS = re.compile(r"<@([UW][A-Z0-9]+)")
 
 
-class Hearing:
+class EventParser:
     """Reads events. `images` is whether the model can see."""
 
-    def __init__(self, slack: Slack, names: Names, *, images: bool) -> None:
+    def __init__(self, slack: SlackClient, names: UserNames, *, images: bool) -> None:
         self._slack, self._names, self._images = slack, names, images
 
-    async def hear(self, raw: dict[str, Any], *, room: int = MAX_INLINE) -> Heard | None:
+    async def parse(self, raw: dict[str, Any], *, room: int = MAX_INLINE) -> MessageEvent | None:
         """What was said, edited or deleted, with files as far as there is `room` for them, in characters.
 
         Raises:
@@ -48,55 +49,55 @@ class Hearing:
             # Files that stay are not read again: what was read of them once is not lost to a bad moment.
             other = file_ids(message) != file_ids(raw.get("previous_message") or {})
             heard = await self._said({**message, "channel": raw.get("channel")}, room if other else 0)
-            return heard.model_copy(update={"kind": "edited", "other_files": other}) if heard else None
+            return heard.model_copy(update={"kind": "edited", "attachments_changed": other}) if heard else None
         if raw.get("subtype") == "message_deleted":
             return self._deleted(raw, {**(raw.get("previous_message") or {}), "ts": raw.get("deleted_ts")})
         return await self._said(raw, room)
 
-    def glimpse(self, raw: dict[str, Any]) -> Heard:
+    def parse_without_lookups(self, raw: dict[str, Any]) -> MessageEvent:
         """A message as far as it can be told without asking Slack: without names, and without what is in its files."""
         ts, text, me = str(raw.get("ts")), str(raw.get("text") or ""), self._slack.identity.user
-        bare = commands.without_name(text, name_of(me))
-        files = [Attachment(name="a file", media_type="text/plain", text="…")] if files_of(raw) else []
-        return Heard(
+        bare = commands.without_name(text, mention_pattern(me))
+        files = [Attachment(name="a file", media_type="text/plain", text="…")] if message_files(raw) else []
+        return MessageEvent(
             id=ts,
             position=ts,
             text=html.unescape(_CODE.sub(lambda code: code[2] or f"{code[1]}…", bare))[:MAX_TEXT],
             author=Author(id=str(raw.get("user") or ""), name=""),
             at=utc(float(ts)),
             attachments=files,
-            mentions_bot=mentions(text, me),
+            mentions_bot=mentions_user(text, me),
             mentions_others=self._mentions_others(text),
-            direct=is_direct(raw),
-            opens=raw.get("thread_ts") in (None, ts),
+            is_direct_message=is_direct_message(raw),
+            starts_conversation=raw.get("thread_ts") in (None, ts),
         )
 
     def _mentions_others(self, text: str) -> bool:
         return any(one != self._slack.identity.user for one in _OTHERS.findall(text))
 
-    def _deleted(self, raw: dict[str, Any], before: dict[str, Any]) -> Heard:
+    def _deleted(self, raw: dict[str, Any], before: dict[str, Any]) -> MessageEvent:
         ts = str(before.get("ts"))
-        return Heard(kind="deleted", id=ts, position=str(raw.get("event_ts") or ts), at=utc(float(ts)))
+        return MessageEvent(kind="deleted", id=ts, position=str(raw.get("event_ts") or ts), at=utc(float(ts)))
 
-    async def _said(self, raw: dict[str, Any], room: int) -> Heard | None:
+    async def _said(self, raw: dict[str, Any], room: int) -> MessageEvent | None:
         ts, text = str(raw.get("ts")), str(raw.get("text") or "")
         me = self._slack.identity.user
-        words = [await self._names.plain(commands.without_name(text, name_of(me)))]
+        words = [await self._names.plain(commands.without_name(text, mention_pattern(me)))]
         words += [said for one in raw.get("attachments") or [] if (said := await self._quoted(one))]
-        attachments, unreadable = await self._files(files_of(raw) if room else [], room)
-        return Heard(
+        attachments, unreadable = await self._files(message_files(raw) if room else [], room)
+        return MessageEvent(
             id=ts,
             position=ts,
             text="\n".join(one for one in words if one.strip())[:MAX_TEXT],
             author=await self._author(raw),
             at=utc(float(ts)),
             attachments=attachments,
-            mentions_bot=mentions(text, me),
+            mentions_bot=mentions_user(text, me),
             mentions_others=self._mentions_others(text),
-            direct=is_direct(raw),
-            opens=raw.get("thread_ts") in (None, ts),
-            unreadable=unreadable,
-            revised="edited" in raw,
+            is_direct_message=is_direct_message(raw),
+            starts_conversation=raw.get("thread_ts") in (None, ts),
+            unreadable_files=unreadable,
+            edited="edited" in raw,
         )
 
     async def _author(self, raw: dict[str, Any]) -> Author:
@@ -144,7 +145,7 @@ class Hearing:
             return file
         try:
             found: dict[str, Any] = (await self._slack(self._slack.web.files_info, file=file["id"]))["file"]
-        except (Gone, Refused):
+        except (PermanentError, SlackApiCallError):
             return file
         return found
 
@@ -190,6 +191,6 @@ class Hearing:
             return None
 
 
-def name_of(me: str) -> re.Pattern[str]:
+def mention_pattern(me: str) -> re.Pattern[str]:
     """How a text names the bot."""
     return re.compile(rf"<@{me}(?:\|[^>]*)?>")

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from bots.common.protocols import Ending
+from bots.common.protocols import TurnOutcome
 from bots.common.split import split
 
 PART = 8_000
@@ -55,7 +55,7 @@ def preview(text: str, turn: int) -> Blocks:
     return [markdown(shown or THINKING), {"type": "actions", "elements": [stop]}]
 
 
-def buttons(ending: Ending) -> Blocks:
+def buttons(ending: TurnOutcome) -> Blocks:
     """What can be done about a finished reply."""
     if not ending.last:
         return []

@@ -9,7 +9,7 @@ from typing import Any
 
 from bots.common import history_view
 from bots.slack import formatting
-from bots.slack.client import Slack
+from bots.slack.client import SlackClient
 from bots.slack.permissions import Permissions
 from bots.slack.responses import Shown, words
 from chat_service import keys
@@ -29,10 +29,10 @@ _PERMALINK = re.compile(r"https?://[^/\s]+/archives/([A-Z0-9]+)/p(\d{10})(\d{6})
 _THREAD = re.compile(r"thread_ts=(\d+\.\d+)")
 
 
-class Histories:
+class HistoryView:
     """Finds, checks and shows."""
 
-    def __init__(self, slack: Slack, ingress: IngressClient, permissions: Permissions) -> None:
+    def __init__(self, slack: SlackClient, ingress: IngressClient, permissions: Permissions) -> None:
         self._slack, self._ingress, self._permissions = slack, ingress, permissions
 
     async def asked(self, person: str, channel: str, text: str) -> Shown:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 from bots.common import commands
-from bots.common.protocols import Gone, Later, Unclear
+from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
 from bots.slack import formatting
-from bots.slack.client import Refused, Slack
+from bots.slack.client import SlackApiCallError, SlackClient
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ PROMPTS = [
 ]
 
 
-async def opened(slack: Slack, person: str, channel: str, tab: str) -> None:
+async def opened(slack: SlackClient, person: str, channel: str, tab: str) -> None:
     """Somebody opened the app: say what it is, or offer prompts. Lossy: the next opening shows it."""
     try:
         if tab == "home":
@@ -27,5 +27,5 @@ async def opened(slack: Slack, person: str, channel: str, tab: str) -> None:
         else:
             # With agent_view a thread_ts here makes it fail silently.
             await slack(slack.web.assistant_threads_setSuggestedPrompts, channel_id=channel, prompts=PROMPTS)
-    except (Gone, Refused, Unclear, Later) as error:
+    except (PermanentError, SlackApiCallError, OutcomeUnknownError, TransientError) as error:
         log.warning("the app's %s tab was not filled: %s", tab, error)

@@ -14,19 +14,20 @@ from typing import Any
 from slack_bolt.async_app import AsyncApp
 
 from bots.common import commands
-from bots.common.access import Press, is_shut_out
-from bots.common.backfill import CatchUp
+from bots.common.access import ButtonAction, is_shut_out
+from bots.common.backfill import Backfill
 from bots.common.early_stop import is_stop, stop_at_once
-from bots.common.protocols import Arrival, Gone, Later, Unclear
+from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
+from bots.common.events import PlatformEvent
 from bots.common.received_mark import mark_arrival
 from bots.slack import home
 from bots.slack.buttons import Buttons
-from bots.slack.client import Refused, Slack
+from bots.slack.client import SlackApiCallError, SlackClient
 from bots.slack.diagnostics import Telltale
-from bots.slack.event_routing import SPOKEN, is_direct, mentions, route
-from bots.slack.events import Hearing, name_of
-from bots.slack.history import Histories
-from bots.slack.messenger import SlackEars
+from bots.slack.event_routing import PERSON_SUBTYPES, is_direct_message, mentions_user, route_event
+from bots.slack.events import EventParser, mention_pattern
+from bots.slack.history import HistoryView
+from bots.slack.messenger import SlackMessenger
 from bots.slack.permissions import Permissions
 from bots.slack.responses import Responder
 from bots.slack.settings import CALLBACK, ChatSettings
@@ -46,15 +47,15 @@ class Listeners:
 
     def __init__(
         self,
-        slack: Slack,
+        slack: SlackClient,
         ingress: IngressClient,
-        catch_up: CatchUp,
+        catch_up: Backfill,
         buttons: Buttons,
-        histories: Histories,
+        histories: HistoryView,
         chat_settings: ChatSettings,
         settings: Settings,
-        hearing: Hearing,
-        ears: SlackEars,
+        hearing: EventParser,
+        ears: SlackMessenger,
         permissions: Permissions,
     ) -> None:
         self._slack, self._ingress, self._catch_up = slack, ingress, catch_up
@@ -85,20 +86,20 @@ class Listeners:
 
     # --- messages -----------------------------------------------------------------------------------------
     async def _on_message(self, event: dict[str, Any]) -> None:
-        self._telltale.saw(event, mention=mentions(event.get("text") or "", self._slack.identity.user))
-        way = route(event, self._slack.identity.team, self._slack.identity.user)
+        self._telltale.saw(event, mention=mentions_user(event.get("text") or "", self._slack.identity.user))
+        way = route_event(event, self._slack.identity.team, self._slack.identity.user)
         if way is None:
             if event.get("channel") and event.get("ts"):
                 self._catch_up.passed(f"slack:{self._slack.identity.team}:{event['channel']}", str(event["ts"]))
             return
 
         if self._is_stop(event):
-            press = Press(id=way.id, conversation=way.conversation, person=str(event.get("user") or ""))
+            press = ButtonAction(id=way.id, conversation=way.conversation, person=str(event.get("user") or ""))
             self._responder.soon(stop_at_once(self._ingress, self._settings, press))
 
         async def work() -> None:
             await self._catch_up.ensure(way.scope)
-            await self.hand_over(way.conversation, way.id, Arrival(raw=event))
+            await self.hand_over(way.conversation, way.id, PlatformEvent(raw=event))
             self._catch_up.passed(way.scope, way.position)
 
         done = self._catch_up.queue(way.scope, way.conversation, way.id, way.position, work)
@@ -107,20 +108,20 @@ class Listeners:
 
     def _is_stop(self, event: dict[str, Any]) -> bool:
         text, me = str(event.get("text") or ""), self._slack.identity.user
-        if event.get("subtype") not in SPOKEN or not (is_direct(event) or mentions(text, me)):
+        if event.get("subtype") not in PERSON_SUBTYPES or not (is_direct_message(event) or mentions_user(text, me)):
             return False
-        return is_stop(commands.without_name(text, name_of(me)))
+        return is_stop(commands.without_name(text, mention_pattern(me)))
 
-    async def hand_over(self, conversation: str, id: str, arrival: Arrival) -> None:
+    async def hand_over(self, conversation: str, id: str, arrival: PlatformEvent) -> None:
         """Give an event to Restate; a repeat of it is known by its id. What is new and will be answered is marked.
 
         Raises:
             IngressError: when Restate did not take it.
         """
         sent = await self._ingress.send("SlackIntake", conversation, "event", arrival, idempotency_key=id)
-        if sent.repeated or arrival.raw.get("subtype") not in SPOKEN:
+        if sent.repeated or arrival.raw.get("subtype") not in PERSON_SUBTYPES:
             return
-        heard = self._hearing.glimpse(arrival.raw)
+        heard = self._hearing.parse_without_lookups(arrival.raw)
         if time.time() - heard.at.timestamp() < self._settings.catchup_max_age:
             self._responder.soon(mark_arrival(self._ingress, self._settings, self._ears, conversation, heard))
 
@@ -141,7 +142,7 @@ class Listeners:
 
     async def _may_stop(self, person: str, channel: str, conversation: str) -> bool:
         """As with the stop button beneath a reply."""
-        press = Press(id="", conversation=conversation, person=person)
+        press = ButtonAction(id="", conversation=conversation, person=person)
         if not await self._permissions.may_read(person, channel):
             return False
         return not await is_shut_out(self._ingress, self._settings, press)
@@ -150,7 +151,7 @@ class Listeners:
         call = self._slack.web.agents_sessions_setStatus
         try:
             await self._slack(call, status="active", channel_id=channel, thread_ts=thread)
-        except (Gone, Refused, Unclear, Later) as error:
+        except (PermanentError, SlackApiCallError, OutcomeUnknownError, TransientError) as error:
             log.warning("a session stays in processing: %s", error)
 
     async def _on_uninstalled(self, event: dict[str, Any]) -> None:
@@ -179,7 +180,7 @@ class Listeners:
             refused = await self._chat_settings.open(body["user_id"], body["channel_id"], body["trigger_id"])
         except (IngressError, TimeoutError):
             refused = commands.AWAY
-        except (Gone, Refused, Unclear, Later) as error:
+        except (PermanentError, SlackApiCallError, OutcomeUnknownError, TransientError) as error:
             log.warning("the settings could not be shown: %s", error)
             refused = f"Slack did not let me do that ({error})."
         await ack(refused) if refused else await ack()
@@ -189,7 +190,7 @@ class Listeners:
             wrong = await self._chat_settings.submitted(body["user"]["id"], view)
         except (IngressError, TimeoutError):
             wrong = {"mode": commands.AWAY}
-        except (Gone, Refused, Unclear, Later) as error:
+        except (PermanentError, SlackApiCallError, OutcomeUnknownError, TransientError) as error:
             log.warning("settings could not be checked: %s", error)
             wrong = {"mode": f"Slack did not let me check that ({error}). Please try again."}
         await ack(response_action="errors", errors=wrong) if wrong else await ack()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from bots.common.protocols import Gone, Heard, Later, Overheard, Unclear
-from bots.common.reactions import Marks
-from bots.slack.client import Refused, Slack
-from bots.slack.event_routing import SPOKEN
-from bots.slack.events import Hearing
-from bots.slack.history import Histories
+from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
+from bots.common.events import MessageEvent, ThreadContext
+from bots.common.reactions import StatusReactions
+from bots.slack.client import SlackApiCallError, SlackClient
+from bots.slack.event_routing import PERSON_SUBTYPES
+from bots.slack.events import EventParser
+from bots.slack.history import HistoryView
 from bots.slack.permissions import Permissions
 from chat_service import keys
 from chat_service.contracts import MAX_INLINE
@@ -18,54 +19,59 @@ from chat_service.contracts import MAX_INLINE
 log = logging.getLogger(__name__)
 
 WORD = "threadwell_word"
-READ_UP = 200
+MAX_CONTEXT_MESSAGES = 200
 """Messages read before a mention, at most: what the thread is about, and the newest."""
 ROOM = MAX_INLINE
 """Characters of all files that are read with them."""
 
 
-class SlackEars:
+class SlackMessenger:
     """The shared layer's ears and mouth in one workspace."""
 
     def __init__(
-        self, slack: Slack, hearing: Hearing, permissions: Permissions, histories: Histories, marks: Marks
+        self,
+        slack: SlackClient,
+        hearing: EventParser,
+        permissions: Permissions,
+        histories: HistoryView,
+        marks: StatusReactions,
     ) -> None:
         self._slack, self._hearing, self._permissions = slack, hearing, permissions
         self._histories, self._marks = histories, marks
 
-    async def hear(self, conversation: str, raw: dict[str, Any]) -> Heard | None:
-        return await self._hearing.hear(raw)
+    async def parse_event(self, conversation: str, raw: dict[str, Any]) -> MessageEvent | None:
+        return await self._hearing.parse(raw)
 
-    async def earlier(self, conversation: str, heard: Heard, after: str) -> Overheard:
+    async def read_thread(self, conversation: str, heard: MessageEvent, after: str) -> ThreadContext:
         channel, thread = _place(conversation)
         found: list[dict[str, Any]] = []
         try:
             async for message in self._slack.thread(channel, thread, oldest=after, latest=heard.position):
                 if after < str(message["ts"]) < heard.position and self._is_context(message, thread):
                     found.append(message)
-        except Refused as refused:
-            raise Gone(str(refused)) from refused
-        said: list[Heard] = []
+        except SlackApiCallError as refused:
+            raise PermanentError(str(refused)) from refused
+        said: list[MessageEvent] = []
         room = ROOM
         cut = ""
-        if len(found) > READ_UP:
+        if len(found) > MAX_CONTEXT_MESSAGES:
             first = [one for one in found[:1] if one["ts"] == thread]
-            newest = found[len(first) - READ_UP :]
+            newest = found[len(first) - MAX_CONTEXT_MESSAGES :]
             cut, found = str(newest[0]["ts"]), [*first, *newest]
         for message in reversed(found):  # the newest first: what is nearest to the question is read
-            one = await self._hearing.hear({**message, "channel": channel}, room=room)
+            one = await self._hearing.parse({**message, "channel": channel}, room=room)
             if one is not None:
                 room -= sum(len(a.text or "") + len(a.data or "") for a in one.attachments)
                 said.insert(0, one)
-        return Overheard(messages=said, cut=cut)
+        return ThreadContext(messages=said, truncated_before=cut)
 
     def _is_context(self, message: dict[str, Any], thread: str) -> bool:
         """What a person said, or what another app's bot opened the thread with: that is what people ask about."""
         if message.get("bot_id"):
             return message["ts"] == thread and message.get("user") != self._slack.identity.user
-        return message.get("subtype") in SPOKEN and bool(message.get("user"))
+        return message.get("subtype") in PERSON_SUBTYPES and bool(message.get("user"))
 
-    async def tell(self, conversation: str, heard: Heard, text: str) -> None:
+    async def send_ephemeral_ephemeral(self, conversation: str, heard: MessageEvent, text: str) -> None:
         channel, thread = _place(conversation)
         if heard.author is None:
             return
@@ -75,11 +81,11 @@ class SlackEars:
             await self._slack(
                 call, channel=channel, user=heard.author.id, thread_ts=where, text=None, markdown_text=text
             )
-        except (Refused, Unclear) as error:
+        except (SlackApiCallError, OutcomeUnknownError) as error:
             # Nobody can look for such a word: one that may have been said is not said again.
             log.warning("%s may not have been told: %s", heard.author.id, error)
 
-    async def say(self, conversation: str, name: str, text: str) -> None:
+    async def post_notice(self, conversation: str, name: str, text: str) -> None:
         channel, thread = _place(conversation)
         async for message in self._slack.thread(channel, thread, metadata=True):
             if ((message.get("metadata") or {}).get("event_payload") or {}).get("name") == name:
@@ -94,18 +100,18 @@ class SlackEars:
             unfurl_media=False,
         )
 
-    async def mark(self, conversation: str, heard: Heard) -> None:
+    async def add_status(self, conversation: str, heard: MessageEvent) -> None:
         channel, thread = _place(conversation)
         direct = channel.startswith("D")
         if direct and self._marks.meets(conversation, heard.id):
             await self._busy(conversation, heard, channel, thread)
         await self._marks.arrived(conversation, heard.id, eyes=not direct)
 
-    async def _busy(self, conversation: str, heard: Heard, channel: str, thread: str) -> None:
+    async def _busy(self, conversation: str, heard: MessageEvent, channel: str, thread: str) -> None:
         """A session shows that it is worked on; where Slack was slower than the answer, no longer."""
         web, place = self._slack.web, {"channel_id": channel, "thread_ts": thread}
         more = {"initiator_user_id": heard.author.id if heard.author else None}
-        if heard.opens:  # later on it has the conversation's own title
+        if heard.starts_conversation:  # later on it has the conversation's own title
             more["title"] = " ".join(heard.text.split())[:60] or None
         await self._lossy(conversation, web.agents_sessions_setStatus, status="processing", **place, **more)
         await self._lossy(conversation, web.assistant_threads_setStatus, status="is thinking…", **place)
@@ -117,7 +123,7 @@ class SlackEars:
         await self._lossy(conversation, web.agents_sessions_setStatus, status="active", **place)
         await self._lossy(conversation, web.assistant_threads_setStatus, status="", **place)
 
-    async def unmark(self, conversation: str, ids: list[str], *, ours: bool = False) -> None:
+    async def remove_status(self, conversation: str, ids: list[str], *, ours: bool = False) -> None:
         channel, thread = _place(conversation)
         gone = await self._marks.taken_back(conversation, ids, ours=ours)
         if gone and channel.startswith("D") and await self._marks.is_idle(conversation):
@@ -126,31 +132,31 @@ class SlackEars:
     async def _lossy(self, conversation: str, call: Any, **args: Any) -> None:
         try:
             await self._slack(call, **args)
-        except (Gone, Refused, Unclear, Later) as error:
+        except (PermanentError, SlackApiCallError, OutcomeUnknownError, TransientError) as error:
             log.debug("no sign in %s: %s", conversation, error)
 
-    async def show_history(self, conversation: str, heard: Heard) -> None:
+    async def show_history(self, conversation: str, heard: MessageEvent) -> None:
         if heard.author is not None:
             channel, thread = _place(conversation)
             person, where = heard.author.id, _shows_in(heard, thread)
             # Outside any thread of a direct conversation all of them are meant.
-            found = None if heard.direct and heard.opens else conversation
+            found = None if heard.is_direct_message and heard.starts_conversation else conversation
             try:
                 await self._histories.show_beside(found, person, channel, where)
-            except Unclear as unclear:
+            except OutcomeUnknownError as unclear:
                 log.warning("the history may not have been shown: %s", unclear)
 
     async def may_administer(self, conversation: str, person: str) -> bool:
         return await self._permissions.may_administer(person, _place(conversation)[0])
 
 
-def _shows_in(heard: Heard, thread: str) -> str | None:
+def _shows_in(heard: MessageEvent, thread: str) -> str | None:
     """The thread in which a word to one person shows. In one that has no replies yet Slack shows nothing."""
-    return None if heard.opens else thread
+    return None if heard.starts_conversation else thread
 
 
 def _place(conversation: str) -> tuple[str, str]:
     key = keys.parse(conversation)
     if key is None:
-        raise Gone(f"not a Slack thread: {conversation}")
+        raise PermanentError(f"not a Slack thread: {conversation}")
     return key.channel, key.thread

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from bots.common.protocols import Gone
-from bots.slack.client import Refused, Slack
+from bots.common.errors import PermanentError
+from bots.slack.client import SlackApiCallError, SlackClient
 
 
 class Permissions:
     """The permissions in one workspace."""
 
-    def __init__(self, slack: Slack) -> None:
+    def __init__(self, slack: SlackClient) -> None:
         self._slack = slack
 
     async def may_read(self, person: str, channel: str) -> bool:
@@ -62,14 +62,14 @@ class Permissions:
     async def _info(self, channel: str) -> dict[str, Any] | None:
         try:
             found: dict[str, Any] = (await self._slack(self._slack.web.conversations_info, channel=channel))["channel"]
-        except (Gone, Refused):
+        except (PermanentError, SlackApiCallError):
             return None
         return found
 
     async def _user(self, person: str) -> dict[str, Any]:
         try:
             found: dict[str, Any] = (await self._slack(self._slack.web.users_info, user=person))["user"]
-        except (Gone, Refused):
+        except (PermanentError, SlackApiCallError):
             return {}
         return found
 
@@ -80,7 +80,7 @@ class Permissions:
                 page = await self._slack(
                     self._slack.web.conversations_members, channel=channel, limit=1000, cursor=cursor
                 )
-            except (Gone, Refused):
+            except (PermanentError, SlackApiCallError):
                 return False
             if person in page["members"]:
                 return True

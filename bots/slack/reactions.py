@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bots.common.protocols import Later
-from bots.common.reactions import Marks
-from bots.slack.client import Refused, Slack
+from bots.common.errors import TransientError
+from bots.common.reactions import StatusReactions
+from bots.slack.client import SlackApiCallError, SlackClient
 from chat_service import keys
 from chat_service.ingress import IngressClient
 
@@ -12,7 +12,7 @@ EYES = "eyes"
 PLACES = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
 
-def slack_marks(slack: Slack, ingress: IngressClient) -> Marks:
+def slack_status_reactions(slack: SlackClient, ingress: IngressClient) -> StatusReactions:
     """The signs of one workspace."""
 
     async def react(conversation: str, id: str, sign: str, off: bool) -> None:
@@ -21,8 +21,8 @@ def slack_marks(slack: Slack, ingress: IngressClient) -> Marks:
         call = slack.web.reactions_remove if off else slack.web.reactions_add
         try:
             await slack(call, channel=key.channel, timestamp=id, name=sign)
-        except Refused as refused:
-            raise Later(str(refused)) from refused  # it has it, or has it no more
+        except SlackApiCallError as refused:
+            raise TransientError(str(refused)) from refused  # it has it, or has it no more
 
     async def look(conversation: str, id: str) -> list[str]:
         key = keys.parse(conversation)
@@ -35,8 +35,8 @@ def slack_marks(slack: Slack, ingress: IngressClient) -> Marks:
                     found += [
                         one["name"] for one in message.get("reactions") or [] if slack.identity.user in one["users"]
                     ]
-        except Refused as refused:
-            raise Later(str(refused)) from refused
+        except SlackApiCallError as refused:
+            raise TransientError(str(refused)) from refused
         return found
 
-    return Marks(ingress, react, look, EYES, PLACES)
+    return StatusReactions(ingress, react, look, EYES, PLACES)

@@ -12,11 +12,12 @@ from collections import Counter
 from collections.abc import Awaitable
 from typing import Any
 
-from bots.common.protocols import Ending, Gone, Later, Opened, Spot, Throttled, Unclear
-from bots.common.reactions import Marks
+from bots.common.errors import OutcomeUnknownError, PermanentError, RateLimitedError, TransientError
+from bots.common.protocols import DeliveryTarget, PostedMessage, TurnOutcome
+from bots.common.reactions import StatusReactions
 from bots.slack import formatting
-from bots.slack.client import LONGEST_WAIT, WRONG, Refused, Slack
-from bots.slack.users import Names
+from bots.slack.client import LONGEST_WAIT, WRONG, SlackApiCallError, SlackClient
+from bots.slack.users import UserNames
 from chat_service import keys
 from chat_service.contracts import History, HistoryRequest
 from chat_service.ingress import IngressClient, IngressError
@@ -29,12 +30,12 @@ REFUSALS = 5
 """Times that Slack may refuse the same thing with a word nobody listed, before it counts as said for good."""
 
 
-class SlackOutlet:
+class SlackReplyWriter:
     """Posts into the threads of one workspace."""
 
-    pace = 1.1
+    preview_interval = 1.1
 
-    def __init__(self, slack: Slack, ingress: IngressClient, marks: Marks, names: Names) -> None:
+    def __init__(self, slack: SlackClient, ingress: IngressClient, marks: StatusReactions, names: UserNames) -> None:
         self._slack, self._ingress, self._marks, self._names = slack, ingress, marks, names
         self._quiet: dict[bool, float] = {}
         """Until when Slack wants no more previews, by streams or by updates."""
@@ -46,23 +47,23 @@ class SlackOutlet:
     def split(self, text: str) -> list[str]:
         return formatting.parts_of(text)
 
-    async def find(self, spot: Spot, part: int) -> Opened | None:
+    async def find(self, spot: DeliveryTarget, part: int) -> PostedMessage | None:
         channel, thread = _place(spot)
-        since = min((one.id for one in spot.asked if one.id), default=thread)
+        since = min((one.id for one in spot.question if one.id), default=thread)
         async for message in self._ours(channel, thread, since):
             metadata = message.get("metadata")
             payload = (metadata or {}).get("event_payload") or {}
             if (metadata or {}).get("event_type") == REPLY and payload.get("turn") == spot.turn:
                 if payload.get("part") == part:
-                    return Opened(id=message["ts"])
+                    return PostedMessage(id=message["ts"])
             elif part == 0 and metadata is None:
-                return Opened(id=message["ts"], streaming=True)
+                return PostedMessage(id=message["ts"], streaming=True)
         return None
 
-    async def open(self, spot: Spot) -> Opened:
+    async def open(self, spot: DeliveryTarget) -> PostedMessage:
         channel, thread = _place(spot)
         if self._streams_natively:
-            person = next((one.person for one in spot.asked if one.person), None)
+            person = next((one.person for one in spot.question if one.person), None)
             try:
                 answer = await self._slack(
                     self._slack.web.chat_startStream,
@@ -71,36 +72,38 @@ class SlackOutlet:
                     recipient_user_id=person,
                     recipient_team_id=await self._names.team(person) if person else None,
                 )
-                return Opened(id=answer["ts"], streaming=True)
-            except Refused as refused:
+                return PostedMessage(id=answer["ts"], streaming=True)
+            except SlackApiCallError as refused:
                 log.info("no native streaming: %s", refused)
                 if refused.error in ("feature_disabled", "unknown_method", "not_allowed_token_type"):
                     self._streams_natively = False
         blocks = formatting.preview("", spot.turn)
         return await self._post(spot, 0, formatting.THINKING, blocks)
 
-    async def reopen(self, spot: Spot, opened: Opened) -> None:
+    async def reopen(self, spot: DeliveryTarget, opened: PostedMessage) -> None:
         if not opened.streaming:
             await self._update(spot, opened, formatting.THINKING, formatting.preview("", spot.turn))
 
-    async def show(self, spot: Spot, opened: Opened, shown: str | None, text: str) -> str | None:
+    async def update_preview(
+        self, spot: DeliveryTarget, opened: PostedMessage, shown: str | None, text: str
+    ) -> str | None:
         way = self._is_streaming(opened)
         if time.monotonic() < self._quiet.get(way, 0):
-            raise Throttled("Slack wants fewer previews", 0)
+            raise RateLimitedError("Slack wants fewer previews", 0)
         try:
             return await self._show(spot, opened, shown, text)
-        except Throttled as throttled:
+        except RateLimitedError as throttled:
             self._quiet[way] = time.monotonic() + min(throttled.seconds, LONGEST_WAIT)
             raise
 
-    async def _show(self, spot: Spot, opened: Opened, shown: str | None, text: str) -> str | None:
+    async def _show(self, spot: DeliveryTarget, opened: PostedMessage, shown: str | None, text: str) -> str | None:
         if not self._is_streaming(opened):
             try:
                 words, blocks = formatting.fallback(text), formatting.preview(text, spot.turn)
                 await self._update(spot, opened, words, blocks, patient=False)
-            except Throttled:
+            except RateLimitedError:
                 raise
-            except (Unclear, Later):
+            except (OutcomeUnknownError, TransientError):
                 log.info("a preview was lost in %s", spot.conversation)
             return None
         words = formatting.steady(formatting.defused(text))[: formatting.PART]
@@ -116,57 +119,59 @@ class SlackOutlet:
         try:
             append = self._slack.web.chat_appendStream
             await self._slack.once(append, channel=channel, ts=opened.id, markdown_text=added)
-        except Refused as refused:
+        except SlackApiCallError as refused:
             self._ended.add(opened.id)
             if refused.error == "stopped_by_user":
                 raise
             return await self._show(spot, opened, None, text)  # Slack ends a stream by itself after some minutes
         return words
 
-    def _is_streaming(self, opened: Opened) -> bool:
+    def _is_streaming(self, opened: PostedMessage) -> bool:
         return opened.streaming and opened.id not in self._ended
 
-    async def complete(self, spot: Spot, opened: Opened, shown: str | None, part: str, ending: Ending) -> None:
+    async def complete(
+        self, spot: DeliveryTarget, opened: PostedMessage, shown: str | None, part: str, ending: TurnOutcome
+    ) -> None:
         blocks = formatting.buttons(ending)
         if self._is_streaming(opened) and await self._stop(spot, opened, shown, part, blocks):
             return
         await self._update(spot, opened, formatting.fallback(part), [formatting.markdown(part), *blocks])
 
-    async def post(self, spot: Spot, number: int, part: str, ending: Ending) -> Opened:
+    async def post(self, spot: DeliveryTarget, number: int, part: str, ending: TurnOutcome) -> PostedMessage:
         blocks = [formatting.markdown(part), *formatting.buttons(ending)]
         return await self._post(spot, number, formatting.fallback(part), blocks)
 
-    async def remove(self, spot: Spot, id: str) -> None:
+    async def remove(self, spot: DeliveryTarget, id: str) -> None:
         channel, _ = _place(spot)
         try:
             await self._slack(self._slack.web.chat_delete, channel=channel, ts=id)
-        except Gone as gone:
+        except PermanentError as gone:
             if "message_not_found" not in str(gone):
                 raise
-        except Refused as refused:
+        except SlackApiCallError as refused:
             if not self._is_final(spot, refused):
-                raise Later(str(refused)) from refused
+                raise TransientError(str(refused)) from refused
             # What is left over stays; the reply beside it is whole.
             log.warning("a message of %s stays where it is: %s", spot.conversation, refused)
 
-    async def sweep(self, spot: Spot, kept: list[str]) -> None:
+    async def remove_duplicates(self, spot: DeliveryTarget, kept: list[str]) -> None:
         channel, thread = _place(spot)
-        since = min((one.id for one in spot.asked if one.id), default=thread)
-        strays: list[Opened] = []
+        since = min((one.id for one in spot.question if one.id), default=thread)
+        strays: list[PostedMessage] = []
         async for message in self._ours(channel, thread, since):
             metadata = message.get("metadata")
             payload = (metadata or {}).get("event_payload") or {}
             ours = (metadata or {}).get("event_type") == REPLY and payload.get("turn") == spot.turn
             # Nothing is delivered while this runs: a message without metadata is a stream that nobody knows of.
             if message["ts"] not in kept and (ours or metadata is None):
-                strays.append(Opened(id=message["ts"], streaming=metadata is None))
+                strays.append(PostedMessage(id=message["ts"], streaming=metadata is None))
         for one in strays:
             log.warning("%s was posted twice in %s: the later one goes", one.id, spot.conversation)
             if one.streaming:
                 await self._stop(spot, one, None, "", [])
             await self.remove(spot, one.id)
 
-    async def settled(self, spot: Spot, ending: Ending) -> None:
+    async def clear_status(self, spot: DeliveryTarget, ending: TurnOutcome) -> None:
         if len(self._ended) > MANY:
             self._ended.clear()  # an older one of them is refused as ended, and then updated all the same
         await self._marks.settled(spot)
@@ -174,13 +179,13 @@ class SlackOutlet:
         if channel.startswith("D"):
             await self._lossy(spot, self._close_session(spot, channel, thread))
 
-    async def _lossy(self, spot: Spot, work: Awaitable[object]) -> None:
+    async def _lossy(self, spot: DeliveryTarget, work: Awaitable[object]) -> None:
         try:
             await work
-        except (Gone, Unclear, Refused, Later) as error:
+        except (PermanentError, OutcomeUnknownError, SlackApiCallError, TransientError) as error:
             log.debug("a sign stays in %s: %s", spot.conversation, error)
 
-    async def _close_session(self, spot: Spot, channel: str, thread: str) -> None:
+    async def _close_session(self, spot: DeliveryTarget, channel: str, thread: str) -> None:
         """The session waits for the person again, under the title that the conversation has by now."""
         web = self._slack.web
         await self._slack(web.agents_sessions_setStatus, status="active", channel_id=channel, thread_ts=thread)
@@ -194,7 +199,7 @@ class SlackOutlet:
             await self._slack(web.agents_sessions_rename, channel_id=channel, thread_ts=thread, title=title)
 
     async def _stop(
-        self, spot: Spot, opened: Opened, shown: str | None, part: str, blocks: list[dict[str, Any]]
+        self, spot: DeliveryTarget, opened: PostedMessage, shown: str | None, part: str, blocks: list[dict[str, Any]]
     ) -> bool:
         """End a stream; whether it now says what it should."""
         channel, _ = _place(spot)
@@ -209,7 +214,7 @@ class SlackOutlet:
                 blocks=blocks if goes_on and blocks else None,
                 metadata=_metadata(spot, 0),
             )
-        except Refused as refused:
+        except SlackApiCallError as refused:
             # Stopped before: by a person, by Slack after some minutes, or by a try of ours whose answer was lost.
             log.info("the stream of %s had ended: %s", spot.conversation, refused)
             self._ended.add(opened.id)
@@ -218,7 +223,13 @@ class SlackOutlet:
         return goes_on
 
     async def _update(
-        self, spot: Spot, opened: Opened, text: str, blocks: list[dict[str, Any]], *, patient: bool = True
+        self,
+        spot: DeliveryTarget,
+        opened: PostedMessage,
+        text: str,
+        blocks: list[dict[str, Any]],
+        *,
+        patient: bool = True,
     ) -> None:
         channel, _ = _place(spot)
         call = self._slack.web.chat_update
@@ -226,13 +237,13 @@ class SlackOutlet:
         ask = self._slack if patient else self._slack.once
         try:
             await ask(call, channel=channel, ts=opened.id, text=text, blocks=blocks, metadata=metadata)
-        except Refused as refused:
+        except SlackApiCallError as refused:
             if refused.error == "streaming_state_conflict":
                 await self._stop(spot, opened, None, "", [])
-                raise Later("a stream was still open") from refused
+                raise TransientError("a stream was still open") from refused
             raise self._verdict(spot, refused) from refused
 
-    async def _post(self, spot: Spot, number: int, text: str, blocks: list[dict[str, Any]]) -> Opened:
+    async def _post(self, spot: DeliveryTarget, number: int, text: str, blocks: list[dict[str, Any]]) -> PostedMessage:
         channel, thread = _place(spot)
         try:
             answer = await self._slack(
@@ -245,15 +256,15 @@ class SlackOutlet:
                 unfurl_links=False,
                 unfurl_media=False,
             )
-        except Refused as refused:
+        except SlackApiCallError as refused:
             raise self._verdict(spot, refused) from refused
-        return Opened(id=answer["ts"])
+        return PostedMessage(id=answer["ts"])
 
-    def _verdict(self, spot: Spot, refused: Refused) -> Exception:
+    def _verdict(self, spot: DeliveryTarget, refused: SlackApiCallError) -> Exception:
         """What a refusal that is on no list means: not now, until it was said some times."""
-        return Gone(str(refused)) if self._is_final(spot, refused) else Later(str(refused))
+        return PermanentError(str(refused)) if self._is_final(spot, refused) else TransientError(str(refused))
 
-    def _is_final(self, spot: Spot, refused: Refused) -> bool:
+    def _is_final(self, spot: DeliveryTarget, refused: SlackApiCallError) -> bool:
         if refused.error in WRONG:
             return True
         if len(self._refusals) > MANY:
@@ -272,12 +283,12 @@ class SlackOutlet:
                 yield message
 
 
-def _place(spot: Spot) -> tuple[str, str]:
+def _place(spot: DeliveryTarget) -> tuple[str, str]:
     key = keys.parse(spot.conversation)
     if key is None:
-        raise Gone(f"not a Slack thread: {spot.conversation}")
+        raise PermanentError(f"not a Slack thread: {spot.conversation}")
     return key.channel, key.thread
 
 
-def _metadata(spot: Spot, part: int) -> dict[str, Any]:
+def _metadata(spot: DeliveryTarget, part: int) -> dict[str, Any]:
     return {"event_type": REPLY, "event_payload": {"turn": spot.turn, "part": part}}

@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 
 from bots.common import commands
-from bots.common.protocols import Gone, Later, Unclear
-from bots.slack.client import TIMEOUT_SECONDS, Refused, Slack
+from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
+from bots.slack.client import TIMEOUT_SECONDS, SlackApiCallError, SlackClient
 from chat_service.ingress import IngressError
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def words(text: str) -> Shown:
 class Responder:
     """Does what is no event beside the acknowledgement, and says what came of it by the `response_url`."""
 
-    def __init__(self, slack: Slack) -> None:
+    def __init__(self, slack: SlackClient) -> None:
         self._slack = slack
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -53,7 +53,7 @@ class Responder:
             shown = await work
         except (IngressError, TimeoutError):
             shown = words(commands.AWAY)
-        except (Gone, Refused, Unclear, Later) as error:
+        except (PermanentError, SlackApiCallError, OutcomeUnknownError, TransientError) as error:
             log.warning("somebody did not get what they asked for: %s", error)
             shown = words(f"Slack did not let me do that ({error}).")
         if shown is None:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from bots.common import commands
 from bots.slack import formatting
-from bots.slack.client import Slack
+from bots.slack.client import SlackClient
 from bots.slack.permissions import Permissions
 from chat_service.contracts import ConfigureRequest, Overrides, SettingName
 from chat_service.domain.settings import read_personas
@@ -29,7 +29,9 @@ MODES = {
 class ChatSettings:
     """The modal, and what it changes."""
 
-    def __init__(self, slack: Slack, ingress: IngressClient, permissions: Permissions, settings: Settings) -> None:
+    def __init__(
+        self, slack: SlackClient, ingress: IngressClient, permissions: Permissions, settings: Settings
+    ) -> None:
         self._slack, self._ingress, self._permissions = slack, ingress, permissions
         self._personas = sorted(read_personas(settings.personas_file))
 

@@ -10,8 +10,8 @@ import re
 import time
 from typing import Any
 
-from bots.common.protocols import Gone
-from bots.slack.client import Refused, Slack
+from bots.common.errors import PermanentError
+from bots.slack.client import SlackApiCallError, SlackClient
 from chat_service.domain.context import safe_name
 from chat_service.unicode_text import well_formed
 
@@ -19,10 +19,10 @@ KEEP_SECONDS = 300.0
 _CODE = re.compile(r"<([@#!]?)([^>|\s]*)(?:\|([^>]*))?>")
 
 
-class Names:
+class UserNames:
     """The names of one workspace."""
 
-    def __init__(self, slack: Slack) -> None:
+    def __init__(self, slack: SlackClient) -> None:
         self._slack = slack
         self._kept: dict[str, tuple[str, float]] = {}
         self._teams: dict[str, str] = {}
@@ -68,7 +68,7 @@ class Names:
             return name
         try:
             name = safe_name(well_formed(await ask(id))) or id
-        except (Gone, Refused):
+        except (PermanentError, SlackApiCallError):
             name = id  # no scope for it, or a stranger: better the code than no message
         self._kept[id] = (name, time.monotonic() + KEEP_SECONDS)
         return name

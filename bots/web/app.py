@@ -15,14 +15,14 @@ from pathlib import Path
 
 from aiohttp import web
 
-from bots.web.auth import Gatekeeper, check_binding
-from bots.web.feed import Hub
+from bots.web.auth import Authenticator, check_binding
+from bots.web.feed import FeedRegistry
 from bots.web.middleware import add_headers, middlewares
-from bots.web.routes.account import Personal
-from bots.web.routes.conversations import Api
+from bots.web.routes.account import AccountRoutes
+from bots.web.routes.conversations import ConversationRoutes
 from bots.web.routes.request import ID
-from bots.web.routes.search import Finding
-from bots.web.routes.versions import Again
+from bots.web.routes.search import SearchRoutes
+from bots.web.routes.versions import VersionRoutes
 from bots.web.sse import events_route
 from chat_service import hosts
 from chat_service.errors import UserError
@@ -44,7 +44,7 @@ async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
     """
     check_binding(settings)
     async with IngressClient.connected(settings.ingress_url) as ingress:
-        hub = Hub(ingress, bus)
+        hub = FeedRegistry(ingress, bus)
         runner = web.AppRunner(
             _app(settings, ingress, bus, hub),
             access_log=None,
@@ -80,8 +80,8 @@ async def run(settings: Settings) -> None:
         await stopping.wait()
 
 
-def _app(settings: Settings, ingress: IngressClient, bus: LiveBus, hub: Hub) -> web.Application:
-    gate = Gatekeeper(settings)
+def _app(settings: Settings, ingress: IngressClient, bus: LiveBus, hub: FeedRegistry) -> web.Application:
+    gate = Authenticator(settings)
     app = web.Application(middlewares=middlewares(settings, gate), client_max_size=MAX_BODY)
     app.on_response_prepare.append(add_headers)
     files = {f"/static/{path.relative_to(STATIC).as_posix()}": _Asset.read(path) for path in STATIC.rglob("*.*")}
@@ -128,10 +128,10 @@ def _app(settings: Settings, ingress: IngressClient, bus: LiveBus, hub: Hub) -> 
         """Where a second device comes in. Its token stands behind a #, which no server and no log ever sees."""
         return files["/static/join.html"].response(request)
 
-    app.add_routes(Api(ingress, bus, hub).routes())
-    app.add_routes(Finding(ingress).routes())
-    app.add_routes(Personal(settings, ingress, gate).routes())
-    app.add_routes(Again(ingress, hub).routes())
+    app.add_routes(ConversationRoutes(ingress, bus, hub).routes())
+    app.add_routes(SearchRoutes(ingress).routes())
+    app.add_routes(AccountRoutes(settings, ingress, gate).routes())
+    app.add_routes(VersionRoutes(ingress, hub).routes())
     app.add_routes(
         [
             events_route(hub),

@@ -57,7 +57,7 @@ def check_binding(settings: Settings) -> None:
         )
 
 
-class Gatekeeper:
+class Authenticator:
     """Finds the person behind a request, and lets nobody in who may not."""
 
     def __init__(self, settings: Settings) -> None:

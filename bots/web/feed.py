@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
-from bots.web.liveness import Pulse
+from bots.web.liveness import LivenessProbe
 from chat_service.contracts import History, HistoryRequest, Reply
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.live import LiveBus, LiveEvent
@@ -36,7 +36,7 @@ RETRY_SECONDS = 1.0
 Event = tuple[str, dict[str, Any]]
 
 
-class Feed:
+class EventFeed:
     """Everything live of one person."""
 
     def __init__(self, person: str, ingress: IngressClient, bus: LiveBus) -> None:
@@ -51,7 +51,7 @@ class Feed:
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._listening: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
-        self._pulse = Pulse(ingress, self._tell, lambda: bool(self._windows))
+        self._pulse = LivenessProbe(ingress, self._tell, lambda: bool(self._windows))
 
     @property
     def last_id(self) -> str:
@@ -181,18 +181,18 @@ class Feed:
         return {**shown, "kind": event.kind, "conversation": event.conversation.removeprefix(self.prefix)}
 
 
-class Hub:
+class FeedRegistry:
     """All feeds. One appears with a person's first window and goes a while after the last one."""
 
     def __init__(self, ingress: IngressClient, bus: LiveBus) -> None:
         self._ingress = ingress
         self._bus = bus
-        self._feeds: dict[str, Feed] = {}
-        self._starting: dict[str, asyncio.Task[Feed]] = {}
+        self._feeds: dict[str, EventFeed] = {}
+        self._starting: dict[str, asyncio.Task[EventFeed]] = {}
         self._lingering: dict[str, asyncio.TimerHandle] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def feed(self, person: str) -> Feed:
+    async def feed(self, person: str) -> EventFeed:
         """The person's feed, listening."""
         if timer := self._lingering.pop(person, None):
             timer.cancel()
@@ -225,9 +225,9 @@ class Hub:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    async def _start(self, person: str) -> Feed:
+    async def _start(self, person: str) -> EventFeed:
         try:
-            feed = Feed(person, self._ingress, self._bus)
+            feed = EventFeed(person, self._ingress, self._bus)
             await feed.start()
             self._feeds[person] = feed
             return feed

@@ -31,7 +31,7 @@ class Tell(Protocol):
     def __call__(self, kind: str, conversation: str, **more: Any) -> None: ...
 
 
-class Pulse:
+class LivenessProbe:
     """Tells `away` and `back` of the chat service, and `changed` for a turn that nobody told of."""
 
     def __init__(self, ingress: IngressClient, tell: Tell, watched: Callable[[], bool]) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from pydantic import ValidationError
 
-from bots.web.auth import Gatekeeper
+from bots.web.auth import Authenticator
 from chat_service.contracts.validation_errors import first_mistake
 from chat_service.ingress import IngressError
 from chat_service.settings import Settings
@@ -43,7 +43,7 @@ HEADERS = {
 }
 
 
-def middlewares(settings: Settings, gate: Gatekeeper) -> list[Callable[..., Awaitable[web.StreamResponse]]]:
+def middlewares(settings: Settings, gate: Authenticator) -> list[Callable[..., Awaitable[web.StreamResponse]]]:
     """Outermost first."""
 
     @web.middleware

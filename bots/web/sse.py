@@ -9,7 +9,7 @@ import re
 
 from aiohttp import web
 
-from bots.web.feed import Event, Hub
+from bots.web.feed import Event, FeedRegistry
 from bots.web.middleware import PERSON, STREAM
 
 HEARTBEAT_SECONDS = 15.0
@@ -20,7 +20,7 @@ BEAT = b"event: beat\ndata: 1\n\n"
 _ID = re.compile(r"[0-9a-f]{8}-\d+")
 
 
-def events_route(hub: Hub) -> web.RouteDef:
+def events_route(hub: FeedRegistry) -> web.RouteDef:
     """`GET /api/events`, which goes on from `Last-Event-ID` (or `?last=`, where a script opens the stream itself)."""
 
     async def events(request: web.Request) -> web.StreamResponse:

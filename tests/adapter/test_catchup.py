@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bots.common.backfill import CatchUp, Missed
-from bots.common.ordered_queue import Full, Lanes
-from bots.common.protocols import Arrival
+from bots.common.backfill import Backfill, MissedEvent
+from bots.common.events import PlatformEvent
+from bots.common.ordered_queue import OrderedQueue, QueueFullError
 from chat_service.objects.channel_threads import Thread
 from tests.fakes.model import ModelControl
 from tests.processes import Stack, eventually, running_stack
@@ -24,7 +24,7 @@ class Platform:
     """A platform with one channel; what was said there is read from its position on."""
 
     def __init__(self) -> None:
-        self.said: list[Missed] = []
+        self.said: list[MissedEvent] = []
 
     async def spaces(self) -> list[str]:
         return [SPACE]
@@ -32,15 +32,15 @@ class Platform:
     async def channels(self) -> list[str]:
         return [SCOPE]
 
-    async def since(self, scope: str, position: str, threads: list[Thread]) -> list[Missed]:
+    async def since(self, scope: str, position: str, threads: list[Thread]) -> list[MissedEvent]:
         return [one for one in self.said if one.position > position]
 
     def now(self) -> str:
         return f"{time.time():.6f}"
 
-    def say(self) -> Missed:
+    def say(self) -> MissedEvent:
         """Somebody says something."""
-        self.said.append(Missed(LANE, f"message {len(self.said)}", self.now(), {}))
+        self.said.append(MissedEvent(LANE, f"message {len(self.said)}", self.now(), {}))
         return self.said[-1]
 
 
@@ -53,15 +53,15 @@ async def stack(
 
 
 @asynccontextmanager
-async def caught_up(stack: Stack, platform: Platform, lanes: Lanes) -> AsyncIterator[tuple[CatchUp, list[str]]]:
+async def caught_up(stack: Stack, platform: Platform, lanes: OrderedQueue) -> AsyncIterator[tuple[Backfill, list[str]]]:
     """A process whose catch-up has been through; gives it, and what was handed over."""
     handed: list[str] = []
 
-    async def hand_over(conversation: str, id: str, arrival: Arrival) -> None:
+    async def hand_over(conversation: str, id: str, arrival: PlatformEvent) -> None:
         handed.append(id)
 
     async with stack.ingress() as ingress:
-        catch_up = CatchUp(platform, ingress, lanes, hand_over)
+        catch_up = Backfill(platform, ingress, lanes, hand_over)
         await catch_up.begin()
         await catch_up.through()
         keeping = asyncio.create_task(catch_up.keep())
@@ -84,16 +84,16 @@ async def broken() -> None:
 
 async def test_what_finds_no_room_in_memory_is_read_again(stack: Stack) -> None:
     platform = Platform()
-    async with caught_up(stack, platform, Lanes(most=0)) as (catch_up, handed):
+    async with caught_up(stack, platform, OrderedQueue(most=0)) as (catch_up, handed):
         one = platform.say()
-        with pytest.raises(Full):
+        with pytest.raises(QueueFullError):
             catch_up.queue(SCOPE, LANE, one.id, one.position, broken)
         await eventually(lambda: is_in(handed, one.id))
 
 
 async def test_what_could_not_be_handed_over_is_read_again(stack: Stack) -> None:
     platform = Platform()
-    async with caught_up(stack, platform, Lanes()) as (catch_up, handed):
+    async with caught_up(stack, platform, OrderedQueue()) as (catch_up, handed):
         one = platform.say()
         done = catch_up.queue(SCOPE, LANE, one.id, one.position, broken)
         await asyncio.wait({done})

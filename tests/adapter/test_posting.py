@@ -5,25 +5,25 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-from bots.common.posting import PROCESS, SETTLE_SECONDS, Deliveries
-from bots.common.protocols import Opened
+from bots.common.posting import PROCESS, SETTLE_SECONDS, DeliveryDependencies
+from bots.common.protocols import PostedMessage
 
 LATE_SECONDS = SETTLE_SECONDS / 6
 
 
 async def test_a_post_that_was_cut_off_and_came_late_is_found() -> None:
     """The engine's connection breaks in the middle, and its next try comes to the same process at once."""
-    it = Deliveries(cast(Any, None), cast(Any, None))
-    there: list[Opened] = []
+    it = DeliveryDependencies(cast(Any, None), cast(Any, None))
+    there: list[PostedMessage] = []
     posts: list[int] = []
 
-    async def find() -> Opened | None:
+    async def find() -> PostedMessage | None:
         return there[0] if there else None
 
-    async def post() -> Opened:
+    async def post() -> PostedMessage:
         posts.append(1)
         # As a platform does: what it took in is done, whether or not somebody waits for its word.
-        asyncio.get_running_loop().call_later(LATE_SECONDS, there.append, Opened(id="1"))
+        asyncio.get_running_loop().call_later(LATE_SECONDS, there.append, PostedMessage(id="1"))
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -33,4 +33,4 @@ async def test_a_post_that_was_cut_off_and_came_late_is_found() -> None:
     first.cancel()
     await asyncio.wait({first})
     opened = await it.once("turn:0", PROCESS, find, post)
-    assert (opened.id, opened.sure, len(posts)) == ("1", False, 1)
+    assert (opened.id, opened.confirmed, len(posts)) == ("1", False, 1)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from aiohttp import web
 
-from bots.web.auth import Gatekeeper
+from bots.web.auth import Authenticator
 from bots.web.invitations import MINUTES, Invitations
 from bots.web.middleware import PERSON
 from bots.web.routes.request import body_as
@@ -30,10 +30,10 @@ NOWHERE = "settings"
 """A conversation that nobody has: what is in force in it is in force in every new one."""
 
 
-class Personal:
+class AccountRoutes:
     """The handlers for a person's settings and devices."""
 
-    def __init__(self, settings: Settings, ingress: IngressClient, gate: Gatekeeper) -> None:
+    def __init__(self, settings: Settings, ingress: IngressClient, gate: Authenticator) -> None:
         self._settings = settings
         self._ingress = ingress
         self._gate = gate

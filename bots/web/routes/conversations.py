@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from aiohttp import web
 
-from bots.web.feed import Hub
+from bots.web.feed import FeedRegistry
 from bots.web.middleware import PERSON
 from bots.web.routes.request import ID, body_as, conversation_key
 from chat_service.contracts import (
@@ -30,10 +30,10 @@ from chat_service.ingress import IngressClient
 from chat_service.live import LiveBus, LiveEvent
 
 
-class Api:
+class ConversationRoutes:
     """The handlers, and what they share."""
 
-    def __init__(self, ingress: IngressClient, bus: LiveBus, hub: Hub) -> None:
+    def __init__(self, ingress: IngressClient, bus: LiveBus, hub: FeedRegistry) -> None:
         self._ingress = ingress
         self._bus = bus
         self._hub = hub
@@ -117,7 +117,7 @@ class Api:
         return web.json_response(stopped.model_dump())
 
     async def withdraw(self, request: web.Request) -> web.Response:
-        """Take a waiting message back; it is given to the window that asked, to be edited. Asked again, the answer
+        """Take a waiting message back; it is given to the window that asked, to be edited. QuestionMessage again, the answer
         having been lost, it is given again: nobody else has the words by then."""
         key = conversation_key(request)
         asked = await body_as(request, WithdrawRequest)
@@ -141,12 +141,12 @@ class Api:
 
     async def reset(self, request: web.Request) -> web.Response:
         """Start afresh."""
-        done = await self._ingress.soon("Chat", conversation_key(request), "reset", None, Contract)
+        done = await self._ingress.call_or_queue("Chat", conversation_key(request), "reset", None, Contract)
         return web.json_response({"queued": done is None})
 
     async def delete(self, request: web.Request) -> web.Response:
         """Forget the conversation."""
-        done = await self._ingress.soon("Chat", conversation_key(request), "forget", None, Contract, timeout=5)
+        done = await self._ingress.call_or_queue("Chat", conversation_key(request), "forget", None, Contract, timeout=5)
         return web.json_response({"queued": done is None})
 
     async def settings(self, request: web.Request) -> web.Response:
@@ -157,7 +157,7 @@ class Api:
     async def configure(self, request: web.Request) -> web.Response:
         """Change settings; None while a turn runs, after which the change takes effect."""
         asked = await body_as(request, ConfigureRequest)
-        view = await self._ingress.soon("Chat", conversation_key(request), "configure", asked, SettingsView)
+        view = await self._ingress.call_or_queue("Chat", conversation_key(request), "configure", asked, SettingsView)
         return web.json_response(view.model_dump() if view else {"queued": True})
 
 

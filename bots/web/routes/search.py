@@ -36,7 +36,7 @@ _MARKS = re.compile(r"[*`#|]+|^[ ]*[->][ ]|:?-{3,}:?", re.MULTILINE)
 """Of Markdown; they say nothing in a line of text, unless they are what is looked for."""
 
 
-class Finding:
+class SearchRoutes:
     """The handlers for searching and exporting."""
 
     def __init__(self, ingress: IngressClient) -> None:

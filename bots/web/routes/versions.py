@@ -6,17 +6,17 @@ from datetime import datetime
 
 from aiohttp import web
 
-from bots.web.feed import Hub
+from bots.web.feed import FeedRegistry
 from bots.web.middleware import PERSON
 from bots.web.routes.request import body_as, conversation_key
-from chat_service.contracts import ChooseRequest, Contract, GoOnRequest, TurnRequest
+from chat_service.contracts import ChooseRequest, ContinueRequest, Contract, TurnRequest
 from chat_service.ingress import IngressClient
 
 
-class Again:
+class VersionRoutes:
     """The handlers, and what they share. Pressed in two windows for the same reply, each is done once."""
 
-    def __init__(self, ingress: IngressClient, hub: Hub) -> None:
+    def __init__(self, ingress: IngressClient, hub: FeedRegistry) -> None:
         self._ingress = ingress
         self._hub = hub
 
@@ -47,7 +47,7 @@ class Again:
         # Its time tells apart what was stopped once more before a new word came.
         seen = f"{asked.length}/{asked.at.timestamp() if asked.at else ''}"
         again = f"{key}/on/{asked.reply}/{seen}" if asked.reply else None
-        sent = await self._ingress.send("Chat", key, "go_on", GoOnRequest(seq=asked.reply), idempotency_key=again)
+        sent = await self._ingress.send("Chat", key, "go_on", ContinueRequest(seq=asked.reply), idempotency_key=again)
         self._hub.touched(key)
         (await self._hub.feed(request[PERSON])).watch(key, sent.invocationId)
         return web.json_response({}, status=202)
@@ -55,7 +55,7 @@ class Again:
     async def choose(self, request: web.Request) -> web.Response:
         """Show another version; while a turn runs, when that has ended."""
         asked = await body_as(request, ChooseRequest)
-        done = await self._ingress.soon("Chat", conversation_key(request), "choose", asked, Contract)
+        done = await self._ingress.call_or_queue("Chat", conversation_key(request), "choose", asked, Contract)
         self._hub.touched(conversation_key(request))
         return web.json_response({"queued": done is None})
 
