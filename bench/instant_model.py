@@ -1,8 +1,8 @@
 """The model of every row: it answers at once, over real HTTP, in the Chat Completions stream format.
 
 So what is measured is the backend and not a model. It never looks at what it is asked, and its events are made once.
-Asked for the model `stamped`, its first token is the machine's monotonic clock in nanoseconds, sent the moment it is
-read, and the rest follows after `PAUSE_SECONDS`: whoever sees that text knows how old it is. Asked for `caching`, it
+QuestionMessage for the model `stamped`, its first token is the machine's monotonic clock in nanoseconds, sent the moment it is
+read, and the rest follows after `PAUSE_SECONDS`: whoever sees that text knows how old it is. QuestionMessage for `caching`, it
 does look: it counts as cached what an earlier prompt began with, too, as the prefix caches of providers do.
 """
 

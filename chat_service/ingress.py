@@ -126,7 +126,7 @@ class IngressClient:
         body = await self._request("GET", f"/restate/invocation/{invocation}/attach", None, timeout, None)
         return reply.model_validate_json(body or b"{}")
 
-    async def soon(
+    async def call_or_queue(
         self,
         service: str,
         key: str | None,

@@ -13,7 +13,7 @@ from chat_service.domain.settings import Persona
 from chat_service.live import LiveBus
 from chat_service.models.registry import Models
 from chat_service.settings import Settings
-from chat_service.turn.cancellation import Halts
+from chat_service.turn.cancellation import CancelRegistry
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Runtime:
     models: Models
     bus: LiveBus
     personas: Mapping[str, Persona]
-    halts: Halts = field(default_factory=Halts)
+    cancellations: CancelRegistry = field(default_factory=CancelRegistry)
 
 
 _current: Runtime | None = None

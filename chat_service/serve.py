@@ -30,7 +30,7 @@ from chat_service.objects.chat import chat
 from chat_service.objects.directory import directory
 from chat_service.objects.erasure import service as housekeeping
 from chat_service.objects.invitation import handover
-from chat_service.objects.queue import inbox
+from chat_service.objects.queue import queue
 from chat_service.objects.quota import quota
 from chat_service.objects.summaries import service as summaries
 from chat_service.objects.titles import service as titles
@@ -41,7 +41,7 @@ from chat_service.version import code_version
 
 log = logging.getLogger(__name__)
 
-SERVICES = (chat, inbox, transcript, directory, channel, quota, titles, summaries, housekeeping, handover)
+SERVICES = (chat, queue, transcript, directory, channel, quota, titles, summaries, housekeeping, handover)
 
 
 def deployment_url(settings: Settings) -> str:
@@ -78,7 +78,7 @@ async def serving(settings: Settings, *, model: Endpoint | None, bus: LiveBus) -
         it = runtime.Runtime(settings=settings, models=models, bus=bus, personas=personas)
         runtime.install(it)
         chat.inactivity_timeout = timedelta(seconds=settings.turn_inactivity_seconds)
-        listener = asyncio.create_task(it.halts.listen(bus))
+        listener = asyncio.create_task(it.cancellations.listen(bus))
         try:
             async with answering(config, SERVICES, version(settings), settings.restate_identity_key):
                 yield deployment_url(settings)

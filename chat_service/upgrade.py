@@ -16,7 +16,7 @@ import aiohttp
 from pydantic import BaseModel
 from restate import Service, VirtualObject
 
-from chat_service.contracts import History, HistoryRequest, Recover
+from chat_service.contracts import History, HistoryRequest, RecoverRequest
 from chat_service.errors import UserError
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.serve import SERVICES
@@ -104,7 +104,7 @@ async def _take_up(session: aiohttp.ClientSession, admin: str, ingress: IngressC
             return  # it came to its end by itself, or with whoever called it
         response.raise_for_status()
     if opened and one.key is not None:
-        await ingress.send("Chat", one.key, "recover", Recover(invocation=one.id), idempotency_key=one.id)
+        await ingress.send("Chat", one.key, "recover", RecoverRequest(invocation=one.id), idempotency_key=one.id)
         return
     async with session.patch(
         f"{admin}/invocations/{one.id}/restart-as-new", params={"deployment": "latest"}

@@ -20,12 +20,12 @@ from bots.common.ordered_queue import OrderedQueue
 from bots.common.previews import Previews
 from bots.discord.backfill import DiscordHistoryReader
 from bots.discord.buttons import Buttons
-from bots.discord.client import Bot, open_bot
+from bots.discord.client import Bot, logged_in_bot
 from bots.discord.command_sync import synchronise
 from bots.discord.commands import SlashCommands
 from bots.discord.event_filter import EventFilter
 from bots.discord.events import EventParser
-from bots.discord.gateway import on_the_gateway
+from bots.discord.gateway import gateway_connection
 from bots.discord.history import HistoryView
 from bots.discord.listeners import Listeners
 from bots.discord.message_snapshot import SnapshotBuilder
@@ -75,7 +75,7 @@ async def run(settings: Settings) -> None:
 @asynccontextmanager
 async def _listening(settings: Settings, bus: LiveBus) -> AsyncIterator[tuple[str, asyncio.Task[None]]]:
     async with AsyncExitStack() as stack:
-        bot = await stack.enter_async_context(open_bot(settings))
+        bot = await stack.enter_async_context(logged_in_bot(settings))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         ingress = await stack.enter_async_context(IngressClient.connected(settings.ingress_url))
         records, marks, watch = SnapshotBuilder(bot), discord_status_reactions(bot, ingress), EventFilter(ingress)
@@ -113,7 +113,7 @@ async def _listening(settings: Settings, bus: LiveBus) -> AsyncIterator[tuple[st
         stack.push_async_callback(catch_up.flush)
         stack.push_async_callback(lanes.close)
         stack.push_async_callback(catch_up.close)
-        gateway = await stack.enter_async_context(on_the_gateway(bot))
+        gateway = await stack.enter_async_context(gateway_connection(bot))
         for work in (catch_up.keep(), _release(ingress, bot), synchronise(bot)):
             task = asyncio.create_task(work)
             stack.callback(task.cancel)

@@ -39,7 +39,7 @@ ANSWERED = 40060
 PASSING = frozenset({20022, 20028, 20029, 30046, 40004, 40006, 40062, 130000})
 """Refusals that pass: too much was written in a channel or server, an old message was edited too often, a feature is
 switched off for a while, or Discord is overloaded."""
-NO_CONTENT = (
+NO_MESSAGE_CONTENT_INTENT = (
     "the Message Content intent is off (Developer Portal → Bot → Privileged Gateway Intents): replies without a ping, "
     '"answer everything" and reading what was said before do not work; mentions and direct messages do'
 )
@@ -174,7 +174,7 @@ def _sorted(what: str, error: discord.HTTPException) -> Exception:
     return DiscordApiError(what, error)
 
 
-def token_of(settings: Settings) -> str:
+def read_token(settings: Settings) -> str:
     """The bot's token, without what came along when it was copied.
 
     Raises:
@@ -190,7 +190,7 @@ def token_of(settings: Settings) -> str:
     return given
 
 
-def point_at(settings: Settings) -> None:
+def configure_endpoints(settings: Settings) -> None:
     """Tell discord.py where Discord is; it has no other way, and one process has one Discord."""
     discord.http.Route.BASE = settings.discord_api_url.rstrip("/")
     discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.discord_gateway_url)
@@ -198,19 +198,19 @@ def point_at(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def open_bot(settings: Settings) -> AsyncIterator[Bot]:
+async def logged_in_bot(settings: Settings) -> AsyncIterator[Bot]:
     """Log in; waits for a Discord that is away. The gateway is not connected yet.
 
     Raises:
         UserError: without a token, or with one that Discord does not take.
     """
-    token = token_of(settings)
-    point_at(settings)
+    token = read_token(settings)
+    configure_endpoints(settings)
     bot = await _logged_in(token, reads_content=True)
     flags = bot.application_flags
     if not (flags.gateway_message_content or flags.gateway_message_content_limited):
         # Discord closes a connection that asks for an intent which the application has not.
-        log.warning(NO_CONTENT)
+        log.warning(NO_MESSAGE_CONTENT_INTENT)
         await bot.close()
         bot = await _logged_in(token, reads_content=False)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import discord
 
 from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
-from bots.discord.client import NO_CONTENT, Bot, call_discord, point_at, token_of
+from bots.discord.client import NO_MESSAGE_CONTENT_INTENT, Bot, call_discord, configure_endpoints, read_token
 from chat_service.errors import UserError
 from chat_service.settings import Settings
 
@@ -32,10 +32,10 @@ def invite_link(application: int) -> str:
 async def check(settings: Settings) -> list[tuple[bool | None, str]]:
     """What was found, each with a verdict (None: information)."""
     try:
-        token = token_of(settings)
+        token = read_token(settings)
     except UserError as error:
         return [(False, str(error))]
-    point_at(settings)
+    configure_endpoints(settings)
     bot = Bot(reads_content=False)
     try:
         async with bot:
@@ -53,7 +53,7 @@ async def _look(bot: Bot) -> list[tuple[bool | None, str]]:
     found: list[tuple[bool | None, str]] = [(True, f"logs in as @{bot.user}")]
     flags = bot.application_flags
     has_content = flags.gateway_message_content or flags.gateway_message_content_limited
-    found.append((True, "has the Message Content intent") if has_content else (False, NO_CONTENT))
+    found.append((True, "has the Message Content intent") if has_content else (False, NO_MESSAGE_CONTENT_INTENT))
     servers = 0
     async for guild in bot.fetch_guilds(limit=SERVERS):
         servers += 1

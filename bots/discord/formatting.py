@@ -47,7 +47,7 @@ class Button:
         return cls(pieces[1], *map(int, pieces[2:]))
 
 
-def parts_of(text: str) -> list[str]:
+def split_reply(text: str) -> list[str]:
     """A finished reply in parts of a message each; a very long one stays whole, as a file."""
     parts = split(shown(text), LIMIT)
     return parts if len(parts) <= PARTS else [text]
@@ -128,7 +128,7 @@ def row(*given: tuple[Button, str]) -> discord.ui.View:
     return view
 
 
-def stands_for(message: discord.Message) -> tuple[int, int] | None:
+def read_turn_and_chunk(message: discord.Message) -> tuple[int, int] | None:
     """Which part of which turn a message of the bot's is."""
     for component in message.components:
         for child in getattr(component, "children", ()):

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def on_the_gateway(bot: Bot) -> AsyncIterator[asyncio.Task[None]]:
+async def gateway_connection(bot: Bot) -> AsyncIterator[asyncio.Task[None]]:
     """Connected while the block runs; gives the task, which ends when no connection is possible any more.
 
     Raises:

@@ -12,7 +12,7 @@ import discord
 from bots.common.commands import command_of, without_name
 from bots.common.errors import PermanentError
 from bots.discord.client import Bot, call_discord
-from bots.discord.message_text import answered_by, as_quote, embed, in_line, kind_of, title
+from bots.discord.message_text import replied_message, quote, embed, single_line, media_type_of, title
 from chat_service.contracts import MAX_TEXT, Contract, Time
 
 SPOKEN = (discord.MessageType.default, discord.MessageType.reply)
@@ -122,7 +122,7 @@ class SnapshotBuilder:
             author = message.interaction_metadata.user
         if guild is not None and not isinstance(author, discord.Member):
             author = await self._member(guild, author.id) or author
-        me, answers = self._bot.me, None if alone else answered_by(message)
+        me, answers = self._bot.me, None if alone else replied_message(message)
         others = {one.id for one in message.mentions if not one.bot} - {author.id, me}
         if answers is not None and answers.author.id not in (me, author.id) and not answers.author.bot:
             others.add(answers.author.id)
@@ -150,13 +150,13 @@ class SnapshotBuilder:
         words = [
             *around,
             said,
-            *(f"(forwarded)\n{as_quote(one)}" for one in forwarded),
+            *(f"(forwarded)\n{quote(one)}" for one in forwarded),
             *(card for one in message.embeds if one.type == "rich" and (card := embed(one))),
             *([f"(poll: {message.poll.question}; {', '.join(a.text for a in message.poll.answers)})"]
               if message.poll else []),
         ]  # fmt: skip
         attached = [*message.attachments, *(a for one in message.message_snapshots for a in one.attachments)]
-        files = [File(name=one.filename, kind=kind_of(one), size=one.size, url=one.url) for one in attached]
+        files = [File(name=one.filename, kind=media_type_of(one), size=one.size, url=one.url) for one in attached]
         files += [File(name=f"the sticker {one.name}") for one in message.stickers]
         return MessageSnapshot(
             kind=kind,
@@ -197,14 +197,14 @@ class SnapshotBuilder:
                 return f"/{command}"
             if mark == "#":
                 found: Any = self._bot.get_channel(int(code))
-                return f"#{in_line(getattr(found, 'name', None) or code)}"
+                return f"#{single_line(getattr(found, 'name', None) or code)}"
             if mark == "@&":
                 role = message.guild.get_role(int(code)) if message.guild else None
-                return f"@{in_line(role.name if role else code)}"
+                return f"@{single_line(role.name if role else code)}"
             member, _ = self._members.get((message.guild.id if message.guild else 0, int(code)), (None, 0.0))
             met: Any = member or self._bot.get_user(int(code))
             known = getattr(member, "display_name", None) or people.get(int(code)) or getattr(met, "display_name", None)
-            return f"@{in_line(known or code)}"
+            return f"@{single_line(known or code)}"
 
         return _CODE.sub(name, text)
 
@@ -226,12 +226,12 @@ class SnapshotBuilder:
         edited and deleted."""
         if self.is_persons(answered):
             name = before.name if before is not None else answered.author.display_name
-            return f"(in answer to {in_line(name)}, {answered.created_at:{MOMENT}})"
+            return f"(in answer to {single_line(name)}, {answered.created_at:{MOMENT}})"
         text = self._whole(answered, answered)
         if not text.strip():
             return ""
-        who = "your message" if answered.author.id == self._bot.me else in_line(answered.author.display_name)
-        return f"(in answer to {who})\n{as_quote(text if len(text) <= QUOTE else text[:QUOTE].rstrip() + '…')}"
+        who = "your message" if answered.author.id == self._bot.me else single_line(answered.author.display_name)
+        return f"(in answer to {who})\n{quote(text if len(text) <= QUOTE else text[:QUOTE].rstrip() + '…')}"
 
     def _whole(self, one: Any, message: discord.Message) -> str:
         words = [self.plain(one.content, message), *(embed(e) for e in one.embeds if e.type == "rich")]

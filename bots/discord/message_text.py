@@ -6,12 +6,12 @@ import discord
 from discord.utils import MISSING
 
 
-def kind_of(attachment: discord.Attachment) -> str:
+def media_type_of(attachment: discord.Attachment) -> str:
     """Its media type, as far as Discord tells."""
     return (attachment.content_type or "").partition(";")[0] or "application/octet-stream"
 
 
-def answered_by(message: discord.Message) -> discord.Message | None:
+def replied_message(message: discord.Message) -> discord.Message | None:
     """The message that this one is a reply to."""
     reference = message.reference
     if reference is None or message.type is not discord.MessageType.reply:
@@ -19,17 +19,17 @@ def answered_by(message: discord.Message) -> discord.Message | None:
     return reference.resolved if isinstance(reference.resolved, discord.Message) else None
 
 
-def in_line(name: str) -> str:
+def single_line(name: str) -> str:
     """A name in a text: one that has line breaks must not look like somebody else's words."""
     return " ".join(name.split())
 
 
 def title(post: discord.Thread) -> str:
     """What a forum's post is called, which often is the question."""
-    return f"(a post with the title: {in_line(post.name)})"
+    return f"(a post with the title: {single_line(post.name)})"
 
 
-def as_quote(text: str) -> str:
+def quote(text: str) -> str:
     """Each line marked."""
     return "\n".join(f"> {line}" for line in text.splitlines())
 

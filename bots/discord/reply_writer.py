@@ -36,14 +36,14 @@ class DiscordReplyWriter:
         self._bot, self._marks, self._lacking = bot, marks, MissingPermissions(bot)
 
     def split(self, text: str) -> list[str]:
-        return formatting.parts_of(text)
+        return formatting.split_reply(text)
 
     async def find(self, spot: DeliveryTarget, part: int) -> PostedMessage | None:
         since = min((int(one.id) for one in spot.question if one.id), default=0)
         place = self._bot.place(spot.conversation)
 
         def is_it(message: discord.Message) -> bool:
-            return message.author.id == self._bot.me and formatting.stands_for(message) == (spot.turn, part)
+            return message.author.id == self._bot.me and formatting.read_turn_and_chunk(message) == (spot.turn, part)
 
         # Since the question, or without one among the last ones.
         found = await read_messages(

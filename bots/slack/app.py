@@ -26,7 +26,7 @@ from bots.common.ordered_queue import OrderedQueue
 from bots.common.previews import Previews
 from bots.slack.backfill import SKEW_SECONDS, SlackHistoryReader
 from bots.slack.buttons import Buttons
-from bots.slack.client import SlackClient, open_slack
+from bots.slack.client import SlackClient, connect
 from bots.slack.events import EventParser
 from bots.slack.history import HistoryView
 from bots.slack.listeners import Listeners
@@ -66,7 +66,7 @@ async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
     if settings.slack_app_token is None and settings.slack_signing_secret is None:
         raise UserError("set SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP events) beside the bot token")
     async with AsyncExitStack() as stack:
-        slack = await stack.enter_async_context(open_slack(settings))
+        slack = await stack.enter_async_context(connect(settings))
         ingress = await stack.enter_async_context(IngressClient.connected(settings.ingress_url))
         names, permissions = UserNames(slack), Permissions(slack)
         histories = HistoryView(slack, ingress, permissions)

@@ -58,9 +58,9 @@ MAYBE = frozenset({"internal_error", "fatal_error", "service_unavailable", "requ
 class SlackApiCallError(Exception):
     """Slack said no, and did nothing. `error` is its word for it."""
 
-    def __init__(self, method: str, error: str) -> None:
-        super().__init__(f"{method}: {error}")
-        self.error = error
+    def __init__(self, method: str, code: str) -> None:
+        super().__init__(f"{method}: {code}")
+        self.error = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def _sorted(name: str, error: SlackApiError) -> Exception:
 
 
 @asynccontextmanager
-async def open_slack(settings: Settings) -> AsyncIterator[SlackClient]:
+async def connect(settings: Settings) -> AsyncIterator[SlackClient]:
     """Connect with the bot token; waits for a Slack that is away.
 
     Raises:

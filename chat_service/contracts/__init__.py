@@ -7,9 +7,17 @@ plain payload (`{"message": "hi"}`) is optional.
 from __future__ import annotations
 
 from chat_service.contracts.base import Contract, Time, utc
-from chat_service.contracts.delivery import Asked, Deliver, DeliveryReport
+from chat_service.contracts.delivery import DeliverRequest, DeliveryReport, QuestionMessage
 from chat_service.contracts.directory import DirectoryPage, DirectoryRequest, Entry
-from chat_service.contracts.history import Export, ExportRequest, Found, History, HistoryRequest, Running, SearchRequest
+from chat_service.contracts.history import (
+    Export,
+    ExportRequest,
+    Found,
+    History,
+    HistoryRequest,
+    RunningTurn,
+    SearchRequest,
+)
 from chat_service.contracts.messages import (
     MAX_ATTACHMENTS,
     MAX_INLINE,
@@ -20,10 +28,10 @@ from chat_service.contracts.messages import (
     Inbound,
     Message,
     Notes,
+    Rating,
     Reply,
     Status,
     Usage,
-    Verdict,
     is_blank,
 )
 from chat_service.contracts.settings import (
@@ -37,10 +45,10 @@ from chat_service.contracts.settings import (
 from chat_service.contracts.turns import (
     Accepted,
     ChooseRequest,
+    ContinueRequest,
     EditRequest,
     FeedbackRequest,
-    GoOnRequest,
-    Recover,
+    RecoverRequest,
     RedactRequest,
     Stopped,
     StopRequest,
@@ -53,14 +61,14 @@ __all__ = [
     "MAX_INLINE",
     "MAX_TEXT",
     "Accepted",
-    "Asked",
     "Attachment",
     "Author",
     "ChooseRequest",
     "ConfigureRequest",
+    "ContinueRequest",
     "Contract",
     "CutOff",
-    "Deliver",
+    "DeliverRequest",
     "DeliveryReport",
     "DirectoryPage",
     "DirectoryRequest",
@@ -70,18 +78,19 @@ __all__ = [
     "ExportRequest",
     "FeedbackRequest",
     "Found",
-    "GoOnRequest",
     "History",
     "HistoryRequest",
     "Inbound",
     "Message",
     "Notes",
     "Overrides",
-    "Recover",
+    "QuestionMessage",
+    "Rating",
+    "RecoverRequest",
     "RedactRequest",
     "RenameRequest",
     "Reply",
-    "Running",
+    "RunningTurn",
     "SearchRequest",
     "Setting",
     "SettingName",
@@ -92,7 +101,6 @@ __all__ = [
     "Time",
     "TurnRequest",
     "Usage",
-    "Verdict",
     "WithdrawRequest",
     "is_blank",
     "utc",

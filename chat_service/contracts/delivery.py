@@ -7,19 +7,19 @@ from pydantic import Field
 from chat_service.contracts.base import Contract
 
 
-class Asked(Contract):
+class QuestionMessage(Contract):
     """A message that a turn answers: its platform id, and who wrote it."""
 
     id: str | None = None
     person: str = ""
 
 
-class Deliver(Contract):
+class DeliverRequest(Contract):
     """Sent to a platform's delivery object at the start of a turn: whose outcome to bring."""
 
     turn: int
     invocation: str
-    question: list[Asked] = Field(default_factory=list)
+    question: list[QuestionMessage] = Field(default_factory=list)
     late: bool = False
     """The history says "undelivered" by now: tell it when that is no longer so."""
 

@@ -18,14 +18,14 @@ class HistoryRequest(Contract):
     limit: int = Field(default=50, ge=1, le=200)
 
 
-class Running(Contract):
+class RunningTurn(Contract):
     """The turn that is being answered now. Readers always get `started_at`."""
 
     turn: int
     invocation: str
     question: list[Message] = Field(default_factory=list)
     started_at: Time | None = None
-    said: str = ""
+    partial_text: str = ""
     """What stands of the reply already, which goes on from there."""
 
 
@@ -39,7 +39,7 @@ class History(Contract):
 
     messages: list[Message] = Field(default_factory=list)
     next_before: int | None = None
-    running: Running | None = None
+    running: RunningTurn | None = None
     waiting: list[Inbound] = Field(default_factory=list)
     title: str = ""
     replaceable: int = 0

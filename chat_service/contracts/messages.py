@@ -18,7 +18,7 @@ Status = Literal["waiting", "running", "answered", "stopped", "failed", "withdra
 """How a turn stands. `noted`: context without a question. `withdrawn`: taken back before it was answered."""
 CutOff = Literal["length", "filter"]
 """What broke off a reply that was answered: the model's limit of tokens, or its provider's filter."""
-Verdict = Literal["up", "down"]
+Rating = Literal["up", "down"]
 """A person's word on a reply."""
 _SHAPELESS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Letters and symbols by their category that show nothing."""
@@ -152,7 +152,7 @@ class Message(Contract):
     after: int | None = None
     versions: list[int] = Field(default_factory=list)
     """All versions of this message by `seq`, oldest first, itself among them; told by `get_history`, never kept."""
-    feedback: dict[str, Verdict] = Field(default_factory=dict)
+    feedback: dict[str, Rating] = Field(default_factory=dict)
     """What people said of this reply, by person."""
     undelivered: str | None = None
     """Why this reply has not reached its platform (yet)."""

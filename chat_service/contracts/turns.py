@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from chat_service.contracts.base import Contract, Time
-from chat_service.contracts.messages import MAX_TEXT, Attachments, Verdict
+from chat_service.contracts.messages import MAX_TEXT, Attachments, Rating
 
 
 class TurnRequest(Contract):
@@ -15,7 +15,7 @@ class TurnRequest(Contract):
     id: str | None = None
 
 
-class GoOnRequest(Contract):
+class ContinueRequest(Contract):
     """`seq` guards against going on with a later reply than the one that was seen."""
 
     seq: int | None = None
@@ -41,7 +41,7 @@ class Stopped(Contract):
     turn: int | None = None
 
 
-class Recover(Contract):
+class RecoverRequest(Contract):
     """Names the dead invocation whose turn is to be answered anew."""
 
     invocation: str
@@ -83,4 +83,4 @@ class FeedbackRequest(Contract):
 
     seq: int
     person: str = Field(min_length=1, max_length=200)
-    value: Verdict | None = None
+    value: Rating | None = None

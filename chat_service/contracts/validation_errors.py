@@ -18,7 +18,7 @@ def first_mistake(error: ValidationError) -> str:
 
 
 @asynccontextmanager
-async def told_in_words() -> AsyncIterator[None]:
+async def validation_errors_as_text() -> AsyncIterator[None]:
     """Around every call of an object (`invocation_context_managers`): a payload that its contract refuses is answered
     with 400 and one line. The SDK says 500 of it, as of a fault of ours, and shows all that pydantic has to say.
 

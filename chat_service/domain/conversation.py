@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal
 
-from chat_service.contracts import Inbound, Message, Reply, Running, Status
-from chat_service.domain.deletion import Cut, going, unjudged
+from chat_service.contracts import Inbound, Message, Reply, RunningTurn, Status
+from chat_service.domain.deletion import DeletionScope, going, unjudged
 from chat_service.domain.versions import MAX_VERSIONS, Tree, close_gaps, follows, place_of_next
 from chat_service.domain.window import leaving
-from chat_service.storage.state import UNDATED, Answer, Meta, Recent
+from chat_service.storage.state import UNDATED, Meta, Recent, TurnResult
 
 FENCES = 50
 PEOPLE = 500
@@ -131,14 +131,14 @@ class Conversation:
         return turn
 
     # --- turns ---------------------------------------------------------------------------------------------
-    def open_turn(self, question: list[Inbound], invocation: str, at: datetime | None) -> Running:
+    def open_turn(self, question: list[Inbound], invocation: str, at: datetime | None) -> RunningTurn:
         """Write the question down before the model is called, so that every window shows it at once.
 
         Where nobody knows the time (`at` None), the model step tells it: a step of its own in front of that one would
         cost a journal entry and a round trip.
         """
         turn = self._new_turn()
-        self.meta.running = Running(
+        self.meta.running = RunningTurn(
             turn=turn,
             invocation=invocation,
             question=self._lines(question, turn, at or UNDATED),
@@ -175,7 +175,7 @@ class Conversation:
             self.lost_summary = max(self.lost_summary, self.drop_summary(first))
         return changed is not None
 
-    def reopen_turn(self, invocation: str, at: datetime, said: str = "") -> Running | None:
+    def reopen_turn(self, invocation: str, at: datetime, said: str = "") -> RunningTurn | None:
         """Answer the last turn anew, or go on after what was `said`; None when there is nothing to answer again.
 
         Answered anew, the old reply stays where it is, marked as replaced when the new one comes. One that failed, or
@@ -185,7 +185,7 @@ class Conversation:
         if last is None:
             return None
         self.meta.version += 1
-        self.meta.running = Running(turn=last.turn, invocation=invocation, started_at=at, said=said)
+        self.meta.running = RunningTurn(turn=last.turn, invocation=invocation, started_at=at, partial_text=said)
         return self.meta.running
 
     def replies(self, turn: int) -> int:
@@ -205,16 +205,16 @@ class Conversation:
         )
         return last if asked else None
 
-    def close_turn(self, answer: Answer) -> Message:
+    def close_turn(self, answer: TurnResult) -> Message:
         """Write the reply down, whatever became of it, and leave the conversation ready for the next message."""
         running = self.meta.running
         if running is None:
             raise ValueError("no turn is running")
         self._not_ahead(running.question, answer.at)
         standing = self.reply_of(running.turn)
-        if running.said and standing is not None:
+        if running.partial_text and standing is not None:
             reply = standing
-            reply.text = answer.text or running.said
+            reply.text = answer.text or running.partial_text
             reply.at, reply.status, reply.error = answer.at, answer.status, answer.error
             reply.model, reply.usage, reply.seconds = answer.model, answer.usage, answer.seconds
             reply.cut, reply.shortened = answer.cut, answer.shortened
@@ -241,8 +241,8 @@ class Conversation:
                 self._show(standing.seq if standing and _in_vain(reply, standing) else reply.seq)
         self.meta.running = None
         self.meta.version += 1
-        if answer.drain and answer.drain not in self.meta.fences:
-            self.meta.drain = answer.drain
+        if answer.stop_all_marker and answer.stop_all_marker not in self.meta.stop_all_barriers:
+            self.meta.stop_all_marker = answer.stop_all_marker
         return reply
 
     def reply(self, message: Message) -> Reply:
@@ -260,11 +260,11 @@ class Conversation:
             shortened=message.shortened,
         )
 
-    def pass_fence(self, mark: str) -> None:
+    def pass_stop_all_barrier(self, mark: str) -> None:
         """The end of a "stop all": what comes after is answered again, but for what a later one is to withdraw."""
-        self.meta.fences = [*self.meta.fences, mark][-FENCES:]
-        if self.meta.drain == mark:
-            self.meta.drain = None
+        self.meta.stop_all_barriers = [*self.meta.stop_all_barriers, mark][-FENCES:]
+        if self.meta.stop_all_marker == mark:
+            self.meta.stop_all_marker = None
 
     # --- what scrolls out ----------------------------------------------------------------------------------
     def scroll(self) -> list[Message]:
@@ -275,7 +275,7 @@ class Conversation:
         self.meta.horizon = latest(self.meta.horizon, out)
         return out
 
-    def prune(self, cut: Cut, outbox: list[Message]) -> tuple[list[Message], list[Message]]:
+    def prune(self, cut: DeletionScope, outbox: list[Message]) -> tuple[list[Message], list[Message]]:
         """Take messages out; gives those that went, and what remains of `outbox`."""
         held = [*outbox, *self.recent.messages]
         goes = going(held, cut)
@@ -300,7 +300,7 @@ class Conversation:
             title_epoch=old.title_epoch + 1,
             horizon=latest(old.horizon, self.recent.messages),
             ahead=old.ahead,
-            fences=old.fences,
+            stop_all_barriers=old.stop_all_barriers,
         )
         self.recent = Recent()
         return ids

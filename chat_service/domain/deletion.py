@@ -14,14 +14,14 @@ from chat_service.contracts import Contract, Message, Time
 Goes = Callable[[Message], bool]
 
 
-class Cut(Contract):
+class DeletionScope(Contract):
     """What is to go: everything of one author, or every turn that ended before a time."""
 
     person: str | None = None
     before: Time | None = None
 
 
-def going(messages: Sequence[Message], cut: Cut) -> Goes:
+def going(messages: Sequence[Message], cut: DeletionScope) -> Goes:
     """Decides for each of `messages`, which must hold every turn in question whole."""
     if cut.person is not None:
         return _of_person(messages, cut.person)
@@ -30,7 +30,7 @@ def going(messages: Sequence[Message], cut: Cut) -> Goes:
     return lambda message: False
 
 
-def unjudged(messages: Sequence[Message], cut: Cut) -> list[Message]:
+def unjudged(messages: Sequence[Message], cut: DeletionScope) -> list[Message]:
     """The messages without what a person that goes thought of them."""
     return [
         m.model_copy(update={"feedback": {who: said for who, said in m.feedback.items() if who != cut.person}})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chat_service.contracts import Attachment, Contract, Message, Verdict
+from chat_service.contracts import Attachment, Contract, Message, Rating
 
 
 class Revision(Contract):
@@ -14,7 +14,7 @@ class Revision(Contract):
     attachments: list[Attachment] | None = None
     forget: bool = False
     person: str = ""
-    verdict: Verdict | None = None
+    verdict: Rating | None = None
 
     def names(self, message: Message) -> bool:
         """Whether it is this message that changes."""

@@ -34,7 +34,7 @@ _PERSONAS = TypeAdapter(dict[str, Persona])
 
 
 @dataclass(frozen=True)
-class Effective:
+class EffectiveSettings:
     """The values in force, and the source of each; `off`: nobody is to be answered here."""
 
     values: Mapping[SettingName, str | float | None]
@@ -93,7 +93,7 @@ def resolve(
     layers: Iterable[tuple[str, Overrides]],
     *,
     in_chat: bool,
-) -> Effective:
+) -> EffectiveSettings:
     """Lay the layers over each other, widest first; `in_chat` is false for the bare ingress."""
     burst = settings.burst or ("together" if in_chat else "each")
     deployment = Overrides(
@@ -120,4 +120,4 @@ def resolve(
                 ):
                     continue
                 values[name], sources[name] = value, origin
-    return Effective(values, sources, tuple(sorted(personas)))
+    return EffectiveSettings(values, sources, tuple(sorted(personas)))

@@ -8,22 +8,22 @@ from __future__ import annotations
 from restate import ObjectContext, ObjectSharedContext, VirtualObject
 
 from chat_service.contracts import ConfigureRequest, Contract, Overrides
-from chat_service.contracts.validation_errors import told_in_words
+from chat_service.contracts.validation_errors import validation_errors_as_text
 from chat_service.objects import invocation_policy
-from chat_service.storage.serde import Stored, put
+from chat_service.storage.serde import StateRecord, set_record
 
 channel = VirtualObject(
     "Channel",
     description="Settings of a workspace, a channel or a person.",
     state_preload=False,  # a turn asks for its settings, and must not be sent the threads that lie beside them
     invocation_retry_policy=invocation_policy.PATIENT,
-    invocation_context_managers=[told_in_words],
+    invocation_context_managers=[validation_errors_as_text],
     journal_retention=invocation_policy.NONE,
     idempotency_retention=invocation_policy.BRIEF,
 )
 
 
-class Scope(Stored):
+class Scope(StateRecord):
     """What is set at this width. `off` stands in the rules, too; here a turn finds it without asking for them."""
 
     overrides: Overrides = Overrides()
@@ -35,7 +35,7 @@ async def configure(ctx: ObjectContext, request: ConfigureRequest) -> Overrides:
     """Change the settings of this scope; every conversation below sees them from its next turn on."""
     scope = await ctx.get("scope", type_hint=Scope) or Scope()
     scope.overrides = changed(scope.overrides, request)
-    put(ctx, "scope", scope)
+    set_record(ctx, "scope", scope)
     return scope.overrides
 
 
@@ -45,7 +45,7 @@ async def channel_forget(ctx: ObjectContext) -> None:
     ctx.clear_all()
 
 
-class Within(Stored):
+class Within(StateRecord):
     """The channel that a thread with a place of its own lies in."""
 
     scope: str = ""

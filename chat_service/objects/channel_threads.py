@@ -13,7 +13,7 @@ from restate import ObjectContext, ObjectSharedContext
 from chat_service import keys
 from chat_service.contracts import Contract
 from chat_service.objects.channel import Scope, Within, channel
-from chat_service.storage.serde import Stored, put
+from chat_service.storage.serde import StateRecord, set_record
 from chat_service.turn.delivery_request import Postponed, delivery_service
 
 MAX_THREADS = 500
@@ -26,7 +26,7 @@ AnswerIn = Literal["channel", "thread"]
 """Where a question is answered on a platform whose channels are conversations: there, or in a thread of its own."""
 
 
-class Rules(Stored):
+class Rules(StateRecord):
     """What an administrator decided about this place; ids are the platform's, of people or of channels."""
 
     off: bool = False
@@ -63,7 +63,7 @@ BEGINNING = "0"
 """Stands before every position."""
 
 
-class Threads(Stored):
+class Threads(StateRecord):
     """The conversations of this channel, the most recently used last."""
 
     threads: list[Thread] = []
@@ -83,13 +83,13 @@ class Follow(Contract):
     within: str = ""
 
 
-class Reach(Stored):
+class Reach(StateRecord):
     """How far the channel was read: everything up to `position` was taken in, or was not for the bot."""
 
     position: str = ""
 
 
-class Waiting(Stored):
+class Waiting(StateRecord):
     """Turns whose replies wait for the platform's bot."""
 
     turns: list[Postponed] = []
@@ -146,10 +146,10 @@ async def rule(ctx: ObjectContext, change: RulesChange) -> Rules:
     """Change who may use this place, and how. The adapter has checked that the person may."""
     rules = await ctx.get("rules", type_hint=Rules) or Rules()
     rules = rules.model_copy(update=change.model_dump(exclude_none=True))
-    put(ctx, "rules", rules)
+    set_record(ctx, "rules", rules)
     if change.off is not None:  # for what waits: its turn asks for the settings only
         scope = await ctx.get("scope", type_hint=Scope) or Scope()
-        put(ctx, "scope", scope.model_copy(update={"off": change.off}))
+        set_record(ctx, "scope", scope.model_copy(update={"off": change.off}))
     return rules
 
 
@@ -161,7 +161,7 @@ async def follow(ctx: ObjectContext, request: Follow) -> None:
     if known is None and not request.active:
         return
     if request.within:
-        put(ctx, "within", Within(scope=request.within))
+        set_record(ctx, "within", Within(scope=request.within))
     thread = known or Thread(conversation=request.conversation)
     thread.gap = thread.gap if request.gap is None else request.gap
     if request.unread:
@@ -169,7 +169,7 @@ async def follow(ctx: ObjectContext, request: Follow) -> None:
     thread.seen = max(thread.seen, request.seen)
     thread.quiet = thread.quiet if request.quiet is None else request.quiet
     kept.threads = _bounded([*(one for one in kept.threads if one is not known), thread])
-    put(ctx, "threads", kept)
+    set_record(ctx, "threads", kept)
 
 
 def _bounded(threads: list[Thread]) -> list[Thread]:
@@ -185,7 +185,7 @@ async def advance(ctx: ObjectContext, reach: Reach) -> None:
     """The channel was read up to here; never backwards."""
     before = await ctx.get("reach", type_hint=Reach) or Reach()
     if reach.position > before.position:
-        put(ctx, "reach", reach)
+        set_record(ctx, "reach", reach)
 
 
 @channel.handler(ingress_private=True)
@@ -194,7 +194,7 @@ async def postpone(ctx: ObjectContext, turn: Postponed) -> None:
     marked as undelivered."""
     waiting = await ctx.get("postponed", type_hint=Waiting) or Waiting()
     waiting.turns = [*waiting.turns, turn][-MAX_POSTPONED:]
-    put(ctx, "postponed", waiting)
+    set_record(ctx, "postponed", waiting)
 
 
 @channel.handler()

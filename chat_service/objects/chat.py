@@ -23,20 +23,20 @@ from chat_service.contracts import (
     History,
     HistoryRequest,
     Inbound,
-    Recover,
+    RecoverRequest,
     RenameRequest,
     Reply,
     SearchRequest,
     SettingsView,
     TurnRequest,
 )
-from chat_service.contracts.validation_errors import told_in_words
+from chat_service.contracts.validation_errors import validation_errors_as_text
 from chat_service.objects import invocation_policy, summaries, titles
 from chat_service.objects import queue as inboxes
 from chat_service.objects.channel import changed
 from chat_service.storage import pages, persistence, queries
 from chat_service.storage.clock import now
-from chat_service.storage.serde import put
+from chat_service.storage.serde import set_record
 from chat_service.storage.state import Meta, Outbox
 from chat_service.turn import deduplication, directory_updates, run
 
@@ -49,7 +49,7 @@ chat = VirtualObject(
     "Chat",
     description="A conversation that remembers, survives every crash, and answers one message at a time.",
     invocation_retry_policy=invocation_policy.PATIENT,
-    invocation_context_managers=[told_in_words],
+    invocation_context_managers=[validation_errors_as_text],
     abort_timeout=timedelta(hours=1),
     idempotency_retention=invocation_policy.DAY,
     journal_retention=invocation_policy.DAY,
@@ -67,15 +67,17 @@ async def message(ctx: ObjectContext, inbound: Inbound) -> Reply:
     question, effective = await run.take(ctx, conversation, inbound)
     if question is None:
         return Reply(reply="", status="waiting")
-    fresh = await deduplication.unheard(ctx, conversation, question)
+    fresh = await deduplication.without_repeats(ctx, conversation, question)
     if not fresh:
         if not question:
             await deduplication.mark_withdrawn(ctx, conversation, inbound)
         elif inbound.queued:
-            ctx.object_send(inboxes.let_go, ctx.key(), arg=None)  # nothing of it will show, so it must not seem to wait
-        return await deduplication.standing_reply(ctx, conversation, inbound)
-    if conversation.meta.drain or not fresh[-1].expects_reply:
-        status: Literal["noted", "withdrawn"] = "withdrawn" if conversation.meta.drain else "noted"
+            ctx.object_send(
+                inboxes.release_taken, ctx.key(), arg=None
+            )  # nothing of it will show, so it must not seem to wait
+        return await deduplication.earlier_reply(ctx, conversation, inbound)
+    if conversation.meta.stop_all_marker or not fresh[-1].expects_reply:
+        status: Literal["noted", "withdrawn"] = "withdrawn" if conversation.meta.stop_all_marker else "noted"
         turn = conversation.note(fresh, await now(ctx), status)
         await persistence.save(ctx, conversation)
         await directory_updates.list_newcomers(ctx, conversation)
@@ -88,7 +90,7 @@ async def message(ctx: ObjectContext, inbound: Inbound) -> Reply:
 
 
 @chat.handler()
-async def recover(ctx: ObjectContext, request: Recover) -> Reply:
+async def recover(ctx: ObjectContext, request: RecoverRequest) -> Reply:
     """Answer the turn of an invocation that was killed because its code is gone (see `upgrade`).
 
     A message that was next in line may have come first: it has told the turn as failed then, and nothing is done.
@@ -186,7 +188,7 @@ async def page_stored(ctx: ObjectContext, stored: pages.PageStored) -> None:
     outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
     outbox.messages = [m for m in outbox.messages if not stored.first <= m.seq <= stored.last]
     if outbox.messages:
-        put(ctx, "outbox", outbox)
+        set_record(ctx, "outbox", outbox)
     else:
         ctx.clear("outbox")
 

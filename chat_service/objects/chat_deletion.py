@@ -7,13 +7,13 @@ from restate import ObjectContext, ObjectSharedContext
 from chat_service import keys
 from chat_service.contracts import StopRequest
 from chat_service.domain.conversation import PEOPLE, everybody
-from chat_service.domain.deletion import Cut
+from chat_service.domain.deletion import DeletionScope
 from chat_service.live import LiveEvent
 from chat_service.objects import directory, transcript
 from chat_service.objects.chat import chat
 from chat_service.objects.chat_stop import stop
 from chat_service.storage import pages, persistence, retention
-from chat_service.storage.serde import put
+from chat_service.storage.serde import set_record
 from chat_service.storage.state import Meta, Outbox
 
 
@@ -37,7 +37,7 @@ async def erase(ctx: ObjectContext) -> None:
     people = everybody(conversation.meta.people, outbox.messages, conversation.recent.messages)
     ids = [*conversation.forget(), *(m.id for m in outbox.messages if m.id)]
     ctx.clear_all()
-    put(ctx, "meta", conversation.meta)
+    set_record(ctx, "meta", conversation.meta)
     ctx.object_send(transcript.erase, ctx.key(), pages.Erase(epoch=conversation.meta.epoch, ids=ids, crowded=crowded))
     await persistence.purge_journal(ctx, people, whole=True)
     if (key := keys.parse(ctx.key())) is not None:
@@ -47,7 +47,7 @@ async def erase(ctx: ObjectContext) -> None:
 
 
 @chat.handler(ingress_private=True)
-async def prune(ctx: ObjectContext, cut: Cut) -> None:
+async def prune(ctx: ObjectContext, cut: DeletionScope) -> None:
     """Remove one person's messages, or what has reached an age. Waits for a running turn."""
     conversation = await persistence.load(ctx)
     await retention.prune(ctx, conversation, cut)

@@ -23,22 +23,22 @@ from chat_service.domain.edits import Revision
 from chat_service.objects import summaries, transcript
 from chat_service.objects.chat import chat
 from chat_service.objects.chat_client import send_to_chat
-from chat_service.objects.queue import Line, Waiting, _slot, inbox
+from chat_service.objects.queue import QueuedMessage, QueueState, _slot, queue
 from chat_service.storage import pages, persistence
 from chat_service.storage.clock import now
-from chat_service.storage.serde import put
+from chat_service.storage.serde import set_record
 from chat_service.storage.state import Outbox
 from chat_service.turn import deduplication, directory_updates
 
 
-@inbox.handler(name="edit")
+@queue.handler(name="edit")
 async def edit_waiting(ctx: ObjectContext, request: EditRequest) -> None:
     """Replace a message's words, whether it waits, is being answered or was answered long ago. Never waits.
 
     One that waits and says nothing any more is withdrawn: nobody is to answer an empty question, nor words that were
     taken back.
     """
-    waiting = await ctx.get(_slot(request.id), type_hint=Waiting)
+    waiting = await ctx.get(_slot(request.id), type_hint=QueuedMessage)
     if waiting is not None:
         attachments = waiting.inbound.attachments if request.attachments is None else request.attachments
         if is_blank(request.message) and not attachments:
@@ -46,11 +46,11 @@ async def edit_waiting(ctx: ObjectContext, request: EditRequest) -> None:
         else:
             changes = {"message": request.message, "attachments": attachments}
             waiting.inbound = waiting.inbound.model_copy(update=changes)
-            put(ctx, _slot(request.id), waiting)
+            set_record(ctx, _slot(request.id), waiting)
     send_to_chat(ctx, ctx.key(), "edit", request)
 
 
-@inbox.handler(name="redact")
+@queue.handler(name="redact")
 async def redact_waiting(ctx: ObjectContext, request: RedactRequest) -> None:
     """Take a deleted message out, wherever it is; one that waits is withdrawn. Never waits."""
     await _withdraw(ctx, request.id)
@@ -58,11 +58,11 @@ async def redact_waiting(ctx: ObjectContext, request: RedactRequest) -> None:
 
 
 async def _withdraw(ctx: ObjectContext, id: str) -> None:
-    line = await ctx.get("line", type_hint=Line) or Line()
+    line = await ctx.get("line", type_hint=QueueState) or QueueState()
     ctx.clear(_slot(id))
     line.ids = [one for one in line.ids if one != id]
     line.taken = [one for one in line.taken if one != id]
-    put(ctx, "line", line)
+    set_record(ctx, "line", line)
 
 
 @chat.handler()
@@ -124,7 +124,7 @@ async def feedback(ctx: ObjectContext, request: FeedbackRequest) -> None:
 async def note(ctx: ObjectContext, notes: Notes) -> Reply:
     """Keep what was said in the thread without the bot, each message once. Waits for a running turn."""
     conversation = await persistence.load(ctx)
-    fresh = await deduplication.unheard(ctx, conversation, notes.messages)
+    fresh = await deduplication.without_repeats(ctx, conversation, notes.messages)
     if not fresh:
         return Reply(reply="", status="noted")
     turn = conversation.note(fresh, await now(ctx), "noted")
@@ -166,7 +166,7 @@ async def _revise(ctx: ObjectContext, conversation: Conversation, revision: Revi
     if found is not None:
         seq = found.seq
         outbox.messages, recent[:] = held[: len(outbox.messages)], held[len(outbox.messages) :]
-        put(ctx, "outbox", outbox)  # its page is on the way: the Transcript gets it before the revision below
+        set_record(ctx, "outbox", outbox)  # its page is on the way: the Transcript gets it before the revision below
     elif conversation.meta.horizon is None:
         return None
     elif revision.id is not None:
@@ -179,7 +179,7 @@ async def _revise(ctx: ObjectContext, conversation: Conversation, revision: Revi
     if revision.forget and done.turn:
         # The last question there may have its reply here.
         if edits.forget_replies(outbox.messages, done.turn):
-            put(ctx, "outbox", outbox)
+            set_record(ctx, "outbox", outbox)
         edits.forget_replies(recent, done.turn)
     await persistence.changed(ctx, conversation)
     return seq or revision.seq

@@ -20,7 +20,7 @@ STOP_LOOKS = 100
 STOP_PAUSE = timedelta(milliseconds=100)
 
 
-class Fence(Contract):
+class StopAllBarrier(Contract):
     """Sent to oneself by a "stop all": whatever was accepted before it is withdrawn."""
 
     mark: str
@@ -45,12 +45,12 @@ async def stop(ctx: ObjectSharedContext, request: StopRequest | None) -> Stopped
 
     mark = str(ctx.uuid())
     ctx.object_send(inboxes.withdraw, ctx.key(), WithdrawRequest(all=True))
-    send_to_chat(ctx, ctx.key(), "fence", Fence(mark=mark))
+    send_to_chat(ctx, ctx.key(), "fence", StopAllBarrier(mark=mark))
     # The turn that is told may end by itself in this very moment and the next one begin unaware: so look again
     # until the fence, which queued up behind everything that is to be withdrawn, was reached.
     told: set[int] = set()
     for _ in range(STOP_LOOKS):
-        if mark in meta.fences:
+        if mark in meta.stop_all_barriers:
             break
         if meta.running and meta.running.turn not in told:
             told.add(meta.running.turn)
@@ -61,10 +61,10 @@ async def stop(ctx: ObjectSharedContext, request: StopRequest | None) -> Stopped
 
 
 @chat.handler(ingress_private=True)
-async def fence(ctx: ObjectContext, request: Fence) -> None:
+async def stop_all_barrier(ctx: ObjectContext, request: StopAllBarrier) -> None:
     """The end of a "stop all": what comes after is answered again."""
     conversation = await persistence.load(ctx)
-    conversation.pass_fence(request.mark)
+    conversation.pass_stop_all_barrier(request.mark)
     await persistence.save(ctx, conversation)
 
 

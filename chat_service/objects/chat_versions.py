@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from restate import ObjectContext, TerminalError
 
-from chat_service.contracts import ChooseRequest, GoOnRequest, Reply, TurnRequest
+from chat_service.contracts import ChooseRequest, ContinueRequest, Reply, TurnRequest
 from chat_service.domain.versions import MAX_VERSIONS
 from chat_service.objects import summaries
 from chat_service.objects.chat import chat
@@ -40,7 +40,7 @@ async def regenerate(ctx: ObjectContext, request: TurnRequest | None) -> Reply:
 
 
 @chat.handler()
-async def go_on(ctx: ObjectContext, request: GoOnRequest | None) -> Reply:
+async def continue_reply(ctx: ObjectContext, request: ContinueRequest | None) -> Reply:
     """Let the last reply, which was stopped, failed or broke off, go on where it ended. Waits for a running turn.
 
     Raises:

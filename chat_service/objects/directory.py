@@ -12,9 +12,9 @@ import re
 from restate import Context, ObjectContext, ObjectSharedContext, VirtualObject
 
 from chat_service.contracts import Contract, DirectoryPage, DirectoryRequest, Entry
-from chat_service.contracts.validation_errors import told_in_words
+from chat_service.contracts.validation_errors import validation_errors_as_text
 from chat_service.objects import invocation_policy
-from chat_service.storage.serde import Stored, put
+from chat_service.storage.serde import StateRecord, set_record
 
 HEAD = 100
 SPILL = 50
@@ -27,20 +27,20 @@ directory = VirtualObject(
     description="The conversations of a person, a channel or a workspace, newest first.",
     state_preload=False,
     invocation_retry_policy=invocation_policy.PATIENT,
-    invocation_context_managers=[told_in_words],
+    invocation_context_managers=[validation_errors_as_text],
     journal_retention=invocation_policy.NONE,
     idempotency_retention=invocation_policy.BRIEF,
 )
 
 
-class Head(Stored):
+class Head(StateRecord):
     """The newest entries, newest first, and how many pages lie below."""
 
     entries: list[Entry] = []
     pages: int = 0
 
 
-class Page(Stored):
+class Page(StateRecord):
     """Entries that sank out of the head, newest first."""
 
     entries: list[Entry] = []
@@ -71,11 +71,11 @@ async def touch(ctx: ObjectContext, entry: Entry) -> None:
     if len(head.entries) > HEAD:
         sinking = head.entries[-SPILL:]
         del head.entries[-SPILL:]
-        put(ctx, _page(head.pages), Page(entries=sinking))
+        set_record(ctx, _page(head.pages), Page(entries=sinking))
         for one in sinking:
             ctx.set(_place(one.conversation), head.pages)
         head.pages += 1
-    put(ctx, "head", head)
+    set_record(ctx, "head", head)
 
 
 @directory.handler(ingress_private=True)
@@ -87,7 +87,7 @@ async def remove(ctx: ObjectContext, removal: Removal) -> None:
         await _pull(ctx, removal.conversation)
         return
     head.entries = kept
-    put(ctx, "head", head)
+    set_record(ctx, "head", head)
 
 
 @directory.handler(ingress_private=True)
@@ -145,7 +145,7 @@ async def _sunk(ctx: ObjectContext, head: Head, entry: Entry) -> bool:
     number, page = place
     page.entries.append(entry)
     page.entries.sort(key=_age)
-    put(ctx, _page(number), page)
+    set_record(ctx, _page(number), page)
     ctx.set(_place(entry.conversation), number)
     return True
 
@@ -157,7 +157,7 @@ async def _pull(ctx: ObjectContext, conversation: str) -> Entry | None:
         return None
     page = await ctx.get(_page(number), type_hint=Page) or Page()
     known = next((e for e in page.entries if e.conversation == conversation), None)
-    put(ctx, _page(number), Page(entries=[e for e in page.entries if e.conversation != conversation]))
+    set_record(ctx, _page(number), Page(entries=[e for e in page.entries if e.conversation != conversation]))
     ctx.clear(_place(conversation))
     return known
 

@@ -14,8 +14,8 @@ from restate import Context, RunOptions, Service, TerminalError
 
 from chat_service import keys, runtime
 from chat_service.contracts import Contract, Time
-from chat_service.contracts.validation_errors import told_in_words
-from chat_service.domain.deletion import Cut
+from chat_service.contracts.validation_errors import validation_errors_as_text
+from chat_service.domain.deletion import DeletionScope
 from chat_service.objects import directory, invocation_policy
 from chat_service.objects.channel import channel_forget
 from chat_service.objects.chat_client import send_to_chat
@@ -28,7 +28,7 @@ service = Service(
     "Housekeeping",
     description="Forgets: a person everywhere, and what the engine's journal still holds.",
     invocation_retry_policy=invocation_policy.PATIENT,
-    invocation_context_managers=[told_in_words],
+    invocation_context_managers=[validation_errors_as_text],
     journal_retention=invocation_policy.NONE,
 )
 
@@ -103,7 +103,7 @@ async def forget_person(ctx: Context, request: Person) -> Forgotten:
         if key is not None and key.platform == "web":
             send_to_chat(ctx, conversation, "forget", Contract())
         else:
-            send_to_chat(ctx, conversation, "prune", Cut(person=person))
+            send_to_chat(ctx, conversation, "prune", DeletionScope(person=person))
     ctx.object_send(directory.erase, owner, arg=None)
     if place == "web":
         ctx.object_send(channel_forget, request.person, arg=None)

@@ -11,15 +11,15 @@ from pydantic import Field
 from restate import ObjectContext, ObjectSharedContext, TerminalError, VirtualObject
 
 from chat_service.contracts import Contract
-from chat_service.contracts.validation_errors import told_in_words
+from chat_service.contracts.validation_errors import validation_errors_as_text
 from chat_service.objects import invocation_policy
-from chat_service.storage.serde import Stored, put
+from chat_service.storage.serde import StateRecord, set_record
 
 handover = VirtualObject(
     "Handover",
     description="A sealed note that is given out once, within its time.",
     invocation_retry_policy=invocation_policy.PATIENT,
-    invocation_context_managers=[told_in_words],
+    invocation_context_managers=[validation_errors_as_text],
     journal_retention=invocation_policy.NONE,
     idempotency_retention=invocation_policy.BRIEF,
 )
@@ -32,7 +32,7 @@ class Note(Contract):
     seconds: int = Field(default=600, ge=1, le=3600)
 
 
-class Kept(Stored):
+class Kept(StateRecord):
     """The note, as it lies in state."""
 
     sealed: str = ""
@@ -41,7 +41,7 @@ class Kept(Stored):
 @handover.handler()
 async def leave(ctx: ObjectContext, note: Note) -> None:
     """Leave a note; a durable timer takes it away."""
-    put(ctx, "note", Kept(sealed=note.sealed))
+    set_record(ctx, "note", Kept(sealed=note.sealed))
     ctx.object_send(expire, ctx.key(), arg=None, send_delay=timedelta(seconds=note.seconds))
 
 

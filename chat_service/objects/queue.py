@@ -14,11 +14,11 @@ from restate import ObjectContext, ObjectSharedContext, TerminalError, VirtualOb
 
 from chat_service import keys, runtime
 from chat_service.contracts import Accepted, Contract, Entry, Inbound, RenameRequest, WithdrawRequest
-from chat_service.contracts.validation_errors import told_in_words
+from chat_service.contracts.validation_errors import validation_errors_as_text
 from chat_service.objects import directory, invocation_policy
 from chat_service.objects.chat_client import send_to_chat
 from chat_service.storage.clock import now
-from chat_service.storage.serde import Stored, put
+from chat_service.storage.serde import StateRecord, set_record
 
 MAX_WAITING = 100
 MAX_WAITING_CHARACTERS = 4 * 1024 * 1024
@@ -26,18 +26,18 @@ MAX_WAITING_CHARACTERS = 4 * 1024 * 1024
 MAX_QUESTION_CHARACTERS = 512 * 1024
 """Of the lines that become one question: it lies in the preloaded state while it is answered."""
 
-inbox = VirtualObject(
+queue = VirtualObject(
     "Inbox",
     description="Messages that wait for their turn.",
     state_preload=False,
     invocation_retry_policy=invocation_policy.PATIENT,
-    invocation_context_managers=[told_in_words],
+    invocation_context_managers=[validation_errors_as_text],
     idempotency_retention=invocation_policy.DAY,
     journal_retention=invocation_policy.BRIEF,
 )
 
 
-class Line(Stored):
+class QueueState(StateRecord):
     """The ids of what waits, in order, and whether quick lines become one question (as Chat last said).
 
     `taken` was handed to Chat last. It lies here until the next is taken: between our answer and the moment when
@@ -56,7 +56,7 @@ class Line(Stored):
     together: bool | None = None
 
 
-class Waiting(Stored):
+class QueuedMessage(StateRecord):
     """One waiting message."""
 
     inbound: Inbound
@@ -69,7 +69,7 @@ class TakeRequest(Contract):
     together: bool
 
 
-class Inbounds(Contract):
+class QueuedMessages(Contract):
     """Messages, in the order in which they were accepted, and the title that waits with them. `again`: they were
     handed out before."""
 
@@ -78,7 +78,7 @@ class Inbounds(Contract):
     again: bool = False
 
 
-@inbox.handler()
+@queue.handler()
 async def accept(ctx: ObjectContext, inbound: Inbound) -> Accepted:
     """Take a message in and forward it. Never waits for a running turn.
 
@@ -87,7 +87,7 @@ async def accept(ctx: ObjectContext, inbound: Inbound) -> Accepted:
     """
     if inbound.id is None:
         raise TerminalError("a message in the Inbox needs an id", status_code=400)
-    line = await ctx.get("line", type_hint=Line) or Line()
+    line = await ctx.get("line", type_hint=QueueState) or QueueState()
     if inbound.at is None:
         inbound.at, inbound.undated = await now(ctx), True
     if inbound.gathered:  # it was not known here yet, or the first line would be answered without the others
@@ -103,8 +103,8 @@ async def accept(ctx: ObjectContext, inbound: Inbound) -> Accepted:
             raise TerminalError("too much text waits here already: let some be answered first", status_code=429)
         line.characters += inbound.size
         line.ids.append(inbound.id)
-        put(ctx, _slot(inbound.id), Waiting(inbound=inbound))
-        put(ctx, "line", line)
+        set_record(ctx, _slot(inbound.id), QueuedMessage(inbound=inbound))
+        set_record(ctx, "line", line)
     ticket = Inbound(
         id=inbound.id,
         at=inbound.at,
@@ -122,19 +122,19 @@ async def accept(ctx: ObjectContext, inbound: Inbound) -> Accepted:
     return Accepted(invocation=await sent.invocation_id(), place=place, duplicate=duplicate)
 
 
-@inbox.handler(ingress_private=True)
-async def take(ctx: ObjectContext, request: TakeRequest) -> Inbounds:
+@queue.handler(ingress_private=True)
+async def take(ctx: ObjectContext, request: TakeRequest) -> QueuedMessages:
     """Hand over the head of the line; nothing, when the ticket's message was withdrawn or answered."""
-    line = await ctx.get("line", type_hint=Line) or Line()
+    line = await ctx.get("line", type_hint=QueueState) or QueueState()
     named = request.id
     while named in line.swaps:
         named = line.swaps.pop(named)
     if named not in line.ids:
-        put(ctx, "line", line)
+        set_record(ctx, "line", line)
         # A ticket that is started again, its code being gone, had its message already, which Chat may never have seen.
         again = line.taken if named in line.taken else []
-        found = [await ctx.get(_slot(message_id), type_hint=Waiting) for message_id in again]
-        return Inbounds(messages=[one.inbound for one in found if one], again=True)
+        found = [await ctx.get(_slot(message_id), type_hint=QueuedMessage) for message_id in again]
+        return QueuedMessages(messages=[one.inbound for one in found if one], again=True)
     head = line.ids[0]
     if head != named:
         line.swaps[head] = named
@@ -142,7 +142,7 @@ async def take(ctx: ObjectContext, request: TakeRequest) -> Inbounds:
     taken: list[Inbound] = []
     size = 0
     for message_id in list(line.ids):
-        waiting = await ctx.get(_slot(message_id), type_hint=Waiting)
+        waiting = await ctx.get(_slot(message_id), type_hint=QueuedMessage)
         if waiting is None:
             line.ids.remove(message_id)
             continue
@@ -155,28 +155,28 @@ async def take(ctx: ObjectContext, request: TakeRequest) -> Inbounds:
         elif taken:
             break
     line.together = request.together
-    put(ctx, "line", line)
-    return Inbounds(messages=taken)
+    set_record(ctx, "line", line)
+    return QueuedMessages(messages=taken)
 
 
-@inbox.handler(ingress_private=True)
-async def let_go(ctx: ObjectContext) -> None:
+@queue.handler(ingress_private=True)
+async def release_taken(ctx: ObjectContext) -> None:
     """Chat needs no more of what it has taken."""
-    line = await ctx.get("line", type_hint=Line) or Line()
+    line = await ctx.get("line", type_hint=QueueState) or QueueState()
     _let_go(ctx, line)
-    put(ctx, "line", line)
+    set_record(ctx, "line", line)
 
 
-@inbox.handler(kind="shared", journal_retention=invocation_policy.BRIEF, idempotency_retention=invocation_policy.BRIEF)
-async def waiting(ctx: ObjectSharedContext) -> Inbounds:
+@queue.handler(kind="shared", journal_retention=invocation_policy.BRIEF, idempotency_retention=invocation_policy.BRIEF)
+async def waiting(ctx: ObjectSharedContext) -> QueuedMessages:
     """What waits, in order; first what was taken last, which the reader drops once Chat shows it."""
-    line = await ctx.get("line", type_hint=Line) or Line()
-    found = [await ctx.get(_slot(message_id), type_hint=Waiting) for message_id in (*line.taken, *line.ids)]
+    line = await ctx.get("line", type_hint=QueueState) or QueueState()
+    found = [await ctx.get(_slot(message_id), type_hint=QueuedMessage) for message_id in (*line.taken, *line.ids)]
     title = await ctx.get("title", type_hint=str) or ""
-    return Inbounds(messages=[one.inbound for one in found if one], title=title)
+    return QueuedMessages(messages=[one.inbound for one in found if one], title=title)
 
 
-@inbox.handler()
+@queue.handler()
 async def rename(ctx: ObjectContext, request: RenameRequest) -> None:
     """Give a title that shows at once. `Chat` takes it when its running turn has ended; a repeat gives it again."""
     ctx.set("title", request.title)
@@ -187,20 +187,20 @@ async def rename(ctx: ObjectContext, request: RenameRequest) -> None:
     send_to_chat(ctx, ctx.key(), "rename", request)
 
 
-@inbox.handler(ingress_private=True)
+@queue.handler(ingress_private=True)
 async def renamed(ctx: ObjectContext, request: RenameRequest) -> None:
     """`Chat` has this title, so it waits no longer; one that was given after it does."""
     if await ctx.get("title", type_hint=str) == request.title:
         ctx.clear("title")
 
 
-@inbox.handler(idempotency_retention=invocation_policy.BRIEF)
-async def withdraw(ctx: ObjectContext, request: WithdrawRequest) -> Inbounds:
+@queue.handler(idempotency_retention=invocation_policy.BRIEF)
+async def withdraw(ctx: ObjectContext, request: WithdrawRequest) -> QueuedMessages:
     """Take back what waits; what has become a turn already is left to `Chat/stop`."""
-    line = await ctx.get("line", type_hint=Line) or Line()
+    line = await ctx.get("line", type_hint=QueueState) or QueueState()
     taken: list[Inbound] = []
     for message_id in list(line.ids):
-        waiting = await ctx.get(_slot(message_id), type_hint=Waiting)
+        waiting = await ctx.get(_slot(message_id), type_hint=QueuedMessage)
         if waiting is None or not _named(waiting.inbound, request):
             continue
         taken.append(waiting.inbound)
@@ -211,8 +211,8 @@ async def withdraw(ctx: ObjectContext, request: WithdrawRequest) -> Inbounds:
         _let_go(ctx, line)  # a forget withdraws everything: no text may stay behind
     if request.all:
         ctx.clear("title")
-    put(ctx, "line", line)
-    return Inbounds(messages=taken)
+    set_record(ctx, "line", line)
+    return QueuedMessages(messages=taken)
 
 
 def _named(inbound: Inbound, request: WithdrawRequest) -> bool:
@@ -220,7 +220,7 @@ def _named(inbound: Inbound, request: WithdrawRequest) -> bool:
     return request.all or inbound.id == request.id or (request.author is not None and request.author == author)
 
 
-def _let_go(ctx: ObjectContext, line: Line) -> None:
+def _let_go(ctx: ObjectContext, line: QueueState) -> None:
     for message_id in line.taken:
         if message_id not in line.ids:  # a repeat of it may wait again
             ctx.clear(_slot(message_id))
@@ -236,7 +236,7 @@ def _continues(first: Inbound, later: Inbound) -> bool:
     return same and first.expects_reply and later.expects_reply
 
 
-def _gathers(ctx: ObjectContext, line: Line) -> bool:
+def _gathers(ctx: ObjectContext, line: QueueState) -> bool:
     if line.together is not None:
         return line.together
     burst = runtime.current().settings.burst

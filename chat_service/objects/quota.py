@@ -9,9 +9,9 @@ from restate import ObjectContext, VirtualObject
 
 from chat_service import keys, runtime
 from chat_service.contracts import Contract, Message
-from chat_service.contracts.validation_errors import told_in_words
+from chat_service.contracts.validation_errors import validation_errors_as_text
 from chat_service.objects import invocation_policy
-from chat_service.storage.serde import Stored, put
+from chat_service.storage.serde import StateRecord, set_record
 
 MINUTE = 60.0
 DAY = 86_400.0
@@ -22,13 +22,13 @@ quota = VirtualObject(
     "Quota",
     description="What a person or a channel has used.",
     invocation_retry_policy=invocation_policy.PATIENT,
-    invocation_context_managers=[told_in_words],
+    invocation_context_managers=[validation_errors_as_text],
     journal_retention=invocation_policy.BRIEF,
     idempotency_retention=invocation_policy.BRIEF,
 )
 
 
-class Used(Stored):
+class Used(StateRecord):
     """The times of the last minute's messages, today's tokens, and the latest verdicts."""
 
     times: list[float] = []
@@ -79,7 +79,7 @@ async def claim(ctx: ObjectContext, request: Claim) -> Granted:
         used.times.append(now)
     used.verdicts[request.id] = 0 if granted.allowed else -granted.wait if granted.over == "tokens" else granted.wait
     used.verdicts = dict(list(used.verdicts.items())[-REMEMBERED:])
-    put(ctx, "used", used)
+    set_record(ctx, "used", used)
     return granted
 
 
@@ -91,7 +91,7 @@ async def spend(ctx: ObjectContext, request: Tokens) -> None:
     if used.day != today:
         used.day, used.tokens = today, 0
     used.tokens += request.tokens
-    put(ctx, "used", used)
+    set_record(ctx, "used", used)
 
 
 def charge(ctx: ObjectContext, reply: Message, question: list[Message]) -> None:

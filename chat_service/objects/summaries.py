@@ -19,7 +19,7 @@ from chat_service.models.completion import ask
 from chat_service.models.protocol import Failure, ModelError, Prompt
 from chat_service.objects import invocation_policy
 from chat_service.objects.chat_client import ask_chat, send_to_chat
-from chat_service.storage.serde import put
+from chat_service.storage.serde import set_record
 from chat_service.turn.token_budget import budget_of
 
 log = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ def summarise_anew(ctx: ObjectContext, conversation: Conversation) -> None:
     conversation.lost_summary = 0
     if upto:
         conversation.meta.summary_asked = upto
-        put(ctx, "meta", conversation.meta)
+        set_record(ctx, "meta", conversation.meta)
         send_for_summary(ctx, conversation, upto)
 
 

@@ -36,7 +36,7 @@ from chat_service.storage.pages import (
     page_key,
     page_of,
 )
-from chat_service.storage.serde import put
+from chat_service.storage.serde import set_record
 
 SEARCH_PAGES = 200
 """Pages that one search looks through: 4,000 messages."""
@@ -72,13 +72,13 @@ async def append(ctx: ObjectContext, batch: Batch) -> None:
         if number <= last:
             begun = await ctx.get(page_key(number), type_hint=Page) or Page()
             by_seq |= {m.seq: m for m in begun.messages}
-        put(ctx, page_key(number), Page(messages=[by_seq[seq] for seq in sorted(by_seq)]))
+        set_record(ctx, page_key(number), Page(messages=[by_seq[seq] for seq in sorted(by_seq)]))
     for message in batch.messages:
         if message.id:
             ctx.set(mark_key(message.id), message.seq)
     head.last_seq = max(head.last_seq, batch.messages[-1].seq)
     head.epoch = batch.epoch
-    put(ctx, "head", head)
+    set_record(ctx, "head", head)
     send_to_chat(ctx, ctx.key(), "page_stored", PageStored(first=batch.messages[0].seq, last=batch.messages[-1].seq))
 
 
@@ -122,9 +122,9 @@ async def revise(ctx: ObjectContext, revision: Revision) -> Revised:
     beyond = await ctx.get(page_key(number + 1), type_hint=Page) if revision.forget else None
     held = page.messages + (beyond.messages if beyond else [])
     changed = change(held, revision)
-    put(ctx, page_key(number), Page(messages=held[:before]))
+    set_record(ctx, page_key(number), Page(messages=held[:before]))
     if beyond is not None and beyond.messages != held[before:]:
-        put(ctx, page_key(number + 1), Page(messages=held[before:]))
+        set_record(ctx, page_key(number + 1), Page(messages=held[before:]))
     return Revised(turn=changed.turn if changed else 0)
 
 
@@ -215,7 +215,7 @@ async def prune(ctx: ObjectContext, request: PruneRequest) -> Pruned:
         if not begun:
             ctx.clear(page_key(number))  # pages stay contiguous: only from the beginning may one be absent
         elif kept != pages[number].messages:
-            put(ctx, page_key(number), Page(messages=kept))
+            set_record(ctx, page_key(number), Page(messages=kept))
     return Pruned(oldest=oldest, gone=gone)
 
 
@@ -230,7 +230,7 @@ async def erase(ctx: ObjectContext, request: Erase) -> None:
             ctx.clear(key)
     for message_id in request.ids:
         ctx.set(mark_key(message_id), 0)
-    put(ctx, "head", Head(epoch=max(request.epoch, head.epoch), last_seq=head.last_seq))
+    set_record(ctx, "head", Head(epoch=max(request.epoch, head.epoch), last_seq=head.last_seq))
 
 
 async def _unlist(ctx: ObjectContext, page: Page) -> None:

@@ -6,18 +6,18 @@ Message `seq` lies in page `(seq - 1) // PAGE`. Beside the pages stands one reco
 from __future__ import annotations
 
 from chat_service.contracts import Contract, Message, Time
-from chat_service.domain.deletion import Cut
+from chat_service.domain.deletion import DeletionScope
 from chat_service.domain.window import PAGE
-from chat_service.storage.serde import Stored
+from chat_service.storage.serde import StateRecord
 
 
-class Page(Stored):
+class Page(StateRecord):
     """`PAGE` messages, oldest first; the last page may still grow."""
 
     messages: list[Message] = []
 
 
-class Head(Stored):
+class Head(StateRecord):
     """The newest sequence number kept, and the epoch: pages sent before a forget come too late."""
 
     epoch: int = 0
@@ -56,7 +56,7 @@ class Marks(Contract):
 class PruneRequest(Contract):
     """What is to go; `beside` are the messages that Chat holds, which may complete a turn that lies here in part."""
 
-    cut: Cut
+    cut: DeletionScope
     beside: list[Message] = []
 
 

@@ -16,8 +16,8 @@ from chat_service.live import LiveEvent
 from chat_service.objects import erasure, queue
 from chat_service.storage import pages
 from chat_service.storage.clock import now
-from chat_service.storage.serde import put
-from chat_service.storage.state import Answer, Meta, Outbox, Recent, date
+from chat_service.storage.serde import set_record
+from chat_service.storage.state import Meta, Outbox, Recent, TurnResult, set_start_time
 from chat_service.turn import delivery_request
 
 INTERRUPTED = "This turn was interrupted and could not be completed. Please try again."
@@ -39,14 +39,14 @@ async def load(ctx: ObjectContext, dead: str | None = None) -> Conversation:
     running = meta.running
     if running is not None and running.invocation not in (ctx.request().id, dead):
         at = await now(ctx)
-        date(running, at)
+        set_start_time(running, at)
         ended = min(running.started_at or at, at)
-        reply = conversation.close_turn(Answer(status="failed", error=INTERRUPTED, at=ended))
+        reply = conversation.close_turn(TurnResult(status="failed", error=INTERRUPTED, at=ended))
         # The engine kills what an invocation has sent along with it: its delivery is gone, too.
         reply.undelivered = await delivery_request.announce(ctx, running, running.question)
         # At once: whoever delivers it looks for it in the history, maybe long before the turn ends that now begins.
-        put(ctx, "recent", conversation.recent)
-        put(ctx, "meta", conversation.meta)
+        set_record(ctx, "recent", conversation.recent)
+        set_record(ctx, "meta", conversation.meta)
     return conversation
 
 
@@ -64,14 +64,14 @@ async def save(ctx: ObjectContext, conversation: Conversation) -> None:
         else:
             # The copy stays until `page_stored` confirms, so that no reader finds a gap while the page moves.
             outbox.messages += out
-            put(ctx, "outbox", outbox)
+            set_record(ctx, "outbox", outbox)
             ctx.generic_send("Transcript", "append", body, key=ctx.key())
         if any(m.id for m in out):
             # The Inbox shows what was taken last until the next is; what is not near any more would seem to wait. What
             # has no id was never there.
-            ctx.object_send(queue.let_go, ctx.key(), arg=None)
-    put(ctx, "recent", conversation.recent)
-    put(ctx, "meta", conversation.meta)
+            ctx.object_send(queue.release_taken, ctx.key(), arg=None)
+    set_record(ctx, "recent", conversation.recent)
+    set_record(ctx, "meta", conversation.meta)
 
 
 async def purge_journal(ctx: ObjectContext, people: Iterable[str], *, whole: bool = False) -> None:
@@ -107,8 +107,8 @@ async def set_expiry(ctx: ObjectContext, conversation: Conversation, oldest: dat
 async def changed(ctx: ObjectContext, conversation: Conversation) -> None:
     """Write `meta` back after a change that is no turn, and tell the windows."""
     conversation.meta.version += 1
-    put(ctx, "meta", conversation.meta)
-    put(ctx, "recent", conversation.recent)
+    set_record(ctx, "meta", conversation.meta)
+    set_record(ctx, "recent", conversation.recent)
     await ctx.run_typed("written", _nothing)  # the engine has it before a window hears of it and looks
     await announce(ctx, LiveEvent(conversation=ctx.key(), kind="changed"))
 

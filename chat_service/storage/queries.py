@@ -24,7 +24,7 @@ from chat_service.objects import transcript
 from chat_service.storage import pages, turn_lookup
 from chat_service.storage.clock import now
 from chat_service.storage.limits import fitting, weight
-from chat_service.storage.state import Meta, Recent, date
+from chat_service.storage.state import Meta, Recent, set_start_time
 
 EXPORT_BYTES = 12 * 1024 * 1024
 """Of the messages of a document: it is JSON in JSON, and may come to twice as much, still below the 32 MiB that the
@@ -55,7 +55,7 @@ async def history(ctx: ObjectSharedContext, request: HistoryRequest) -> History:
         more = True
     newest = request.before is None
     if newest and meta.running and meta.running.started_at is None:
-        date(meta.running, await now(ctx))
+        set_start_time(meta.running, await now(ctx))
     inflight = meta.running.question if meta.running else []
     held = [*held, *inflight]
     versions.tell([*messages, *inflight], held, meta.picked)
@@ -153,7 +153,7 @@ async def _held(ctx: ObjectSharedContext) -> list[Message]:
     return (await ctx.get("recent", type_hint=Recent) or Recent()).messages
 
 
-async def _waiting(ctx: ObjectSharedContext, meta: Meta, near: list[Message]) -> inboxes.Inbounds:
+async def _waiting(ctx: ObjectSharedContext, meta: Meta, near: list[Message]) -> inboxes.QueuedMessages:
     inflight = meta.running.question if meta.running else []
     known = {m.id for m in (*near, *inflight)}
     line = await ctx.object_call(inboxes.waiting, ctx.key(), arg=None)

@@ -13,29 +13,29 @@ from restate import ObjectContext
 from chat_service import keys, runtime
 from chat_service.contracts import WithdrawRequest
 from chat_service.domain.conversation import Conversation
-from chat_service.domain.deletion import Cut
+from chat_service.domain.deletion import DeletionScope
 from chat_service.live import LiveEvent
 from chat_service.objects import directory, queue, summaries, transcript
 from chat_service.storage import pages, persistence
 from chat_service.storage.clock import now
-from chat_service.storage.serde import put
+from chat_service.storage.serde import set_record
 from chat_service.storage.state import Outbox
 from chat_service.turn import directory_updates
 
 
-async def prune(ctx: ObjectContext, conversation: Conversation, cut: Cut) -> datetime | None:
+async def prune(ctx: ObjectContext, conversation: Conversation, cut: DeletionScope) -> datetime | None:
     """Remove what `cut` names from everywhere; gives the end of the oldest turn that is left."""
     if cut.person is not None:
         ctx.object_send(queue.withdraw, ctx.key(), WithdrawRequest(author=cut.person))
     else:
-        ctx.object_send(queue.let_go, ctx.key(), arg=None)  # or it would seem to wait
+        ctx.object_send(queue.release_taken, ctx.key(), arg=None)  # or it would seem to wait
     outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
     held = [*outbox.messages, *conversation.recent.messages]
     request = pages.PruneRequest(cut=cut, beside=[m.model_copy(update={"text": "", "attachments": []}) for m in held])
     pruned = await ctx.object_call(transcript.prune, ctx.key(), request)
     gone, outbox.messages = conversation.prune(cut, outbox.messages)
     if outbox.messages:
-        put(ctx, "outbox", outbox)
+        set_record(ctx, "outbox", outbox)
     else:
         ctx.clear("outbox")
     if ids := [m.id for m in gone if m.id]:
@@ -72,11 +72,11 @@ async def expire(ctx: ObjectContext, conversation: Conversation) -> None:
         return
     conversation.meta.expiry = True  # not to be set while it is not known what is left
     before = await now(ctx) - timedelta(days=days)
-    oldest = await prune(ctx, conversation, Cut(before=before))
+    oldest = await prune(ctx, conversation, DeletionScope(before=before))
     conversation.meta.expiry = False
     if oldest is not None:
         await persistence.set_expiry(ctx, conversation, oldest)
-    put(ctx, "meta", conversation.meta)
+    set_record(ctx, "meta", conversation.meta)
 
 
 async def _relist(ctx: ObjectContext, conversation: Conversation, people: list[str], *, empty: bool) -> None:

@@ -9,7 +9,7 @@ from restate import ObjectContext
 from restate.serde import Serde
 
 
-class Stored(BaseModel):
+class StateRecord(BaseModel):
     """Base of everything that lies in state.
 
     Defaults are not written, which makes a message a third of its size; so `v` is 0 by default and stamped with the
@@ -21,7 +21,7 @@ class Stored(BaseModel):
     v: int = 0
 
 
-R = TypeVar("R", bound=Stored)
+R = TypeVar("R", bound=StateRecord)
 
 
 class RecordSerde(Serde[R]):
@@ -40,6 +40,6 @@ class RecordSerde(Serde[R]):
         return obj.model_dump_json(exclude_defaults=True).encode()
 
 
-def put(ctx: ObjectContext, name: str, record: Stored) -> None:
+def set_record(ctx: ObjectContext, name: str, record: StateRecord) -> None:
     """Write a record. Run twice it writes the same."""
     ctx.set(name, record, RecordSerde(type(record)))

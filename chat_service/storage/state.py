@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 
 from pydantic import Field
 
-from chat_service.contracts import CutOff, Message, Overrides, Running, Status, Time, Usage
-from chat_service.storage.serde import Stored
+from chat_service.contracts import CutOff, Message, Overrides, RunningTurn, Status, Time, Usage
+from chat_service.storage.serde import StateRecord
 
 UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
 """When a question came that brought no time and is only now being asked: its model step tells (`date`)."""
 
 
-class Answer(Stored):
+class TurnResult(StateRecord):
     """How the answering of a turn ended: what the model step, or the guard around it, came to."""
 
     status: Status
@@ -29,10 +29,10 @@ class Answer(Stored):
     cut: CutOff | None = None
     shortened: bool = False
     at: Time
-    drain: str | None = None
+    stop_all_marker: str | None = None
 
 
-class Learned(Stored):
+class ModelLimits(StateRecord):
     """What a model's provider told of it.
 
     Attributes:
@@ -44,7 +44,7 @@ class Learned(Stored):
     context_tokens: int | None = None
 
 
-class Meta(Stored):
+class Meta(StateRecord):
     """Counters, settings, and the turn in flight.
 
     Attributes:
@@ -70,7 +70,7 @@ class Meta(Stored):
     version: int = 0
     next_seq: int = 1
     next_turn: int = 1
-    running: Running | None = None
+    running: RunningTurn | None = None
     horizon: Time | None = None
     ahead: Time | None = None
     expiry: bool = False
@@ -80,35 +80,35 @@ class Meta(Stored):
     summary_upto: int = 0
     summary_asked: int = 0
     summary_epoch: int = 0
-    drain: str | None = None
-    fences: list[str] = Field(default_factory=list)
+    stop_all_marker: str | None = None
+    stop_all_barriers: list[str] = Field(default_factory=list)
     title: str = ""
     renamed: bool = False
     title_epoch: int = 0
     people: list[str] = Field(default_factory=list)
     overrides: Overrides = Field(default_factory=Overrides)
-    learned: dict[str, Learned] = Field(default_factory=dict)
+    model_limits: dict[str, ModelLimits] = Field(default_factory=dict)
 
 
-class Recent(Stored):
+class Recent(StateRecord):
     """The last messages, oldest first."""
 
     messages: list[Message] = Field(default_factory=list)
 
 
-class Outbox(Stored):
+class Outbox(StateRecord):
     """Messages on their way to the Transcript; readers find them here meanwhile."""
 
     messages: list[Message] = Field(default_factory=list)
 
 
-def date(running: Running, at: datetime) -> None:
+def set_start_time(running: RunningTurn, at: datetime) -> None:
     """Write down when a turn began, and its question came, where that is not known yet."""
     if running.started_at is None:
         running.started_at = at
-        running.question = dated(running.question, at)
+        running.question = with_time(running.question, at)
 
 
-def dated(question: list[Message], at: datetime) -> list[Message]:
+def with_time(question: list[Message], at: datetime) -> list[Message]:
     """The question with that time, where it has none."""
     return [m.model_copy(update={"at": at}) if m.at == UNDATED else m for m in question]

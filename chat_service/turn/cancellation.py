@@ -18,16 +18,16 @@ STOP_TOPIC = "stop/"
 does not have to read every preview."""
 
 
-class Halt:
+class CancelToken:
     """One running step's wish to end; `drain` is the mark of a stop of everything."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
-        self.drain: str | None = None
+        self.stop_all_marker: str | None = None
 
     def set(self, drain: str | None) -> None:
         """Ask the step to end; doing so twice is harmless."""
-        self.drain = self.drain or drain
+        self.stop_all_marker = self.stop_all_marker or drain
         self._event.set()
 
     @property
@@ -39,14 +39,14 @@ class Halt:
         await self._event.wait()
 
 
-class Halts:
+class CancelRegistry:
     """The halts of the steps that run in this process, by conversation and turn."""
 
     def __init__(self) -> None:
-        self._halts: dict[tuple[str, int], Halt] = {}
+        self._halts: dict[tuple[str, int], CancelToken] = {}
 
     @contextmanager
-    def running(self, conversation: str, turn: int, halt: Halt) -> Iterator[None]:
+    def running(self, conversation: str, turn: int, halt: CancelToken) -> Iterator[None]:
         """Register while the step runs."""
         self._halts[conversation, turn] = halt
         try:

@@ -17,7 +17,7 @@ ONLY_A_MARK = 0
 """Stands for the sequence number of what was forgotten, or taken back before its turn came."""
 
 
-async def unheard(ctx: ObjectContext, conversation: Conversation, inbound: Iterable[Inbound]) -> list[Inbound]:
+async def without_repeats(ctx: ObjectContext, conversation: Conversation, inbound: Iterable[Inbound]) -> list[Inbound]:
     """Those of the messages that were not accepted before, however long ago."""
     known = [(one, await _was_here(ctx, conversation, one)) for one in inbound]
     if any(seq == ONLY_A_MARK for _, seq in known):  # the repeat has brought its text back into the journal
@@ -54,7 +54,7 @@ async def mark_withdrawn(ctx: ObjectContext, conversation: Conversation, inbound
     await persistence.save(ctx, conversation)
 
 
-async def standing_reply(ctx: ObjectContext, conversation: Conversation, inbound: Inbound) -> Reply:
+async def earlier_reply(ctx: ObjectContext, conversation: Conversation, inbound: Inbound) -> Reply:
     """The reply that a repeated message got the first time, however long ago, or word that it gets none."""
     held = Conversation(conversation.meta, Recent(messages=await turn_lookup.near(ctx, conversation.recent.messages)))
     known = held.find(inbound.id) if inbound.id else None

@@ -12,7 +12,7 @@ import aiohttp
 from restate import ObjectContext, RunOptions
 
 from chat_service import keys, runtime
-from chat_service.contracts import Asked, Contract, Deliver, Message, Running
+from chat_service.contracts import Contract, DeliverRequest, Message, QuestionMessage, RunningTurn
 from chat_service.objects.chat_client import CHANNEL
 
 KNOWN_SECONDS = 60.0
@@ -28,7 +28,7 @@ class Postponed(Contract):
     """A turn whose platform was not there to be told."""
 
     conversation: str
-    order: Deliver
+    order: DeliverRequest
 
 
 def delivery_service(platform: keys.Platform) -> str | None:
@@ -36,7 +36,7 @@ def delivery_service(platform: keys.Platform) -> str | None:
     return None if platform == "web" else f"{platform.capitalize()}Delivery"
 
 
-async def announce(ctx: ObjectContext, running: Running, question: list[Message]) -> str | None:
+async def announce(ctx: ObjectContext, running: RunningTurn, question: list[Message]) -> str | None:
     """Have the turn delivered, or, when nobody delivers yet, remember it for when somebody does.
 
     Gives the reason why it is not delivered now. A send to a service that does not exist would block the key, so the
@@ -46,8 +46,8 @@ async def announce(ctx: ObjectContext, running: Running, question: list[Message]
     service = delivery_service(key.platform) if key else None
     if key is None or service is None:
         return None
-    asked = [Asked(id=m.id, person=m.author.id if m.author else "") for m in question]
-    order = Deliver(turn=running.turn, invocation=running.invocation, question=asked)
+    asked = [QuestionMessage(id=m.id, person=m.author.id if m.author else "") for m in question]
+    order = DeliverRequest(turn=running.turn, invocation=running.invocation, question=asked)
 
     async def is_there() -> bool:
         """Only looks, so it may run twice."""

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import uuid4
 
-from chat_service.contracts import MAX_TEXT, CutOff, Running, Time, Usage, is_blank, utc
+from chat_service.contracts import MAX_TEXT, CutOff, RunningTurn, Time, Usage, is_blank, utc
 from chat_service.live import LiveBus, LiveEvent
 from chat_service.models.protocol import ChatModel, Failure, Finished, ModelError, Prompt, TextDelta
-from chat_service.storage.serde import Stored
-from chat_service.turn.cancellation import Halt, Halts
+from chat_service.storage.serde import StateRecord
+from chat_service.turn.cancellation import CancelRegistry, CancelToken
 from chat_service.unicode_text import Pieces, well_formed
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ PREVIEW_SECONDS = 0.04
 """The first piece goes out at once, later ones together this often: quicker than an eye, slower than a token."""
 
 
-class Spoken(Stored):
+class StepResult(StateRecord):
     """How one call of a model ended; `asked` is the model's name, `size` what the prompt weighed, in characters."""
 
     outcome: Literal["answered", "stopped", "failed", "retry", "too_long"]
@@ -52,33 +52,33 @@ class Spoken(Stored):
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class StepContext:
     """Where a step speaks: the conversation, its turn (whose beginning is known), and who listens."""
 
     conversation: str
-    running: Running
+    running: RunningTurn
     bus: LiveBus
-    halts: Halts
+    halts: CancelRegistry
 
 
-async def speak(model: ChatModel, prompt: Prompt, stage: Stage, halt: Halt, limit: float) -> Spoken:
+async def run(model: ChatModel, prompt: Prompt, stage: StepContext, halt: CancelToken, limit: float) -> StepResult:
     """Ask the model and publish what it says, until it ends, fails, somebody stops it, or `limit` seconds are over."""
     clock = time.monotonic()
-    voice = _Voice(stage)
+    voice = PreviewPublisher(stage)
     voice.publish("started")
     if voice.text:
         voice.flush()  # only then: the first piece of a new reply goes out at once, later ones wait for each other
 
-    def spoken(outcome: Literal["answered", "stopped", "failed", "retry", "too_long"], **more: object) -> Spoken:
+    def spoken(outcome: Literal["answered", "stopped", "failed", "retry", "too_long"], **more: object) -> StepResult:
         fields = {
             "outcome": outcome,
             "text": voice.text,
             "began": stage.running.started_at,
             "at": utc(time.time()),
             "seconds": round(time.monotonic() - clock, 3),
-            "drain": halt.drain,
+            "drain": halt.stop_all_marker,
         }
-        return Spoken.model_validate({**fields, **more})
+        return StepResult.model_validate({**fields, **more})
 
     with stage.halts.running(stage.conversation, stage.running.turn, halt):
         listening = asyncio.create_task(voice.listen(model, prompt))
@@ -93,7 +93,7 @@ async def speak(model: ChatModel, prompt: Prompt, stage: Stage, halt: Halt, limi
                 if not halt.is_set:
                     voice.close()
                     return spoken("failed", error=f"the model was cut off: it had talked for {limit:g} s")
-                if voice.text == stage.running.said and (said := await stage.bus.so_far(stage.conversation)):
+                if voice.text == stage.running.partial_text and (said := await stage.bus.so_far(stage.conversation)):
                     voice.text = said.text if said.turn == stage.running.turn else voice.text
                 voice.close()
                 return spoken("stopped")
@@ -145,16 +145,16 @@ def _must_have_spoken(text: str, reason: str) -> None:
     raise ModelError(Failure.RETRY, "the model answered with nothing")
 
 
-class _Voice:
+class PreviewPublisher:
     """What the model has said in this attempt, and its way to the windows."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: StepContext) -> None:
         self._stage = stage
         self._attempt = uuid4().hex[:12]
         self._sent = 0
         self._timer: asyncio.TimerHandle | None = None
         self._last = 0.0
-        self.text = stage.running.said
+        self.text = stage.running.partial_text
 
     async def listen(self, model: ChatModel, prompt: Prompt) -> Finished:
         """Take the stream in to its end."""
@@ -176,7 +176,7 @@ class _Voice:
 
     def _joint(self, piece: str) -> str:
         """What stands between a reply's beginning and the words it goes on with: a model begins without a space."""
-        said = self._stage.running.said
+        said = self._stage.running.partial_text
         if not said or self.text != said:
             return ""
         return " " if not said[-1].isspace() and piece[0].isalnum() else ""

@@ -16,19 +16,19 @@ import restate
 from restate import ObjectContext, RunOptions, TerminalError
 from restate.server_context import DisconnectedException
 
-from chat_service.contracts import Message, Running, utc
+from chat_service.contracts import Message, RunningTurn, utc
 from chat_service.domain import context, summary_policy
 from chat_service.domain.conversation import Conversation
-from chat_service.domain.settings import Effective
+from chat_service.domain.settings import EffectiveSettings
 from chat_service.live import LiveEvent
 from chat_service.models.protocol import ChatModel, Prompt
 from chat_service.runtime import Runtime
 from chat_service.settings import Settings
 from chat_service.storage.clock import now
 from chat_service.storage.serde import RecordSerde
-from chat_service.storage.state import Answer, date, dated
-from chat_service.turn.cancellation import Halt
-from chat_service.turn.model_step import Spoken, Stage, speak
+from chat_service.storage.state import TurnResult, set_start_time, with_time
+from chat_service.turn.cancellation import CancelToken
+from chat_service.turn.model_step import StepContext, StepResult, run
 from chat_service.turn.token_budget import budget_of, learn, shrink, tokens_of
 
 log = logging.getLogger(__name__)
@@ -70,8 +70,8 @@ async def answer_guarded(
     conversation: Conversation,
     history: list[Message],
     question: list[Message],
-    effective: Effective,
-) -> Answer:
+    effective: EffectiveSettings,
+) -> TurnResult:
     """`answer`, with the one outer guard: whatever is raised becomes a told failure, and the key goes on.
 
     Raises:
@@ -84,13 +84,13 @@ async def answer_guarded(
         return await answer(ctx, runtime, conversation, history, question, effective)
     except TerminalError as error:
         if error.status_code == 409:
-            return Answer(status="stopped", error=CANCELLED, at=await now(ctx))
+            return TurnResult(status="stopped", error=CANCELLED, at=await now(ctx))
         log.error("turn %s of %s failed: %s", running.turn, ctx.key(), error.message)
     except DisconnectedException:
         raise  # the engine went away in mid-attempt; it will come back and run the handler again
     except Exception:
         log.exception("turn %s of %s failed", running.turn, ctx.key())
-    return Answer(status="failed", error=BROKEN, at=await now(ctx))
+    return TurnResult(status="failed", error=BROKEN, at=await now(ctx))
 
 
 async def answer(
@@ -99,8 +99,8 @@ async def answer(
     conversation: Conversation,
     history: list[Message],
     question: list[Message],
-    effective: Effective,
-) -> Answer:
+    effective: EffectiveSettings,
+) -> TurnResult:
     """Ask until there is an answer, a stop, or nothing left to try."""
     meta, models = conversation.meta, runtime.models
     stop = ctx.signal(STOP_SIGNAL, type_hint=str)
@@ -111,9 +111,9 @@ async def answer(
         asked = _asked(runtime.settings, effective, plan)
         prompt = partial(_prompt, runtime, conversation, history, effective, plan, asked)
         spoken = await _step(ctx, runtime, meta.running, model, asked, question, prompt, stop)
-        question = dated(question, spoken.began)
+        question = with_time(question, spoken.began)
         if meta.running:
-            date(meta.running, spoken.began)
+            set_start_time(meta.running, spoken.began)
         ended = spoken.at.timestamp()
         first_start = first_start if first_start is not None else ended - spoken.seconds
         if spoken.outcome in ("answered", "stopped", "failed"):
@@ -146,7 +146,7 @@ def _next_try(runtime: Runtime, plan: _Plan, retry_after: float | None) -> tuple
     return plan, pause_before(plan.tries, retry_after)
 
 
-def _asked(settings: Settings, effective: Effective, plan: _Plan) -> str:
+def _asked(settings: Settings, effective: EffectiveSettings, plan: _Plan) -> str:
     """The name of the model that is asked, as the settings have it."""
     if plan.on_fallback:
         return settings.fallback_model or "the fallback"
@@ -157,14 +157,14 @@ def _prompt(
     runtime: Runtime,
     conversation: Conversation,
     history: list[Message],
-    effective: Effective,
+    effective: EffectiveSettings,
     plan: _Plan,
     asked: str,
     question: list[Message],
 ) -> Prompt:
     meta, settings = conversation.meta, runtime.settings
     budget = budget_of(settings, meta, asked)
-    said = meta.running.said if meta.running else ""
+    said = meta.running.partial_text if meta.running else ""
     prompt = context.assemble(
         summary_policy.told(effective.prompt, meta.summary, budget), history, question, budget, said
     )
@@ -180,47 +180,47 @@ def _prompt(
 async def _step(
     ctx: ObjectContext,
     runtime: Runtime,
-    running: Running | None,
+    running: RunningTurn | None,
     model: ChatModel,
     asked: str,
     question: list[Message],
     prompt_of: Callable[[list[Message]], Prompt],
     stop: restate.RestateDurableFuture[str],
-) -> Spoken:
+) -> StepResult:
     if running is None:
         raise ValueError("no turn is running")
-    halt = Halt()
+    halt = CancelToken()
     known = running.started_at
 
-    async def call() -> Spoken:
+    async def call() -> StepResult:
         """Run twice, the model is asked twice. What the handler knows is not touched: a replay must find the same."""
         began = known or utc(time.time())
-        shown = running.model_copy(update={"started_at": began, "question": dated(running.question, began)})
-        prompt = prompt_of(dated(question, began))
-        stage = Stage(ctx.key(), shown, runtime.bus, runtime.halts)
-        spoken = await speak(model, prompt, stage, halt, runtime.settings.model_max_seconds)
+        shown = running.model_copy(update={"started_at": began, "question": with_time(running.question, began)})
+        prompt = prompt_of(with_time(question, began))
+        stage = StepContext(ctx.key(), shown, runtime.bus, runtime.cancellations)
+        spoken = await run(model, prompt, stage, halt, runtime.settings.model_max_seconds)
         spoken.asked, spoken.size, spoken.shortened = asked, context.size(prompt), prompt.shortened
         return spoken
 
-    step = ctx.run_typed("model", call, RunOptions(serde=RecordSerde(Spoken), max_attempts=STEP_ATTEMPTS))
+    step = ctx.run_typed("model", call, RunOptions(serde=RecordSerde(StepResult), max_attempts=STEP_ATTEMPTS))
     who, value = await restate.select(step=step, stop=stop)
     if who == "stop":
         # The step runs in this very process: it ends at once and gives back what was already said.
         halt.set(value or None)
-        spoken: Spoken = await step
+        spoken: StepResult = await step
         if spoken.outcome != "answered":
             spoken = spoken.model_copy(update={"outcome": "stopped", "error": None, "drain": value or None})
         else:
             spoken = spoken.model_copy(update={"drain": value or None})
         return spoken
-    return Spoken.model_validate(value)
+    return StepResult.model_validate(value)
 
 
 async def _pause(
     ctx: ObjectContext,
     runtime: Runtime,
-    running: Running | None,
-    spoken: Spoken,
+    running: RunningTurn | None,
+    spoken: StepResult,
     seconds: float,
     stop: restate.RestateDurableFuture[str],
 ) -> str | None:
@@ -244,9 +244,9 @@ async def _pause(
     return str(value or "") if who == "stop" else None
 
 
-def _answer(spoken: Spoken, started: float, drain: str | None = None) -> Answer:
+def _answer(spoken: StepResult, started: float, drain: str | None = None) -> TurnResult:
     status = spoken.outcome
-    return Answer(
+    return TurnResult(
         status="failed" if status in ("retry", "too_long") else status,
         text=spoken.text,
         error=spoken.error,
@@ -256,5 +256,5 @@ def _answer(spoken: Spoken, started: float, drain: str | None = None) -> Answer:
         cut=spoken.cut,
         shortened=spoken.shortened and status == "answered",
         at=spoken.at,
-        drain=drain or spoken.drain,
+        stop_all_marker=drain or spoken.drain,
     )

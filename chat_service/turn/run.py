@@ -17,14 +17,14 @@ from restate import ObjectContext, ObjectSharedContext, TerminalError
 from chat_service import keys, runtime
 from chat_service.contracts import Inbound, Overrides, Reply
 from chat_service.domain.conversation import Conversation
-from chat_service.domain.settings import Effective, resolve
+from chat_service.domain.settings import EffectiveSettings, resolve
 from chat_service.objects import queue as inboxes
 from chat_service.objects import quota, summaries
 from chat_service.objects.channel import layers
 from chat_service.storage import persistence
 from chat_service.storage.clock import now
-from chat_service.storage.serde import put
-from chat_service.storage.state import Answer, date
+from chat_service.storage.serde import set_record
+from chat_service.storage.state import TurnResult, set_start_time
 from chat_service.turn import deduplication, delivery_request, directory_updates
 from chat_service.turn.retry_loop import answer_guarded
 
@@ -35,16 +35,16 @@ UNTITLED_TURNS = (1, 3)
 
 async def take(
     ctx: ObjectContext, conversation: Conversation, inbound: Inbound
-) -> tuple[list[Inbound] | None, Effective]:
+) -> tuple[list[Inbound] | None, EffectiveSettings]:
     """The question whose turn it is, and the settings that hold for it; None when it was sent on to the Inbox."""
     settings = await effective(ctx, conversation)
     if inbound.queued:
         if inbound.id is None:
             raise TerminalError("what comes from the Inbox needs an id", status_code=400)
-        together = settings.gathers and not conversation.meta.drain
+        together = settings.gathers and not conversation.meta.stop_all_marker
         request = inboxes.TakeRequest(id=inbound.id, together=together)
         taken = await ctx.object_call(inboxes.take, ctx.key(), request)
-        return await deduplication.unheard(
+        return await deduplication.without_repeats(
             ctx, conversation, taken.messages
         ) if taken.again else taken.messages, settings
     if settings.gathers and inbound.expects_reply:
@@ -54,7 +54,9 @@ async def take(
     return [inbound], settings
 
 
-async def run(ctx: ObjectContext, conversation: Conversation, settings: Effective, *, forked: bool = False) -> Reply:
+async def run(
+    ctx: ObjectContext, conversation: Conversation, settings: EffectiveSettings, *, forked: bool = False
+) -> Reply:
     """Answer the turn that was opened, and write down how it ended.
 
     `forked`: its question stands in the place of another, which is shown no longer from now on.
@@ -62,9 +64,9 @@ async def run(ctx: ObjectContext, conversation: Conversation, settings: Effectiv
     running = conversation.meta.running
     if running is None:
         raise ValueError("no turn is running")
-    put(ctx, "meta", conversation.meta)
+    set_record(ctx, "meta", conversation.meta)
     if forked:
-        put(ctx, "recent", conversation.recent)
+        set_record(ctx, "recent", conversation.recent)
         summaries.summarise_anew(ctx, conversation)
     if conversation.meta.title == "" and keys.parse(ctx.key()):
         # So that a new conversation shows at once.
@@ -77,10 +79,10 @@ async def run(ctx: ObjectContext, conversation: Conversation, settings: Effectiv
     asked = running.question or again
     absent = await delivery_request.announce(ctx, running, asked)
     if settings.off:  # it was switched off while this waited; what comes now does not get here
-        answer = Answer(status="failed", error=SWITCHED_OFF, at=await now(ctx))
+        answer = TurnResult(status="failed", error=SWITCHED_OFF, at=await now(ctx))
     else:
         answer = await answer_guarded(ctx, runtime.current(), conversation, history, asked, settings)
-    date(running, answer.at)
+    set_start_time(running, answer.at)
     reply = conversation.close_turn(answer)
     reply.undelivered = absent
     summaries.summarise(ctx, conversation, settings.prompt)
@@ -98,18 +100,18 @@ async def refuse(ctx: ObjectContext, conversation: Conversation, why: str) -> Re
     """Tell a turn that was opened as failed, without asking the model."""
     at = await now(ctx)
     if conversation.meta.running:
-        date(conversation.meta.running, at)
-    reply = conversation.close_turn(Answer(status="failed", error=why, at=at))
+        set_start_time(conversation.meta.running, at)
+    reply = conversation.close_turn(TurnResult(status="failed", error=why, at=at))
     await persistence.save(ctx, conversation)
     return conversation.reply(reply)
 
 
-async def effective(ctx: ObjectContext, conversation: Conversation) -> Effective:
+async def effective(ctx: ObjectContext, conversation: Conversation) -> EffectiveSettings:
     """The settings in force for the conversation."""
     return await resolved(ctx, conversation.meta.overrides)
 
 
-async def resolved(ctx: ObjectContext | ObjectSharedContext, overrides: Overrides) -> Effective:
+async def resolved(ctx: ObjectContext | ObjectSharedContext, overrides: Overrides) -> EffectiveSettings:
     """The settings in force, from the deployment down. The scopes are asked side by side."""
     key = keys.parse(ctx.key())
     scopes = key.scopes if key else ()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chat_service.domain import context
 from chat_service.settings import Settings
-from chat_service.storage.state import Learned, Meta
-from chat_service.turn.model_step import Spoken
+from chat_service.storage.state import Meta, ModelLimits
+from chat_service.turn.model_step import StepResult
 
 KEPT = 4
 """Models of which a conversation remembers what it learned."""
@@ -25,16 +25,16 @@ def tokens_of(settings: Settings, meta: Meta, model: str | None = None) -> int:
     return min(_known(meta, model).context_tokens or settings.model_context_tokens, settings.model_context_tokens)
 
 
-def learn(meta: Meta, spoken: Spoken) -> None:
+def learn(meta: Meta, spoken: StepResult) -> None:
     """Characters per token, from the provider's own count: slowly, so that one odd prompt does not sway it."""
     if spoken.usage is None or spoken.usage.prompt < TELLING:
         return
     known, seen = _known(meta, spoken.asked), spoken.size / spoken.usage.prompt
     ratio = round(min(max(0.8 * known.chars_per_token + 0.2 * seen, 0.5), 8.0), 3)
-    _keep(meta, spoken.asked, Learned(chars_per_token=ratio, context_tokens=known.context_tokens))
+    _keep(meta, spoken.asked, ModelLimits(chars_per_token=ratio, context_tokens=known.context_tokens))
 
 
-def shrink(meta: Meta, spoken: Spoken) -> None:
+def shrink(meta: Meta, spoken: StepResult) -> None:
     """Make the next prompt fit: by the provider's figures where it names them, else by a third."""
     known = _known(meta, spoken.asked)
     room, ratio = spoken.context_tokens or known.context_tokens, known.chars_per_token
@@ -42,17 +42,17 @@ def shrink(meta: Meta, spoken: Spoken) -> None:
         ratio = min(max(spoken.size / spoken.prompt_tokens * 0.95, 0.3), ratio * 0.95)
     else:
         ratio = max(ratio * 0.66, 0.3)
-    _keep(meta, spoken.asked, Learned(chars_per_token=round(ratio, 3), context_tokens=room))
+    _keep(meta, spoken.asked, ModelLimits(chars_per_token=round(ratio, 3), context_tokens=room))
 
 
-def _known(meta: Meta, model: str | None) -> Learned:
+def _known(meta: Meta, model: str | None) -> ModelLimits:
     """A model that is new here begins with the ratio of the last one: much of it lies in the language people write."""
-    last = next(reversed(meta.learned.values()), Learned())
-    return last if model is None else meta.learned.get(model, Learned(chars_per_token=last.chars_per_token))
+    last = next(reversed(meta.model_limits.values()), ModelLimits())
+    return last if model is None else meta.model_limits.get(model, ModelLimits(chars_per_token=last.chars_per_token))
 
 
-def _keep(meta: Meta, model: str, learned: Learned) -> None:
-    meta.learned.pop(model, None)
-    meta.learned[model] = learned
-    while len(meta.learned) > KEPT:
-        del meta.learned[next(iter(meta.learned))]
+def _keep(meta: Meta, model: str, learned: ModelLimits) -> None:
+    meta.model_limits.pop(model, None)
+    meta.model_limits[model] = learned
+    while len(meta.model_limits) > KEPT:
+        del meta.model_limits[next(iter(meta.model_limits))]

@@ -12,7 +12,7 @@ from chat_service import keys
 from chat_service.contracts import Author, Contract, DirectoryPage, DirectoryRequest, Entry, RenameRequest
 from chat_service.ingress import IngressClient
 from chat_service.objects.directory import HEAD, SPILL, Head, Page
-from chat_service.storage.serde import Stored
+from chat_service.storage.serde import StateRecord
 from tests.conversation.talk import hand_in, read, reply_to
 from tests.fakes.model.protocol import Behaviour
 from tests.processes import Stack, eventually
@@ -143,7 +143,7 @@ async def test_a_touch_that_comes_late_finds_its_place_among_what_sank(
         start = datetime(year, 1, 1, tzinfo=UTC) + timedelta(days=number)
         return [Entry(conversation=keys.web(person, f"{number}-{n}"), at=start - timedelta(minutes=n)) for n in (0, 1)]
 
-    state: dict[str, Stored] = {f"page:{number}": Page(entries=some(number)) for number in range(3)}
+    state: dict[str, StateRecord] = {f"page:{number}": Page(entries=some(number)) for number in range(3)}
     await write_state(stack, "Directory", owner, {"head": Head(entries=some(3), pages=3), **state})
     await eventually(lambda: names(ingress, owner), lambda seen: len(seen) == 8)
     key = keys.web(person, "late")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chat_service.contracts import Export, ExportRequest, GoOnRequest, Reply
+from chat_service.contracts import ContinueRequest, Export, ExportRequest, Reply
 from chat_service.ingress import IngressClient, IngressError
 from tests.conversation.talk import read, say
 from tests.fakes.model.protocol import Behaviour, text_of
@@ -12,7 +12,7 @@ from tests.processes import Stack
 
 
 async def go_on(ingress: IngressClient, key: str) -> Reply:
-    return await ingress.call("Chat", key, "go_on", GoOnRequest(), Reply)
+    return await ingress.call("Chat", key, "go_on", ContinueRequest(), Reply)
 
 
 async def test_a_reply_cut_off_at_the_limit_says_so_and_goes_on(ingress: IngressClient, stack: Stack, key: str) -> None:

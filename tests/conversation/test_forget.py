@@ -442,7 +442,7 @@ async def test_reset_waits_for_a_running_turn(ingress: IngressClient, stack: Sta
     await stack.model.script(Behaviour(kind="gate"))
     reply = saying(ingress, key, "hello")
     await stack.model.wait(number)
-    assert await ingress.soon("Chat", key, "reset", None, Contract, timeout=0.2) is None, "told, not hung"
+    assert await ingress.call_or_queue("Chat", key, "reset", None, Contract, timeout=0.2) is None, "told, not hung"
     await stack.model.release(number, "hi")
     await stack.model.finish(number)
     assert (await reply).reply == "hi"

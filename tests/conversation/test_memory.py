@@ -23,7 +23,7 @@ from chat_service.domain import context, summary_policy
 from chat_service.domain.conversation import Conversation
 from chat_service.domain.window import LATE, PAGE, STAY, WINDOW
 from chat_service.ingress import IngressClient
-from chat_service.storage.state import Answer, Learned, Meta, Recent
+from chat_service.storage.state import Meta, ModelLimits, Recent, TurnResult
 from tests.conversation.talk import read, say
 from tests.conversation.test_context import START
 from tests.fakes.model.protocol import Behaviour, Seen, text_of
@@ -153,7 +153,7 @@ async def test_what_a_token_is_worth_is_learned_from_the_providers_own_figures(
     """Told that a prompt had one token a character, the budget shrinks; told nothing, it stays as it was."""
     characters = 400
     await say(ingress, key, "x" * characters)
-    assert (first := await learned(stack, key)) != Learned().chars_per_token
+    assert (first := await learned(stack, key)) != ModelLimits().chars_per_token
     for _ in range(6):
         number = await stack.model.count()
         await say(ingress, key, "x" * characters)
@@ -196,7 +196,7 @@ async def test_what_is_learned_of_one_model_holds_for_that_one_alone(
 
 
 async def learned(stack: Stack, key: str) -> float:
-    (model,) = (await meta_of(stack, key)).learned.values()
+    (model,) = (await meta_of(stack, key)).model_limits.values()
     return model.chars_per_token
 
 
@@ -269,7 +269,7 @@ def test_what_no_longer_fits_is_in_the_summary(
         prompt = context.assemble(told, history, it.meta.running.question, budget)
         said = "".join(m.text for m in prompt.messages)
         assert all(m.text in said for m in history), "what no summary covers is there word for word"
-        it.close_turn(Answer(status="answered", text=f"[{number}]" + "a" * int(answered * room), at=START))
+        it.close_turn(TurnResult(status="answered", text=f"[{number}]" + "a" * int(answered * room), at=START))
         upto = summary_policy.wanted(it, budget, system)
         if upto is not None:
             it.meta.summary_asked = upto
@@ -309,7 +309,7 @@ def grown(turns: int, lag: int = 1, lines: int = 1) -> list[int]:
     for turn in range(1, turns + 1):
         held.append(len(it.recent.messages))
         it.open_turn([Inbound(message="hi")] * lines, "inv", START)
-        it.close_turn(Answer(status="answered", text="ho", at=START))
+        it.close_turn(TurnResult(status="answered", text="ho", at=START))
         upto = summary_policy.wanted(it, context.Budget(50_000))
         if upto is not None:
             it.meta.summary_asked = upto

@@ -10,7 +10,7 @@ from chat_service.contracts import Contract, Inbound, Message, Notes, RedactRequ
 from chat_service.domain.window import PAGE
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.storage import pages
-from chat_service.storage.serde import Stored
+from chat_service.storage.serde import StateRecord
 from chat_service.storage.state import Meta, Recent
 from tests.conversation.talk import read, say
 from tests.processes import Stack, eventually
@@ -77,7 +77,7 @@ async def test_pages_that_are_gone_or_hold_replies_alone_hide_no_turn(
     for number, message in enumerate(messages):
         message.seq = first + number + 1
     old, recent = messages[:-PAGE], messages[-PAGE:]
-    state: dict[str, Stored] = {"head": pages.Head(last_seq=old[-1].seq)}
+    state: dict[str, StateRecord] = {"head": pages.Head(last_seq=old[-1].seq)}
     for at in range(0, len(old), PAGE):
         state[pages.page_key(first // PAGE + at // PAGE)] = pages.Page(messages=old[at : at + PAGE])
     await write_state(stack, "Transcript", key, state)

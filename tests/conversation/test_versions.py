@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from chat_service.contracts import (
     Author,
     ChooseRequest,
+    ContinueRequest,
     Contract,
     Export,
     ExportRequest,
     Found,
-    GoOnRequest,
     History,
     Inbound,
     Message,
@@ -27,10 +27,10 @@ from chat_service.contracts import (
 )
 from chat_service.domain import context, summary_policy, versions
 from chat_service.domain.conversation import Conversation
-from chat_service.domain.deletion import Cut
+from chat_service.domain.deletion import DeletionScope
 from chat_service.domain.versions import MAX_VERSIONS
 from chat_service.ingress import IngressClient, IngressError
-from chat_service.storage.state import Answer, Meta, Recent
+from chat_service.storage.state import Meta, Recent, TurnResult
 from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, saying, stop, whole
 from tests.fakes.model.protocol import Behaviour
 from tests.processes import Stack, eventually, session_name
@@ -83,7 +83,7 @@ class Talk:
         if replaces is not None and talk.replace(replaces.seq):
             parent = self.parents[replaces.text]
         self._follow(text, parent)
-        talk.close_turn(Answer(status="answered", text=f"a{number}", at=at))
+        talk.close_turn(TurnResult(status="answered", text=f"a{number}", at=at))
         self._follow(f"a{number}", text)
 
     def regenerate(self) -> None:
@@ -92,7 +92,7 @@ class Talk:
         if running is None:
             return
         question = self.shown[-2].text
-        self.conversation.close_turn(Answer(status="answered", text=f"a{number}", at=at))
+        self.conversation.close_turn(TurnResult(status="answered", text=f"a{number}", at=at))
         self._follow(f"a{number}", question)
 
     def note(self) -> None:
@@ -212,7 +212,7 @@ def test_what_is_pruned_leaves_no_gap_in_what_follows() -> None:
     talk.say()
     first = talk.shown[0]
     talk.say(replaces=first)
-    talk.conversation.prune(Cut(person="B"), [])
+    talk.conversation.prune(DeletionScope(person="B"), [])
     assert talk.conversation.choose(first.seq)
     assert [m.text for m in talk.shown] == ["q1", "a1", "q3", "a3"]
 
@@ -467,7 +467,7 @@ async def cut_off(stack: Stack, ingress: IngressClient, question: str, text: str
 async def test_a_stopped_reply_goes_on_where_it_ended(stack: Stack, ingress: IngressClient) -> None:
     key, stopped = await cut_off(stack, ingress, "a story", "Once upon")
     await stack.model.script(Behaviour(text="a time."))
-    rest = await ingress.call("Chat", key, "go_on", GoOnRequest(seq=stopped.seq), Reply)
+    rest = await ingress.call("Chat", key, "go_on", ContinueRequest(seq=stopped.seq), Reply)
     assert (rest.status, rest.reply, rest.seq) == ("answered", "Once upon a time.", stopped.seq)
     messages = (await stack.model.requests())[-1].body["messages"]
     assert [m["role"] for m in messages[-3:]] == ["user", "assistant", "user"] and messages[-2][
@@ -475,7 +475,7 @@ async def test_a_stopped_reply_goes_on_where_it_ended(stack: Stack, ingress: Ing
     ] == "Once upon"
     assert await shown(ingress, key) == ["a story", "Once upon a time."]
     with pytest.raises(IngressError, match="nothing to go on with"):
-        await ingress.call("Chat", key, "go_on", GoOnRequest(), Reply)
+        await ingress.call("Chat", key, "go_on", ContinueRequest(), Reply)
     await say(ingress, key, "and then?")
     assert "Once upon a time." in await asked(stack), "it counts as an answer now"
 
@@ -489,13 +489,13 @@ async def test_going_on_that_is_stopped_or_fails_keeps_every_word(stack: Stack, 
         Behaviour(kind="stall", text=" two,"),
         Behaviour(text=" three."),
     )
-    failed = await ingress.call("Chat", key, "go_on", GoOnRequest(), Reply)
+    failed = await ingress.call("Chat", key, "go_on", ContinueRequest(), Reply)
     assert (failed.status, failed.reply) == ("failed", "One,") and failed.error
-    going = asyncio.create_task(ingress.call("Chat", key, "go_on", GoOnRequest(), Reply))
+    going = asyncio.create_task(ingress.call("Chat", key, "go_on", ContinueRequest(), Reply))
     refused = await stack.model.wait(number)
     await stack.model.wait(refused.number + 1, "written")
     await stop(ingress, key)
     said = await going
     assert said.status == "stopped" and said.reply in ("One,", "One, two,")
-    ended = await ingress.call("Chat", key, "go_on", GoOnRequest(), Reply)
+    ended = await ingress.call("Chat", key, "go_on", ContinueRequest(), Reply)
     assert (ended.status, ended.reply, ended.error) == ("answered", f"{said.reply} three.", None)

@@ -19,7 +19,7 @@ from chat_service.contracts import (
     WithdrawRequest,
 )
 from chat_service.ingress import IngressClient, IngressError
-from chat_service.objects.queue import MAX_QUESTION_CHARACTERS, MAX_WAITING, MAX_WAITING_CHARACTERS, Inbounds
+from chat_service.objects.queue import MAX_QUESTION_CHARACTERS, MAX_WAITING, MAX_WAITING_CHARACTERS, QueuedMessages
 from chat_service.storage.state import Meta
 from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, stop, whole
 from tests.fakes.model import ModelControl
@@ -126,7 +126,7 @@ async def test_a_waiting_message_can_be_withdrawn(ingress: IngressClient, stack:
     number = await busy(ingress, stack, key)
     for n in (1, 2):
         await hand_in(ingress, key, f"line {n}", f"m{n}")
-    taken = await ingress.call("Inbox", key, "withdraw", WithdrawRequest(id="m1"), Inbounds)
+    taken = await ingress.call("Inbox", key, "withdraw", WithdrawRequest(id="m1"), QueuedMessages)
     assert [one.message for one in taken.messages] == ["line 1"], "given back, to be edited"
     await stack.model.finish(number)
     assert (await reply_to(ingress, key, "m2")).reply == "echo: line 2"
@@ -140,7 +140,7 @@ async def test_what_was_taken_back_and_is_told_again_at_once_is_not_answered(
     key = chat_key()
     number = await busy(ingress, stack, key)
     await hand_in(ingress, key, "line 1", "m1")
-    await ingress.call("Inbox", key, "withdraw", WithdrawRequest(all=True), Inbounds)
+    await ingress.call("Inbox", key, "withdraw", WithdrawRequest(all=True), QueuedMessages)
     assert (await hand_in(ingress, key, "line 1", "m1")).duplicate
     await stack.model.finish(number)
     await hand_in(ingress, key, "line 2", "m2")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bots.common.protocols import Arrival
-from bots.discord.message_snapshot import Record
+from bots.common.events import PlatformEvent
+from bots.discord.message_snapshot import MessageSnapshot
 from chat_service.contracts import Contract, History, HistoryRequest, utc
 from chat_service.objects.channel_threads import Rules, RulesChange
 from tests.discord.stack import World
@@ -67,7 +67,7 @@ async def set_rules(room: Room, channel: str, **changes: object) -> None:
 async def hand_over_again(room: Room, said: Message) -> None:
     """The intake gets a message a second time, when the engine has forgotten that it had it."""
     [event] = [one for one in await room.discord.events("MESSAGE_CREATE") if one.data["id"] == said.id]
-    record = Record(
+    record = MessageSnapshot(
         id=said.id,
         channel=said.channel,
         guild=room.guild,
@@ -78,7 +78,7 @@ async def hand_over_again(room: Room, said: Message) -> None:
         mentions_bot=True,
     )
     async with room.world.stack.ingress() as ingress:
-        arrival = Arrival(raw=record.model_dump(mode="json"), late="again")
+        arrival = PlatformEvent(raw=record.model_dump(mode="json"), backfill_run="again")
         sent = await ingress.send("DiscordIntake", record.conversation, "event", arrival)
         await ingress.attach(sent.invocationId, Contract)
 

@@ -13,9 +13,9 @@ import simcord
 from bots.common import commands
 from bots.discord.client import Bot
 from bots.discord.command_sync import synchronise
-from bots.discord.commands import NOT_HERE, NOT_YOU, Slash
-from bots.discord.event_filter import Watch
-from bots.discord.history import Histories
+from bots.discord.commands import NOT_HERE, NOT_YOU, SlashCommands
+from bots.discord.event_filter import EventFilter
+from bots.discord.history import HistoryView
 from bots.discord.settings import ChatSettings
 from chat_service.ingress import IngressClient
 from chat_service.settings import Settings
@@ -42,8 +42,8 @@ class Simulated:
 async def simulated() -> AsyncIterator[Simulated]:
     bot, settings = Bot(reads_content=True), Settings(_env_file=None)
     async with IngressClient.connected(NOWHERE) as ingress:
-        chat_settings = ChatSettings(ingress, Watch(ingress), settings)
-        Slash(bot, ingress, Histories(ingress, settings), chat_settings, settings).register()
+        chat_settings = ChatSettings(ingress, EventFilter(ingress), settings)
+        SlashCommands(bot, ingress, HistoryView(ingress, settings), chat_settings, settings).register()
         async with simcord.run(bot, shard_count=1) as env:
             await synchronise(bot)
             yield Simulated(env, bot, env.create_guild())

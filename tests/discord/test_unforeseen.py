@@ -5,8 +5,8 @@ from __future__ import annotations
 import aiohttp
 import pytest
 
-from bots.common.protocols import Later
-from bots.discord.client import called
+from bots.common.errors import TransientError
+from bots.discord.client import call_discord
 from tests.discord.rooms import Room, answered, asks, prompt
 from tests.fakes.discord.models import VOICE
 
@@ -62,8 +62,8 @@ async def test_what_a_bot_that_is_ending_cannot_do_is_done_later() -> None:
     """Its deliveries are served a moment longer than its connections live."""
     async with aiohttp.ClientSession() as session:
         pass
-    with pytest.raises(Later, match="is ending"):
-        await called("send", session.get("http://127.0.0.1/"))
+    with pytest.raises(TransientError, match="is ending"):
+        await call_discord("send", session.get("http://127.0.0.1/"))
 
 
 async def log_of(room: Room) -> str:

@@ -91,7 +91,7 @@ async def test_an_export_comes_by_direct_message(room: Room) -> None:
 
 
 async def test_to_an_outsider_a_private_thread_does_not_exist(shared_world: World) -> None:
-    """Asked from Slack at that moment: whoever has left the channel is an outsider again."""
+    """QuestionMessage from Slack at that moment: whoever has left the channel is an outsider again."""
     room = await new_room(shared_world, kind="group")
     slack = room.slack
     other = await new_room(shared_world)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bots.common.thread_context import LEFT_OUT
-from bots.slack.messenger import READ_UP
+from bots.slack.messenger import MAX_CONTEXT_MESSAGES
 from chat_service.contracts import History, HistoryRequest
 from chat_service.objects.channel_threads import Place, PlaceRequest
 from tests.fakes.slack.models import Message
@@ -127,16 +127,16 @@ async def test_a_question_that_waits_for_more_lines_is_answered_though_it_is_rea
 async def test_of_a_thread_that_is_too_long_the_beginning_is_read_and_what_is_left_out_is_said(room: Room) -> None:
     slack = room.slack
     root = await slack.post(room.ada, room.channel, "my name is Ada")
-    for number in range(READ_UP + 5):
+    for number in range(MAX_CONTEXT_MESSAGES + 5):
         await slack.post(room.ben, room.channel, f"line {number} ends", thread_ts=root.ts, silent=True)
     _, seen = await asks(room, room.ben, room.channel, f"<@{slack.bot}> what is my name?", thread_ts=root.ts)
-    assert f"line {READ_UP + 4} ends" in prompt(seen)
+    assert f"line {MAX_CONTEXT_MESSAGES + 4} ends" in prompt(seen)
     held = await history(room, room.channel, root.ts)
     async with room.world.stack.ingress() as ingress:
         older = HistoryRequest(limit=200, before=held.next_before)
         first = await ingress.call("Chat", room.world.key(room.channel, root.ts), "get_history", older, History)
     texts = [m.text for m in [*first.messages, *held.messages] if m.role == "user"]
-    lines = [f"line {number} ends" for number in range(6, READ_UP + 5)]
+    lines = [f"line {number} ends" for number in range(6, MAX_CONTEXT_MESSAGES + 5)]
     assert texts == ["my name is Ada", LEFT_OUT, *lines, "what is my name?"]
 
 

@@ -10,7 +10,7 @@ import aiohttp
 from chat_service.contracts import Message
 from chat_service.domain.window import PAGE
 from chat_service.storage import pages
-from chat_service.storage.serde import RecordSerde, Stored
+from chat_service.storage.serde import RecordSerde, StateRecord
 from chat_service.storage.state import Meta, Recent
 from tests.processes import Stack
 
@@ -47,13 +47,13 @@ async def seed(stack: Stack, key: str, turns: int) -> None:
     meta.horizon = old[-1].at if old else None
     await write_state(stack, "Chat", key, {"meta": meta, "recent": Recent(messages=recent)})
     if old:
-        state: dict[str, Stored] = {"head": pages.Head(last_seq=old[-1].seq)}
+        state: dict[str, StateRecord] = {"head": pages.Head(last_seq=old[-1].seq)}
         for number, held in groupby(old, key=lambda message: pages.page_of(message.seq)):
             state[pages.page_key(number)] = pages.Page(messages=list(held))
         await write_state(stack, "Transcript", key, state)
 
 
-async def write_state(stack: Stack, service: str, key: str, records: dict[str, Stored]) -> None:
+async def write_state(stack: Stack, service: str, key: str, records: dict[str, StateRecord]) -> None:
     """Put records in the place of all that an object holds."""
     state = {name: list(RecordSerde(type(record)).serialize(record)) for name, record in records.items()}
     url = f"{stack.engine.admin_url}/services/{service}/state"

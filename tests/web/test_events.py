@@ -8,7 +8,7 @@ import pytest
 
 from bots.web import feed as hubs
 from bots.web import sse
-from bots.web.feed import Feed
+from bots.web.feed import EventFeed
 from chat_service.ingress import IngressClient
 from chat_service.live.memory import MemoryBus
 from tests.fakes.model.protocol import Behaviour
@@ -108,7 +108,7 @@ async def test_what_lies_in_files_is_not_kept_in_memory(visitor: Visitor, conver
 async def test_a_feed_remembers_a_bounded_past(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hubs, "REMEMBERED_CHARACTERS", 1000)
     async with IngressClient.connected("http://127.0.0.1:9") as ingress:
-        feed = Feed("a" * 26, ingress, MemoryBus())
+        feed = EventFeed("a" * 26, ingress, MemoryBus())
         first = feed.last_id
         for number in range(50):
             feed.publish({"kind": "delta", "text": "x" * 100, "n": number})
@@ -120,7 +120,7 @@ async def test_a_feed_remembers_a_bounded_past(monkeypatch: pytest.MonkeyPatch) 
 async def test_a_window_that_stops_reading_starts_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hubs, "WINDOW_BACKLOG", 10)
     async with IngressClient.connected("http://127.0.0.1:9") as ingress:
-        feed = Feed("a" * 26, ingress, MemoryBus())
+        feed = EventFeed("a" * 26, ingress, MemoryBus())
         async with feed.window(feed.last_id) as queue:
             for number in range(25):
                 feed.publish({"kind": "delta", "n": number})
