@@ -1,9 +1,9 @@
-# One image for every part: the chat service, the page, the bots. Which one it is, the command says.
+# One image for the chat service, the web page and the bots. The command selects the part.
 FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
 WORKDIR /build
 RUN python -m venv /opt/threadwell
-# The dependencies by themselves: this layer stays as long as they do.
+# Install the dependencies in their own layer, which is cached until they change.
 COPY pyproject.toml constraints.txt ./
 RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
       > requirements.txt \

@@ -1,49 +1,48 @@
-# What people and CI run. Needs make and a Python of 3.11 or newer; the rest is fetched into .venv and the user's cache.
-# All paths are relative, so that a checkout may lie in a folder with a space.
+# Commands for people and CI. Needs make and Python 3.11 or newer; the rest is downloaded to .venv and the user's cache.
+# All paths are relative, so that the path of the checkout may contain a space.
 
 PY := .venv/bin/python
 LOCK := constraints.txt
-# The exact versions hold for what builds the package, too; newer versions of pip have a variable of its own for that.
+# The pinned versions also apply to build dependencies. Newer versions of pip use PIP_BUILD_CONSTRAINT for that.
 PIP := PIP_CONSTRAINT=$(LOCK) PIP_BUILD_CONSTRAINT=$(LOCK) $(PY) -m pip install --no-compile \
 	--disable-pip-version-check $$([ -t 1 ] || echo --quiet)
-# (pip shows its progress bars to a terminal only, and says nothing to a log.)
+# pip shows progress bars on a terminal only; elsewhere --quiet keeps the log short.
 OFFLINE := { echo 'make: the Python packages could not be installed: see above, mend it (the network?) and run make again' >&2; exit 1; }
 
-# A Python that was upgraded away leaves a .venv that leads nowhere, or to another version than its packages are for:
-# it is made anew.
+# After an upgrade of Python, .venv may point to a missing interpreter or to another version: it is created again.
 ifneq ($(shell $(PY) -c 'import sys, pip; print(sys.version_info >= (3, 11))' 2>/dev/null),True)
 .PHONY: .venv/made
 endif
 
 .PHONY: help run test check bench screenshots lock clean
 
-help:  ## this list
+help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-run: .venv/installed  ## everything on this machine: Restate, the chat service, the page, a model
+run: .venv/installed  ## run everything on this machine: Restate, chat service, web page, model
 	@exec $(PY) -m bots up --with-parent $$PPID
 
-# Files run side by side: half of the suite's time is waiting for processes to start. A file stays in one process,
-# where its tests share what was started for them; ARGS='-n 0' runs all in one.
-test: .venv/installed-dev  ## the whole suite; ARGS='-k name' picks
+# Test files run in parallel, because half of the time is waiting for processes to start. One file stays in one process,
+# where its tests share fixtures. ARGS='-n 0' runs everything in one process.
+test: .venv/installed-dev  ## run the test suite; ARGS='-k name' selects tests
 	@exec $(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
-check: .venv/installed-dev  ## style and types
+check: .venv/installed-dev  ## check style and types
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 
-bench: .venv/installed-bench  ## measure this machine; ARGS='--help' tells what
+bench: .venv/installed-bench  ## run the benchmark; ARGS='--help' lists its options
 	@exec $(PY) -m bots bench $(ARGS)
 
-screenshots: .venv/installed-dev  ## the pictures of the README, taken anew
+screenshots: .venv/installed-dev  ## take the README's screenshots again
 	@exec $(PY) -m tests.web.screenshots $(ARGS)
 
-lock: .venv/installed-dev  ## the newest versions that pyproject.toml allows, written to constraints.txt
+lock: .venv/installed-dev  ## write the newest versions that pyproject.toml allows to constraints.txt
 	@$(PIP) uv && $(PY) -m uv pip compile pyproject.toml --group dev --group bench --upgrade \
 	  --universal --python-version 3.11 --no-emit-index-url --no-annotate --custom-compile-command 'make lock' --quiet --output-file $(LOCK)
 
-clean:  ## take away .venv and caches; conversations (.threadwell) stay
+clean:  ## delete .venv and caches; conversations (.threadwell) stay
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/made:
