@@ -17,21 +17,21 @@ from itertools import groupby, pairwise
 from chat_service.contracts import Attachment, Message, is_blank
 from chat_service.models.protocol import Image, Prompt, PromptMessage
 
-PAUSE = timedelta(hours=1)
+TIMESTAMP_GAP = timedelta(hours=1)
 """A silence longer than this is told to the model, by the time at which it ended."""
 IMAGE_CHARACTERS = 3_500
 """What an image counts against the budget; providers bill it like about a thousand tokens."""
-SEEN = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+SUPPORTED_IMAGE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 """The kinds of pictures that models take."""
-MESSAGE_CHARACTERS = 16
+MESSAGE_OVERHEAD = 16
 """What the framing of each message counts."""
 _HEADER = re.compile(r"\[(?=[^\[\]\n]*\d{4}\s\d\d:\d\d\sUTC\s?\])", re.IGNORECASE)
 """What looks like a header, wherever it stands: too many characters begin a line, or show nothing before one."""
 _TICKS = re.compile(r"`{3,}")
-TAIL = 6
+ID_SUFFIX_LENGTH = 6
 """So much of an id tells two people of one name apart."""
 
-Called = dict[tuple[str, str], str]
+SpeakerNames = dict[tuple[str, str], str]
 """What an author is called, by id and name."""
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\[\]<>:\u2028\u2029]+")
 
@@ -55,30 +55,30 @@ class Budget:
         return max(int(self.characters * part), 200)
 
 
-GO_ON = "You were cut off there. Go on exactly where your answer ended, without repeating any of it."
+CONTINUE_INSTRUCTION = "You were cut off there. Go on exactly where your answer ended, without repeating any of it."
 """Asks for the rest of a reply, by word: few providers go on with an answer that ends a prompt."""
-SAID_SHARE = 0.3
+PARTIAL_TEXT_SHARE = 0.3
 """The share of the budget that the beginning of a reply may take which goes on."""
 
 
-def assemble(
+def build_prompt(
     system: str, history: Sequence[Message], question: Sequence[Message], budget: Budget, said: str = ""
 ) -> Prompt:
     """The prompt for `question` after `history`, never over the budget (but for the question itself, clipped).
 
     `said` is the beginning of the answer, which is to go on from there.
     """
-    called = speakers([*history, *question])
+    called = speaker_names([*history, *question])
     turns, previous = _turns(history, called, budget)
     asked = _render_all(question, previous, called, budget)
-    left = budget.characters - len(system) - MESSAGE_CHARACTERS
-    begun = _begun(said, max(min(budget.share(SAID_SHARE), left // 2), 200))
-    left -= sum(map(weight, begun))
+    left = budget.characters - len(system) - MESSAGE_OVERHEAD
+    begun = _begun(said, max(min(budget.share(PARTIAL_TEXT_SHARE), left // 2), 200))
+    left -= sum(map(message_size, begun))
     clipped = [_clipped(message, max(left // max(len(asked), 1), 200)) for message in asked]
-    left -= sum(map(weight, clipped))
+    left -= sum(map(message_size, clipped))
     kept: list[PromptMessage] = []
     for rendered in reversed(turns):
-        cost = sum(map(weight, rendered))
+        cost = sum(map(message_size, rendered))
         if cost > left:
             break
         left -= cost
@@ -90,32 +90,32 @@ def assemble(
 def _begun(said: str, room: int) -> list[PromptMessage]:
     if not said:
         return []
-    return [PromptMessage("assistant", said[-room:]), PromptMessage("user", GO_ON)]
+    return [PromptMessage("assistant", said[-room:]), PromptMessage("user", CONTINUE_INSTRUCTION)]
 
 
-def weight(message: PromptMessage) -> int:
+def message_size(message: PromptMessage) -> int:
     """What a message counts against a budget, in characters."""
-    return len(message.text) + MESSAGE_CHARACTERS + IMAGE_CHARACTERS * len(message.images)
+    return len(message.text) + MESSAGE_OVERHEAD + IMAGE_CHARACTERS * len(message.images)
 
 
-def size(prompt: Prompt) -> int:
+def prompt_size(prompt: Prompt) -> int:
     """The whole prompt's weight, in characters."""
-    return sum(map(weight, prompt.messages))
+    return sum(map(message_size, prompt.messages))
 
 
 def _turns(
-    history: Sequence[Message], called: Called, budget: Budget
+    history: Sequence[Message], called: SpeakerNames, budget: Budget
 ) -> tuple[list[list[PromptMessage]], Message | None]:
     """The turns that count, rendered, and the last message of them."""
     previous: Message | None = None
     turns: list[list[PromptMessage]] = []
-    for messages in standing_turns(history):
+    for messages in included_turns(history):
         turns.append(_render_all(messages, previous, called, budget))
         previous = messages[-1]
     return turns, previous
 
 
-def standing_turns(history: Sequence[Message]) -> list[list[Message]]:
+def included_turns(history: Sequence[Message]) -> list[list[Message]]:
     """The turns that count, oldest first: questions with their standing answer, and notes."""
     ordered = sorted((m for m in history if not m.replaced), key=lambda m: (m.turn, m.seq))
     turns = [list(group) for _, group in groupby(ordered, key=lambda m: m.turn)]
@@ -138,35 +138,35 @@ def _counts(messages: list[Message]) -> bool:
 
 
 def _render_all(
-    messages: Iterable[Message], previous: Message | None, called: Called, budget: Budget
+    messages: Iterable[Message], previous: Message | None, called: SpeakerNames, budget: Budget
 ) -> list[PromptMessage]:
     chain = [previous, *messages]
     return [_render(message, before, called, budget) for before, message in pairwise(chain) if message is not None]
 
 
-def pictures(message: Message, budget: Budget) -> list[Attachment]:
+def readable_images(message: Message, budget: Budget) -> list[Attachment]:
     """What a model sees of a message's attachments. One that was too large to be kept has neither content nor
     address, and a provider refuses it, and with it every later prompt that it stands in."""
-    return [a for a in message.attachments if budget.images and a.media_type in SEEN and (a.data or a.url)]
+    return [a for a in message.attachments if budget.images and a.media_type in SUPPORTED_IMAGE_TYPES and (a.data or a.url)]
 
 
-def _render(message: Message, previous: Message | None, called: Called, budget: Budget) -> PromptMessage:
+def _render(message: Message, previous: Message | None, called: SpeakerNames, budget: Budget) -> PromptMessage:
     if message.role == "assistant":
         return PromptMessage("assistant", message.text)
     parts = [_header(message, previous, called), _unforged(message.text)]
-    seen = pictures(message, budget)
+    seen = readable_images(message, budget)
     parts += [_file(a, budget) for a in message.attachments if a not in seen]
     images = tuple(Image(a.media_type, a.data or "", a.url or "", a.name) for a in seen)
     return PromptMessage("user", "\n".join(part for part in parts if part), images)
 
 
-def _header(message: Message, previous: Message | None, called: Called) -> str:
+def _header(message: Message, previous: Message | None, called: SpeakerNames) -> str:
     """Who speaks and when. A nameless person (the browser, curl) is headed only after a pause."""
     name = called.get((message.author.id, message.author.name), "") if message.author else ""
     moment = _moment(message.at)
     if name:
         return f"[{name}, {moment}]"
-    if previous is not None and message.at - previous.at > PAUSE:
+    if previous is not None and message.at - previous.at > TIMESTAMP_GAP:
         return f"[{moment}]"
     return ""
 
@@ -175,18 +175,18 @@ def _moment(at: datetime) -> str:
     return at.strftime("%A %d %B %Y %H:%M UTC")
 
 
-def speakers(messages: Iterable[Message]) -> Called:
+def speaker_names(messages: Iterable[Message]) -> SpeakerNames:
     """What each author is called: two people of one name are told apart by the end of the later one's id.
 
     Who came first keeps the bare name, since what was sent once stays as it was.
     """
-    called: Called = {}
+    called: SpeakerNames = {}
     owners: dict[str, str] = {}
     for author in (m.author for m in sorted(messages, key=lambda m: (m.turn, m.seq))):
         name = safe_name(author.name) if author else ""
         if author is None or not name or (author.id, author.name) in called:
             continue
-        for shown in (name, f"{name} ({safe_name(author.id[-TAIL:])})", f"{name} ({safe_name(author.id)})"):
+        for shown in (name, f"{name} ({safe_name(author.id[-ID_SUFFIX_LENGTH:])})", f"{name} ({safe_name(author.id)})"):
             called[author.id, author.name] = shown
             if owners.setdefault(_looks(shown), author.id) == author.id:
                 break
@@ -220,9 +220,9 @@ def _file(attachment: Attachment, budget: Budget) -> str:
 
 def _clipped(message: PromptMessage, characters: int) -> PromptMessage:
     """The middle goes: people ask at the beginning or at the end."""
-    if weight(message) <= characters:
+    if message_size(message) <= characters:
         return message
-    room = max(characters - MESSAGE_CHARACTERS - IMAGE_CHARACTERS * len(message.images) - 40, 80)
+    room = max(characters - MESSAGE_OVERHEAD - IMAGE_CHARACTERS * len(message.images) - 40, 80)
     if len(message.text) <= room:
         return message
     half = room // 2

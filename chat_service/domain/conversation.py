@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Literal
 
 from chat_service.contracts import Inbound, Message, Reply, RunningTurn, Status
-from chat_service.domain.deletion import DeletionScope, going, unjudged
-from chat_service.domain.versions import MAX_VERSIONS, Tree, close_gaps, follows, place_of_next
-from chat_service.domain.window import leaving
-from chat_service.storage.state import UNDATED, Meta, Recent, TurnResult
+from chat_service.domain.deletion import DeletionScope, deletion_predicate, without_feedback_of
+from chat_service.domain.versions import MAX_VERSIONS, VersionTree, parent_of_next, parent_seq, reattach_children
+from chat_service.domain.window import count_scrolled_out
+from chat_service.storage.state import UNKNOWN_TIME, Meta, Recent, TurnResult
 
-FENCES = 50
-PEOPLE = 500
+MAX_STOP_ALL_BARRIERS = 50
+MAX_PEOPLE = 500
 """People that a conversation knows by heart; the directories of later ones are told of it each time they speak."""
 
 
@@ -24,23 +24,23 @@ class Conversation:
     def __init__(self, meta: Meta, recent: Recent) -> None:
         self.meta = meta
         self.recent = recent
-        self.lost_summary = 0
+        self.stale_summary_upto = 0
         """How far the summary went that told of what is no longer shown; it is to be written anew."""
-        self.newcomers: list[str] = []
+        self.new_people: list[str] = []
         """People whose directories do not list this conversation yet, as far as it knows."""
 
     @property
-    def summarised(self) -> int:
+    def verbatim_after(self) -> int:
         """The sequence number up to which the model sees nothing word for word."""
-        return max(self.meta.summary_upto, self.meta.context_from - 1)
+        return max(self.meta.summary_upto, self.meta.context_start_seq - 1)
 
-    def visible(self) -> list[Message]:
+    def verbatim_messages(self) -> list[Message]:
         """The recent messages that the model may see word for word."""
-        return [m for m in self.recent.messages if m.seq > self.summarised]
+        return [m for m in self.recent.messages if m.seq > self.verbatim_after]
 
-    def start_afresh(self) -> None:
+    def reset_context(self) -> None:
         """From here on the model sees nothing of what was said before."""
-        self.meta.context_from = self.meta.next_seq
+        self.meta.context_start_seq = self.meta.next_seq
         self.drop_summary()
 
     def drop_summary(self, seq: int = 0) -> int:
@@ -48,14 +48,14 @@ class Conversation:
         may tell; gives how far a summary went that covered it, else 0."""
         self.meta.summary_epoch += 1
         if seq > self.meta.summary_upto:
-            self.meta.summary_asked = self.meta.summary_upto
+            self.meta.summary_requested_upto = self.meta.summary_upto
             return 0
         upto, self.meta.summary, self.meta.summary_upto = self.meta.summary_upto, "", 0
         return upto
 
     def apply_summary(self, text: str, upto: int, epoch: int) -> bool:
         """Let a summary stand for everything up to `upto`; whether it was of use (it may come too late)."""
-        if epoch != self.meta.summary_epoch or upto <= self.summarised or upto >= self.meta.next_seq:
+        if epoch != self.meta.summary_epoch or upto <= self.verbatim_after or upto >= self.meta.next_seq:
             return False
         self.meta.summary, self.meta.summary_upto = text, upto
         return True
@@ -66,23 +66,23 @@ class Conversation:
         inflight = self.meta.running.question if self.meta.running else []
         return next((m for m in (*self.recent.messages, *inflight) if m.id == message_id), None)
 
-    def may_be_old(self, inbound: Inbound) -> bool:
+    def may_be_repeat(self, inbound: Inbound) -> bool:
         """Whether this could repeat a message that scrolled out or was forgotten: then the Transcript knows."""
-        if inbound.id is None or self.meta.horizon is None:
+        if inbound.id is None or self.meta.latest_removed_at is None:
             return False
         if inbound.at is None or inbound.undated:
             return True
-        return inbound.at <= max(self.meta.horizon, self.meta.ahead or self.meta.horizon)
+        return inbound.at <= max(self.meta.latest_removed_at, self.meta.latest_future_at or self.meta.latest_removed_at)
 
     def _not_ahead(self, messages: list[Message], now: datetime) -> None:
         """A message's time is its author's word: what lies in the future would stand above all for ever, and reach no
         age."""
         for message in messages:
             if message.at > now:
-                self.meta.ahead = max(self.meta.ahead or message.at, message.at)
+                self.meta.latest_future_at = max(self.meta.latest_future_at or message.at, message.at)
                 message.at = now
 
-    def reply_of(self, turn: int) -> Message | None:
+    def find_reply(self, turn: int) -> Message | None:
         """The reply that stands for a turn: the version that is shown, or the newest where all of the turn is not."""
         versions = [m for m in reversed(self.recent.messages) if m.turn == turn and m.role == "assistant"]
         return next((m for m in versions if not m.replaced), versions[0] if versions else None)
@@ -100,20 +100,20 @@ class Conversation:
             status=status,
         )
         self.meta.next_seq += 1
-        self.meet(inbound.author.id if inbound.author else "")
+        self.add_person(inbound.author.id if inbound.author else "")
         return message
 
-    def meet(self, person: str) -> None:
+    def add_person(self, person: str) -> None:
         """Remember somebody who says something here, or thinks something of a reply: whoever wants to be forgotten must
         be found in it."""
         if person and person not in self.meta.people:
-            self.newcomers = list(dict.fromkeys([*self.newcomers, person]))
-            if len(self.meta.people) < PEOPLE:
+            self.new_people = list(dict.fromkeys([*self.new_people, person]))
+            if len(self.meta.people) < MAX_PEOPLE:
                 self.meta.people = sorted([*self.meta.people, person])
 
     def _lines(self, inbound: list[Inbound], turn: int, at: datetime, status: Status = "answered") -> list[Message]:
         lines = [self._message(one, turn, at, status) for one in inbound]
-        lines[0].after = place_of_next(self.recent.messages)
+        lines[0].after = parent_of_next(self.recent.messages)
         return lines
 
     def _new_turn(self) -> int:
@@ -122,7 +122,7 @@ class Conversation:
         self.meta.version += 1
         return turn
 
-    def note(self, inbound: list[Inbound], now: datetime, status: Literal["noted", "withdrawn"]) -> int:
+    def add_unanswered(self, inbound: list[Inbound], now: datetime, status: Literal["noted", "withdrawn"]) -> int:
         """Keep messages that get no answer; returns their turn."""
         turn = self._new_turn()
         lines = self._lines(inbound, turn, now, status)
@@ -141,12 +141,12 @@ class Conversation:
         self.meta.running = RunningTurn(
             turn=turn,
             invocation=invocation,
-            question=self._lines(question, turn, at or UNDATED),
+            question=self._lines(question, turn, at or UNKNOWN_TIME),
             started_at=at,
         )
         return self.meta.running
 
-    def replace(self, seq: int) -> bool:
+    def replace_question(self, seq: int) -> bool:
         """Let the question that was just opened stand in the place of another, and of all that followed that; whether
         it could: the other one may have scrolled out, or have too many versions."""
         question = self.meta.running.question if self.meta.running else []
@@ -155,27 +155,27 @@ class Conversation:
         if named is None or not question:
             return False
         old = next(m for m in messages if m.turn == named.turn and m.role == "user")
-        if len(Tree(messages, self.meta.picked).versions(old)) >= MAX_VERSIONS:
+        if len(VersionTree(messages, self.meta.shown_versions).versions(old)) >= MAX_VERSIONS:
             return False
-        at_end, question[0].after = question[0].after, follows(old)
+        at_end, question[0].after = question[0].after, parent_seq(old)
         if not self._show(question[0].seq, question):
             question[0].after = at_end
             return False
         return True
 
-    def choose(self, seq: int) -> bool:
+    def show_version(self, seq: int) -> bool:
         """Show this version and what was shown below it last; whether it could be."""
         named = next((m for m in self.recent.messages if m.seq == seq and m.status != "noted"), None)
         return named is not None and self._show(seq)
 
     def _show(self, seq: int, question: Sequence[Message] = ()) -> bool:
-        changed = Tree([*self.recent.messages, *question], self.meta.picked).show(seq)
+        changed = VersionTree([*self.recent.messages, *question], self.meta.shown_versions).show(seq)
         first = min((m.seq for m in changed or ()), default=None)
-        if first is not None and first <= max(self.meta.summary_upto, self.meta.summary_asked):
-            self.lost_summary = max(self.lost_summary, self.drop_summary(first))
+        if first is not None and first <= max(self.meta.summary_upto, self.meta.summary_requested_upto):
+            self.stale_summary_upto = max(self.stale_summary_upto, self.drop_summary(first))
         return changed is not None
 
-    def reopen_turn(self, invocation: str, at: datetime, said: str = "") -> RunningTurn | None:
+    def reopen_turn(self, invocation: str, at: datetime, partial_text: str = "") -> RunningTurn | None:
         """Answer the last turn anew, or go on after what was `said`; None when there is nothing to answer again.
 
         Answered anew, the old reply stays where it is, marked as replaced when the new one comes. One that failed, or
@@ -185,20 +185,20 @@ class Conversation:
         if last is None:
             return None
         self.meta.version += 1
-        self.meta.running = RunningTurn(turn=last.turn, invocation=invocation, started_at=at, partial_text=said)
+        self.meta.running = RunningTurn(turn=last.turn, invocation=invocation, started_at=at, partial_text=partial_text)
         return self.meta.running
 
-    def replies(self, turn: int) -> int:
+    def count_reply_versions(self, turn: int) -> int:
         """How many versions of its reply are held of a turn."""
         return sum(m.turn == turn and m.role == "assistant" for m in self.recent.messages)
 
-    def begins_with(self, turn: int) -> bool:
+    def is_first_shown_turn(self, turn: int) -> bool:
         """Whether nothing is shown before this turn."""
         return all(m.replaced or m.turn >= turn for m in self.recent.messages)
 
     def last_reply(self) -> Message | None:
         """The last reply that is shown, if the model may still see it and its question."""
-        after = [m for m in self.recent.messages if m.seq >= self.meta.context_from and not m.replaced]
+        after = [m for m in self.recent.messages if m.seq >= self.meta.context_start_seq and not m.replaced]
         last = next((m for m in reversed(after) if m.role == "assistant"), None)
         asked = last and any(
             m.turn == last.turn and m.role == "user" and m.status != "forgotten" for m in self.recent.messages
@@ -211,7 +211,7 @@ class Conversation:
         if running is None:
             raise ValueError("no turn is running")
         self._not_ahead(running.question, answer.at)
-        standing = self.reply_of(running.turn)
+        standing = self.find_reply(running.turn)
         if running.partial_text and standing is not None:
             reply = standing
             reply.text = answer.text or running.partial_text
@@ -245,7 +245,7 @@ class Conversation:
             self.meta.stop_all_marker = answer.stop_all_marker
         return reply
 
-    def reply(self, message: Message) -> Reply:
+    def to_reply(self, message: Message) -> Reply:
         """A reply message as the contract's `Reply`."""
         return Reply(
             reply=message.text,
@@ -262,29 +262,29 @@ class Conversation:
 
     def pass_stop_all_barrier(self, mark: str) -> None:
         """The end of a "stop all": what comes after is answered again, but for what a later one is to withdraw."""
-        self.meta.stop_all_barriers = [*self.meta.stop_all_barriers, mark][-FENCES:]
+        self.meta.stop_all_barriers = [*self.meta.stop_all_barriers, mark][-MAX_STOP_ALL_BARRIERS:]
         if self.meta.stop_all_marker == mark:
             self.meta.stop_all_marker = None
 
     # --- what scrolls out ----------------------------------------------------------------------------------
-    def scroll(self) -> list[Message]:
+    def scroll_out(self) -> list[Message]:
         """Take out what leaves the window; gives it, for the Transcript."""
         held = self.recent.messages
-        cut = leaving(held, self.summarised)
+        cut = count_scrolled_out(held, self.verbatim_after)
         out, self.recent.messages = held[:cut], held[cut:]
-        self.meta.horizon = latest(self.meta.horizon, out)
+        self.meta.latest_removed_at = latest_time(self.meta.latest_removed_at, out)
         return out
 
     def prune(self, cut: DeletionScope, outbox: list[Message]) -> tuple[list[Message], list[Message]]:
         """Take messages out; gives those that went, and what remains of `outbox`."""
         held = [*outbox, *self.recent.messages]
-        goes = going(held, cut)
+        goes = deletion_predicate(held, cut)
         gone = [m for m in held if goes(m)]
-        self.recent.messages = unjudged([m for m in self.recent.messages if not goes(m)], cut)
-        close_gaps(self.recent.messages, gone)
-        self.meta.horizon = latest(self.meta.horizon, gone)
+        self.recent.messages = without_feedback_of([m for m in self.recent.messages if not goes(m)], cut)
+        reattach_children(self.recent.messages, gone)
+        self.meta.latest_removed_at = latest_time(self.meta.latest_removed_at, gone)
         self.meta.version += 1
-        return gone, unjudged([m for m in outbox if not goes(m)], cut)
+        return gone, without_feedback_of([m for m in outbox if not goes(m)], cut)
 
     def forget(self) -> list[str]:
         """Empty everything but the counters; returns the ids whose textless marks must remain."""
@@ -295,11 +295,11 @@ class Conversation:
             version=old.version + 1,
             next_seq=old.next_seq,
             next_turn=old.next_turn,
-            context_from=old.next_seq,
+            context_start_seq=old.next_seq,
             summary_epoch=old.summary_epoch + 1,
             title_epoch=old.title_epoch + 1,
-            horizon=latest(old.horizon, self.recent.messages),
-            ahead=old.ahead,
+            latest_removed_at=latest_time(old.latest_removed_at, self.recent.messages),
+            latest_future_at=old.latest_future_at,
             stop_all_barriers=old.stop_all_barriers,
         )
         self.recent = Recent()
@@ -312,7 +312,7 @@ def _in_vain(reply: Message, standing: Message) -> bool:
     return good and (reply.status == "failed" or not reply.text)
 
 
-def everybody(known: Iterable[str], *held: Iterable[Message]) -> tuple[str, ...]:
+def participant_ids(known: Iterable[str], *held: Iterable[Message]) -> tuple[str, ...]:
     """The ids of those who have a part in it, each once: the `known` ones, who wrote what is `held`, and who thought
     something of it."""
     messages = [m for some in held for m in some]
@@ -320,7 +320,7 @@ def everybody(known: Iterable[str], *held: Iterable[Message]) -> tuple[str, ...]
     return tuple(dict.fromkeys([*known, *wrote, *(person for m in messages for person in m.feedback)]))
 
 
-def latest(horizon: datetime | None, messages: list[Message]) -> datetime | None:
+def latest_time(horizon: datetime | None, messages: list[Message]) -> datetime | None:
     """The latest of a time and the messages' times."""
     times = [m.at for m in messages]
     return max([*times, horizon] if horizon else times, default=None)

@@ -21,7 +21,7 @@ class DeletionScope(Contract):
     before: Time | None = None
 
 
-def going(messages: Sequence[Message], cut: DeletionScope) -> Goes:
+def deletion_predicate(messages: Sequence[Message], cut: DeletionScope) -> Goes:
     """Decides for each of `messages`, which must hold every turn in question whole."""
     if cut.person is not None:
         return _of_person(messages, cut.person)
@@ -30,7 +30,7 @@ def going(messages: Sequence[Message], cut: DeletionScope) -> Goes:
     return lambda message: False
 
 
-def unjudged(messages: Sequence[Message], cut: DeletionScope) -> list[Message]:
+def without_feedback_of(messages: Sequence[Message], cut: DeletionScope) -> list[Message]:
     """The messages without what a person that goes thought of them."""
     return [
         m.model_copy(update={"feedback": {who: said for who, said in m.feedback.items() if who != cut.person}})
@@ -59,7 +59,7 @@ def _older(messages: Sequence[Message], before: datetime) -> Goes:
     return lambda message: ended[message.turn] < before
 
 
-def oldest_end(messages: Sequence[Message]) -> datetime | None:
+def oldest_turn_end(messages: Sequence[Message]) -> datetime | None:
     """When the turn that ended first has ended: a question found by catch-up may be much older than its reply."""
     return min(_ends(messages).values(), default=None)
 

@@ -27,12 +27,12 @@ class Revised(Contract):
     turn: int = 0
 
 
-def change(messages: list[Message], revision: Revision) -> Message | None:
+def apply_revision(messages: list[Message], revision: Revision) -> Message | None:
     """Change the message that is named, in its list; gives it, None when it is not there. With a question go
     the replies to it."""
     for number, message in enumerate(messages):
         if revision.names(message):
-            messages[number] = revised(message, revision)
+            messages[number] = revise_message(message, revision)
             if revision.forget and message.role == "user":
                 forget_replies(messages, message.turn)
             return message
@@ -44,11 +44,11 @@ def forget_replies(messages: list[Message], turn: int) -> bool:
     held = [one for one in messages if one.turn == turn and one.status != "forgotten"]
     if any(one.role == "user" for one in held):
         return False
-    messages[:] = [revised(one, Revision(forget=True)) if one.turn == turn else one for one in messages]
+    messages[:] = [revise_message(one, Revision(forget=True)) if one.turn == turn else one for one in messages]
     return bool(held)
 
 
-def revised(message: Message, revision: Revision) -> Message:
+def revise_message(message: Message, revision: Revision) -> Message:
     """The message after the change."""
     if revision.forget:
         return message.model_copy(update={"text": "", "attachments": [], "status": "forgotten"})

@@ -21,7 +21,7 @@ def as_markdown(conversation: str, title: str, messages: Sequence[Message]) -> s
     return "\n\n".join(parts) + "\n"
 
 
-def named(messages: Sequence[Message]) -> list[Message]:
+def without_attachment_content(messages: Sequence[Message]) -> list[Message]:
     """The messages with no more of their inline attachments than Markdown shows: their names."""
     bare = {"text": None, "data": None}
     return [m.model_copy(update={"attachments": [a.model_copy(update=bare) for a in m.attachments]}) for m in messages]

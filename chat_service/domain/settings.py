@@ -19,7 +19,7 @@ from chat_service.contracts.validation_errors import first_mistake
 from chat_service.errors import UserError
 from chat_service.settings import Settings
 
-NAMES: tuple[SettingName, ...] = ("persona", "prompt", "model", "temperature", "burst")
+SETTING_NAMES: tuple[SettingName, ...] = ("persona", "prompt", "model", "temperature", "burst")
 
 
 class Persona(Contract):
@@ -57,14 +57,14 @@ class EffectiveSettings:
         return float(value) if value is not None else None
 
     @property
-    def gathers(self) -> bool:
+    def combines_bursts(self) -> bool:
         """Whether quick lines become one question."""
         return self.values["burst"] == "together"
 
     def view(self) -> SettingsView:
         """As `configure` shows it."""
         return SettingsView(
-            settings=[Setting(name=name, value=self.values[name], source=self.sources[name]) for name in NAMES],
+            settings=[Setting(name=name, value=self.values[name], source=self.sources[name]) for name in SETTING_NAMES],
             personas=list(self.personas),
         )
 
@@ -102,13 +102,13 @@ def resolve(
         temperature=settings.model_temperature,
         burst=burst,
     )
-    values: dict[SettingName, str | float | None] = dict.fromkeys(NAMES)
-    sources: dict[SettingName, str] = dict.fromkeys(NAMES, "deployment")
+    values: dict[SettingName, str | float | None] = dict.fromkeys(SETTING_NAMES)
+    sources: dict[SettingName, str] = dict.fromkeys(SETTING_NAMES, "deployment")
     values["prompt"] = settings.system_prompt
     for source, layer in (("deployment", deployment), *layers):
         chosen = personas.get(layer.persona) if layer.persona else None
         for origin, record in ((f"persona {layer.persona} ({source})", chosen), (source, layer)):
-            for name in NAMES:
+            for name in SETTING_NAMES:
                 value = getattr(record, name, None)
                 # The persona a deployment starts with must not be undone by the deployment's own temperature.
                 if value is None or (

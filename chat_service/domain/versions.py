@@ -19,14 +19,14 @@ from chat_service.contracts import Message
 MAX_VERSIONS = 50
 """Of one message: all of them lie in the state that is loaded with every turn."""
 
-Picked = dict[int, int]
+ShownVersions = dict[int, int]
 """By message, which of those that follow it was shown last; absent where it is the newest."""
 
 
-class Tree:
+class VersionTree:
     """The messages that `Chat` holds, as they follow each other."""
 
-    def __init__(self, messages: Iterable[Message], picked: Picked) -> None:
+    def __init__(self, messages: Iterable[Message], picked: ShownVersions) -> None:
         held = {m.seq: m for m in messages}
         last_line = {m.turn: m.seq for m in held.values() if m.role == "user"}
         self.nodes = {seq: m for seq, m in sorted(held.items()) if m.status != "noted"}
@@ -34,11 +34,11 @@ class Tree:
         self._above: dict[int, int] = {}
         self._below: dict[int, list[int]] = {}
         for seq, message in self.nodes.items():
-            above = follows(message)
+            above = parent_seq(message)
             if message.role == "assistant":
                 above = last_line.get(message.turn, above)
             while above in held and above not in self.nodes:
-                above = follows(held[above])
+                above = parent_seq(held[above])
             self._above[seq] = above
             self._below.setdefault(above, []).append(seq)
 
@@ -93,12 +93,12 @@ class Tree:
         return found
 
 
-def follows(message: Message) -> int:
+def parent_seq(message: Message) -> int:
     """The number of the message that this one follows."""
     return message.seq - 1 if message.after is None else message.after
 
 
-def place_of_next(messages: Sequence[Message]) -> int | None:
+def parent_of_next(messages: Sequence[Message]) -> int | None:
     """What the next message is to name as the one it follows: None, as long as that is the one before it."""
     hidden = False
     for message in reversed(messages):
@@ -110,11 +110,11 @@ def place_of_next(messages: Sequence[Message]) -> int | None:
     return None
 
 
-def tell(messages: Sequence[Message], held: Sequence[Message], picked: Picked) -> None:
+def annotate_versions(messages: Sequence[Message], held: Sequence[Message], picked: ShownVersions) -> None:
     """Write the versions of those `messages` that are shown into them; replies that say nothing are none."""
     if not any(m.replaced or m.after is not None for m in held):
         return
-    tree = Tree(held, picked)
+    tree = VersionTree(held, picked)
     for message in messages:
         found = [] if message.replaced else tree.versions(message)
         if message.role == "assistant":
@@ -123,9 +123,9 @@ def tell(messages: Sequence[Message], held: Sequence[Message], picked: Picked) -
             message.versions = found
 
 
-def close_gaps(messages: Sequence[Message], gone: Iterable[Message]) -> None:
+def reattach_children(messages: Sequence[Message], gone: Iterable[Message]) -> None:
     """Let what followed a message that goes follow the one before that."""
     for old in sorted(gone, key=lambda m: m.seq, reverse=True):
         for message in messages:
-            if follows(message) == old.seq:
-                message.after = follows(old)
+            if parent_seq(message) == old.seq:
+                message.after = parent_seq(old)

@@ -11,21 +11,21 @@ from collections.abc import Iterable
 
 from chat_service.contracts import Message
 
-ANSWER_BYTES = 4 * 1024 * 1024
+MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 """Of the messages in one answer. Beside them it has room for all that waits, which is bounded by its `Inbox` (24 MiB at
 worst), and for the question that is being answered."""
 
 
-def weight(message: Message) -> int:
+def json_bytes(message: Message) -> int:
     """Bytes of a message in JSON, as the handlers answer with it."""
     return len(message.model_dump_json().encode())
 
 
-def fitting(newest_first: Iterable[Message], room: int = ANSWER_BYTES) -> int:
+def count_fitting(newest_first: Iterable[Message], room: int = MAX_RESPONSE_BYTES) -> int:
     """How many of these messages go into one answer; one always does."""
     count = 0
     for message in newest_first:
-        room -= weight(message)
+        room -= json_bytes(message)
         if count and room < 0:
             break
         count += 1

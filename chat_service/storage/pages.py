@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from chat_service.contracts import Contract, Message, Time
 from chat_service.domain.deletion import DeletionScope
-from chat_service.domain.window import PAGE
+from chat_service.domain.window import PAGE_SIZE
 from chat_service.storage.serde import StateRecord
 
 
@@ -17,14 +17,14 @@ class Page(StateRecord):
     messages: list[Message] = []
 
 
-class Head(StateRecord):
+class TranscriptHead(StateRecord):
     """The newest sequence number kept, and the epoch: pages sent before a forget come too late."""
 
     epoch: int = 0
     last_seq: int = 0
 
 
-class Batch(Contract):
+class AppendRequest(Contract):
     """Messages that scrolled out of `Chat`, in order."""
 
     epoch: int
@@ -38,16 +38,16 @@ class PageStored(Contract):
     last: int
 
 
-class Erase(Contract):
+class EraseRequest(Contract):
     """Forget the texts; `ids` are those of messages that never came here, kept as marks. `crowded`: more people wrote
     than `Chat` knows by heart, and their directories list the conversation too."""
 
     epoch: int
     ids: list[str] = []
-    crowded: bool = False
+    has_unlisted_people: bool = False
 
 
-class Marks(Contract):
+class Tombstones(Contract):
     """Ids of messages that were taken back: nothing of them is kept but that they were here."""
 
     ids: list[str]
@@ -56,18 +56,18 @@ class Marks(Contract):
 class PruneRequest(Contract):
     """What is to go; `beside` are the messages that Chat holds, which may complete a turn that lies here in part."""
 
-    cut: DeletionScope
-    beside: list[Message] = []
+    scope: DeletionScope
+    held_by_chat: list[Message] = []
 
 
-class Pruned(Contract):
+class PruneResult(Contract):
     """When the oldest turn that is left has ended (None when nothing is left), and how many messages went."""
 
-    oldest: Time | None = None
-    gone: int = 0
+    oldest_turn_end: Time | None = None
+    removed: int = 0
 
 
-class Mark(Contract):
+class MessageLocation(Contract):
     """Whether, and where, a message stands: 0 when nothing but its mark is left."""
 
     seq: int | None = None
@@ -80,21 +80,21 @@ class FindRequest(Contract):
     turn: int | None = None
 
 
-class Messages(Contract):
+class MessagePage(Contract):
     """Messages, oldest first; `more` when older ones exist."""
 
     messages: list[Message] = []
     more: bool = False
 
 
-def page_of(seq: int) -> int:
+def page_number(seq: int) -> int:
     """The number of the page that message `seq` lies in; -1 before the first."""
-    return (seq - 1) // PAGE
+    return (seq - 1) // PAGE_SIZE
 
 
 def page_key(number: int) -> str:
     return f"page:{number}"
 
 
-def mark_key(message_id: str) -> str:
+def id_key(message_id: str) -> str:
     return f"id:{message_id}"

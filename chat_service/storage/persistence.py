@@ -10,8 +10,8 @@ from restate import ObjectContext, ObjectSharedContext
 
 from chat_service import keys, runtime
 from chat_service.domain.conversation import Conversation
-from chat_service.domain.deletion import oldest_end
-from chat_service.domain.window import characters
+from chat_service.domain.deletion import oldest_turn_end
+from chat_service.domain.window import message_characters
 from chat_service.live import LiveEvent
 from chat_service.objects import erasure, queue
 from chat_service.storage import pages
@@ -20,7 +20,7 @@ from chat_service.storage.serde import set_record
 from chat_service.storage.state import Meta, Outbox, Recent, TurnResult, set_start_time
 from chat_service.turn import delivery_request
 
-INTERRUPTED = "This turn was interrupted and could not be completed. Please try again."
+INTERRUPTED_ERROR = "This turn was interrupted and could not be completed. Please try again."
 RING_AFTER = timedelta(seconds=1)
 OUTBOX_CHARACTERS = 2 * 1024 * 1024
 """Of what is on its way to the Transcript. Its word that it has arrived waits behind every message that was accepted
@@ -41,9 +41,9 @@ async def load(ctx: ObjectContext, dead: str | None = None) -> Conversation:
         at = await now(ctx)
         set_start_time(running, at)
         ended = min(running.started_at or at, at)
-        reply = conversation.close_turn(TurnResult(status="failed", error=INTERRUPTED, at=ended))
+        reply = conversation.close_turn(TurnResult(status="failed", error=INTERRUPTED_ERROR, at=ended))
         # The engine kills what an invocation has sent along with it: its delivery is gone, too.
-        reply.undelivered = await delivery_request.announce(ctx, running, running.question)
+        reply.undelivered = await delivery_request.request_delivery(ctx, running, running.question)
         # At once: whoever delivers it looks for it in the history, maybe long before the turn ends that now begins.
         set_record(ctx, "recent", conversation.recent)
         set_record(ctx, "meta", conversation.meta)
@@ -52,14 +52,14 @@ async def load(ctx: ObjectContext, dead: str | None = None) -> Conversation:
 
 async def save(ctx: ObjectContext, conversation: Conversation) -> None:
     """Write the conversation back; what no longer fits sets out for the Transcript."""
-    await set_expiry(ctx, conversation)
-    out = conversation.scroll()
+    await schedule_retention_timer(ctx, conversation)
+    out = conversation.scroll_out()
     if out:
         outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
-        batch = pages.Batch(epoch=conversation.meta.epoch, messages=out)
+        batch = pages.AppendRequest(epoch=conversation.meta.epoch, messages=out)
         # By name, since the handler's own serde would send every default along: twice the bytes.
         body = batch.model_dump_json(exclude_defaults=True).encode()
-        if sum(map(characters, [*outbox.messages, *out])) > OUTBOX_CHARACTERS:
+        if sum(map(message_characters, [*outbox.messages, *out])) > OUTBOX_CHARACTERS:
             await ctx.generic_call("Transcript", "append", body, key=ctx.key())
         else:
             # The copy stays until `page_stored` confirms, so that no reader finds a gap while the page moves.
@@ -74,29 +74,29 @@ async def save(ctx: ObjectContext, conversation: Conversation) -> None:
     set_record(ctx, "meta", conversation.meta)
 
 
-async def purge_journal(ctx: ObjectContext, people: Iterable[str], *, whole: bool = False) -> None:
+async def purge_journal(ctx: ObjectContext, people: Iterable[str], *, all_forgotten: bool = False) -> None:
     """Have removed what the engine's journal holds of the conversation of these people up to now; `whole`: all of it
     was forgotten."""
     key = keys.parse(ctx.key())
     also = list(key.directories(tuple(people))) if key else []
-    request = erasure.Purge(conversation=ctx.key(), also=also, upto=await now(ctx), whole=whole)
+    request = erasure.Purge(conversation=ctx.key(), also=also, upto=await now(ctx), whole=all_forgotten)
     ctx.service_send(erasure.purge, request, send_delay=erasure.LOOK_AGAIN)
 
 
-async def set_expiry(ctx: ObjectContext, conversation: Conversation, oldest: datetime | None = None) -> None:
+async def schedule_retention_timer(ctx: ObjectContext, conversation: Conversation, oldest: datetime | None = None) -> None:
     """Set the conversation's one durable timer, where an age is set and no timer is.
 
     It rings when `oldest`, the end of the oldest turn, reaches the age; at once when that is not known, because the
     setting is younger than pages that lie in the Transcript.
     """
     days, meta = runtime.current().settings.retention_days, conversation.meta
-    if days is None or meta.expiry:
+    if days is None or meta.has_retention_timer:
         return
-    if oldest is None and meta.horizon is None:
-        oldest = oldest_end(conversation.recent.messages)
+    if oldest is None and meta.latest_removed_at is None:
+        oldest = oldest_turn_end(conversation.recent.messages)
         if oldest is None:
             return
-    meta.expiry = True
+    meta.has_retention_timer = True
     due = timedelta(0)
     if oldest:
         at = await now(ctx)
@@ -104,20 +104,20 @@ async def set_expiry(ctx: ObjectContext, conversation: Conversation, oldest: dat
     ctx.generic_send("Chat", "expire", b"", key=ctx.key(), send_delay=max(due, RING_AFTER))
 
 
-async def changed(ctx: ObjectContext, conversation: Conversation) -> None:
+async def save_and_notify(ctx: ObjectContext, conversation: Conversation) -> None:
     """Write `meta` back after a change that is no turn, and tell the windows."""
     conversation.meta.version += 1
     set_record(ctx, "meta", conversation.meta)
     set_record(ctx, "recent", conversation.recent)
     await ctx.run_typed("written", _nothing)  # the engine has it before a window hears of it and looks
-    await announce(ctx, LiveEvent(conversation=ctx.key(), kind="changed"))
+    await publish_event(ctx, LiveEvent(conversation=ctx.key(), kind="changed"))
 
 
 async def _nothing() -> None:
     pass
 
 
-async def announce(ctx: ObjectContext | ObjectSharedContext, event: LiveEvent) -> None:
+async def publish_event(ctx: ObjectContext | ObjectSharedContext, event: LiveEvent) -> None:
     """Publish from a handler, in a step of its own. Run twice, windows look twice."""
 
     async def publish() -> None:

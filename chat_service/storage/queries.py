@@ -18,12 +18,12 @@ from chat_service.contracts import (
 )
 from chat_service.domain import versions
 from chat_service.domain.conversation import Conversation
-from chat_service.domain.export import as_json, as_markdown, named
+from chat_service.domain.export import as_json, as_markdown, without_attachment_content
 from chat_service.objects import queue as inboxes
 from chat_service.objects import transcript
 from chat_service.storage import pages, turn_lookup
 from chat_service.storage.clock import now
-from chat_service.storage.limits import fitting, weight
+from chat_service.storage.limits import count_fitting, json_bytes
 from chat_service.storage.state import Meta, Recent, set_start_time
 
 EXPORT_BYTES = 12 * 1024 * 1024
@@ -31,17 +31,17 @@ EXPORT_BYTES = 12 * 1024 * 1024
 engine takes for one answer."""
 
 
-async def history(ctx: ObjectSharedContext, request: HistoryRequest) -> History:
+async def read_history(ctx: ObjectSharedContext, request: HistoryRequest) -> History:
     """A page, with what is running and what waits when it is the newest one. Shorter than `limit` where one answer
     carries no more."""
     meta = await ctx.get("meta", type_hint=Meta) or Meta()
     held = await _held(ctx)
-    near = await turn_lookup.near(ctx, held)
+    near = await turn_lookup.held_messages(ctx, held)
     before = request.before or meta.next_seq
     by_seq = {m.seq: m for m in near if m.seq < before}
     first_near = min((m.seq for m in near), default=meta.next_seq)
     more = False
-    if len(by_seq) < request.limit and meta.horizon is not None:
+    if len(by_seq) < request.limit and meta.latest_removed_at is not None:
         older = await ctx.object_call(
             transcript.read,
             ctx.key(),
@@ -50,7 +50,7 @@ async def history(ctx: ObjectSharedContext, request: HistoryRequest) -> History:
         by_seq = {m.seq: m for m in older.messages} | by_seq
         more = older.more
     ordered = sorted(by_seq.values(), key=lambda m: m.seq)
-    messages = ordered[-min(request.limit, fitting(reversed(ordered))) :]
+    messages = ordered[-min(request.limit, count_fitting(reversed(ordered))) :]
     if len(ordered) > len(messages) or (len(by_seq) >= request.limit and _older_exist(meta, messages, near)):
         more = True
     newest = request.before is None
@@ -58,7 +58,7 @@ async def history(ctx: ObjectSharedContext, request: HistoryRequest) -> History:
         set_start_time(meta.running, await now(ctx))
     inflight = meta.running.question if meta.running else []
     held = [*held, *inflight]
-    versions.tell([*messages, *inflight], held, meta.picked)
+    versions.annotate_versions([*messages, *inflight], held, meta.shown_versions)
     page = History(
         messages=messages,
         next_before=messages[0].seq if messages and more else None,
@@ -74,7 +74,7 @@ async def history(ctx: ObjectSharedContext, request: HistoryRequest) -> History:
     return page
 
 
-async def turn(ctx: ObjectSharedContext, request: TurnRequest) -> Reply:
+async def read_turn(ctx: ObjectSharedContext, request: TurnRequest) -> Reply:
     """How a turn stands.
 
     Raises:
@@ -95,12 +95,12 @@ async def turn(ctx: ObjectSharedContext, request: TurnRequest) -> Reply:
     if meta.running and meta.running.turn == number:
         return Reply(reply="", status="running", turn=meta.running.turn)
     conversation = Conversation(meta, Recent(messages=near))
-    if number is not None and (reply := turn_lookup.among(conversation, number)):
+    if number is not None and (reply := turn_lookup.reply_from_held(conversation, number)):
         return reply
     if any(one.id == request.id for one in waiting):
         return Reply(reply="", status="waiting")
     old = pages.FindRequest(id=request.id) if number is None else pages.FindRequest(turn=number)
-    if reply := await turn_lookup.in_transcript(ctx, conversation, old):
+    if reply := await turn_lookup.reply_from_transcript(ctx, conversation, old):
         return reply
     raise TerminalError("there is no such turn", status_code=404)
 
@@ -119,7 +119,7 @@ async def search(ctx: ObjectSharedContext, request: SearchRequest) -> Found:
     )
     older = await ctx.object_call(transcript.search, ctx.key(), rest)
     found = hits + older.messages
-    if (most := fitting(found)) < len(found):
+    if (most := count_fitting(found)) < len(found):
         return Found(messages=found[:most], next_before=found[most - 1].seq)
     return Found(messages=found, next_before=older.next_before)
 
@@ -130,15 +130,15 @@ async def export(ctx: ObjectSharedContext, request: ExportRequest) -> Export:
     Raises:
         TerminalError: 413 when it is larger than one answer may be; `threadwell history` prints it all the same.
     """
-    write, held = (as_markdown, named) if request.format == "markdown" else (as_json, list[Message])
-    page = await history(ctx, HistoryRequest(limit=200))
+    write, held = (as_markdown, without_attachment_content) if request.format == "markdown" else (as_json, list[Message])
+    page = await read_history(ctx, HistoryRequest(limit=200))
     messages = held(page.messages)
-    size = sum(map(weight, messages))
+    size = sum(map(json_bytes, messages))
     while page.next_before is not None:
-        page = await history(ctx, HistoryRequest(limit=200, before=page.next_before))
+        page = await read_history(ctx, HistoryRequest(limit=200, before=page.next_before))
         older = held(page.messages)
         messages = older + messages
-        size += sum(map(weight, older))
+        size += sum(map(json_bytes, older))
         if size > EXPORT_BYTES:
             raise TerminalError("this conversation is too long for one document", status_code=413)
     return Export(text=write(ctx.key(), page.title, messages))
@@ -146,7 +146,7 @@ async def export(ctx: ObjectSharedContext, request: ExportRequest) -> Export:
 
 async def _near(ctx: ObjectSharedContext) -> list[Message]:
     """What `Chat` itself holds: on its way out, and recent."""
-    return await turn_lookup.near(ctx, await _held(ctx))
+    return await turn_lookup.held_messages(ctx, await _held(ctx))
 
 
 async def _held(ctx: ObjectSharedContext) -> list[Message]:
@@ -165,4 +165,4 @@ def _older_exist(meta: Meta, messages: list[Message], near: list[Message]) -> bo
     """A full page was found near: whether anything lies before it, near or in the Transcript."""
     if not messages:
         return False
-    return messages[0].seq > min(m.seq for m in near) or meta.horizon is not None
+    return messages[0].seq > min(m.seq for m in near) or meta.latest_removed_at is not None

@@ -13,7 +13,7 @@ from pydantic import Field
 from chat_service.contracts import CutOff, Message, Overrides, RunningTurn, Status, Time, Usage
 from chat_service.storage.serde import StateRecord
 
-UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
+UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 """When a question came that brought no time and is only now being asked: its model step tells (`date`)."""
 
 
@@ -71,14 +71,14 @@ class Meta(StateRecord):
     next_seq: int = 1
     next_turn: int = 1
     running: RunningTurn | None = None
-    horizon: Time | None = None
-    ahead: Time | None = None
-    expiry: bool = False
-    picked: dict[int, int] = Field(default_factory=dict)
-    context_from: int = 1
+    latest_removed_at: Time | None = None
+    latest_future_at: Time | None = None
+    has_retention_timer: bool = False
+    shown_versions: dict[int, int] = Field(default_factory=dict)
+    context_start_seq: int = 1
     summary: str = ""
     summary_upto: int = 0
-    summary_asked: int = 0
+    summary_requested_upto: int = 0
     summary_epoch: int = 0
     stop_all_marker: str | None = None
     stop_all_barriers: list[str] = Field(default_factory=list)
@@ -106,9 +106,9 @@ def set_start_time(running: RunningTurn, at: datetime) -> None:
     """Write down when a turn began, and its question came, where that is not known yet."""
     if running.started_at is None:
         running.started_at = at
-        running.question = with_time(running.question, at)
+        running.question = fill_in_time(running.question, at)
 
 
-def with_time(question: list[Message], at: datetime) -> list[Message]:
+def fill_in_time(question: list[Message], at: datetime) -> list[Message]:
     """The question with that time, where it has none."""
-    return [m.model_copy(update={"at": at}) if m.at == UNDATED else m for m in question]
+    return [m.model_copy(update={"at": at}) if m.at == UNKNOWN_TIME else m for m in question]

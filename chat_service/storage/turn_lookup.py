@@ -15,20 +15,20 @@ REACH = MAX_VERSIONS + 10
 """Messages after a question among which its reply is looked for: all versions of it, and lines of the question."""
 
 
-async def near(ctx: ObjectContext | ObjectSharedContext, recent: list[Message]) -> list[Message]:
+async def held_messages(ctx: ObjectContext | ObjectSharedContext, recent: list[Message]) -> list[Message]:
     """What `Chat` itself holds: on its way out, and `recent`."""
     return [*(await ctx.get("outbox", type_hint=Outbox) or Outbox()).messages, *recent]
 
 
-def among(conversation: Conversation, turn: int) -> Reply | None:
+def reply_from_held(conversation: Conversation, turn: int) -> Reply | None:
     """How a turn stands by the messages that the conversation holds: its reply, or what became of the question."""
-    if reply := conversation.reply_of(turn):
-        return conversation.reply(reply)
+    if reply := conversation.find_reply(turn):
+        return conversation.to_reply(reply)
     asked = next((m for m in conversation.recent.messages if m.turn == turn), None)
     return Reply(reply="", status=asked.status, turn=turn) if asked else None
 
 
-async def in_transcript(
+async def reply_from_transcript(
     ctx: ObjectContext | ObjectSharedContext, conversation: Conversation, named: pages.FindRequest
 ) -> Reply | None:
     """How a turn stands whose question has scrolled out, looked up by its mark; None when there is no such turn, or
@@ -46,4 +46,4 @@ async def in_transcript(
     asked = next((m for m in around if m.seq == mark.seq), None)
     held = {m.seq: m for m in (*around, *conversation.recent.messages)}
     whole = Conversation(conversation.meta, Recent(messages=[held[seq] for seq in sorted(held)]))
-    return among(whole, asked.turn) if asked else None
+    return reply_from_held(whole, asked.turn) if asked else None

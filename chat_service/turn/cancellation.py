@@ -46,7 +46,7 @@ class CancelRegistry:
         self._halts: dict[tuple[str, int], CancelToken] = {}
 
     @contextmanager
-    def running(self, conversation: str, turn: int, halt: CancelToken) -> Iterator[None]:
+    def register(self, conversation: str, turn: int, halt: CancelToken) -> Iterator[None]:
         """Register while the step runs."""
         self._halts[conversation, turn] = halt
         try:
@@ -55,7 +55,7 @@ class CancelRegistry:
             if self._halts.get((conversation, turn)) is halt:
                 del self._halts[conversation, turn]
 
-    async def listen(self, bus: LiveBus) -> None:
+    async def listen_for_stops(self, bus: LiveBus) -> None:
         """Pass on the stops that come over the bus, for ever."""
         async with bus.subscribe(STOP_TOPIC) as events:
             async for event in events:

@@ -17,7 +17,7 @@ ONLY_A_MARK = 0
 """Stands for the sequence number of what was forgotten, or taken back before its turn came."""
 
 
-async def without_repeats(ctx: ObjectContext, conversation: Conversation, inbound: Iterable[Inbound]) -> list[Inbound]:
+async def drop_repeats(ctx: ObjectContext, conversation: Conversation, inbound: Iterable[Inbound]) -> list[Inbound]:
     """Those of the messages that were not accepted before, however long ago."""
     known = [(one, await _was_here(ctx, conversation, one)) for one in inbound]
     if any(seq == ONLY_A_MARK for _, seq in known):  # the repeat has brought its text back into the journal
@@ -31,7 +31,7 @@ async def _was_here(ctx: ObjectContext, conversation: Conversation, inbound: Inb
     if inbound.id is None:
         return None
     known = conversation.find(inbound.id)
-    if known is None and conversation.may_be_old(inbound):
+    if known is None and conversation.may_be_repeat(inbound):
         outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
         known = next((m for m in outbox.messages if m.id == inbound.id), None)
         if known is None:
@@ -40,7 +40,7 @@ async def _was_here(ctx: ObjectContext, conversation: Conversation, inbound: Inb
     return known.seq if known else None
 
 
-async def mark_withdrawn(ctx: ObjectContext, conversation: Conversation, inbound: Inbound) -> None:
+async def remember_withdrawn(ctx: ObjectContext, conversation: Conversation, inbound: Inbound) -> None:
     """Remember a message that was taken back before its turn came, or a late repeat of it would be answered.
 
     What came along with an earlier message finds itself in the conversation, and needs no mark.
@@ -49,17 +49,17 @@ async def mark_withdrawn(ctx: ObjectContext, conversation: Conversation, inbound
         return
     at = await now(ctx)
     at = min(inbound.at or at, at)
-    conversation.meta.horizon = max(conversation.meta.horizon or at, at)
-    ctx.object_send(transcript.mark, ctx.key(), pages.Marks(ids=[inbound.id]))
+    conversation.meta.latest_removed_at = max(conversation.meta.latest_removed_at or at, at)
+    ctx.object_send(transcript.mark, ctx.key(), pages.Tombstones(ids=[inbound.id]))
     await persistence.save(ctx, conversation)
 
 
 async def earlier_reply(ctx: ObjectContext, conversation: Conversation, inbound: Inbound) -> Reply:
     """The reply that a repeated message got the first time, however long ago, or word that it gets none."""
-    held = Conversation(conversation.meta, Recent(messages=await turn_lookup.near(ctx, conversation.recent.messages)))
+    held = Conversation(conversation.meta, Recent(messages=await turn_lookup.held_messages(ctx, conversation.recent.messages)))
     known = held.find(inbound.id) if inbound.id else None
     if known:
-        reply = turn_lookup.among(held, known.turn)
+        reply = turn_lookup.reply_from_held(held, known.turn)
     else:
-        reply = await turn_lookup.in_transcript(ctx, held, pages.FindRequest(id=inbound.id))
+        reply = await turn_lookup.reply_from_transcript(ctx, held, pages.FindRequest(id=inbound.id))
     return reply or Reply(reply="", status="withdrawn" if inbound.queued else "forgotten")

@@ -24,11 +24,11 @@ ABSENT = "the bot of this platform has not come up yet"
 _seen: dict[str, tuple[bool, float]] = {}
 
 
-class Postponed(Contract):
+class PostponedDelivery(Contract):
     """A turn whose platform was not there to be told."""
 
     conversation: str
-    order: DeliverRequest
+    request: DeliverRequest
 
 
 def delivery_service(platform: keys.Platform) -> str | None:
@@ -36,7 +36,7 @@ def delivery_service(platform: keys.Platform) -> str | None:
     return None if platform == "web" else f"{platform.capitalize()}Delivery"
 
 
-async def announce(ctx: ObjectContext, running: RunningTurn, question: list[Message]) -> str | None:
+async def request_delivery(ctx: ObjectContext, running: RunningTurn, question: list[Message]) -> str | None:
     """Have the turn delivered, or, when nobody delivers yet, remember it for when somebody does.
 
     Gives the reason why it is not delivered now. A send to a service that does not exist would block the key, so the
@@ -56,7 +56,7 @@ async def announce(ctx: ObjectContext, running: RunningTurn, question: list[Mess
     if await ctx.run_typed("is the bot there", is_there, RunOptions(type_hint=bool)):
         ctx.generic_send(service, "deliver", order.model_dump_json().encode(), key=ctx.key())
         return None
-    postponed = Postponed(conversation=ctx.key(), order=order.model_copy(update={"late": True}))
+    postponed = PostponedDelivery(conversation=ctx.key(), request=order.model_copy(update={"late": True}))
     ctx.generic_send(CHANNEL, "postpone", postponed.model_dump_json().encode(), key=key.scopes[0])
     return ABSENT
 

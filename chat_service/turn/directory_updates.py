@@ -19,7 +19,7 @@ DELETED_TITLE = "Conversation"
 """The title of a conversation whose first words were deleted."""
 
 
-def list_in_directories(
+def update_directories(
     ctx: ObjectContext, conversation: Conversation, at: datetime, asked: Iterable[Message] | None = None
 ) -> None:
     """Send the conversation's place to the directories that list it; off the turn's path. Of what was `asked` those
@@ -30,15 +30,15 @@ def list_in_directories(
         return
     entry = _entry(ctx.key(), conversation, at)
     people = conversation.meta.people if asked is None else [m.author.id for m in asked if m.author and m.author.id]
-    for owner in key.directories(tuple(dict.fromkeys([*people, *conversation.newcomers]))):
+    for owner in key.directories(tuple(dict.fromkeys([*people, *conversation.new_people]))):
         ctx.object_send(directory.touch, owner, entry)
 
 
-async def list_newcomers(ctx: ObjectContext, conversation: Conversation) -> None:
+async def list_for_new_people(ctx: ObjectContext, conversation: Conversation) -> None:
     """Send the conversation's place to those who have a part in it for the first time, though they did not ask the bot:
     whoever wants to be forgotten must be found in it."""
     key = keys.parse(ctx.key())
-    owners = key.people_directories(conversation.newcomers) if key else ()
+    owners = key.people_directories(conversation.new_people) if key else ()
     if owners:
         entry = _entry(ctx.key(), conversation, await now(ctx))
         for owner in owners:
@@ -47,17 +47,17 @@ async def list_newcomers(ctx: ObjectContext, conversation: Conversation) -> None
 
 def _entry(key: str, conversation: Conversation, at: datetime) -> Entry:
     meta = conversation.meta
-    return Entry(conversation=key, title=meta.title or begins(conversation), at=at)
+    return Entry(conversation=key, title=meta.title or first_words(conversation), at=at)
 
 
-def begins(conversation: Conversation) -> str:
+def first_words(conversation: Conversation) -> str:
     """The first words that are near; they stand in the list as long as there is no title."""
     running = conversation.meta.running
     asked = [*conversation.recent.messages, *(running.question if running else [])]
     return _excerpt(next((m.text for m in asked if m.role == "user" and not m.replaced and m.text), ""))
 
 
-def entitle(ctx: ObjectContext, conversation: Conversation) -> None:
+def request_title(ctx: ObjectContext, conversation: Conversation) -> None:
     """Have a title written, beside the conversation."""
     meta = conversation.meta
     said = [m for m in conversation.recent.messages if m.status in ("answered", "noted") and not m.replaced][-6:]

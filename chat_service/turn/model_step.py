@@ -20,7 +20,7 @@ from chat_service.live import LiveBus, LiveEvent
 from chat_service.models.protocol import ChatModel, Failure, Finished, ModelError, Prompt, TextDelta
 from chat_service.storage.serde import StateRecord
 from chat_service.turn.cancellation import CancelRegistry, CancelToken
-from chat_service.unicode_text import Pieces, well_formed
+from chat_service.unicode_text import SurrogateJoiner, well_formed
 
 log = logging.getLogger(__name__)
 
@@ -38,17 +38,17 @@ class StepResult(StateRecord):
     error: str | None = None
     model: str | None = None
     usage: Usage | None = None
-    began: Time
+    started_at: Time
     at: Time
     seconds: float
     cut: CutOff | None = None
     shortened: bool = False
-    asked: str = ""
-    size: int = 0
+    requested_model: str = ""
+    prompt_characters: int = 0
     retry_after: float | None = None
     context_tokens: int | None = None
     prompt_tokens: int | None = None
-    drain: str | None = None
+    stop_all_marker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class StepContext:
     conversation: str
     running: RunningTurn
     bus: LiveBus
-    halts: CancelRegistry
+    cancellations: CancelRegistry
 
 
 async def run(model: ChatModel, prompt: Prompt, stage: StepContext, halt: CancelToken, limit: float) -> StepResult:
@@ -73,14 +73,14 @@ async def run(model: ChatModel, prompt: Prompt, stage: StepContext, halt: Cancel
         fields = {
             "outcome": outcome,
             "text": voice.text,
-            "began": stage.running.started_at,
+            "started_at": stage.running.started_at,
             "at": utc(time.time()),
             "seconds": round(time.monotonic() - clock, 3),
-            "drain": halt.stop_all_marker,
+            "stop_all_marker": halt.stop_all_marker,
         }
         return StepResult.model_validate({**fields, **more})
 
-    with stage.halts.running(stage.conversation, stage.running.turn, halt):
+    with stage.cancellations.register(stage.conversation, stage.running.turn, halt):
         listening = asyncio.create_task(voice.listen(model, prompt))
         stopping = asyncio.create_task(halt.wait())
         try:
@@ -93,7 +93,7 @@ async def run(model: ChatModel, prompt: Prompt, stage: StepContext, halt: Cancel
                 if not halt.is_set:
                     voice.close()
                     return spoken("failed", error=f"the model was cut off: it had talked for {limit:g} s")
-                if voice.text == stage.running.partial_text and (said := await stage.bus.so_far(stage.conversation)):
+                if voice.text == stage.running.partial_text and (said := await stage.bus.get_preview(stage.conversation)):
                     voice.text = said.text if said.turn == stage.running.turn else voice.text
                 voice.close()
                 return spoken("stopped")
@@ -158,14 +158,14 @@ class PreviewPublisher:
 
     async def listen(self, model: ChatModel, prompt: Prompt) -> Finished:
         """Take the stream in to its end."""
-        pieces = Pieces()
+        pieces = SurrogateJoiner()
         # The protocol promises an iterator that ends the provider's generation when it is closed.
         async with contextlib.aclosing(model.stream(prompt)) as stream:
             async for event in stream:
                 if isinstance(event, Finished):
-                    self.text += pieces.rest()
+                    self.text += pieces.flush()
                     return event
-                if isinstance(event, TextDelta) and (piece := pieces.take(event.text)):
+                if isinstance(event, TextDelta) and (piece := pieces.feed(event.text)):
                     self.text += self._joint(piece) + piece
                     if len(self.text) >= MAX_TEXT:
                         # No model means to say this much; state is kept small on purpose.

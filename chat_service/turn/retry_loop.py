@@ -26,10 +26,10 @@ from chat_service.runtime import Runtime
 from chat_service.settings import Settings
 from chat_service.storage.clock import now
 from chat_service.storage.serde import RecordSerde
-from chat_service.storage.state import TurnResult, set_start_time, with_time
+from chat_service.storage.state import TurnResult, fill_in_time, set_start_time
 from chat_service.turn.cancellation import CancelToken
 from chat_service.turn.model_step import StepContext, StepResult, run
-from chat_service.turn.token_budget import budget_of, learn, shrink, tokens_of
+from chat_service.turn.token_budget import context_tokens, prompt_budget, shrink_after_rejection, update_from_usage
 
 log = logging.getLogger(__name__)
 
@@ -57,14 +57,14 @@ class _Plan:
     on_fallback: bool = False
 
 
-def pause_before(tries: int, retry_after: float | None) -> float:
+def retry_delay(tries: int, retry_after: float | None) -> float:
     """Seconds to wait before try number `tries` + 1: the provider's wish, or 0.5 s doubling up to 30 s."""
     if retry_after is not None:
         return min(max(retry_after, 0.05), MAX_RETRY_AFTER_SECONDS)
     return float(min(0.5 * 2 ** (tries - 1), MAX_PAUSE_SECONDS))
 
 
-async def answer_guarded(
+async def answer_turn(
     ctx: ObjectContext,
     runtime: Runtime,
     conversation: Conversation,
@@ -111,16 +111,16 @@ async def answer(
         asked = _asked(runtime.settings, effective, plan)
         prompt = partial(_prompt, runtime, conversation, history, effective, plan, asked)
         spoken = await _step(ctx, runtime, meta.running, model, asked, question, prompt, stop)
-        question = with_time(question, spoken.began)
+        question = fill_in_time(question, spoken.started_at)
         if meta.running:
-            set_start_time(meta.running, spoken.began)
+            set_start_time(meta.running, spoken.started_at)
         ended = spoken.at.timestamp()
         first_start = first_start if first_start is not None else ended - spoken.seconds
         if spoken.outcome in ("answered", "stopped", "failed"):
-            learn(meta, spoken)
+            update_from_usage(meta, spoken)
             return _answer(spoken, first_start)
         if spoken.outcome == "too_long":
-            shrink(meta, spoken)
+            shrink_after_rejection(meta, spoken)
             plan = replace(plan, trims=plan.trims + 1)
             if plan.trims > TRIMS:
                 return _answer(spoken.model_copy(update={"outcome": "failed"}), first_start)
@@ -143,7 +143,7 @@ def _next_try(runtime: Runtime, plan: _Plan, retry_after: float | None) -> tuple
         return _Plan(trims=plan.trims, on_fallback=True), 0.0
     if away or plan.tries >= runtime.settings.model_max_attempts:
         return plan, None
-    return plan, pause_before(plan.tries, retry_after)
+    return plan, retry_delay(plan.tries, retry_after)
 
 
 def _asked(settings: Settings, effective: EffectiveSettings, plan: _Plan) -> str:
@@ -163,15 +163,15 @@ def _prompt(
     question: list[Message],
 ) -> Prompt:
     meta, settings = conversation.meta, runtime.settings
-    budget = budget_of(settings, meta, asked)
+    budget = prompt_budget(settings, meta, asked)
     said = meta.running.partial_text if meta.running else ""
-    prompt = context.assemble(
-        summary_policy.told(effective.prompt, meta.summary, budget), history, question, budget, said
+    prompt = context.build_prompt(
+        summary_policy.prompt_with_summary(effective.prompt, meta.summary, budget), history, question, budget, said
     )
     return replace(
         prompt,
         temperature=effective.temperature,
-        max_output_tokens=min(settings.model_max_output_tokens, tokens_of(settings, meta, asked) // 2),
+        max_output_tokens=min(settings.model_max_output_tokens, context_tokens(settings, meta, asked) // 2),
         # A conversation's own model is a model of the first endpoint; the fallback answers with its own.
         model=None if plan.on_fallback else effective.model,
     )
@@ -195,11 +195,11 @@ async def _step(
     async def call() -> StepResult:
         """Run twice, the model is asked twice. What the handler knows is not touched: a replay must find the same."""
         began = known or utc(time.time())
-        shown = running.model_copy(update={"started_at": began, "question": with_time(running.question, began)})
-        prompt = prompt_of(with_time(question, began))
+        shown = running.model_copy(update={"started_at": began, "question": fill_in_time(running.question, began)})
+        prompt = prompt_of(fill_in_time(question, began))
         stage = StepContext(ctx.key(), shown, runtime.bus, runtime.cancellations)
         spoken = await run(model, prompt, stage, halt, runtime.settings.model_max_seconds)
-        spoken.asked, spoken.size, spoken.shortened = asked, context.size(prompt), prompt.shortened
+        spoken.requested_model, spoken.prompt_characters, spoken.shortened = asked, context.prompt_size(prompt), prompt.shortened
         return spoken
 
     step = ctx.run_typed("model", call, RunOptions(serde=RecordSerde(StepResult), max_attempts=STEP_ATTEMPTS))
@@ -209,9 +209,9 @@ async def _step(
         halt.set(value or None)
         spoken: StepResult = await step
         if spoken.outcome != "answered":
-            spoken = spoken.model_copy(update={"outcome": "stopped", "error": None, "drain": value or None})
+            spoken = spoken.model_copy(update={"outcome": "stopped", "error": None, "stop_all_marker": value or None})
         else:
-            spoken = spoken.model_copy(update={"drain": value or None})
+            spoken = spoken.model_copy(update={"stop_all_marker": value or None})
         return spoken
     return StepResult.model_validate(value)
 
@@ -256,5 +256,5 @@ def _answer(spoken: StepResult, started: float, drain: str | None = None) -> Tur
         cut=spoken.cut,
         shortened=spoken.shortened and status == "answered",
         at=spoken.at,
-        stop_all_marker=drain or spoken.drain,
+        stop_all_marker=drain or spoken.stop_all_marker,
     )

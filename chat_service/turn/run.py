@@ -26,28 +26,28 @@ from chat_service.storage.clock import now
 from chat_service.storage.serde import set_record
 from chat_service.storage.state import TurnResult, set_start_time
 from chat_service.turn import deduplication, delivery_request, directory_updates
-from chat_service.turn.retry_loop import answer_guarded
+from chat_service.turn.retry_loop import answer_turn
 
 SWITCHED_OFF = "I was switched off here before your turn came. Nothing was lost: ask again when I am back."
 UNTITLED_TURNS = (1, 3)
 """After which turns a title is written: a first one at once, a better one when the subject is clear."""
 
 
-async def take(
+async def take_question(
     ctx: ObjectContext, conversation: Conversation, inbound: Inbound
 ) -> tuple[list[Inbound] | None, EffectiveSettings]:
     """The question whose turn it is, and the settings that hold for it; None when it was sent on to the Inbox."""
-    settings = await effective(ctx, conversation)
+    settings = await effective_settings(ctx, conversation)
     if inbound.queued:
         if inbound.id is None:
             raise TerminalError("what comes from the Inbox needs an id", status_code=400)
-        together = settings.gathers and not conversation.meta.stop_all_marker
+        together = settings.combines_bursts and not conversation.meta.stop_all_marker
         request = inboxes.TakeRequest(id=inbound.id, together=together)
         taken = await ctx.object_call(inboxes.take, ctx.key(), request)
-        return await deduplication.without_repeats(
+        return await deduplication.drop_repeats(
             ctx, conversation, taken.messages
         ) if taken.again else taken.messages, settings
-    if settings.gathers and inbound.expects_reply:
+    if settings.combines_bursts and inbound.expects_reply:
         handed = inbound.model_copy(update={"id": inbound.id or str(ctx.uuid()), "gathered": True})
         ctx.object_send(inboxes.accept, ctx.key(), handed)
         return None, settings
@@ -71,17 +71,17 @@ async def run(
     if conversation.meta.title == "" and keys.parse(ctx.key()):
         # So that a new conversation shows at once.
         asks = [*running.question, *(m for m in conversation.recent.messages if m.turn == running.turn)]
-        directory_updates.list_in_directories(ctx, conversation, await now(ctx), asks)
+        directory_updates.update_directories(ctx, conversation, await now(ctx), asks)
     else:
-        await directory_updates.list_newcomers(ctx, conversation)  # who wants to be forgotten meanwhile must be found
+        await directory_updates.list_for_new_people(ctx, conversation)  # who wants to be forgotten meanwhile must be found
     again = [m for m in conversation.recent.messages if m.turn == running.turn and m.role == "user"]
-    history = [m for m in conversation.visible() if m.turn != running.turn]
+    history = [m for m in conversation.verbatim_messages() if m.turn != running.turn]
     asked = running.question or again
-    absent = await delivery_request.announce(ctx, running, asked)
+    absent = await delivery_request.request_delivery(ctx, running, asked)
     if settings.off:  # it was switched off while this waited; what comes now does not get here
         answer = TurnResult(status="failed", error=SWITCHED_OFF, at=await now(ctx))
     else:
-        answer = await answer_guarded(ctx, runtime.current(), conversation, history, asked, settings)
+        answer = await answer_turn(ctx, runtime.current(), conversation, history, asked, settings)
     set_start_time(running, answer.at)
     reply = conversation.close_turn(answer)
     reply.undelivered = absent
@@ -90,28 +90,28 @@ async def run(
     summaries.summarise_anew(ctx, conversation)
     if keys.parse(ctx.key()):
         quota.charge(ctx, reply, asked)
-        if reply.turn in UNTITLED_TURNS or (forked and conversation.begins_with(reply.turn)):
-            directory_updates.entitle(ctx, conversation)
-        directory_updates.list_in_directories(ctx, conversation, reply.at, asked)
-    return conversation.reply(reply)
+        if reply.turn in UNTITLED_TURNS or (forked and conversation.is_first_shown_turn(reply.turn)):
+            directory_updates.request_title(ctx, conversation)
+        directory_updates.update_directories(ctx, conversation, reply.at, asked)
+    return conversation.to_reply(reply)
 
 
-async def refuse(ctx: ObjectContext, conversation: Conversation, why: str) -> Reply:
+async def fail_turn(ctx: ObjectContext, conversation: Conversation, why: str) -> Reply:
     """Tell a turn that was opened as failed, without asking the model."""
     at = await now(ctx)
     if conversation.meta.running:
         set_start_time(conversation.meta.running, at)
     reply = conversation.close_turn(TurnResult(status="failed", error=why, at=at))
     await persistence.save(ctx, conversation)
-    return conversation.reply(reply)
+    return conversation.to_reply(reply)
 
 
-async def effective(ctx: ObjectContext, conversation: Conversation) -> EffectiveSettings:
+async def effective_settings(ctx: ObjectContext, conversation: Conversation) -> EffectiveSettings:
     """The settings in force for the conversation."""
-    return await resolved(ctx, conversation.meta.overrides)
+    return await resolve_settings(ctx, conversation.meta.overrides)
 
 
-async def resolved(ctx: ObjectContext | ObjectSharedContext, overrides: Overrides) -> EffectiveSettings:
+async def resolve_settings(ctx: ObjectContext | ObjectSharedContext, overrides: Overrides) -> EffectiveSettings:
     """The settings in force, from the deployment down. The scopes are asked side by side."""
     key = keys.parse(ctx.key())
     scopes = key.scopes if key else ()

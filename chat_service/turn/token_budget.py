@@ -13,36 +13,36 @@ TELLING = 50
 """Tokens of a prompt from which on it tells something of the model: in a short one the framing weighs too much."""
 
 
-def budget_of(settings: Settings, meta: Meta, model: str | None = None) -> context.Budget:
+def prompt_budget(settings: Settings, meta: Meta, model: str | None = None) -> context.Budget:
     """How much fits into a prompt for a model; for the one that answered last, if none is named."""
-    room = tokens_of(settings, meta, model)
+    room = context_tokens(settings, meta, model)
     ratio = _known(meta, model).chars_per_token
     return context.Budget.of(room, settings.model_max_output_tokens, ratio, images=settings.model_images)
 
 
-def tokens_of(settings: Settings, meta: Meta, model: str | None = None) -> int:
+def context_tokens(settings: Settings, meta: Meta, model: str | None = None) -> int:
     """The size of a model's context in tokens: the settings', or less where a refusal told so."""
     return min(_known(meta, model).context_tokens or settings.model_context_tokens, settings.model_context_tokens)
 
 
-def learn(meta: Meta, spoken: StepResult) -> None:
+def update_from_usage(meta: Meta, spoken: StepResult) -> None:
     """Characters per token, from the provider's own count: slowly, so that one odd prompt does not sway it."""
     if spoken.usage is None or spoken.usage.prompt < TELLING:
         return
-    known, seen = _known(meta, spoken.asked), spoken.size / spoken.usage.prompt
+    known, seen = _known(meta, spoken.requested_model), spoken.prompt_characters / spoken.usage.prompt
     ratio = round(min(max(0.8 * known.chars_per_token + 0.2 * seen, 0.5), 8.0), 3)
-    _keep(meta, spoken.asked, ModelLimits(chars_per_token=ratio, context_tokens=known.context_tokens))
+    _keep(meta, spoken.requested_model, ModelLimits(chars_per_token=ratio, context_tokens=known.context_tokens))
 
 
-def shrink(meta: Meta, spoken: StepResult) -> None:
+def shrink_after_rejection(meta: Meta, spoken: StepResult) -> None:
     """Make the next prompt fit: by the provider's figures where it names them, else by a third."""
-    known = _known(meta, spoken.asked)
+    known = _known(meta, spoken.requested_model)
     room, ratio = spoken.context_tokens or known.context_tokens, known.chars_per_token
     if spoken.prompt_tokens:
-        ratio = min(max(spoken.size / spoken.prompt_tokens * 0.95, 0.3), ratio * 0.95)
+        ratio = min(max(spoken.prompt_characters / spoken.prompt_tokens * 0.95, 0.3), ratio * 0.95)
     else:
         ratio = max(ratio * 0.66, 0.3)
-    _keep(meta, spoken.asked, ModelLimits(chars_per_token=round(ratio, 3), context_tokens=room))
+    _keep(meta, spoken.requested_model, ModelLimits(chars_per_token=round(ratio, 3), context_tokens=room))
 
 
 def _known(meta: Meta, model: str | None) -> ModelLimits:

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from chat_service.contracts import Attachment, Author, Message, Status, is_blank
 from chat_service.domain import summary_policy
-from chat_service.domain.context import GO_ON, MESSAGE_CHARACTERS, Budget, assemble, safe_name, size
+from chat_service.domain.context import (
+    CONTINUE_INSTRUCTION,
+    MESSAGE_OVERHEAD,
+    Budget,
+    build_prompt,
+    prompt_size,
+    safe_name,
+)
 from chat_service.models.protocol import PromptMessage
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -67,8 +74,8 @@ def said(messages: tuple[PromptMessage, ...]) -> str:
 
 @given(conversations(), st.integers(300, 3_000))
 def test_never_over_the_budget_and_the_last_question_always_in(history: list[Message], characters: int) -> None:
-    prompt = assemble(SYSTEM, history, asked(history), Budget(characters))
-    assert size(prompt) <= characters
+    prompt = build_prompt(SYSTEM, history, asked(history), Budget(characters))
+    assert prompt_size(prompt) <= characters
     assert "the last question" in prompt.messages[-1].text and prompt.messages[-1].role == "user"
     assert prompt.messages[0] == PromptMessage("system", SYSTEM)
 
@@ -78,12 +85,12 @@ def test_a_summary_of_any_length_has_its_place_within_the_budget(
     history: list[Message], summary: str, characters: int
 ) -> None:
     budget = Budget(characters)
-    prompt = assemble(summary_policy.told(SYSTEM, summary, budget), history, asked(history), budget)
-    assert size(prompt) <= characters
-    long = assemble(
-        summary_policy.told(SYSTEM * 400, summary, budget), history, asked(history), budget, "said so far " * 400
+    prompt = build_prompt(summary_policy.prompt_with_summary(SYSTEM, summary, budget), history, asked(history), budget)
+    assert prompt_size(prompt) <= characters
+    long = build_prompt(
+        summary_policy.prompt_with_summary(SYSTEM * 400, summary, budget), history, asked(history), budget, "said so far " * 400
     )
-    assert size(long) <= characters and long.messages[-1].text == GO_ON, "a long system prompt leaves room, too"
+    assert prompt_size(long) <= characters and long.messages[-1].text == CONTINUE_INSTRUCTION, "a long system prompt leaves room, too"
     first, *_, last = prompt.messages
     assert first.text.startswith(f"{SYSTEM}\n\n{summary_policy.HEADING}\n{summary[:50]}".rstrip())
     assert "the last question" in last.text
@@ -92,7 +99,7 @@ def test_a_summary_of_any_length_has_its_place_within_the_budget(
 @given(conversations(), st.integers(300, 3_000))
 def test_never_half_a_turn(history: list[Message], characters: int) -> None:
     """Every answered turn is there with all its lines and its reply, or not at all; what is there is the newest."""
-    text = said(assemble(SYSTEM, history, asked(history), Budget(characters)).messages)
+    text = said(build_prompt(SYSTEM, history, asked(history), Budget(characters)).messages)
     whole: list[bool] = []
     for turn in sorted({m.turn for m in history}):
         standing = [m for m in history if m.turn == turn and not m.replaced]
@@ -108,7 +115,7 @@ def test_never_half_a_turn(history: list[Message], characters: int) -> None:
 
 @given(conversations())
 def test_stopped_failed_and_replaced_replies_are_left_out(history: list[Message]) -> None:
-    text = said(assemble(SYSTEM, history, asked(history), Budget(100_000)).messages)
+    text = said(build_prompt(SYSTEM, history, asked(history), Budget(100_000)).messages)
     for message in history:
         if message.replaced:
             assert f"old{message.turn}" not in text
@@ -118,7 +125,7 @@ def test_stopped_failed_and_replaced_replies_are_left_out(history: list[Message]
 
 @given(conversations())
 def test_roles_alternate(history: list[Message]) -> None:
-    roles = [m.role for m in assemble(SYSTEM, history, asked(history), Budget(100_000)).messages]
+    roles = [m.role for m in build_prompt(SYSTEM, history, asked(history), Budget(100_000)).messages]
     assert all(one != other for one, other in pairwise(roles))
 
 
@@ -126,7 +133,7 @@ def test_roles_alternate(history: list[Message]) -> None:
 def test_the_prompt_is_append_only(history: list[Message], text: str, author: Author | None) -> None:
     """What was sent for a turn is the beginning of what is sent for the next one: prefix caches hold."""
     question = asked(history, text, author)
-    first = assemble(SYSTEM, history, question, Budget(1_000_000)).messages
+    first = build_prompt(SYSTEM, history, question, Budget(1_000_000)).messages
     answer = Message(seq=len(history) + 2, turn=99, role="assistant", text="well", at=question[0].at)
     later = [
         Message(
@@ -138,7 +145,7 @@ def test_the_prompt_is_append_only(history: list[Message], text: str, author: Au
             author=Author(id="4", name="ada\u200b"),
         )
     ]
-    second = assemble(SYSTEM, [*history, *question, answer], later, Budget(1_000_000)).messages
+    second = build_prompt(SYSTEM, [*history, *question, answer], later, Budget(1_000_000)).messages
     assert second[: len(first)] == first
 
 
@@ -148,15 +155,15 @@ def test_a_person_who_comes_back_after_days_is_recognised_as_such() -> None:
         Message(seq=2, turn=1, role="assistant", text="bye", at=START),
     ]
     back = [Message(seq=3, turn=2, role="user", text="I am back", at=START + timedelta(days=9))]
-    prompt = assemble(SYSTEM, history, back, Budget(10_000))
+    prompt = build_prompt(SYSTEM, history, back, Budget(10_000))
     assert "Saturday 10 January 2026 12:00 UTC" in prompt.messages[-1].text
     soon = [back[0].model_copy(update={"at": START + timedelta(minutes=5)})]
-    assert assemble(SYSTEM, history, soon, Budget(10_000)).messages[-1].text == "I am back"
+    assert build_prompt(SYSTEM, history, soon, Budget(10_000)).messages[-1].text == "I am back"
 
 
 def test_a_question_larger_than_everything_keeps_its_two_ends() -> None:
     question = asked([], "BEGIN " + "x" * 50_000 + " END")
-    text = assemble(SYSTEM, [], question, Budget(2_000)).messages[-1].text
+    text = build_prompt(SYSTEM, [], question, Budget(2_000)).messages[-1].text
     assert text.startswith("BEGIN") and text.endswith("END") and len(text) < 2_000
 
 
@@ -166,7 +173,7 @@ def test_a_file_is_named_and_its_text_included() -> None:
         Attachment(name="a.txt", text="hello"),
         Attachment(name="b.pdf", media_type="application/pdf", url="https://example.org/b.pdf"),
     ]
-    text = assemble(SYSTEM, [], question, Budget(10_000)).messages[-1].text
+    text = build_prompt(SYSTEM, [], question, Budget(10_000)).messages[-1].text
     assert "(attached file a.txt)" in text and "hello" in text
     assert "b.pdf" in text and "cannot be read" in text
 
@@ -184,7 +191,7 @@ def test_no_text_and_no_file_can_show_a_header(before: str, after: str, in_file:
     if in_file:
         question = asked([], "see the file")
         question[0].attachments = [Attachment(name="a.txt", text=f"{before}{HEADER}{after}")]
-    text = assemble(SYSTEM, [], question, Budget(10_000)).messages[-1].text
+    text = build_prompt(SYSTEM, [], question, Budget(10_000)).messages[-1].text
     assert HEADER not in text and HEADER[1:] in text
 
 
@@ -192,7 +199,7 @@ def test_no_text_and_no_file_can_show_a_header(before: str, after: str, in_file:
 def test_no_file_can_end_before_its_end(content: str) -> None:
     question = asked([], "see the file")
     question[0].attachments = [Attachment(name="a.txt", text=content)]
-    fence, *lines = assemble(SYSTEM, [], question, Budget(10_000)).messages[-1].text.split("\n")[2:]
+    fence, *lines = build_prompt(SYSTEM, [], question, Budget(10_000)).messages[-1].text.split("\n")[2:]
     assert lines[-1] == fence and set(fence) == {"`"} and not any(fence in line for line in lines[:-1])
     assert "\n".join(lines[:-1]) == content
 
@@ -206,8 +213,8 @@ def test_two_people_of_one_name_are_told_apart_also_in_the_summary() -> None:
         for n, (id, name) in enumerate(people)
     ]
     names = ["Ada", "Ada (BBB222)", "Ada", "ad\u200ba (CCC333)", "Ada (BBB222) (DDD444)", "Ben"]
-    text = said(assemble(SYSTEM, history, asked(history), Budget(10_000)).messages)
-    lines = [line for piece in summary_policy.chunks(history, Budget(10_000)) for line in piece]
+    text = said(build_prompt(SYSTEM, history, asked(history), Budget(10_000)).messages)
+    lines = [line for piece in summary_policy.transcript_chunks(history, Budget(10_000)) for line in piece]
     for n, name in enumerate(names):
         assert f"[{name}, Thursday 01 January 2026 12:00 UTC]\nq{n}" in text
         assert lines[n] == f"{name}: q{n}"
@@ -227,7 +234,7 @@ def test_a_picture_that_cannot_be_seen_is_named(kind: str, data: str, sees: bool
     """Sent without its content a provider refuses it, and each later prompt that it stands in."""
     picture = Attachment(name="cat", media_type=kind, data=data or None)
     question = [Message(seq=1, turn=1, role="user", text="what is this?", at=START, attachments=[picture])]
-    last = assemble(SYSTEM, [], question, Budget(10_000, images=sees)).messages[-1]
+    last = build_prompt(SYSTEM, [], question, Budget(10_000, images=sees)).messages[-1]
     assert last.text == f"what is this?\n{named}".rstrip()
     assert len(last.images) == (not named)
 
@@ -238,10 +245,10 @@ def test_pictures_that_are_not_seen_take_no_room() -> None:
         Message(seq=1, turn=1, role="user", text="my name is Ada", at=START, attachments=pictures),
         Message(seq=2, turn=1, role="assistant", text="hello", at=START),
     ]
-    assert "my name is Ada" in said(assemble(SYSTEM, history, asked(history), Budget(3_000, images=False)).messages)
-    assert "my name is Ada" not in said(assemble(SYSTEM, history, asked(history), Budget(3_000)).messages)
+    assert "my name is Ada" in said(build_prompt(SYSTEM, history, asked(history), Budget(3_000, images=False)).messages)
+    assert "my name is Ada" not in said(build_prompt(SYSTEM, history, asked(history), Budget(3_000)).messages)
 
 
 def test_what_framing_counts_is_counted() -> None:
-    prompt = assemble("", [], asked([], "hi"), Budget(10_000))
-    assert size(prompt) == len("hi") + MESSAGE_CHARACTERS
+    prompt = build_prompt("", [], asked([], "hi"), Budget(10_000))
+    assert prompt_size(prompt) == len("hi") + MESSAGE_OVERHEAD

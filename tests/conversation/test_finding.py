@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from chat_service.contracts import Attachment, Author, Export, ExportRequest, Found, SearchRequest
-from chat_service.domain.window import PAGE
+from chat_service.domain.window import PAGE_SIZE
 from chat_service.ingress import IngressClient
 from tests.conversation.talk import read, say
 from tests.processes import Stack
@@ -69,7 +69,7 @@ async def test_any_page_of_history_costs_the_same(ingress: IngressClient, stack:
         await say(ingress, key, f"line {number}")
 
     async def cost(before: int) -> tuple[list[str], list[int]]:
-        page = await read(ingress, key, before=before, limit=PAGE)
+        page = await read(ingress, key, before=before, limit=PAGE_SIZE)
         rows = await stack.admin(
             "SELECT j.id, target_service_name AS service, count(1) AS n, max(i.created_at) AS at "
             "FROM sys_journal j JOIN sys_invocation i ON i.id = j.id "
@@ -78,7 +78,7 @@ async def test_any_page_of_history_costs_the_same(ingress: IngressClient, stack:
         )
         return [m.text for m in page.messages if m.role == "user"], sorted(row["n"] for row in rows)
 
-    (early, old), (late, young) = await cost(2 * PAGE + 1), await cost(5 * PAGE + 1)
+    (early, old), (late, young) = await cost(2 * PAGE_SIZE + 1), await cost(5 * PAGE_SIZE + 1)
     assert early == [f"line {number}" for number in range(10, 20)]
     assert late == [f"line {number}" for number in range(40, 50)]
     assert old == young and len(old) == 2

@@ -23,7 +23,7 @@ from chat_service.contracts import (
     Reply,
     SearchRequest,
 )
-from chat_service.domain.conversation import PEOPLE
+from chat_service.domain.conversation import MAX_PEOPLE
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.objects.erasure import Forgotten, Person
 from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, saying, whole
@@ -146,18 +146,18 @@ async def test_who_only_spoke_beside_the_bot_is_forgotten_too(ingress: IngressCl
     await reply_to(ingress, key, "m0")
     crowd = [
         Inbound(message=f"{word} {number}", id=f"n{number}", author=Author(id=f"U{number}", name=f"N{number}"))
-        for number in range(PEOPLE + 3)
+        for number in range(MAX_PEOPLE + 3)
     ]
     # Each new person is a message to a directory, and the next call comes after those: so a few at a time.
     for first in range(0, len(crowd), 50):
         await ingress.call("Chat", key, "note", Notes(messages=crowd[first : first + 50]), Reply)
-    for person in ("UEVE", f"U{PEOPLE + 2}"):
+    for person in ("UEVE", f"U{MAX_PEOPLE + 2}"):
         owner = f"slack:{team}:{person}"
         done = await ingress.call("Housekeeping", None, "forget_person", Person(person=owner), Forgotten)
         assert done.conversations == 1, person
-    for left in (f"{word} aside", f"{word} {PEOPLE + 2}"):
+    for left in (f"{word} aside", f"{word} {MAX_PEOPLE + 2}"):
         await eventually(lambda left=left: holds(stack, left), lambda places: not places, patience=CROWDED)  # type: ignore[misc]
-    last = f"person:slack:{team}:U{PEOPLE + 1}"
+    last = f"person:slack:{team}:U{MAX_PEOPLE + 1}"
 
     async def listed() -> int:
         return len((await ingress.call("Directory", last, "list", DirectoryRequest(), DirectoryPage)).entries)

@@ -21,7 +21,7 @@ from chat_service.contracts import (
 )
 from chat_service.domain import context, summary_policy
 from chat_service.domain.conversation import Conversation
-from chat_service.domain.window import LATE, PAGE, STAY, WINDOW
+from chat_service.domain.window import MAX_SHOWN, MIN_SHOWN, PAGE_SIZE, SUMMARY_THRESHOLD
 from chat_service.ingress import IngressClient
 from chat_service.storage.state import Meta, ModelLimits, Recent, TurnResult
 from tests.conversation.talk import read, say
@@ -29,7 +29,7 @@ from tests.conversation.test_context import START
 from tests.fakes.model.protocol import Behaviour, Seen, text_of
 from tests.processes import Stack, eventually
 
-TURNS_TO_A_SUMMARY = WINDOW // 2
+TURNS_TO_A_SUMMARY = SUMMARY_THRESHOLD // 2
 
 
 async def talk(ingress: IngressClient, key: str, turns: int) -> None:
@@ -109,10 +109,10 @@ async def test_a_summary_that_fails_loses_nothing(ingress: IngressClient, stack:
     refused = Behaviour(kind="fail", status=400, body={"error": {"message": "no"}})
     await stack.model.script_summaries(*[refused] * 50)
     await say(ingress, key, "my name is Ada")
-    await talk(ingress, key, LATE // 2)  # so the first page has scrolled out
+    await talk(ingress, key, MAX_SHOWN // 2)  # so the first page has scrolled out
     assert (await summary_of(stack, key))["upto"] == 0
     await stack.model.clear()
-    await talk(ingress, key, summary_policy.PATIENCE)
+    await talk(ingress, key, summary_policy.RETRY_AFTER_MESSAGES)
     await eventually(lambda: summary_of(stack, key), lambda seen: seen["upto"])
     assert (await say(ingress, key, "what is my name?")).reply == "Your name is Ada."
 
@@ -158,7 +158,7 @@ async def test_what_a_token_is_worth_is_learned_from_the_providers_own_figures(
         number = await stack.model.count()
         await say(ingress, key, "x" * characters)
     body = (await stack.model.wait(number)).body
-    told = sum(len(text_of(m)) + context.MESSAGE_CHARACTERS for m in body["messages"])
+    told = sum(len(text_of(m)) + context.MESSAGE_OVERHEAD for m in body["messages"])
     usage = (await read(ingress, key)).messages[-1].usage
     assert usage and usage.prompt
     real = told / usage.prompt
@@ -230,18 +230,18 @@ def conversation(sizes: list[int]) -> Conversation:
     return Conversation(Meta(next_seq=len(sizes) + 1), Recent(messages=messages))
 
 
-@given(st.lists(st.integers(1, 4_000), max_size=2 * WINDOW), st.integers(500, 50_000))
+@given(st.lists(st.integers(1, 4_000), max_size=2 * SUMMARY_THRESHOLD), st.integers(500, 50_000))
 def test_what_is_summarised_ends_with_a_turn_and_leaves_the_newest(sizes: list[int], characters: int) -> None:
     even = sizes[: len(sizes) // 2 * 2]
     it = conversation(even)
-    upto = summary_policy.wanted(it, context.Budget(characters))
+    upto = summary_policy.needed_summary_upto(it, context.Budget(characters))
     if upto is not None:
         assert upto % 2 == 0 and upto < len(even)
-        it.meta.summary_asked = upto
-        assert summary_policy.wanted(it, context.Budget(characters)) is None, "not asked for twice"
+        it.meta.summary_requested_upto = upto
+        assert summary_policy.needed_summary_upto(it, context.Budget(characters)) is None, "not asked for twice"
         assert it.apply_summary("s", upto, 0) and not it.apply_summary("s", upto, 0)
-        assert it.visible()[0].seq == upto + 1
-    elif len(even) >= WINDOW:
+        assert it.verbatim_messages()[0].seq == upto + 1
+    elif len(even) >= SUMMARY_THRESHOLD:
         pytest.fail("a long conversation wants a summary")
 
 
@@ -259,28 +259,28 @@ def test_what_no_longer_fits_is_in_the_summary(
         "s" * int(characters * instructions),
         Conversation(Meta(), Recent()),
     )
-    room = characters - len(summary_policy.told(system, "long\n" * characters, budget))
+    room = characters - len(summary_policy.prompt_with_summary(system, "long\n" * characters, budget))
     for number, (asked, answered) in enumerate(sizes):
         text = f"<{number}>" + "q" * int(asked * room)
-        history = it.visible()
+        history = it.verbatim_messages()
         it.open_turn([Inbound(message=text)], "inv", START)
         assert it.meta.running
-        told = summary_policy.told(system, it.meta.summary, budget)
-        prompt = context.assemble(told, history, it.meta.running.question, budget)
+        told = summary_policy.prompt_with_summary(system, it.meta.summary, budget)
+        prompt = context.build_prompt(told, history, it.meta.running.question, budget)
         said = "".join(m.text for m in prompt.messages)
         assert all(m.text in said for m in history), "what no summary covers is there word for word"
         it.close_turn(TurnResult(status="answered", text=f"[{number}]" + "a" * int(answered * room), at=START))
-        upto = summary_policy.wanted(it, budget, system)
+        upto = summary_policy.needed_summary_upto(it, budget, system)
         if upto is not None:
-            it.meta.summary_asked = upto
+            it.meta.summary_requested_upto = upto
             assert it.apply_summary("long\n" * characters, upto, 0)
 
 
 def test_a_turn_that_was_answered_anew_after_others_is_summarised_whole_or_not_at_all() -> None:
     for offset in range(12):
-        again = conversation([10] * 2 * WINDOW).recent.messages
+        again = conversation([10] * 2 * SUMMARY_THRESHOLD).recent.messages
         again[-14 + offset].turn = again[-1].turn  # its reply came last
-        upto = summary_policy.wanted(
+        upto = summary_policy.needed_summary_upto(
             Conversation(Meta(next_seq=len(again) + 1), Recent(messages=again)), context.Budget(50_000)
         )
         assert upto
@@ -290,14 +290,14 @@ def test_a_turn_that_was_answered_anew_after_others_is_summarised_whole_or_not_a
 @given(st.lists(st.integers(1, 9_000), max_size=60), st.integers(1_500, 50_000))
 def test_every_piece_fits_beside_the_summary(sizes: list[int], characters: int) -> None:
     budget = context.Budget(characters)
-    for lines in summary_policy.chunks(conversation(sizes).recent.messages, budget):
-        assert context.size(summary_policy.prompt("s" * characters, lines, budget)) <= characters + 200
+    for lines in summary_policy.transcript_chunks(conversation(sizes).recent.messages, budget):
+        assert context.prompt_size(summary_policy.summary_prompt("s" * characters, lines, budget)) <= characters + 200
 
 
 def test_a_summary_is_clipped_to_its_share() -> None:
     budget = context.Budget(5_000)
-    assert len(summary_policy.told("system", "long\n" * 5_000, budget)) < 1_500
-    assert summary_policy.told("system", "", budget) == "system"
+    assert len(summary_policy.prompt_with_summary("system", "long\n" * 5_000, budget)) < 1_500
+    assert summary_policy.prompt_with_summary("system", "", budget) == "system"
 
 
 def grown(turns: int, lag: int = 1, lines: int = 1) -> list[int]:
@@ -310,33 +310,33 @@ def grown(turns: int, lag: int = 1, lines: int = 1) -> list[int]:
         held.append(len(it.recent.messages))
         it.open_turn([Inbound(message="hi")] * lines, "inv", START)
         it.close_turn(TurnResult(status="answered", text="ho", at=START))
-        upto = summary_policy.wanted(it, context.Budget(50_000))
+        upto = summary_policy.needed_summary_upto(it, context.Budget(50_000))
         if upto is not None:
-            it.meta.summary_asked = upto
+            it.meta.summary_requested_upto = upto
             coming.append((turn + lag, upto))
         while coming and coming[0][0] <= turn:
             it.apply_summary("s", coming.pop(0)[1], 0)
-        late = len(it.recent.messages) > LATE
-        unseen = [m.seq for m in it.scroll()]
+        late = len(it.recent.messages) > MAX_SHOWN
+        unseen = [m.seq for m in it.scroll_out()]
         assert unseen == list(range(scrolled + 1, scrolled + 1 + len(unseen))), "no gap, and nothing twice"
         scrolled += len(unseen)
-        assert late or scrolled <= it.summarised, "what no summary covers stays in sight"
-        assert len(it.recent.messages) >= min(STAY, it.meta.next_seq - 1)
+        assert late or scrolled <= it.verbatim_after, "what no summary covers stays in sight"
+        assert len(it.recent.messages) >= min(MIN_SHOWN, it.meta.next_seq - 1)
     return held
 
 
 @pytest.mark.parametrize("lag", [0, 1, 2])
 def test_from_turn_10_on_the_window_goes_through_the_same_sizes_every_ten_turns(lag: int) -> None:
     held = grown(1_000, lag)
-    assert len({tuple(sorted(held[start : start + PAGE // 2])) for start in range(10, 990)}) == 1
+    assert len({tuple(sorted(held[start : start + PAGE_SIZE // 2])) for start in range(10, 990)}) == 1
 
 
 @given(st.integers(0, 6), st.integers(1, 4))
 def test_the_window_is_bounded_however_people_write(lag: int, lines: int) -> None:
-    assert max(grown(150, lag, lines)) <= LATE
+    assert max(grown(150, lag, lines)) <= MAX_SHOWN
 
 
 def test_without_a_summary_the_oldest_page_leaves_the_window_in_the_end() -> None:
-    it = conversation([10] * (LATE + 2))
-    assert [m.seq for m in it.scroll()] == list(range(1, PAGE + 1))
-    assert not it.scroll()
+    it = conversation([10] * (MAX_SHOWN + 2))
+    assert [m.seq for m in it.scroll_out()] == list(range(1, PAGE_SIZE + 1))
+    assert not it.scroll_out()

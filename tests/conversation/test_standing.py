@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chat_service.contracts import Contract, Inbound, Message, Notes, RedactRequest, Reply, TurnRequest
-from chat_service.domain.window import PAGE
+from chat_service.domain.window import PAGE_SIZE
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.storage import pages
 from chat_service.storage.serde import StateRecord
@@ -66,29 +66,29 @@ async def test_pages_that_are_gone_or_hold_replies_alone_hide_no_turn(
 ) -> None:
     """What has reached its age is gone from the beginning; a question that was answered anew for a whole page long has
     its versions behind it."""
-    first, anew = 2 * PAGE, 9 * PAGE
-    messages = talk(6 * PAGE)  # twelve pages
+    first, anew = 2 * PAGE_SIZE, 9 * PAGE_SIZE
+    messages = talk(6 * PAGE_SIZE)  # twelve pages
     versions = [
-        Message(seq=0, turn=anew // 2, role="assistant", text=f"version {n}", at=THEN, replaced=n < 2 * PAGE)
-        for n in range(1, 2 * PAGE + 1)
+        Message(seq=0, turn=anew // 2, role="assistant", text=f"version {n}", at=THEN, replaced=n < 2 * PAGE_SIZE)
+        for n in range(1, 2 * PAGE_SIZE + 1)
     ]
     messages[anew - 1].replaced = True
     messages = [*messages[first:anew], *versions, *messages[anew:]]
     for number, message in enumerate(messages):
         message.seq = first + number + 1
-    old, recent = messages[:-PAGE], messages[-PAGE:]
-    state: dict[str, StateRecord] = {"head": pages.Head(last_seq=old[-1].seq)}
-    for at in range(0, len(old), PAGE):
-        state[pages.page_key(first // PAGE + at // PAGE)] = pages.Page(messages=old[at : at + PAGE])
+    old, recent = messages[:-PAGE_SIZE], messages[-PAGE_SIZE:]
+    state: dict[str, StateRecord] = {"head": pages.TranscriptHead(last_seq=old[-1].seq)}
+    for at in range(0, len(old), PAGE_SIZE):
+        state[pages.page_key(first // PAGE_SIZE + at // PAGE_SIZE)] = pages.Page(messages=old[at : at + PAGE_SIZE])
     await write_state(stack, "Transcript", key, state)
-    meta = Meta(next_seq=messages[-1].seq + 1, next_turn=6 * PAGE + 1, horizon=old[-1].at)
+    meta = Meta(next_seq=messages[-1].seq + 1, next_turn=6 * PAGE_SIZE + 1, latest_removed_at=old[-1].at)
     await write_state(stack, "Chat", key, {"meta": meta, "recent": Recent(messages=recent)})
     await eventually(lambda: read(ingress, key), lambda page: len(page.messages) > 0)
-    for number in range(1, 6 * PAGE + 1):
+    for number in range(1, 6 * PAGE_SIZE + 1):
         if number <= first // 2:
             assert await no_turn(ingress, key, turn=number)
         else:
             found = await turn(ingress, key, turn=number)
             assert (found.turn, found.status) == (number, "answered")
             assert found.reply.startswith("version 40" if number == anew // 2 else f"reply {number}")
-    assert await no_turn(ingress, key, turn=6 * PAGE + 1)
+    assert await no_turn(ingress, key, turn=6 * PAGE_SIZE + 1)

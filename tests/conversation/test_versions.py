@@ -80,7 +80,7 @@ class Talk:
         talk, text = self.conversation, f"q{number}"
         parent = self.path[-1] if self.path else ""
         talk.open_turn([Inbound(message=text, id=text, author=Author(id=person))], f"inv{number}", at)
-        if replaces is not None and talk.replace(replaces.seq):
+        if replaces is not None and talk.replace_question(replaces.seq):
             parent = self.parents[replaces.text]
         self._follow(text, parent)
         talk.close_turn(TurnResult(status="answered", text=f"a{number}", at=at))
@@ -97,10 +97,10 @@ class Talk:
 
     def note(self) -> None:
         number, at = self._next()
-        self.conversation.note([Inbound(message=f"n{number}", id=f"n{number}")], at, "noted")
+        self.conversation.add_unanswered([Inbound(message=f"n{number}", id=f"n{number}")], at, "noted")
 
     def choose(self, message: Message) -> None:
-        assert self.conversation.choose(message.seq)
+        assert self.conversation.show_version(message.seq)
         self._follow(message.text, self.parents[message.text])
 
 
@@ -124,7 +124,7 @@ def test_what_is_shown_is_the_path_that_was_chosen_last(steps: list[tuple[str, i
         texts = [m.text for m in talk.shown]
         assert [text for text in texts if not text.startswith("n")] == talk.path
         assert len(texts) - len(talk.path) == sum(m.status == "noted" for m in held), "notes belong to the thread"
-        prompt = context.standing_turns(talk.conversation.visible())
+        prompt = context.included_turns(talk.conversation.verbatim_messages())
         seen = [m.text for turn in prompt for m in turn if m.status != "noted"]
         assert seen == talk.path, "only what is shown enters the context"
         _versions_are_siblings(talk)
@@ -132,7 +132,7 @@ def test_what_is_shown_is_the_path_that_was_chosen_last(steps: list[tuple[str, i
 
 def _versions_are_siblings(talk: Talk) -> None:
     held = [m.model_copy() for m in talk.conversation.recent.messages]
-    versions.tell(held, held, talk.conversation.meta.picked)
+    versions.annotate_versions(held, held, talk.conversation.meta.shown_versions)
     text = {m.seq: m.text for m in held}
     for message in held:
         if message.replaced or message.status == "noted":
@@ -160,7 +160,7 @@ def test_what_scrolled_out_is_not_switched_and_the_rest_is_sound(cut: int, later
     here = [m.text for m in talk.shown]
     if other is None:
         return
-    if talk.conversation.choose(other.seq):
+    if talk.conversation.show_version(other.seq):
         assert cut <= 1, "the question that was shown is here"
         assert [m.text for m in talk.shown][-2:] == ["q4", "a4"] and "q2" not in [m.text for m in talk.shown]
     else:
@@ -175,7 +175,7 @@ def test_an_old_conversation_with_replaced_replies_can_be_switched() -> None:
     for message in talk.conversation.recent.messages:
         message.after = None
     old = talk.conversation.recent.messages[1]
-    assert old.replaced and talk.conversation.choose(old.seq)
+    assert old.replaced and talk.conversation.show_version(old.seq)
     assert [m.text for m in talk.shown] == ["q1", "a1"]
 
 
@@ -186,7 +186,7 @@ def test_a_conversation_without_versions_stores_nothing_of_them() -> None:
         talk.note()
     stored = talk.conversation.recent.model_dump_json(exclude_defaults=True)
     stored += talk.conversation.meta.model_dump_json(exclude_defaults=True)
-    assert not any(word in stored for word in ("after", "versions", "picked", "replaced"))
+    assert not any(word in stored for word in ("after", "versions", "shown_versions", "replaced"))
 
 
 def test_versions_that_are_not_shown_do_not_push_out_what_is() -> None:
@@ -195,13 +195,13 @@ def test_versions_that_are_not_shown_do_not_push_out_what_is() -> None:
         talk.say()
     for _ in range(MAX_VERSIONS - 1):
         talk.regenerate()
-    assert talk.conversation.scroll() == []
-    assert summary_policy.wanted(talk.conversation, context.Budget(100_000)) is None, "nor bring a summary on"
-    prompt = context.standing_turns(talk.conversation.visible())
+    assert talk.conversation.scroll_out() == []
+    assert summary_policy.needed_summary_upto(talk.conversation, context.Budget(100_000)) is None, "nor bring a summary on"
+    prompt = context.included_turns(talk.conversation.verbatim_messages())
     assert len(prompt) == 10
     for _ in range(40):
         talk.say(replaces=talk.shown[-2])
-        talk.conversation.scroll()
+        talk.conversation.scroll_out()
     assert len(talk.conversation.recent.messages) <= 120 + 2, "and yet they are bounded"
 
 
@@ -213,7 +213,7 @@ def test_what_is_pruned_leaves_no_gap_in_what_follows() -> None:
     first = talk.shown[0]
     talk.say(replaces=first)
     talk.conversation.prune(DeletionScope(person="B"), [])
-    assert talk.conversation.choose(first.seq)
+    assert talk.conversation.show_version(first.seq)
     assert [m.text for m in talk.shown] == ["q1", "a1", "q3", "a3"]
 
 
@@ -227,8 +227,8 @@ def test_a_summary_is_written_anew_over_all_that_scrolled_out() -> None:
     talk.say(replaces=talk.shown[-8])  # word for word still: the summary stands
     assert conversation.meta.summary_upto == 30
     talk.say(replaces=conversation.recent.messages[4])
-    assert conversation.meta.summary == "" and conversation.lost_summary == 30
-    assert summary_policy.anew(conversation, context.Budget(100_000)) == 10, (
+    assert conversation.meta.summary == "" and conversation.stale_summary_upto == 30
+    assert summary_policy.replacement_summary_upto(conversation, context.Budget(100_000)) == 10, (
         "what stands is few: it stays word for word"
     )
 

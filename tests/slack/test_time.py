@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_service.domain.window import WINDOW
+from chat_service.domain.window import SUMMARY_THRESHOLD
 from tests.conversation.test_memory import summary_of
 from tests.fakes.model import ModelControl
 from tests.fakes.slack.models import Message
@@ -126,7 +126,7 @@ async def test_a_thread_goes_on_days_later_with_all_it_knew(later: Room) -> None
 async def test_a_deletion_leaves_the_summary_too(room: Room) -> None:
     slack = room.slack
     root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> my name is Ada")
-    for number in range(WINDOW // 2):  # questions and answers, after which a summary is wanted
+    for number in range(SUMMARY_THRESHOLD // 2):  # questions and answers, after which a summary is wanted
         await asks(room, room.ben, room.channel, f"line {number}", thread_ts=root.ts)
     key = room.world.key(room.channel, root.ts)
     await slack.until(lambda: summary_of(room.world.stack, key), lambda seen: "my name is Ada" in str(seen["text"]))

@@ -8,7 +8,7 @@ from itertools import groupby
 import aiohttp
 
 from chat_service.contracts import Message
-from chat_service.domain.window import PAGE
+from chat_service.domain.window import PAGE_SIZE
 from chat_service.storage import pages
 from chat_service.storage.serde import RecordSerde, StateRecord
 from chat_service.storage.state import Meta, Recent
@@ -41,14 +41,14 @@ def talk(turns: int) -> list[Message]:
 async def seed(stack: Stack, key: str, turns: int) -> None:
     """Put `turns` finished turns into a conversation that nobody has used."""
     messages = talk(turns)
-    cut = max((len(messages) - PAGE) // PAGE * PAGE, 0)  # whole pages
+    cut = max((len(messages) - PAGE_SIZE) // PAGE_SIZE * PAGE_SIZE, 0)  # whole pages
     old, recent = messages[:cut], messages[cut:]
     meta = Meta(next_seq=len(messages) + 1, next_turn=turns + 1, title="A long story", renamed=True)
-    meta.horizon = old[-1].at if old else None
+    meta.latest_removed_at = old[-1].at if old else None
     await write_state(stack, "Chat", key, {"meta": meta, "recent": Recent(messages=recent)})
     if old:
-        state: dict[str, StateRecord] = {"head": pages.Head(last_seq=old[-1].seq)}
-        for number, held in groupby(old, key=lambda message: pages.page_of(message.seq)):
+        state: dict[str, StateRecord] = {"head": pages.TranscriptHead(last_seq=old[-1].seq)}
+        for number, held in groupby(old, key=lambda message: pages.page_number(message.seq)):
             state[pages.page_key(number)] = pages.Page(messages=list(held))
         await write_state(stack, "Transcript", key, state)
 
