@@ -22,7 +22,7 @@ JOIN_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class RunningBots:
     """Bots that run beside something else.
 
     Attributes:
@@ -35,7 +35,7 @@ class Beside:
 
 
 @asynccontextmanager
-async def beside(names: Iterable[str], settings: Settings, bus: LiveBus) -> AsyncIterator[Beside]:
+async def running_bots(names: Iterable[str], settings: Settings, bus: LiveBus) -> AsyncIterator[RunningBots]:
     """Run these bots while the block runs. A platform that is away holds nothing up: its bot joins when it is back.
 
     Raises:
@@ -52,7 +52,7 @@ async def beside(names: Iterable[str], settings: Settings, bus: LiveBus) -> Asyn
                     for task in tasks:
                         if task.done():
                             task.result()
-        yield Beside(lines, tasks)
+        yield RunningBots(lines, tasks)
     finally:
         for task in tasks:
             task.cancel()
@@ -65,7 +65,7 @@ async def _listen(name: str, settings: Settings, bus: LiveBus, line: asyncio.Fut
         await asyncio.Event().wait()
 
 
-def check_exists(name: str) -> None:
+def check_bot_exists(name: str) -> None:
     """Raises a UserError for a bot that this version does not have; a bot is a folder of `bots` with an `app`."""
     there = sorted(path.parent.name for folder in bots.__path__ for path in Path(folder).glob("*/app.py"))
     if name not in there:
@@ -79,8 +79,8 @@ async def run(settings: Settings, names: list[str]) -> None:
         UserError: for a bot that does not exist, or whose tokens are missing.
     """
     for name in names:
-        check_exists(name)
-        if name in tokens.NEEDED and not tokens.is_complete(name):
+        check_bot_exists(name)
+        if name in tokens.REQUIRED and not tokens.is_complete(name):
             raise UserError(f"the {name} bot needs {tokens.missing(name)}")
     running = {asyncio.create_task(importlib.import_module(f"bots.{name}.app").run(settings)) for name in set(names)}
     try:

@@ -11,16 +11,16 @@ import aiohttp
 from rich.console import Console
 
 from bots.cli import tokens
-from bots.cli.ports import needed, owner, trouble
-from bots.cli.reachability import look
+from bots.cli.ports import find_port_owner, find_port_problem, listen_addresses
+from bots.cli.reachability import read_newest
 from chat_service import hosts
 from chat_service.downloads import MEGABYTE
-from chat_service.engine.binary import present_engine
-from chat_service.engine.npm import PACKED, supported_platform
+from chat_service.engine.binary import find_local_engine
+from chat_service.engine.npm import ARCHIVE_BYTES, supported_platform
 from chat_service.errors import UserError
 from chat_service.ingress import IngressClient, IngressError
-from chat_service.local_model.weights import SIZE, cached_weights
-from chat_service.models.availability import reach_configured
+from chat_service.local_model.weights import SIZE, cached_weights_path
+from chat_service.models.availability import probe_configured_models
 from chat_service.settings import Settings
 
 PATIENCE = aiohttp.ClientTimeout(total=2)
@@ -58,11 +58,11 @@ async def findings(settings: Settings) -> AsyncIterator[Finding]:
     else:
         yield _absent_restate(settings)
     yield await _model(settings)
-    for bot in tokens.NEEDED:
+    for bot in tokens.REQUIRED:
         yield _tokens(bot)
     for finding in (*await _slack(settings), *await _discord(settings)):
         yield finding
-    for variable, (host, port) in needed(settings).items():
+    for variable, (host, port) in listen_addresses(settings).items():
         yield await _port(variable, host, port, running)
 
 
@@ -86,9 +86,9 @@ async def _chat_service(settings: Settings) -> Finding:
                 deployment = (await response.json())["deployment_id"]
             async with session.get(f"/deployments/{deployment}") as response:
                 uri = (await response.json()).get("uri", "")
-        # QuestionMessage through Restate, which may see it where this machine does not.
+        # Asked through Restate, which may see it where this machine does not.
         async with IngressClient.connected(settings.ingress_url) as ingress:
-            await look(ingress, "doctor")
+            await read_newest(ingress, "doctor")
     except TimeoutError:
         line = f"registered, but Restate gets no answer from {uri}: start it there, or run `threadwell register`"
         return Finding(what, False, line)
@@ -102,12 +102,12 @@ def _absent_restate(settings: Settings) -> Finding:
         line = f"{settings.ingress_url} is silent: start it, or unset RESTATE_INGRESS_URL and RESTATE_ADMIN_URL"
         return Finding("Restate", False, line)
     try:
-        found = present_engine(settings)
+        found = find_local_engine(settings)
         if found is None:
             supported_platform()
     except UserError as error:
         return Finding("Restate", False, str(error))
-    later = f"fetched from npm at the first start ({PACKED // MEGABYTE} MB)"
+    later = f"fetched from npm at the first start ({ARCHIVE_BYTES // MEGABYTE} MB)"
     return Finding("Restate", True, f"not running, {f'starts from {found}' if found else later}")
 
 
@@ -117,10 +117,10 @@ async def _model(settings: Settings) -> Finding:
             there = Path(settings.local_model).expanduser().is_file()
             line = settings.local_model if there else f"LOCAL_MODEL={settings.local_model}: there is no such file"
             return Finding("model", there, line)
-        here = "here" if cached_weights(settings).exists() else f"fetched at the first start ({SIZE // MEGABYTE} MB)"
+        here = "here" if cached_weights_path(settings).exists() else f"fetched at the first start ({SIZE // MEGABYTE} MB)"
         return Finding("model", True, f"the embedded one, {here}")
     try:
-        return Finding("model", True, await reach_configured(settings))
+        return Finding("model", True, await probe_configured_models(settings))
     except UserError as error:
         return Finding("model", False, str(error))
 
@@ -151,12 +151,12 @@ async def _discord(settings: Settings) -> list[Finding]:
 
 
 async def _port(variable: str, host: str, port: int, running: bool) -> Finding:
-    line = trouble(variable, host, port)
+    line = find_port_problem(variable, host, port)
     if line is None:
         return Finding(variable, True, f"{port}, free")
     # With Restate up, its ports are its own, and ours are recognised by their answer.
-    if running and (variable.startswith("RESTATE_") or await _answers(hosts.http(host, port) + "/health")):
-        return Finding(variable, True, f"{port}, in use by {owner(port)}")
+    if running and (variable.startswith("RESTATE_") or await _answers(hosts.http_url(host, port) + "/health")):
+        return Finding(variable, True, f"{port}, in use by {find_port_owner(port)}")
     return Finding(variable, False, line)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bots.cli.reachability import AWAY, answers
+from bots.cli.reachability import UNREACHABLE, is_reachable
 from chat_service.contracts import Contract
 from chat_service.errors import UserError
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.keys import PERSON, is_person
-from chat_service.objects.erasure import Forgotten, Person
+from chat_service.objects.erasure import ForgetResult, ForgetPersonRequest
 from chat_service.settings import Settings
 
 PATIENCE_SECONDS = 30.0
@@ -25,10 +25,10 @@ async def forget(settings: Settings, key: str | None, person: str | None) -> Non
         raise UserError(f"{person!r} is no person's id: {PERSON}")
     try:
         async with IngressClient.connected(settings.ingress_url) as ingress:
-            if not await answers(ingress):
+            if not await is_reachable(ingress):
                 await _leave(ingress, key, person)
                 print(f"{key or person}: will be forgotten when the chat service is back", flush=True)  # noqa: T201
-                raise UserError(AWAY)
+                raise UserError(UNREACHABLE)
             print(await _forget(ingress, key, person), flush=True)  # noqa: T201
     except IngressError as error:
         raise UserError(f"{error}; is `threadwell up` running?") from error
@@ -37,17 +37,17 @@ async def forget(settings: Settings, key: str | None, person: str | None) -> Non
 async def _leave(ingress: IngressClient, key: str | None, person: str | None) -> None:
     """Hand it to Restate, which keeps it until somebody can do it."""
     if person:
-        await ingress.send("Housekeeping", None, "forget_person", Person(person=person))
+        await ingress.send("Housekeeping", None, "forget_person", ForgetPersonRequest(person=person))
     else:
         await ingress.send("Chat", key, "forget", None)
 
 
 async def _forget(ingress: IngressClient, key: str | None, person: str | None) -> str:
     if person:
-        request = Person(person=person)
+        request = ForgetPersonRequest(person=person)
         try:
             done = await ingress.call(
-                "Housekeeping", None, "forget_person", request, Forgotten, timeout=PATIENCE_SECONDS
+                "Housekeeping", None, "forget_person", request, ForgetResult, timeout=PATIENCE_SECONDS
             )
         except TimeoutError:  # in very many conversations; Restate goes on with it
             return f"{person}: being forgotten"

@@ -10,7 +10,7 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
-from bots.cli.reachability import AWAY, look
+from bots.cli.reachability import UNREACHABLE, read_newest
 from chat_service.contracts import History, HistoryRequest, Message
 from chat_service.errors import UserError
 from chat_service.ingress import IngressClient, IngressError
@@ -28,7 +28,7 @@ async def pages(settings: Settings, key: str) -> AsyncGenerator[History]:
     """
     try:
         async with IngressClient.connected(settings.ingress_url) as ingress:
-            newest = await look(ingress, key, PAGE)
+            newest = await read_newest(ingress, key, PAGE)
             last = newest.messages[0].seq if newest.messages else 1
             # Numbers only grow: pages of so many numbers hold every message, whatever was taken out between.
             for start in range(1, last, PAGE) if newest.next_before else ():
@@ -36,7 +36,7 @@ async def pages(settings: Settings, key: str) -> AsyncGenerator[History]:
             newest.next_before = None
             yield newest
     except TimeoutError:
-        raise UserError(AWAY) from None
+        raise UserError(UNREACHABLE) from None
     except IngressError as error:
         raise UserError(f"{error}; is `threadwell up` running?") from error
 

@@ -14,7 +14,7 @@ from chat_service.settings import Settings
 ENGINE_PORTS = ("restate_ingress_port", "restate_admin_port", "restate_node_port")
 
 
-def settled(settings: Settings) -> Settings:
+def with_free_ports(settings: Settings) -> Settings:
     """The same settings with a free port in place of every 0: each part has to know where the others are."""
     zeros = [
         name
@@ -24,7 +24,7 @@ def settled(settings: Settings) -> Settings:
     return settings.model_copy(update={name: free_port() for name in zeros})
 
 
-def needed(settings: Settings) -> dict[str, tuple[str, int]]:
+def listen_addresses(settings: Settings) -> dict[str, tuple[str, int]]:
     """The addresses that `threadwell up` will listen on, by the setting that moves each."""
     ports = {
         "WEB_PORT": (settings.web_host, settings.web_port),
@@ -41,7 +41,7 @@ def needed(settings: Settings) -> dict[str, tuple[str, int]]:
     return ports
 
 
-def trouble(variable: str, host: str, port: int) -> str | None:
+def find_port_problem(variable: str, host: str, port: int) -> str | None:
     """Why one cannot listen there now, and what to do; None when one can."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -50,7 +50,7 @@ def trouble(variable: str, host: str, port: int) -> str | None:
             probe.bind((host, port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                return f"port {port} is taken by {owner(port)}: stop that, or set {variable} to a free port"
+                return f"port {port} is taken by {find_port_owner(port)}: stop that, or set {variable} to a free port"
             if error.errno == errno.EACCES:
                 return f"port {port} is not for ordinary programs: set {variable} to one above 1023"
             # A name that cannot be looked up, or an address of another machine.
@@ -58,7 +58,7 @@ def trouble(variable: str, host: str, port: int) -> str | None:
     return None
 
 
-def owner(port: int) -> str:
+def find_port_owner(port: int) -> str:
     """Who listens on a port, if that can be told."""
     try:
         for connection in psutil.net_connections("tcp"):
@@ -72,9 +72,9 @@ def owner(port: int) -> str:
 def check_ports(settings: Settings) -> None:
     """Raises a UserError for the first port that cannot be had."""
     seen: dict[int, str] = {}
-    for variable, (host, port) in needed(settings).items():
+    for variable, (host, port) in listen_addresses(settings).items():
         if port in seen:
             raise UserError(f"{seen[port]} and {variable} are both {port}: set one of them to another port")
         seen[port] = variable
-        if line := trouble(variable, host, port):
+        if line := find_port_problem(variable, host, port):
             raise UserError(line)

@@ -7,10 +7,10 @@ from chat_service.ingress import IngressClient
 
 ANSWER_SECONDS = 5.0
 """A read takes milliseconds; a chat service that just restarts gets this long."""
-AWAY = "the chat service does not answer: start it (`threadwell up` or `threadwell serve`), or ask `threadwell doctor`"
+UNREACHABLE = "the chat service does not answer: start it (`threadwell up` or `threadwell serve`), or ask `threadwell doctor`"
 
 
-async def look(ingress: IngressClient, key: str, limit: int = 1) -> History:
+async def read_newest(ingress: IngressClient, key: str, limit: int = 1) -> History:
     """The newest messages of a conversation.
 
     Raises:
@@ -20,14 +20,14 @@ async def look(ingress: IngressClient, key: str, limit: int = 1) -> History:
     return await ingress.call("Chat", key, "get_history", HistoryRequest(limit=limit), History, timeout=ANSWER_SECONDS)
 
 
-async def answers(ingress: IngressClient) -> bool:
+async def is_reachable(ingress: IngressClient) -> bool:
     """Whether the chat service is there.
 
     Raises:
         IngressError: Restate is not.
     """
     try:
-        await look(ingress, "doctor")
+        await read_newest(ingress, "doctor")
     except TimeoutError:
         return False
     return True

@@ -6,7 +6,7 @@ import os
 
 from dotenv import dotenv_values
 
-NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
+REQUIRED: dict[str, tuple[tuple[str, ...], ...]] = {
     "slack": (("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"), ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET")),
     "discord": (("DISCORD_TOKEN",),),
 }
@@ -16,19 +16,19 @@ NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
 def present(bot: str) -> list[str]:
     """The tokens of a bot that are set."""
     values = {**dotenv_values(".env"), **os.environ}
-    return [name for name in dict.fromkeys(sum(NEEDED[bot], ())) if values.get(name)]
+    return [name for name in dict.fromkeys(sum(REQUIRED[bot], ())) if values.get(name)]
 
 
 def is_complete(bot: str) -> bool:
     """Whether enough is set for the bot to run."""
     there = set(present(bot))
-    return any(there.issuperset(names) for names in NEEDED[bot])
+    return any(there.issuperset(names) for names in REQUIRED[bot])
 
 
 def missing(bot: str) -> str:
     """What is wanted beside the tokens that are there: `A and B`, `B or C`, `A and (B or C)`."""
     there = set(present(bot))
-    ways = [[name for name in names if name not in there] for names in NEEDED[bot]]
+    ways = [[name for name in names if name not in there] for names in REQUIRED[bot]]
     always = [name for name in ways[0] if all(name in way for way in ways)]
     choices = [" and ".join(name for name in way if name not in always) for way in ways]
     if not all(choices):  # there is a way that wants nothing else

@@ -21,18 +21,18 @@ from rich.console import Console
 from rich.table import Table
 
 from bots.cli import tokens
-from bots.cli.bot import beside, check_exists
-from bots.cli.ports import check_ports, settled
+from bots.cli.bot import check_bot_exists, running_bots
+from bots.cli.ports import check_ports, with_free_ports
 from bots.web.auth import check_binding
 from chat_service.engine.binary import find_engine
-from chat_service.engine.process import Engine, EnginePorts, cause_of_death, running_engine
+from chat_service.engine.process import Engine, EnginePorts, describe_exit, running_engine
 from chat_service.engine.registration import register
 from chat_service.errors import UserError
 from chat_service.live import open_bus
-from chat_service.local_model import label
+from chat_service.local_model import model_label
 from chat_service.local_model.process import LocalModel, running_model
 from chat_service.local_model.weights import NAME, find_weights
-from chat_service.models.availability import check_model, tell_of_absence
+from chat_service.models.availability import check_model_configured, report_unavailable_models
 from chat_service.settings import Settings
 
 PARENT_POLL_SECONDS = 0.5
@@ -52,7 +52,7 @@ async def up(settings: Settings, *, parent: int | None = None) -> None:
     _keep_loopback_off_proxies()
     stopping = _stopping()
     is_up = asyncio.Event()
-    working = asyncio.create_task(_work(settled(settings), stopping, is_up))
+    working = asyncio.create_task(_work(with_free_ports(settings), stopping, is_up))
     watching = asyncio.create_task(_stop_without(parent, stopping)) if parent else None
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -75,10 +75,10 @@ async def _work(settings: Settings, stopping: asyncio.Event, is_up: asyncio.Even
     check_ports(settings)
     check_binding(settings)
     if not settings.embeds_model:
-        check_model(settings)
-    bots = [name for name in tokens.NEEDED if tokens.is_complete(name)]
+        check_model_configured(settings)
+    bots = [name for name in tokens.REQUIRED if tokens.is_complete(name)]
     for name in bots:
-        check_exists(name)
+        check_bot_exists(name)
     binary = await find_engine(settings) if settings.embeds_engine else None
     weights = await find_weights(settings) if settings.embeds_model else None
     started = time.monotonic()  # what is downloaded once does not count as start
@@ -98,7 +98,7 @@ async def _work(settings: Settings, stopping: asyncio.Event, is_up: asyncio.Even
         from bots.web.app import serving as serving_page
 
         page = await stack.enter_async_context(serving_page(settings, bus=bus))
-        joining = await stack.enter_async_context(beside(bots, settings, bus))
+        joining = await stack.enter_async_context(running_bots(bots, settings, bus))
         rows = {
             "page": page,
             **{name: line.result() if line.done() else LATER for name, line in joining.lines.items()},
@@ -107,7 +107,7 @@ async def _work(settings: Settings, stopping: asyncio.Event, is_up: asyncio.Even
             "model": _model(settings),
             "data": str(settings.restate_data_dir.resolve()) if engine else settings.ingress_url,
         }
-        for name in tokens.NEEDED:
+        for name in tokens.REQUIRED:
             if name not in bots and (there := tokens.present(name)):
                 rows[name] = f"not started: {', '.join(there)} set, but not {tokens.missing(name)}"
         table = Table.grid(padding=(0, 2))
@@ -117,7 +117,7 @@ async def _work(settings: Settings, stopping: asyncio.Event, is_up: asyncio.Even
         console.print(f"ready in {time.monotonic() - started:.1f} s; Ctrl-C stops it, and nothing is lost")
         is_up.set()
         say = partial(console.print, markup=False, soft_wrap=True)
-        looking = None if settings.embeds_model else asyncio.create_task(tell_of_absence(current().models, say))
+        looking = None if settings.embeds_model else asyncio.create_task(report_unavailable_models(current().models, say))
         for line in joining.lines.values():
             if not line.done():
                 line.add_done_callback(lambda joined: console.print(joined.result(), markup=False))
@@ -132,8 +132,8 @@ async def _work(settings: Settings, stopping: asyncio.Event, is_up: asyncio.Even
 
 def _model(settings: Settings) -> str:
     if not settings.embeds_model:
-        return settings.openai_model or settings.own_backend or "whatever the endpoint takes by default"
-    return f"{NAME}, a small demo model" if settings.embeds_demo else label(settings)
+        return settings.openai_model or settings.custom_backend or "whatever the endpoint takes by default"
+    return f"{NAME}, a small demo model" if settings.embeds_default_model else model_label(settings)
 
 
 def _end_at_last() -> None:
@@ -154,7 +154,7 @@ async def _children(
 
     async def model(weights: Path) -> LocalModel:
         log_file = settings.restate_data_dir.parent / "local-model.log"
-        return await stack.enter_async_context(running_model(weights, label(settings), log_file))
+        return await stack.enter_async_context(running_model(weights, model_label(settings), log_file))
 
     async with asyncio.TaskGroup() as group:
         starting_engine = group.create_task(engine(binary)) if binary else None
@@ -172,13 +172,13 @@ async def _until_stopped(
     that its platform does not take."""
     waiting = asyncio.create_task(stopping.wait())
     engine_gone = engine and asyncio.create_task(engine.process.wait())
-    tasks: set[asyncio.Task[Any]] = {task for task in (waiting, engine_gone, model and model.watch, *bots) if task}
+    tasks: set[asyncio.Task[Any]] = {task for task in (waiting, engine_gone, model and model.supervisor, *bots) if task}
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in (waiting, engine_gone):
         if task:
             task.cancel()
     if engine and engine_gone in done:
-        raise UserError(f"{cause_of_death(engine)}; start again, nothing is lost")
+        raise UserError(f"{describe_exit(engine)}; start again, nothing is lost")
     for ended in done - {waiting}:
         ended.result()
 

@@ -15,7 +15,7 @@ from chat_service import keys
 from chat_service.contracts import History, HistoryRequest, Reply, TurnRequest
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.objects.channel_threads import Place, PlaceRequest, Rules
-from chat_service.objects.quota import Claim, Granted, claim
+from chat_service.objects.quota import QuotaClaim, QuotaDecision, claim
 from chat_service.settings import Settings
 
 LOOK_SECONDS = 5
@@ -71,11 +71,11 @@ async def within_limits(
         if not paced and not per_day:
             continue
         pace = per_minute if paced else 0
-        request = Claim(id=f"{ctx.key()}:{heard.id}", per_minute=pace, tokens_per_day=per_day)
+        request = QuotaClaim(id=f"{ctx.key()}:{heard.id}", per_minute=pace, tokens_per_day=per_day)
         granted = await ctx.object_call(claim, owner, request)
         if not granted.allowed:
-            word = commands.wait_a_bit(granted.over, granted.wait)
-            await send_refusal(ctx, it, heard, word, why=granted.over, wait=granted.wait)
+            word = commands.wait_a_bit(granted.over, granted.retry_after)
+            await send_refusal(ctx, it, heard, word, why=granted.over, wait=granted.retry_after)
             return False
     return True
 
@@ -96,10 +96,10 @@ async def try_again(ingress: IngressClient, settings: Settings, press: ButtonAct
     if (word := await _is_passed(ingress, press)) is not None:
         return word
     for owner, per_minute, per_day in claims_of(settings, key, press.person, press.parent):
-        one = Claim(id=f"{press.conversation}:{press.id}", per_minute=per_minute, tokens_per_day=per_day)
-        granted = await ingress.call("Quota", owner, "claim", one, Granted, timeout=LOOK_SECONDS)
+        one = QuotaClaim(id=f"{press.conversation}:{press.id}", per_minute=per_minute, tokens_per_day=per_day)
+        granted = await ingress.call("Quota", owner, "claim", one, QuotaDecision, timeout=LOOK_SECONDS)
         if not granted.allowed:
-            return commands.wait_a_bit(granted.over, granted.wait)
+            return commands.wait_a_bit(granted.over, granted.retry_after)
     return await _regenerate(ingress, press)
 
 

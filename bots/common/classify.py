@@ -59,7 +59,7 @@ def classify(heard: MessageEvent, key: ConversationKey, places: Sequence[Place],
     thread = places[-1].thread
     mode = narrowest(rules, "reply_mode") or DEFAULT_MODES.get(key.platform)
     listens = heard.in_bot_thread or mode == "everything" or (mode == "threads" and thread is not None)
-    if not listens or (thread is not None and thread.quiet):
+    if not listens or (thread is not None and thread.muted):
         return Action("ignore")  # the next mention reads what was said meanwhile
     return Action("note") if heard.mentions_others else Action("ask")
 

@@ -8,7 +8,6 @@ from restate import ObjectContext, RunOptions
 from bots.common import commands
 from bots.common.classify import Action
 from bots.common.dependencies import TELL_ATTEMPTS, IntakeDependencies, best_effort, scope_of, send_ephemeral
-from bots.common.early_stop import stop_once
 from bots.common.events import MessageEvent
 from chat_service import keys
 from chat_service.contracts import StopRequest
@@ -70,10 +69,7 @@ async def _stop(ctx: ObjectContext, heard: MessageEvent) -> bool:
         asked = [ctx.object_call(stop, one, StopRequest()) for one in await _meant(ctx, heard)]
         await restate.gather(*asked)
         return any([(await one).stopped for one in asked])
-    done = await ctx.object_call(stop, ctx.key(), StopRequest(), idempotency_key=stop_once(heard.id))
-    if not done.stopped:  # what it is about may have begun since the listener looked
-        done = await ctx.object_call(stop, ctx.key(), StopRequest())
-    return done.stopped
+    return (await ctx.object_call(stop, ctx.key(), StopRequest())).stopped
 
 
 async def _stop_all(ctx: ObjectContext, it: IntakeDependencies, conversation: str) -> None:

@@ -30,7 +30,8 @@ from chat_service.objects import invocation_policy
 from chat_service.objects.chat import get_history, get_turn
 from chat_service.objects.chat_edits import delivered, tend
 from chat_service.settings import Settings
-from chat_service.storage.serde import StateRecord, set_record
+from chat_service.storage.record import StateRecord
+from chat_service.storage.serde import set_record
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from bots.common.protocols import Messenger
 from chat_service import keys
 from chat_service.contracts import utc
 from chat_service.settings import Settings
-from chat_service.storage.serde import StateRecord
+from chat_service.storage.record import StateRecord
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ import aiohttp
 from restate import VirtualObject
 
 from chat_service import hosts
-from chat_service.endpoint import answering, bound_port, listening
-from chat_service.engine.registration import address_of, register
+from chat_service.endpoint import bound_config, bound_port, serving_endpoint
+from chat_service.engine.registration import get_deployment_url, register
 from chat_service.errors import UserError
 from chat_service.settings import Settings
 from chat_service.upgrade import rescue
@@ -48,10 +48,10 @@ async def serving_objects(
     """
     version = code_version(SHARED, folder)
     async with (
-        listening(host, port, f"{name}_DELIVERY_PORT") as config,
-        answering(config, objects, version, settings.restate_identity_key),
+        bound_config(host, port, f"{name}_DELIVERY_PORT") as config,
+        serving_endpoint(config, objects, version, settings.restate_identity_key),
     ):
-        address = f"{(url or hosts.http(host, bound_port(config))).rstrip('/')}/{version}"
+        address = f"{(url or hosts.http_url(host, bound_port(config))).rstrip('/')}/{version}"
         await register(settings.admin_url, address)
         await rescue(settings, objects)
         holding = asyncio.create_task(_hold(settings, objects, address))
@@ -70,7 +70,7 @@ async def _hold(settings: Settings, objects: Sequence[VirtualObject], address: s
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
-                current = await address_of(session, settings.admin_url, objects[0].name)
+                current = await get_deployment_url(session, settings.admin_url, objects[0].name)
                 missed = missed + 1 if current not in (None, address) and await _is_gone(session, current) else 0
                 if missed >= MISSES:
                     log.warning("%s, which had taken over, is gone: events come to this process again", current)

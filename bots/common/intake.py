@@ -29,7 +29,8 @@ from chat_service.objects import invocation_policy
 from chat_service.objects.channel_threads import Follow, Place, PlaceRequest, follow, look
 from chat_service.objects.chat_edits import edit_waiting, note, redact_waiting
 from chat_service.objects.queue import accept
-from chat_service.storage.serde import StateRecord, set_record
+from chat_service.storage.record import StateRecord
+from chat_service.storage.serde import set_record
 
 log = logging.getLogger(__name__)
 
@@ -220,7 +221,6 @@ async def _ask(
             ctx.object_send(note, home, Notes(messages=[heard.to_inbound(expects_reply=False)]))
         await _unmark(ctx, it, home, heard)
         return
-    await _mark(ctx, it, home, heard)  # its place in line
 
 
 async def _mark(ctx: ObjectContext, it: IntakeDependencies, home: str, heard: MessageEvent) -> None:

@@ -10,7 +10,8 @@ from bots.common import commands
 from bots.common.dependencies import IntakeDependencies, best_effort
 from chat_service.contracts import Contract, HistoryRequest
 from chat_service.objects.chat import get_history
-from chat_service.storage.serde import StateRecord, set_record
+from chat_service.storage.record import StateRecord
+from chat_service.storage.serde import set_record
 
 PAUSE = timedelta(seconds=2)
 MOST = 300

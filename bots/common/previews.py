@@ -67,7 +67,7 @@ class _Show:
 
     async def _listen(self) -> None:
         async with self._bus.subscribe(self._spot.conversation) as events:
-            self._hear(await self._bus.so_far(self._spot.conversation))
+            self._hear(await self._bus.get_preview(self._spot.conversation))
             async for event in events:
                 if event.conversation == self._spot.conversation and event.kind == "delta":
                     self._hear(self._extended(event))
@@ -75,7 +75,7 @@ class _Show:
     def _extended(self, event: LiveEvent) -> Preview | None:
         if self._said and self._said.attempt == event.attempt and event.offset > len(self._said.text):
             return None  # a gap: the text goes on when the final one comes
-        return Preview.extended(self._said, event)
+        return Preview.extend(self._said, event)
 
     def _hear(self, said: Preview | None) -> None:
         if said is not None and said.turn == self._spot.turn:

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 from pydantic import Field
 
 from bots.common.events import MessageEvent, ThreadContext
-from chat_service.contracts import QuestionMessage, Contract, Status
-from chat_service.storage.serde import StateRecord
+from chat_service.contracts import Contract, QuestionMessage, Status
+from chat_service.storage.record import StateRecord
 
 
 class Messenger(Protocol):

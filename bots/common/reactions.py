@@ -1,6 +1,6 @@
-"""The lossy signs beside a question: that it has arrived, and its place in line while it waits.
+"""The reaction on a user's message that shows that the bot has received it.
 
-Nothing here ever raises, since nothing depends on it, and nothing waits for it: platforms let a bot react slowly.
+Nothing here raises or is waited for: reactions may be lost, and platforms allow a bot only a few of them per second.
 """
 
 from __future__ import annotations
@@ -9,176 +9,106 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from weakref import WeakValueDictionary
 
+from bots.common.background_tasks import BackgroundTasks
 from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
 from bots.common.protocols import DeliveryTarget
-from chat_service.contracts import History, HistoryRequest
-from chat_service.ingress import IngressClient, IngressError
 
 log = logging.getLogger(__name__)
 
-REMEMBERED = 1_000
+MAX_REMEMBERED = 1_000
 LATE_SECONDS = 6.0
-"""After an unclear answer a sign may still appear: so much later it is taken off once more."""
+"""After an unclear response the reaction may still appear; it is removed once more after this time."""
+CLEAR_SECONDS = 1.5
+"""How long a delivery waits for reactions to be removed. That is part of a durable step: a removal that a crash
+interrupts is repeated."""
 
-SETTLE_SECONDS = 1.5
-"""So long a delivery waits for signs to go. It is a durable step: what a crash interrupts here is done again."""
-
-React = Callable[[str, str, str, bool], Awaitable[None]]
-"""Put a sign on a message, or take it off: conversation, message, sign, whether it goes."""
-Look = Callable[[str, str], Awaitable[Sequence[str]]]
-"""The signs of ours that a message shows, asked of the platform: another process may have put them there."""
+React = Callable[[str, str], Awaitable[None]]
+"""Add or remove the reaction: conversation, message id."""
 
 
 class StatusReactions:
-    """The signs of one process. `arrived` is put on each question, one of `places` while it waits; `beyond`, if there
-    is such a sign, on whoever waits behind those."""
+    """The received reactions of one process. `is_used` tells whether a conversation shows them at all."""
 
-    def __init__(
-        self, ingress: IngressClient, react: React, look: Look, arrived: str, places: Sequence[str], beyond: str = ""
-    ) -> None:
-        self._ingress, self._react, self._look, self._eyes, self._places = ingress, react, look, arrived, places
-        self._beyond = beyond
-        self._tasks: set[asyncio.Future[None]] = set()
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._shown: dict[str, dict[str, str]] = {}
-        """The place that each waiting message of a conversation shows."""
+    def __init__(self, add: React, remove: React, *, is_used: Callable[[str], bool] = lambda _: True) -> None:
+        self._add, self._remove, self._is_used = add, remove, is_used
         self._done: OrderedDict[tuple[str, str], None] = OrderedDict()
-        """Messages that were answered or taken back: their answer may be faster than their sign."""
-        self._ours: OrderedDict[tuple[str, str], None] = OrderedDict()
-        """Messages whose signs this process has put there."""
-        self._doubtful: set[tuple[str, str]] = set()
+        """Messages that were answered or will not be: the answer may be faster than the reaction."""
+        self._own: OrderedDict[tuple[str, str], None] = OrderedDict()
+        """Messages whose status this process has shown."""
+        self._unconfirmed: set[tuple[str, str]] = set()
+        """Messages whose reaction may still appear, because the response was lost."""
+        self.background = BackgroundTasks()
 
-    async def arrived(self, conversation: str, id: str, *, eyes: bool = True) -> None:
-        """The message was taken in. Said again, it has its sign already, but may have got a place in line since."""
-        if self.meets(conversation, id) and eyes:
-            await self._put(conversation, id, self._eyes)
-            if (conversation, id) in self._done:
-                await self._off(conversation, id, self._eyes)
-        await self._line(conversation)
+    async def add(self, conversation: str, id: str) -> None:
+        """Add the reaction, unless this process has added it before or the message is done."""
+        if not self.register(conversation, id) or not self._is_used(conversation):
+            return
+        try:
+            await self._add(conversation, id)
+        except (PermanentError, TransientError) as error:
+            log.debug("no reaction was added in %s: %s", conversation, error)
+        except OutcomeUnknownError as error:
+            log.debug("a reaction may have been added in %s: %s", conversation, error)
+            self._unconfirmed.add((conversation, id))
+        if self.is_done(conversation, id):
+            await self._take_off(conversation, id)
 
-    def meets(self, conversation: str, id: str) -> bool:
-        """Whether the message is new to this process, and not over already; asked again, it is not."""
-        where = (conversation, id)
-        new = where not in self._ours and where not in self._done
-        _keep(self._ours, where)
-        return new
+    def register(self, conversation: str, id: str) -> bool:
+        """Remember that this process shows the message's status. Return whether it is to be shown now: not twice, and
+        not for a message that is done."""
+        key = (conversation, id)
+        is_new = key not in self._own and key not in self._done
+        _remember(self._own, key)
+        return is_new
 
-    async def is_idle(self, conversation: str) -> bool:
-        """Whether nothing is being answered in a conversation, and nothing waits; not when nobody knows."""
-        page = await self._page(conversation)
-        return page is not None and not page.running and not page.waiting
-
-    def is_over(self, conversation: str, id: str) -> bool:
-        """Whether this process knows the message to be answered or taken back."""
+    def is_done(self, conversation: str, id: str) -> bool:
+        """Return whether this process knows that the message was answered or will not be."""
         return (conversation, id) in self._done
 
-    async def taken_back(self, conversation: str, ids: Sequence[str], *, ours: bool = False) -> list[str]:
-        """These messages will not be answered; `ours`: only those are meant that have a sign of this process. Gives
-        those that were meant."""
-        gone = [id for id in ids if not ours or (conversation, id) in self._ours]
-        for id in ids:
-            _keep(self._done, (conversation, id))  # a sign that is still on its way does not come any more
-        for id in gone:
-            await self._leave(conversation, id)
-        if gone:
-            await self._line(conversation)
-        return gone
+    async def remove(self, conversation: str, ids: Sequence[str], *, own_only: bool = False) -> list[str]:
+        """Remove the reaction of messages that need none any more; with `own_only`, only if this process added it.
 
-    async def settled(self, spot: DeliveryTarget) -> None:
-        """A turn has ended: its questions lose their signs, and the others move up; beside the delivery, when the
-        platform is slow."""
-        await asyncio.wait({self.beside(self._settle(spot))}, timeout=SETTLE_SECONDS)
+        Return the ids whose status was removed.
+        """
+        removed = [id for id in ids if not own_only or (conversation, id) in self._own]
+        for id in ids:
+            _remember(self._done, (conversation, id))  # a reaction that is not added yet is not added any more
+        if self._is_used(conversation):
+            for id in removed:
+                await self._take_off(conversation, id)
+        return removed
+
+    async def clear(self, target: DeliveryTarget) -> None:
+        """Remove the reactions of a turn's messages; what takes longer than 1.5 s goes on in the background."""
+        work = self._clear(target)
+        await asyncio.wait({self.background.start(work)}, timeout=CLEAR_SECONDS)
 
     async def close(self) -> None:
-        """Give up."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Cancel what still runs."""
+        await self.background.close()
 
-    async def _settle(self, spot: DeliveryTarget) -> None:
-        await self.taken_back(spot.conversation, [one.id for one in spot.question if one.id])
+    async def _clear(self, target: DeliveryTarget) -> None:
+        await self.remove(target.conversation, [message.id for message in target.question if message.id])
 
-    async def _leave(self, conversation: str, id: str) -> None:
-        where = (conversation, id)
-        _keep(self._done, where)
-        for sign in [self._eyes] if where in self._ours else await self._found(conversation, id):
-            await self._off(conversation, id, sign)
-        if where in self._doubtful:
-            self._doubtful.discard(where)
-            self.beside(self._off_later(conversation, id, self._eyes))
+    async def _take_off(self, conversation: str, id: str) -> None:
+        await self._try_remove(conversation, id)
+        if (conversation, id) in self._unconfirmed:
+            self._unconfirmed.discard((conversation, id))
+            self.background.start(self._remove_later(conversation, id))
 
-    async def _found(self, conversation: str, id: str) -> Sequence[str]:
-        try:
-            return [
-                one for one in await self._look(conversation, id) if one in (self._eyes, *self._places, self._beyond)
-            ]
-        except (PermanentError, TransientError, OutcomeUnknownError) as error:
-            log.debug("nobody knows what %s shows in %s: %s", id, conversation, error)
-            return [self._eyes]
-
-    async def _off_later(self, conversation: str, id: str, sign: str) -> None:
+    async def _remove_later(self, conversation: str, id: str) -> None:
         await asyncio.sleep(LATE_SECONDS)
-        await self._off(conversation, id, sign)
+        await self._try_remove(conversation, id)
 
-    async def _line(self, conversation: str) -> None:
-        """Show everybody who waits their place, as far as there are signs for it."""
-        lock = self._locks.setdefault(conversation, asyncio.Lock())
-        async with lock:
-            await self._show_line(conversation)
-
-    async def _show_line(self, conversation: str) -> None:
-        if (page := await self._page(conversation)) is None:
-            return
-        asked = {one.id for one in page.running.question} if page.running else set()
-        waiting = [one.id for one in page.waiting if one.id and one.id not in asked] if page.running else []
-        shown = self._shown.pop(conversation, {})
-        signs = [*self._places, *([self._beyond] * (len(waiting) - len(self._places)) if self._beyond else [])]
-        now = dict(zip(waiting, signs, strict=False))
-        if now:
-            self._shown[conversation] = now
-        for id, place in shown.items():
-            if now.get(id) != place:
-                await self._off(conversation, id, place)
-            if id not in waiting and id not in asked:
-                await self._leave(conversation, id)  # taken back
-        for id, place in now.items():
-            if shown.get(id) != place:
-                await self._put(conversation, id, place)
-
-    async def _page(self, conversation: str) -> History | None:
+    async def _try_remove(self, conversation: str, id: str) -> None:
         try:
-            request = HistoryRequest(limit=1)
-            return await self._ingress.call("Chat", conversation, "get_history", request, History, timeout=3)
-        except (IngressError, TimeoutError):
-            return None
-
-    async def _put(self, conversation: str, id: str, sign: str) -> None:
-        try:
-            await self._react(conversation, id, sign, False)
-        except (PermanentError, TransientError) as error:
-            log.debug("no %s in %s: %s", sign, conversation, error)
-        except OutcomeUnknownError as error:
-            log.debug("nobody knows whether there is a %s in %s: %s", sign, conversation, error)
-            if sign == self._eyes:
-                self._doubtful.add((conversation, id))
-
-    async def _off(self, conversation: str, id: str, sign: str) -> None:
-        try:
-            await self._react(conversation, id, sign, True)
+            await self._remove(conversation, id)
         except (PermanentError, TransientError, OutcomeUnknownError) as error:
-            log.debug("a %s stays in %s: %s", sign, conversation, error)
-
-    def beside(self, work: Awaitable[None]) -> asyncio.Future[None]:
-        """Do something lossy that nobody waits for."""
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+            log.debug("a reaction may remain in %s: %s", conversation, error)
 
 
-def _keep(known: OrderedDict[tuple[str, str], None], where: tuple[str, str]) -> None:
-    known[where] = None
-    while len(known) > REMEMBERED:
+def _remember(known: OrderedDict[tuple[str, str], None], key: tuple[str, str]) -> None:
+    known[key] = None
+    while len(known) > MAX_REMEMBERED:
         known.popitem(last=False)

@@ -6,7 +6,8 @@ from restate import ObjectContext
 
 from bots.common.dependencies import IntakeDependencies, send_ephemeral
 from bots.common.events import MessageEvent
-from chat_service.storage.serde import StateRecord, set_record
+from chat_service.storage.record import StateRecord
+from chat_service.storage.serde import set_record
 
 SECONDS = 600.0
 LONGEST = 3_600.0

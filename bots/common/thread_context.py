@@ -18,7 +18,7 @@ from chat_service.contracts import Author, Inbound, Notes
 from chat_service.objects.channel_threads import BEGINNING, Place
 from chat_service.objects.chat_edits import note
 from chat_service.objects.queue import accept, waiting
-from chat_service.storage.serde import StateRecord
+from chat_service.storage.record import StateRecord
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ async def collect_thread_context(
     `Follow.gap` has to be: the position after which it could not be read, or nothing."""
     thread, key = places[-1].thread, keys.parse(ctx.key())
     assert key is not None  # noqa: S101  the intake has looked
-    after = (thread.gap or thread.seen) if thread else ""
+    after = (thread.gap_start or thread.position) if thread else ""
 
     async def earlier() -> ThreadContext:
         """Only reads, so it may run twice."""
@@ -74,7 +74,7 @@ async def collect_thread_context(
     # Whoever may not use the bot does not reach the model through somebody else's mention either.
     kept = [one for one in found.messages if _is_context(one) and is_welcome(one, key, places, it.settings)]
     dealt = await ctx.get(DEALT, type_hint=Dealt) or Dealt() if any(map(_is_question, kept)) else Dealt()
-    known = max(thread.seen if thread else "", dealt.position)
+    known = max(thread.position if thread else "", dealt.position)
     # Their events were lost: as context alone they would be known by their ids, and never answered.
     lost = [m for m in kept if m.position > known and _is_question(m) and not await is_too_old(ctx, it, m)]
     # What waits for its turn is answered then; as context it would be known by its id, and never be.

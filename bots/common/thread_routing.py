@@ -14,7 +14,8 @@ from chat_service import keys
 from chat_service.contracts import HistoryRequest
 from chat_service.objects.channel_threads import Place, PlaceRequest, Thread, look
 from chat_service.objects.chat import get_history
-from chat_service.storage.serde import StateRecord, set_record
+from chat_service.storage.record import StateRecord
+from chat_service.storage.serde import set_record
 
 log = logging.getLogger(__name__)
 

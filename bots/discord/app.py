@@ -37,7 +37,7 @@ from chat_service.ingress import IngressClient, IngressError
 from chat_service.live import LiveBus, open_bus
 from chat_service.objects.channel_threads import Released
 from chat_service.settings import Settings
-from chat_service.signals import stoppable
+from chat_service.signals import handling_stop_signals
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ async def run(settings: Settings) -> None:
     Raises:
         UserError: when Discord shuts it out.
     """
-    with stoppable() as stopping:
+    with handling_stop_signals() as stopping:
         async with open_bus(settings) as bus, _listening(settings, bus) as (line, gateway):
             print(line, flush=True)  # noqa: T201
             waiting = asyncio.create_task(stopping.wait())
@@ -78,7 +78,7 @@ async def _listening(settings: Settings, bus: LiveBus) -> AsyncIterator[tuple[st
         bot = await stack.enter_async_context(logged_in_bot(settings))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         ingress = await stack.enter_async_context(IngressClient.connected(settings.ingress_url))
-        records, marks, watch = SnapshotBuilder(bot), discord_status_reactions(bot, ingress), EventFilter(ingress)
+        records, marks, watch = SnapshotBuilder(bot), discord_status_reactions(bot), EventFilter(ingress)
         outlet = DiscordReplyWriter(bot, marks)
         previews = Previews(outlet, bus)
         stack.push_async_callback(previews.close)
@@ -100,7 +100,7 @@ async def _listening(settings: Settings, bus: LiveBus) -> AsyncIterator[tuple[st
             )
         )
         histories = HistoryView(ingress, settings)
-        SlashCommands(bot, ingress, histories, ChatSettings(ingress, watch, settings), settings).register()
+        SlashCommands(bot, ingress, histories, ChatSettings(ingress, watch, settings), settings, marks).register()
         lanes = OrderedQueue()
 
         async def hand_over(conversation: str, id: str, arrival: PlatformEvent) -> None:

@@ -86,7 +86,7 @@ class Bot(discord.AutoShardedClient):
         shard._parent._handled_exceptions = (Exception,)
 
     @property
-    def me(self) -> int:
+    def user_id(self) -> int:
         """The bot's own id, known since the login."""
         assert self.user is not None  # noqa: S101
         return self.user.id

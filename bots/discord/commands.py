@@ -12,15 +12,16 @@ from discord import app_commands
 from bots.common import commands
 from bots.common.access import is_shut_out, refusal
 from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
+from bots.common.reactions import StatusReactions
 from bots.discord.client import Bot, call_discord
 from bots.discord.history import HistoryView
 from bots.discord.permissions import may_read, may_write, pressed
 from bots.discord.responses import Shown, answer, tell
 from bots.discord.settings import DEFAULT, ChatSettings, Wanted
 from chat_service import keys
-from chat_service.contracts import Stopped, StopRequest, is_blank
+from chat_service.contracts import History, HistoryRequest, StopResult, StopRequest, is_blank
 from chat_service.ingress import IngressClient, IngressError
-from chat_service.objects.erasure import Everywhere
+from chat_service.objects.erasure import ForgetDiscordUserRequest
 from chat_service.settings import Settings
 
 NOT_HERE = "I may not read or write in this channel: ask whoever administers it to let me in."
@@ -43,9 +44,10 @@ class SlashCommands:
         histories: HistoryView,
         chat_settings: ChatSettings,
         settings: Settings,
+        reactions: StatusReactions,
     ) -> None:
         self._bot, self._ingress, self._histories = bot, ingress, histories
-        self._settings, self._config = chat_settings, settings
+        self._settings, self._config, self._reactions = chat_settings, settings, reactions
 
     def register(self) -> None:
         """Put them into the tree."""
@@ -156,20 +158,28 @@ class SlashCommands:
         if await is_shut_out(self._ingress, self._config, pressed(interaction)):
             return Shown(commands.NOT_ALLOWED)
         if everything:
-            await self._ingress.send("Chat", _here(interaction), "stop", StopRequest(all=True))
+            conversation, request = _here(interaction), HistoryRequest(limit=1)
+            page = await self._ingress.call("Chat", conversation, "get_history", request, History, timeout=5)
+            await self._ingress.send("Chat", conversation, "stop", StopRequest(all=True))
+            self._reactions.background.start(self._remove_reactions(conversation, page))
             return Shown(commands.STOPPING)
-        done = await self._ingress.call("Chat", _here(interaction), "stop", StopRequest(), Stopped, timeout=5)
+        done = await self._ingress.call("Chat", _here(interaction), "stop", StopRequest(), StopResult, timeout=5)
         return Shown(commands.STOPPED if done.stopped else commands.NOTHING_RUNS)
 
+    async def _remove_reactions(self, conversation: str, page: History) -> None:
+        await self._reactions.remove(conversation, [message.id for message in page.waiting if message.id])
+
     async def _forget(self, interaction: discord.Interaction) -> Shown:
-        person = Everywhere(person=str(interaction.user.id))
+        person = ForgetDiscordUserRequest(person=str(interaction.user.id))
         await self._ingress.send("Housekeeping", None, "forget_everywhere", person)
         return Shown(FORGETTING)
 
     def _place_of(self, interaction: discord.Interaction, message: discord.Message) -> int:
         """The thread that was opened for a question, or else where the message stands."""
         thread = interaction.guild.get_thread(message.id) if interaction.guild else None
-        return message.id if thread is not None and thread.owner_id == self._bot.me else interaction.channel_id or 0
+        return (
+            message.id if thread is not None and thread.owner_id == self._bot.user_id else interaction.channel_id or 0
+        )
 
 
 def _here(interaction: discord.Interaction) -> str:

@@ -59,7 +59,7 @@ async def _look(bot: Bot) -> list[tuple[bool | None, str]]:
         servers += 1
         try:
             whole = await call_discord("fetch_guild", bot.fetch_guild(guild.id))
-            me = await call_discord("fetch_member", whole.fetch_member(bot.me))
+            me = await call_discord("fetch_member", whole.fetch_member(bot.user_id))
         except PermanentError as gone:
             found.append((False, f"in {guild.name}: {gone}"))
             continue

@@ -10,9 +10,7 @@ from typing import Any
 
 import discord
 
-from bots.common.access import ButtonAction
 from bots.common.backfill import Backfill
-from bots.common.early_stop import is_stop, stop_at_once
 from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
 from bots.common.events import PlatformEvent
 from bots.common.ordered_queue import QueueFullError
@@ -106,20 +104,7 @@ class Listeners:
                 await self.hand_over(record.conversation, record.id, PlatformEvent(raw=record.model_dump(mode="json")))
             self._catch_up.passed(scope, place)
 
-        if "stop" in message.content.lower():
-            self._marks.beside(self._stop(message))
         self._put(scope, str(message.id), place, work)
-
-    async def _stop(self, message: discord.Message) -> None:
-        try:
-            said = await self._recorded(message)
-        except TimeoutError:
-            return  # the intake comes to it
-        if said is None or not is_stop(said.text) or (said.guild and not said.mentions_bot):
-            return
-        parent = f"discord:{said.guild}:{said.parent}" if said.parent else ""
-        press = ButtonAction(said.id, said.conversation, said.person, roles=said.roles, parent=parent)
-        await stop_at_once(self._ingress, self._settings, press)
 
     async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
         """A message has changed; link previews and threads change it without an edit."""
@@ -161,7 +146,7 @@ class Listeners:
         """A button was pressed; commands find their way through the command tree."""
         if interaction.guild_id is None and interaction.channel_id is not None:
             # Discord lists no direct conversations: whoever uses the bot in one is known from now on.
-            self._marks.beside(self._catch_up.ensure(_scope(None, interaction.channel_id)))
+            self._marks.background.start(self._catch_up.ensure(_scope(None, interaction.channel_id)))
         if interaction.type is discord.InteractionType.component:
             given: Any = interaction.data or {}
             if (button := Button.read(given.get("custom_id"))) is not None:

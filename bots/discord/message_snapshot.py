@@ -12,7 +12,7 @@ import discord
 from bots.common.commands import command_of, without_name
 from bots.common.errors import PermanentError
 from bots.discord.client import Bot, call_discord
-from bots.discord.message_text import replied_message, quote, embed, single_line, media_type_of, title
+from bots.discord.message_text import embed, media_type_of, quote, replied_message, single_line, title
 from chat_service.contracts import MAX_TEXT, Contract, Time
 
 SPOKEN = (discord.MessageType.default, discord.MessageType.reply)
@@ -101,7 +101,7 @@ class SnapshotBuilder:
         if message.flags.ephemeral:
             return False
         if message.type is ASKED:
-            return message.author.id == self._bot.me and message.interaction_metadata is not None
+            return message.author.id == self._bot.user_id and message.interaction_metadata is not None
         return message.type in SPOKEN and not message.author.bot and message.webhook_id is None
 
     async def said(
@@ -122,7 +122,7 @@ class SnapshotBuilder:
             author = message.interaction_metadata.user
         if guild is not None and not isinstance(author, discord.Member):
             author = await self._member(guild, author.id) or author
-        me, answers = self._bot.me, None if alone else replied_message(message)
+        me, answers = self._bot.user_id, None if alone else replied_message(message)
         others = {one.id for one in message.mentions if not one.bot} - {author.id, me}
         if answers is not None and answers.author.id not in (me, author.id) and not answers.author.bot:
             others.add(answers.author.id)
@@ -185,7 +185,7 @@ class SnapshotBuilder:
         not the message; behind a command as well."""
         if not own_name:
             role = self._own_role(message)
-            names = "|".join([f"<@!?{self._bot.me}>", *([f"<@&{role}>"] if role else [])])
+            names = "|".join([f"<@!?{self._bot.user_id}>", *([f"<@&{role}>"] if role else [])])
             text = without_name(text, re.compile(names))
         people = {one.id: one.display_name for one in message.mentions}
 
@@ -209,8 +209,8 @@ class SnapshotBuilder:
         return _CODE.sub(name, text)
 
     def _is_named(self, message: discord.Message) -> bool:
-        if re.search(rf"<@!?{self._bot.me}>", message.content) or any(
-            one.id == self._bot.me for one in message.mentions
+        if re.search(rf"<@!?{self._bot.user_id}>", message.content) or any(
+            one.id == self._bot.user_id for one in message.mentions
         ):
             return True
         role = self._own_role(message)
@@ -230,7 +230,7 @@ class SnapshotBuilder:
         text = self._whole(answered, answered)
         if not text.strip():
             return ""
-        who = "your message" if answered.author.id == self._bot.me else single_line(answered.author.display_name)
+        who = "your message" if answered.author.id == self._bot.user_id else single_line(answered.author.display_name)
         return f"(in answer to {who})\n{quote(text if len(text) <= QUOTE else text[:QUOTE].rstrip() + '…')}"
 
     def _whole(self, one: Any, message: discord.Message) -> str:
@@ -240,7 +240,7 @@ class SnapshotBuilder:
     async def _meet(self, guild: discord.Guild | None, message: discord.Message) -> None:
         """Learn who is named in a message, as they are called in the server: history does not tell, and nothing does
         of a message that notifies nobody."""
-        told = {one.id for one in message.mentions if isinstance(one, discord.Member)} | {self._bot.me}
+        told = {one.id for one in message.mentions if isinstance(one, discord.Member)} | {self._bot.user_id}
         named = [int(one) for one in re.findall(r"<@!?(\d+)>", message.content)]
         for person in [one for one in dict.fromkeys(named) if one not in told][:NAMED]:
             if guild is not None:

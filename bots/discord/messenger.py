@@ -40,7 +40,7 @@ class DiscordMessenger:
     async def parse_event(self, conversation: str, raw: dict[str, Any]) -> MessageEvent | None:
         record = MessageSnapshot.model_validate(raw)
         if record.files and record.kind == "said" and record.addressed:
-            self._marks.beside(show_typing(self._bot, conversation))  # reading them takes its time
+            self._marks.background.start(show_typing(self._bot, conversation))  # reading them takes its time
         return await self._hearing.hear(record)
 
     async def read_thread(self, conversation: str, heard: MessageEvent, after: str) -> ThreadContext:
@@ -93,16 +93,16 @@ class DiscordMessenger:
         place = self._bot.place(conversation)
         # For some minutes Discord knows the nonce; for longer the words are looked for among the last ones.
         last = await read_messages(self._bot, place, 50)
-        if not any(one.author.id == self._bot.me and one.content == text for one in last):
+        if not any(one.author.id == self._bot.user_id and one.content == text for one in last):
             await call_discord(
                 "send", place.send(text, nonce=formatting.nonce("say", conversation, name), suppress_embeds=True)
             )
 
     async def add_status(self, conversation: str, heard: MessageEvent) -> None:
-        await self._marks.arrived(conversation, heard.id)
+        await self._marks.add(conversation, heard.id)
 
     async def remove_status(self, conversation: str, ids: list[str], *, ours: bool = False) -> None:
-        await self._marks.taken_back(conversation, ids, ours=ours)
+        await self._marks.remove(conversation, ids, own_only=ours)
 
     async def show_history(self, conversation: str, heard: MessageEvent) -> None:
         await self.send_ephemeral(conversation, heard, HISTORY)

@@ -43,7 +43,10 @@ class DiscordReplyWriter:
         place = self._bot.place(spot.conversation)
 
         def is_it(message: discord.Message) -> bool:
-            return message.author.id == self._bot.me and formatting.read_turn_and_chunk(message) == (spot.turn, part)
+            return message.author.id == self._bot.user_id and formatting.read_turn_and_chunk(message) == (
+                spot.turn,
+                part,
+            )
 
         # Since the question, or without one among the last ones.
         found = await read_messages(
@@ -60,7 +63,9 @@ class DiscordReplyWriter:
             spot, opened, content=formatting.THINKING, view=formatting.buttons(spot.turn, 0, None), attachments=[]
         )
 
-    async def update_preview(self, spot: DeliveryTarget, opened: PostedMessage, shown: str | None, text: str) -> str | None:
+    async def update_preview(
+        self, spot: DeliveryTarget, opened: PostedMessage, shown: str | None, text: str
+    ) -> str | None:
         await self._edit(spot, opened, content=formatting.preview(text), view=formatting.buttons(spot.turn, 0, None))
         return text
 
@@ -99,7 +104,7 @@ class DiscordReplyWriter:
         message."""
 
     async def clear_status(self, spot: DeliveryTarget, ending: TurnOutcome) -> None:
-        await self._marks.settled(spot)
+        await self._marks.clear(spot)
 
     async def _post(self, spot: DeliveryTarget, nonce: str, **what: Any) -> PostedMessage:
         sending = self._bot.place(spot.conversation).send(

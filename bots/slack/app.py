@@ -42,7 +42,7 @@ from chat_service.ingress import IngressClient, IngressError
 from chat_service.live import LiveBus, open_bus
 from chat_service.objects.channel_threads import Released
 from chat_service.settings import Settings
-from chat_service.signals import stoppable
+from chat_service.signals import handling_stop_signals
 
 log = logging.getLogger(__name__)
 
@@ -70,13 +70,13 @@ async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
         ingress = await stack.enter_async_context(IngressClient.connected(settings.ingress_url))
         names, permissions = UserNames(slack), Permissions(slack)
         histories = HistoryView(slack, ingress, permissions)
-        marks = slack_status_reactions(slack, ingress)
+        marks = slack_status_reactions(slack)
         stack.push_async_callback(marks.close)
         outlet = SlackReplyWriter(slack, ingress, marks, names)
         previews = Previews(outlet, bus)
         stack.push_async_callback(previews.close)
         hearing = EventParser(slack, names, images=settings.model_images)
-        ears = SlackMessenger(slack, hearing, permissions, histories, marks)
+        ears = SlackMessenger(slack, hearing, permissions, histories, marks, ingress)
         objects = [
             intake_object("Slack", IntakeDependencies(ears, settings)),
             delivery_object("Slack", DeliveryDependencies(outlet, previews), settings),
@@ -142,7 +142,7 @@ async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
 
 async def run(settings: Settings) -> None:
     """What `threadwell bot slack` runs: the bot alone, until SIGTERM or SIGINT."""
-    with stoppable() as stopping:
+    with handling_stop_signals() as stopping:
         async with open_bus(settings) as bus, serving(settings, bus=bus) as line:
             print(line, flush=True)  # noqa: T201
             await stopping.wait()
@@ -228,7 +228,7 @@ async def _http(app: AsyncApp, settings: Settings, retried: asyncio.Event) -> As
                 f"Slack's events cannot be listened for on port {settings.slack_http_port} ({error.strerror}): "
                 "free it or set SLACK_HTTP_PORT"
             ) from error
-        yield hosts.http(settings.slack_http_host, runner.addresses[0][1]) + PATH
+        yield hosts.http_url(settings.slack_http_host, runner.addresses[0][1]) + PATH
     finally:
         await runner.cleanup()
 

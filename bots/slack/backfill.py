@@ -11,7 +11,7 @@ from typing import Any
 from bots.common.backfill import MissedEvent
 from bots.common.errors import PermanentError
 from bots.common.stored_messages import remembered
-from bots.slack.client import PAGE, SlackClient
+from bots.slack.client import PAGE_SIZE, SlackClient
 from bots.slack.event_routing import route_event
 from chat_service import keys
 from chat_service.ingress import IngressClient
@@ -78,7 +78,7 @@ class SlackHistoryReader:
         cursor: str | None = None
         while True:
             page = await self._slack(
-                self._slack.web.users_conversations, types=kinds, exclude_archived=True, limit=PAGE, cursor=cursor
+                self._slack.web.users_conversations, types=kinds, exclude_archived=True, limit=PAGE_SIZE, cursor=cursor
             )
             found += [f"slack:{self._slack.identity.team}:{one['id']}" for one in page["channels"]]
             cursor = (page.get("response_metadata") or {}).get("next_cursor")
@@ -91,7 +91,7 @@ class SlackHistoryReader:
         known = {key.thread: one for one in threads if (key := keys.parse(one.conversation))}
         latest = {str(one["ts"]): str(one["latest_reply"]) for one in top if one.get("latest_reply")}
         grown = [thread for thread, reply in latest.items() if reply > position]
-        recent = [thread for thread, _ in sorted(known.items(), key=lambda item: item[1].seen, reverse=True)]
+        recent = [thread for thread, _ in sorted(known.items(), key=lambda item: item[1].position, reverse=True)]
         messages = [one for one in top if str(one["ts"]) > position]
         changes: list[MissedEvent] = []
         # Beyond the first of them, what Slack lists without a new reply is left out: it is one call each.
@@ -101,7 +101,7 @@ class SlackHistoryReader:
                 found = await self._replies(channel, thread, position)
                 messages += [reply for reply in found or [] if str(reply["ts"]) > position]
                 continue
-            after = min(one.seen or position, position)
+            after = min(one.position or position, position)
             told = await self._remembered(one.conversation)
             found = await self._replies(channel, thread, min([after, *told], key=float))
             changes += self._changes(channel, thread, told, found, position)
@@ -118,7 +118,7 @@ class SlackHistoryReader:
         cursor: str | None = None
         while True:
             page = await self._slack(
-                self._slack.web.conversations_history, channel=channel, oldest=oldest, limit=PAGE, cursor=cursor
+                self._slack.web.conversations_history, channel=channel, oldest=oldest, limit=PAGE_SIZE, cursor=cursor
             )
             found += page["messages"]
             cursor = (page.get("response_metadata") or {}).get("next_cursor")
@@ -130,7 +130,7 @@ class SlackHistoryReader:
         """A thread's first message and its replies from `after` on; None when the thread is gone."""
         since = f"{max(float(after) - 0.000001, 0):.6f}"
         try:
-            return [one async for one in self._slack.thread(channel, thread, oldest=since)]
+            return [one async for one in self._slack.iter_thread(channel, thread, oldest=since)]
         except PermanentError as gone:
             if "thread_not_found" not in str(gone):
                 raise

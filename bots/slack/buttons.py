@@ -10,7 +10,7 @@ from bots.common import commands
 from bots.common.access import ButtonAction, is_shut_out, try_again
 from bots.slack.client import SlackClient
 from bots.slack.permissions import Permissions
-from bots.slack.responses import Responder, Shown, words
+from bots.slack.responses import Responder, SlackMessage, text_message
 from chat_service import keys
 from chat_service.contracts import FeedbackRequest, StopRequest
 from chat_service.ingress import IngressClient
@@ -35,10 +35,10 @@ class Buttons:
         for name in ("stop", "retry", "feedback"):
             app.action(name)(pressed)
 
-    async def _pressed(self, body: dict[str, Any], action: dict[str, Any]) -> Shown | None:
+    async def _pressed(self, body: dict[str, Any], action: dict[str, Any]) -> SlackMessage | None:
         person, channel, message = body["user"]["id"], body["channel"]["id"], body["message"]
         if not await self._permissions.may_read(person, channel):
-            return words(commands.NOT_READABLE)
+            return text_message(commands.NOT_READABLE)
         thread = message.get("thread_ts") or message["ts"]
         conversation = keys.slack(self._slack.identity.team, channel, thread)
         first, _, seq = action["value"].partition("|")
@@ -50,15 +50,15 @@ class Buttons:
             seq=int(seq or 0),
         )
         if action["action_id"] != "retry" and await is_shut_out(self._ingress, self._settings, press):
-            return words(commands.NOT_ALLOWED)
+            return text_message(commands.NOT_ALLOWED)
         match action["action_id"]:
             case "stop":
                 await self._ingress.send("Chat", conversation, "stop", StopRequest(turn=press.turn))
             case "feedback":
                 request = FeedbackRequest.model_validate({"seq": press.seq, "person": person, "value": first})
                 await self._ingress.send("Chat", conversation, "feedback", request)
-                return words(commands.NOTED[first])
+                return text_message(commands.NOTED[first])
             case "retry":
                 reason = await try_again(self._ingress, self._settings, press)
-                return words(reason) if reason else None
+                return text_message(reason) if reason else None
         return None

@@ -25,20 +25,20 @@ log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 10
 UPLOAD_SECONDS = 60
-LONGEST_WAIT = 60.0
-PAGE = 200
+MAX_RATE_LIMIT_SECONDS = 60.0
+PAGE_SIZE = 200
 WAITS = 5
-TOKEN_GONE = frozenset(
+TOKEN_ERRORS = frozenset(
     {"account_inactive", "token_revoked", "token_expired", "invalid_auth", "not_authed", "team_access_not_granted"}
 )
-GONE = TOKEN_GONE | {
+PERMANENT_ERRORS = TOKEN_ERRORS | {
     *("channel_not_found", "is_archived", "not_in_channel", "thread_not_found", "message_not_found"),
     *("no_permission", "missing_scope", "access_denied", "ekm_access_denied", "org_login_required"),
     *("restricted_action", "restricted_action_read_only_channel", "restricted_action_thread_locked"),
     *("restricted_action_thread_only_channel", "cannot_reply_to_message", "cant_update_message", "edit_window_closed"),
 }
 """What no later try can mend."""
-WRONG = frozenset(
+INVALID_REQUEST_ERRORS = frozenset(
     {
         *("msg_too_long", "msg_blocks_too_long", "no_text", "invalid_blocks", "invalid_blocks_format"),
         *("invalid_arguments", "invalid_metadata_format", "markdown_text_conflict", "invalid_attachments"),
@@ -46,12 +46,14 @@ WRONG = frozenset(
     }
 )
 """What was asked is wrong in itself: the same words get the same answer."""
-BUSY = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded", "team_added_to_org", "accesslimited"})
+TRANSIENT_ERRORS = frozenset(
+    {"ratelimited", "rate_limited", "message_limit_exceeded", "team_added_to_org", "accesslimited"}
+)
 """Not now: Slack asks for a pause without its 429, or moves the workspace into an organisation, for some minutes."""
-SHARED = ("conversations_", "users_")
+SHARED_LIMIT_PREFIXES = ("conversations_", "users_")
 """What is read. Slack counts these per method and workspace, so that a pause it asks one reader for is every reader's;
 what is written it counts per channel as well, and nobody waits for another channel's pause."""
-MAYBE = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+OUTCOME_UNKNOWN_ERRORS = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
 """Slack's own trouble: whether it did what it was asked, it does not say."""
 
 
@@ -89,18 +91,18 @@ class SlackClient:
         Raises:
             Gone, Unclear, Refused, Later: how it did not succeed.
         """
-        return await called(call, pauses=self._pauses, **args)
+        return await call_slack(call, pauses=self._pauses, **args)
 
-    async def once(self, call: Callable[..., Awaitable[Any]], **args: Any) -> dict[str, Any]:
+    async def call_without_waiting(self, call: Callable[..., Awaitable[Any]], **args: Any) -> dict[str, Any]:
         """The same without waiting for anything: what comes too fast for Slack is left.
 
         Raises:
             Throttled: Slack asks for a pause.
             Gone, Unclear, Refused, Later: how it did not succeed.
         """
-        return await called(call, patient=False, **args)
+        return await call_slack(call, patient=False, **args)
 
-    async def thread(
+    async def iter_thread(
         self, channel: str, ts: str, *, oldest: str = "", latest: str = "", metadata: bool = False
     ) -> AsyncIterator[dict[str, Any]]:
         """A thread's first message and its replies after `oldest` and before `latest`, oldest first.
@@ -116,7 +118,7 @@ class SlackClient:
                 ts=ts,
                 oldest=oldest or None,
                 latest=latest or None,
-                limit=PAGE,
+                limit=PAGE_SIZE,
                 cursor=cursor,
                 include_all_metadata=metadata or None,
             )
@@ -127,14 +129,14 @@ class SlackClient:
                 return
 
 
-async def called(
+async def call_slack(
     call: Callable[..., Awaitable[Any]], *, patient: bool = True, pauses: dict[str, float] | None = None, **args: Any
 ) -> dict[str, Any]:
     """Call a method of the web client, with the outcome sorted; see `Slack`. `pauses` is until when (as by
     `time.monotonic`) each of the methods that readers share is not to be called."""
     name = getattr(call, "__name__", "call")
     given = {key: value for key, value in args.items() if value is not None}
-    pauses = {} if pauses is None or not name.startswith(SHARED) else pauses
+    pauses = {} if pauses is None or not name.startswith(SHARED_LIMIT_PREFIXES) else pauses
     for _ in range(WAITS):
         while (wait := pauses.get(name, 0) - time.monotonic()) > 0:  # noqa: ASYNC110  another reader may be asked for more
             await asyncio.sleep(wait)
@@ -150,7 +152,7 @@ async def called(
             log.info("%s: Slack asks for %.0f s", name, asked)
             if not patient:
                 raise RateLimitedError(f"{name}: Slack asks for {asked:.0f} s", asked) from error
-            pauses[name] = time.monotonic() + min(asked, LONGEST_WAIT)
+            pauses[name] = time.monotonic() + min(asked, MAX_RATE_LIMIT_SECONDS)
         except aiohttp.ClientConnectorError as error:
             raise TransientError(f"{name}: Slack cannot be reached: {error}") from error
         except (aiohttp.ClientError, TimeoutError, SlackClientError) as error:
@@ -172,12 +174,12 @@ def _sorted(name: str, error: SlackApiError) -> Exception:
     status = getattr(response, "status_code", getattr(response, "status", 0))
     data = getattr(response, "data", None)
     word = str(data.get("error") or "") if isinstance(data, dict) else ""
-    if word in GONE:
+    if word in PERMANENT_ERRORS:
         needed = f" (scope {data['needed']})" if isinstance(data, dict) and data.get("needed") else ""
         return PermanentError(f"{name}: {word}{needed}")
-    if word in BUSY:
+    if word in TRANSIENT_ERRORS:
         return TransientError(f"{name}: {word}")
-    if status >= 500 or word in MAYBE or not word:
+    if status >= 500 or word in OUTCOME_UNKNOWN_ERRORS or not word:
         return OutcomeUnknownError(f"{name}: {word or f'HTTP {status}'}")
     return SlackApiCallError(name, word)
 
@@ -212,7 +214,7 @@ async def _identify(web: AsyncWebClient) -> tuple[Identity, Any]:
 
     while True:
         try:
-            data = await called(auth_test)
+            data = await call_slack(auth_test)
         except (PermanentError, SlackApiCallError) as error:
             raise UserError(f"Slack does not take SLACK_BOT_TOKEN ({error}): copy it again from your app") from error
         except (OutcomeUnknownError, TransientError) as error:

@@ -78,7 +78,7 @@ def _word(error: SlackApiError) -> str:
     return str(data.get("error")) if isinstance(data, dict) else "no answer"
 
 
-class Telltale:
+class MissingEventDetector:
     """Notices an event that the app does not subscribe to: a mention in a channel comes twice, as `app_mention` and as
     `message`; if one of them keeps away, its subscription is missing."""
 

@@ -16,7 +16,7 @@ from bots.common.attachments import text_of
 from bots.common.errors import PermanentError
 from bots.common.events import MessageEvent
 from bots.slack.client import TIMEOUT_SECONDS, SlackApiCallError, SlackClient
-from bots.slack.event_routing import file_ids, message_files, is_direct_message, mentions_user
+from bots.slack.event_routing import file_ids, is_direct_message, mentions_user, message_files
 from bots.slack.users import UserNames
 from chat_service.contracts import MAX_INLINE, MAX_TEXT, Attachment, Author, utc
 from chat_service.domain.context import safe_name
@@ -82,7 +82,7 @@ class EventParser:
     async def _said(self, raw: dict[str, Any], room: int) -> MessageEvent | None:
         ts, text = str(raw.get("ts")), str(raw.get("text") or "")
         me = self._slack.identity.user
-        words = [await self._names.plain(commands.without_name(text, mention_pattern(me)))]
+        words = [await self._names.resolve_codes(commands.without_name(text, mention_pattern(me)))]
         words += [said for one in raw.get("attachments") or [] if (said := await self._quoted(one))]
         attachments, unreadable = await self._files(message_files(raw) if room else [], room)
         return MessageEvent(
@@ -106,15 +106,19 @@ class EventParser:
             name = raw.get("username") or (raw.get("bot_profile") or {}).get("name") or "an app"
             return Author(id=str(raw["bot_id"]), name=str(name)[:200])
         user = str(raw.get("user") or "")
-        return Author(id=user, name=(await self._names.person(user))[:200])
+        return Author(id=user, name=(await self._names.user_name(user))[:200])
 
     async def _quoted(self, attachment: dict[str, Any]) -> str:
         """A forwarded message in its author's name, or the title of a link."""
-        text = await self._names.plain(str(attachment.get("text") or ""))
+        text = await self._names.resolve_codes(str(attachment.get("text") or ""))
         if attachment.get("is_share") or attachment.get("is_msg_unfurl"):
             who = safe_name(str(attachment.get("author_name") or "")) or "somebody"
             channel = attachment.get("channel_id")
-            where = f" in #{await self._names.channel(channel)}" if channel and not str(channel).startswith("D") else ""
+            where = (
+                f" in #{await self._names.channel_name(channel)}"
+                if channel and not str(channel).startswith("D")
+                else ""
+            )
             quoted = "\n".join(f"> {line}" for line in (text or attachment.get("fallback") or "").splitlines())
             return f"(forwarded from {who}{where})\n{quoted}"
         title, link = attachment.get("title"), attachment.get("from_url") or attachment.get("title_link")

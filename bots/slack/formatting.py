@@ -9,11 +9,11 @@ from typing import Any
 from bots.common.protocols import TurnOutcome
 from bots.common.split import split
 
-PART = 8_000
+MAX_MESSAGE_CHARACTERS = 8_000
 """Characters of one message. A Markdown block takes 12,000; Slack folds what is long, so a little less."""
-FALLBACK = 2_900
+MAX_FALLBACK_CHARACTERS = 2_900
 """Characters of the plain text beside the blocks (notifications, screen readers); an update takes 4,000."""
-THINKING = "…"
+EMPTY_PREVIEW = "…"
 _BREAK = "\u200b"
 _PING = re.compile(r"<(?=@[A-Z0-9]|!(?:channel|here|everyone|group|subteam)\b)", re.IGNORECASE)
 _SHOUT = re.compile(r"@(?=(?:channel|here|everyone)\b)", re.IGNORECASE)
@@ -21,18 +21,18 @@ _SHOUT = re.compile(r"@(?=(?:channel|here|everyone)\b)", re.IGNORECASE)
 Blocks = list[dict[str, Any]]
 
 
-def parts_of(text: str) -> list[str]:
+def split_reply(text: str) -> list[str]:
     """A finished reply in parts, defused."""
-    return split(defused(text), PART)
+    return split(neutralize_mentions(text), MAX_MESSAGE_CHARACTERS)
 
 
-def defused(text: str) -> str:
+def neutralize_mentions(text: str) -> str:
     """The text without the power to ping anybody: an invisible space breaks the codes, in code blocks too, since Slack
     resolves mentions before it formats."""
     return _SHOUT.sub(f"@{_BREAK}", _PING.sub(f"<{_BREAK}", text))
 
 
-def steady(text: str) -> str:
+def stable_prefix(text: str) -> str:
     """The beginning of an unfinished text that later words cannot change: a code that has only begun is held back."""
     tail = text[-60:]
     cut = max(tail.rfind("<"), tail.rfind("@"))
@@ -41,21 +41,21 @@ def steady(text: str) -> str:
     return text
 
 
-def fallback(text: str) -> str:
+def plain_text_fallback(text: str) -> str:
     """The plain text beside the blocks."""
-    return text if len(text) <= FALLBACK else text[: FALLBACK - 1].rstrip() + "…"
+    return text if len(text) <= MAX_FALLBACK_CHARACTERS else text[: MAX_FALLBACK_CHARACTERS - 1].rstrip() + "…"
 
 
-def preview(text: str, turn: int) -> Blocks:
+def preview_blocks(text: str, turn: int) -> Blocks:
     """An unfinished reply with its stop button."""
-    shown = steady(defused(text))
-    if len(shown) > PART:
-        shown = shown[:PART].rstrip() + "…"
+    shown = stable_prefix(neutralize_mentions(text))
+    if len(shown) > MAX_MESSAGE_CHARACTERS:
+        shown = shown[:MAX_MESSAGE_CHARACTERS].rstrip() + "…"
     stop = {"type": "button", "action_id": "stop", "text": _plain("Stop"), "value": str(turn)}
-    return [markdown(shown or THINKING), {"type": "actions", "elements": [stop]}]
+    return [markdown(shown or EMPTY_PREVIEW), {"type": "actions", "elements": [stop]}]
 
 
-def buttons(ending: TurnOutcome) -> Blocks:
+def reply_buttons(ending: TurnOutcome) -> Blocks:
     """What can be done about a finished reply."""
     if not ending.last:
         return []

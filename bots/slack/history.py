@@ -11,7 +11,7 @@ from bots.common import history_view
 from bots.slack import formatting
 from bots.slack.client import SlackClient
 from bots.slack.permissions import Permissions
-from bots.slack.responses import Shown, words
+from bots.slack.responses import SlackMessage, text_message
 from chat_service import keys
 from chat_service.contracts import DirectoryPage, DirectoryRequest
 from chat_service.ingress import IngressClient
@@ -35,20 +35,20 @@ class HistoryView:
     def __init__(self, slack: SlackClient, ingress: IngressClient, permissions: Permissions) -> None:
         self._slack, self._ingress, self._permissions = slack, ingress, permissions
 
-    async def asked(self, person: str, channel: str, text: str) -> Shown:
+    async def show_for_command(self, person: str, channel: str, text: str) -> SlackMessage:
         """What `/history` shows: a thread by its link, else the channel's conversations."""
         if text.strip():
-            found = conversation_of(text, self._slack.identity.team)
-            return await self.page(person, found) if found else words(NO_LINK)
+            found = conversation_from_link(text, self._slack.identity.team)
+            return await self.show_page(person, found) if found else text_message(NO_LINK)
         if not await self._permissions.may_read(person, channel):
-            return words(NOT_FOUND)
+            return text_message(NOT_FOUND)
         owner = f"channel:slack:{self._slack.identity.team}:{channel}"
         request = DirectoryRequest(limit=CHOICES)
         listed = await self._ingress.call("Directory", owner, "list", request, DirectoryPage, timeout=10)
         if not listed.entries:
-            return words(NONE_YET)
+            return text_message(NONE_YET)
         if len(listed.entries) == 1:
-            return await self.page(person, listed.entries[0].conversation)
+            return await self.show_page(person, listed.entries[0].conversation)
         options = [
             formatting.option(f"{one.at:%m-%d %H:%M} {one.title or 'Conversation'}", one.conversation)
             for one in listed.entries
@@ -63,20 +63,20 @@ class HistoryView:
         return {
             "text": "Recent conversations",
             "blocks": [
-                formatting.markdown(formatting.defused(f"**Recent conversations**\n{lines}")),
+                formatting.markdown(formatting.neutralize_mentions(f"**Recent conversations**\n{lines}")),
                 {"type": "actions", "elements": [menu]},
             ],
         }
 
-    async def page(self, person: str, conversation: str, before: int | None = None) -> Shown:
+    async def show_page(self, person: str, conversation: str, before: int | None = None) -> SlackMessage:
         """A page of a conversation, if the person may read it at this moment."""
         key = keys.parse(conversation)
         if key is None or key.space != self._slack.identity.team:
-            return words(NOT_FOUND)
+            return text_message(NOT_FOUND)
         if not await self._permissions.may_read(person, key.channel):
-            return words(NOT_FOUND)
+            return text_message(NOT_FOUND)
         view = await history_view.page(self._ingress, conversation, before)
-        text = formatting.defused(f"**{view.title or 'Conversation'}**\n\n" + "\n\n".join(view.lines))
+        text = formatting.neutralize_mentions(f"**{view.title or 'Conversation'}**\n\n" + "\n\n".join(view.lines))
         text = history_view.shortened(text, ROOM)
         row = [formatting.button("history_export", "Export", {"conversation": conversation})]
         if view.older is not None:
@@ -87,14 +87,14 @@ class HistoryView:
             "blocks": [formatting.markdown(text), {"type": "actions", "elements": row}],
         }
 
-    async def pressed(self, person: str, action: dict[str, Any]) -> Shown | None:
+    async def handle_action(self, person: str, action: dict[str, Any]) -> SlackMessage | None:
         """A button or a choice beneath a page."""
         if action["action_id"] == "history_pick":
-            return await self.page(person, action["selected_option"]["value"])
+            return await self.show_page(person, action["selected_option"]["value"])
         value = json.loads(action["value"])
         if action["action_id"] == "history_older":
-            return await self.page(person, value["conversation"], value["before"])
-        return words(await self.export(person, value["conversation"]))
+            return await self.show_page(person, value["conversation"], value["before"])
+        return text_message(await self.export(person, value["conversation"]))
 
     async def export(self, person: str, conversation: str) -> str:
         """Send the whole conversation as a file, by direct message; an ephemeral message cannot carry one."""
@@ -112,13 +112,15 @@ class HistoryView:
         )
         return "The whole conversation is in your direct messages with me."
 
-    async def show_beside(self, conversation: str | None, person: str, channel: str, thread: str | None) -> None:
+    async def post_ephemeral(self, conversation: str | None, person: str, channel: str, thread: str | None) -> None:
         """What `@bot history` shows, to the person alone: this conversation, or those of the channel."""
-        shown = await (self.page(person, conversation) if conversation else self.asked(person, channel, ""))
+        shown = await (
+            self.show_page(person, conversation) if conversation else self.show_for_command(person, channel, "")
+        )
         await self._slack(self._slack.web.chat_postEphemeral, channel=channel, user=person, thread_ts=thread, **shown)
 
 
-def conversation_of(text: str, team: str) -> str | None:
+def conversation_from_link(text: str, team: str) -> str | None:
     """The conversation that a permalink points into."""
     try:
         if (open_there := _IN_BROWSER.search(text)) is not None:

@@ -18,7 +18,7 @@ PROMPTS = [
 ]
 
 
-async def opened(slack: SlackClient, person: str, channel: str, tab: str) -> None:
+async def fill_tab(slack: SlackClient, person: str, channel: str, tab: str) -> None:
     """Somebody opened the app: say what it is, or offer prompts. Lossy: the next opening shows it."""
     try:
         if tab == "home":

@@ -16,23 +16,22 @@ from slack_bolt.async_app import AsyncApp
 from bots.common import commands
 from bots.common.access import ButtonAction, is_shut_out
 from bots.common.backfill import Backfill
-from bots.common.early_stop import is_stop, stop_at_once
 from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
 from bots.common.events import PlatformEvent
 from bots.common.received_mark import mark_arrival
 from bots.slack import home
 from bots.slack.buttons import Buttons
 from bots.slack.client import SlackApiCallError, SlackClient
-from bots.slack.diagnostics import Telltale
-from bots.slack.event_routing import PERSON_SUBTYPES, is_direct_message, mentions_user, route_event
-from bots.slack.events import EventParser, mention_pattern
+from bots.slack.diagnostics import MissingEventDetector
+from bots.slack.event_routing import PERSON_SUBTYPES, mentions_user, route_event
+from bots.slack.events import EventParser
 from bots.slack.history import HistoryView
 from bots.slack.messenger import SlackMessenger
 from bots.slack.permissions import Permissions
 from bots.slack.responses import Responder
 from bots.slack.settings import CALLBACK, ChatSettings
 from chat_service import keys
-from chat_service.contracts import Stopped, StopRequest
+from chat_service.contracts import StopResult, StopRequest
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.settings import Settings
 
@@ -62,7 +61,7 @@ class Listeners:
         self._buttons, self._histories, self._chat_settings = buttons, histories, chat_settings
         self._settings, self._hearing, self._ears = settings, hearing, ears
         self._permissions = permissions
-        self._telltale, self._responder = Telltale(), Responder(slack)
+        self._telltale, self._responder = MissingEventDetector(), Responder(slack)
 
     def register(self, app: AsyncApp) -> None:
         """Put the listeners into the app."""
@@ -93,10 +92,6 @@ class Listeners:
                 self._catch_up.passed(f"slack:{self._slack.identity.team}:{event['channel']}", str(event["ts"]))
             return
 
-        if self._is_stop(event):
-            press = ButtonAction(id=way.id, conversation=way.conversation, person=str(event.get("user") or ""))
-            self._responder.soon(stop_at_once(self._ingress, self._settings, press))
-
         async def work() -> None:
             await self._catch_up.ensure(way.scope)
             await self.hand_over(way.conversation, way.id, PlatformEvent(raw=event))
@@ -105,12 +100,6 @@ class Listeners:
         done = self._catch_up.queue(way.scope, way.conversation, way.id, way.position, work)
         async with asyncio.timeout(ACK_SECONDS):
             await asyncio.shield(done)
-
-    def _is_stop(self, event: dict[str, Any]) -> bool:
-        text, me = str(event.get("text") or ""), self._slack.identity.user
-        if event.get("subtype") not in PERSON_SUBTYPES or not (is_direct_message(event) or mentions_user(text, me)):
-            return False
-        return is_stop(commands.without_name(text, mention_pattern(me)))
 
     async def hand_over(self, conversation: str, id: str, arrival: PlatformEvent) -> None:
         """Give an event to Restate; a repeat of it is known by its id. What is new and will be answered is marked.
@@ -123,10 +112,14 @@ class Listeners:
             return
         heard = self._hearing.parse_without_lookups(arrival.raw)
         if time.time() - heard.at.timestamp() < self._settings.catchup_max_age:
-            self._responder.soon(mark_arrival(self._ingress, self._settings, self._ears, conversation, heard))
+            self._responder.run_in_background(
+                mark_arrival(self._ingress, self._settings, self._ears, conversation, heard)
+            )
 
     async def _on_home(self, event: dict[str, Any]) -> None:
-        self._responder.soon(home.opened(self._slack, event["user"], event["channel"], event.get("tab") or "home"))
+        self._responder.run_in_background(
+            home.fill_tab(self._slack, event["user"], event["channel"], event.get("tab") or "home")
+        )
 
     async def _on_native_stop(self, event: dict[str, Any]) -> None:
         """Slack's own stop button: its streams have ended already. The delivery then leaves `processing`; where nothing
@@ -136,9 +129,9 @@ class Listeners:
         if not await self._may_stop(person, channel, conversation):
             log.warning("%s may not stop what is answered in %s", person, conversation)
             return
-        done = await self._ingress.call("Chat", conversation, "stop", StopRequest(), Stopped, timeout=ACK_SECONDS)
+        done = await self._ingress.call("Chat", conversation, "stop", StopRequest(), StopResult, timeout=ACK_SECONDS)
         if not done.stopped:
-            self._responder.soon(self._leave_processing(channel, thread))
+            self._responder.run_in_background(self._leave_processing(channel, thread))
 
     async def _may_stop(self, person: str, channel: str, conversation: str) -> bool:
         """As with the stop button beneath a reply."""
@@ -160,7 +153,7 @@ class Listeners:
     # --- history ------------------------------------------------------------------------------------------
     async def _on_history(self, ack: Any, body: dict[str, Any]) -> None:
         await ack()
-        work = self._histories.asked(body["user_id"], body["channel_id"], body.get("text") or "")
+        work = self._histories.show_for_command(body["user_id"], body["channel_id"], body.get("text") or "")
         self._responder.answer(body["response_url"], work)
 
     async def _on_shortcut(self, ack: Any, body: dict[str, Any]) -> None:
@@ -168,11 +161,11 @@ class Listeners:
         message = body["message"]
         thread = message.get("thread_ts") or message.get("ts") or body["message_ts"]
         conversation = keys.slack(self._slack.identity.team, body["channel"]["id"], thread)
-        self._responder.answer(body["response_url"], self._histories.page(body["user"]["id"], conversation))
+        self._responder.answer(body["response_url"], self._histories.show_page(body["user"]["id"], conversation))
 
     async def _on_page(self, ack: Any, body: dict[str, Any], action: dict[str, Any]) -> None:
         await ack()
-        self._responder.answer(body["response_url"], self._histories.pressed(body["user"]["id"], action))
+        self._responder.answer(body["response_url"], self._histories.handle_action(body["user"]["id"], action))
 
     # --- settings -----------------------------------------------------------------------------------------
     async def _on_settings(self, ack: Any, body: dict[str, Any]) -> None:
@@ -187,7 +180,7 @@ class Listeners:
 
     async def _on_submit(self, ack: Any, body: dict[str, Any], view: dict[str, Any]) -> None:
         try:
-            wrong = await self._chat_settings.submitted(body["user"]["id"], view)
+            wrong = await self._chat_settings.submit(body["user"]["id"], view)
         except (IngressError, TimeoutError):
             wrong = {"mode": commands.AWAY}
         except (PermanentError, SlackApiCallError, OutcomeUnknownError, TransientError) as error:

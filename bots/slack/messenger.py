@@ -14,7 +14,8 @@ from bots.slack.events import EventParser
 from bots.slack.history import HistoryView
 from bots.slack.permissions import Permissions
 from chat_service import keys
-from chat_service.contracts import MAX_INLINE
+from chat_service.contracts import MAX_INLINE, History, HistoryRequest
+from chat_service.ingress import IngressClient, IngressError
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +36,10 @@ class SlackMessenger:
         permissions: Permissions,
         histories: HistoryView,
         marks: StatusReactions,
+        ingress: IngressClient,
     ) -> None:
         self._slack, self._hearing, self._permissions = slack, hearing, permissions
-        self._histories, self._marks = histories, marks
+        self._histories, self._marks, self._ingress = histories, marks, ingress
 
     async def parse_event(self, conversation: str, raw: dict[str, Any]) -> MessageEvent | None:
         return await self._hearing.parse(raw)
@@ -46,7 +48,7 @@ class SlackMessenger:
         channel, thread = _place(conversation)
         found: list[dict[str, Any]] = []
         try:
-            async for message in self._slack.thread(channel, thread, oldest=after, latest=heard.position):
+            async for message in self._slack.iter_thread(channel, thread, oldest=after, latest=heard.position):
                 if after < str(message["ts"]) < heard.position and self._is_context(message, thread):
                     found.append(message)
         except SlackApiCallError as refused:
@@ -71,7 +73,7 @@ class SlackMessenger:
             return message["ts"] == thread and message.get("user") != self._slack.identity.user
         return message.get("subtype") in PERSON_SUBTYPES and bool(message.get("user"))
 
-    async def send_ephemeral_ephemeral(self, conversation: str, heard: MessageEvent, text: str) -> None:
+    async def send_ephemeral(self, conversation: str, heard: MessageEvent, text: str) -> None:
         channel, thread = _place(conversation)
         if heard.author is None:
             return
@@ -87,7 +89,7 @@ class SlackMessenger:
 
     async def post_notice(self, conversation: str, name: str, text: str) -> None:
         channel, thread = _place(conversation)
-        async for message in self._slack.thread(channel, thread, metadata=True):
+        async for message in self._slack.iter_thread(channel, thread, metadata=True):
             if ((message.get("metadata") or {}).get("event_payload") or {}).get("name") == name:
                 return
         await self._slack(
@@ -102,10 +104,10 @@ class SlackMessenger:
 
     async def add_status(self, conversation: str, heard: MessageEvent) -> None:
         channel, thread = _place(conversation)
-        direct = channel.startswith("D")
-        if direct and self._marks.meets(conversation, heard.id):
+        if not channel.startswith("D"):
+            await self._marks.add(conversation, heard.id)
+        elif self._marks.register(conversation, heard.id):
             await self._busy(conversation, heard, channel, thread)
-        await self._marks.arrived(conversation, heard.id, eyes=not direct)
 
     async def _busy(self, conversation: str, heard: MessageEvent, channel: str, thread: str) -> None:
         """A session shows that it is worked on; where Slack was slower than the answer, no longer."""
@@ -115,7 +117,7 @@ class SlackMessenger:
             more["title"] = " ".join(heard.text.split())[:60] or None
         await self._lossy(conversation, web.agents_sessions_setStatus, status="processing", **place, **more)
         await self._lossy(conversation, web.assistant_threads_setStatus, status="is thinking…", **place)
-        if self._marks.is_over(conversation, heard.id) and await self._marks.is_idle(conversation):
+        if self._marks.is_done(conversation, heard.id) and await self._is_idle(conversation):
             await self._idle(conversation, channel, thread)
 
     async def _idle(self, conversation: str, channel: str, thread: str) -> None:
@@ -125,9 +127,18 @@ class SlackMessenger:
 
     async def remove_status(self, conversation: str, ids: list[str], *, ours: bool = False) -> None:
         channel, thread = _place(conversation)
-        gone = await self._marks.taken_back(conversation, ids, ours=ours)
-        if gone and channel.startswith("D") and await self._marks.is_idle(conversation):
+        removed = await self._marks.remove(conversation, ids, own_only=ours)
+        if removed and channel.startswith("D") and await self._is_idle(conversation):
             await self._idle(conversation, channel, thread)
+
+    async def _is_idle(self, conversation: str) -> bool:
+        """Return whether no turn runs and no message waits; False when that is unknown."""
+        try:
+            request = HistoryRequest(limit=1)
+            page = await self._ingress.call("Chat", conversation, "get_history", request, History, timeout=3)
+        except (IngressError, TimeoutError):
+            return False
+        return not page.running and not page.waiting
 
     async def _lossy(self, conversation: str, call: Any, **args: Any) -> None:
         try:
@@ -142,7 +153,7 @@ class SlackMessenger:
             # Outside any thread of a direct conversation all of them are meant.
             found = None if heard.is_direct_message and heard.starts_conversation else conversation
             try:
-                await self._histories.show_beside(found, person, channel, where)
+                await self._histories.post_ephemeral(found, person, channel, where)
             except OutcomeUnknownError as unclear:
                 log.warning("the history may not have been shown: %s", unclear)
 

@@ -44,7 +44,7 @@ class Permissions:
         user = await self._user(person)
         return self._administers(user) or (self._is_ours(user) and info.get("creator") == person)
 
-    async def administers_workspace(self, person: str) -> bool:
+    async def is_workspace_admin(self, person: str) -> bool:
         """Whether a person administers the whole workspace.
 
         Raises:

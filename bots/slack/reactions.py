@@ -1,42 +1,38 @@
-"""The signs beside a question in Slack: reactions in channels, an agent session's state in direct messages."""
+"""The received reaction in Slack channels. Direct messages show an agent session's status instead."""
 
 from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from bots.common.errors import TransientError
 from bots.common.reactions import StatusReactions
 from bots.slack.client import SlackApiCallError, SlackClient
 from chat_service import keys
-from chat_service.ingress import IngressClient
 
-EYES = "eyes"
-PLACES = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+RECEIVED = "eyes"
 
 
-def slack_status_reactions(slack: SlackClient, ingress: IngressClient) -> StatusReactions:
-    """The signs of one workspace."""
+def slack_status_reactions(slack: SlackClient) -> StatusReactions:
+    """Return the reactions of one workspace."""
 
-    async def react(conversation: str, id: str, sign: str, off: bool) -> None:
+    async def add(conversation: str, id: str) -> None:
+        await react(slack.web.reactions_add, conversation, id)
+
+    async def remove(conversation: str, id: str) -> None:
+        await react(slack.web.reactions_remove, conversation, id)
+
+    async def react(call: Callable[..., Awaitable[Any]], conversation: str, id: str) -> None:
         key = keys.parse(conversation)
-        assert key is not None  # noqa: S101  it was taken in
-        call = slack.web.reactions_remove if off else slack.web.reactions_add
+        assert key is not None  # noqa: S101  the intake has checked the key
         try:
-            await slack(call, channel=key.channel, timestamp=id, name=sign)
-        except SlackApiCallError as refused:
-            raise TransientError(str(refused)) from refused  # it has it, or has it no more
+            await slack(call, channel=key.channel, timestamp=id, name=RECEIVED)
+        except SlackApiCallError as error:
+            raise TransientError(str(error)) from error  # already_reacted, no_reaction
 
-    async def look(conversation: str, id: str) -> list[str]:
-        key = keys.parse(conversation)
-        assert key is not None  # noqa: S101  it was taken in
-        found: list[str] = []
-        try:
-            before, after = (f"{float(id) + step:.6f}" for step in (-0.000002, 0.000002))
-            async for message in slack.thread(key.channel, key.thread, oldest=before, latest=after):
-                if message["ts"] == id:
-                    found += [
-                        one["name"] for one in message.get("reactions") or [] if slack.identity.user in one["users"]
-                    ]
-        except SlackApiCallError as refused:
-            raise TransientError(str(refused)) from refused
-        return found
+    return StatusReactions(add, remove, is_used=_is_channel)
 
-    return StatusReactions(ingress, react, look, EYES, PLACES)
+
+def _is_channel(conversation: str) -> bool:
+    key = keys.parse(conversation)
+    return key is not None and not key.channel.startswith("D")

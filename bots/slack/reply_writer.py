@@ -16,7 +16,7 @@ from bots.common.errors import OutcomeUnknownError, PermanentError, RateLimitedE
 from bots.common.protocols import DeliveryTarget, PostedMessage, TurnOutcome
 from bots.common.reactions import StatusReactions
 from bots.slack import formatting
-from bots.slack.client import LONGEST_WAIT, WRONG, SlackApiCallError, SlackClient
+from bots.slack.client import INVALID_REQUEST_ERRORS, MAX_RATE_LIMIT_SECONDS, SlackApiCallError, SlackClient
 from bots.slack.users import UserNames
 from chat_service import keys
 from chat_service.contracts import History, HistoryRequest
@@ -45,7 +45,7 @@ class SlackReplyWriter:
         self._refusals: Counter[tuple[str, int, str]] = Counter()
 
     def split(self, text: str) -> list[str]:
-        return formatting.parts_of(text)
+        return formatting.split_reply(text)
 
     async def find(self, spot: DeliveryTarget, part: int) -> PostedMessage | None:
         channel, thread = _place(spot)
@@ -70,19 +70,19 @@ class SlackReplyWriter:
                     channel=channel,
                     thread_ts=thread,
                     recipient_user_id=person,
-                    recipient_team_id=await self._names.team(person) if person else None,
+                    recipient_team_id=await self._names.team_of_user(person) if person else None,
                 )
                 return PostedMessage(id=answer["ts"], streaming=True)
             except SlackApiCallError as refused:
                 log.info("no native streaming: %s", refused)
                 if refused.error in ("feature_disabled", "unknown_method", "not_allowed_token_type"):
                     self._streams_natively = False
-        blocks = formatting.preview("", spot.turn)
-        return await self._post(spot, 0, formatting.THINKING, blocks)
+        blocks = formatting.preview_blocks("", spot.turn)
+        return await self._post(spot, 0, formatting.EMPTY_PREVIEW, blocks)
 
     async def reopen(self, spot: DeliveryTarget, opened: PostedMessage) -> None:
         if not opened.streaming:
-            await self._update(spot, opened, formatting.THINKING, formatting.preview("", spot.turn))
+            await self._update(spot, opened, formatting.EMPTY_PREVIEW, formatting.preview_blocks("", spot.turn))
 
     async def update_preview(
         self, spot: DeliveryTarget, opened: PostedMessage, shown: str | None, text: str
@@ -93,20 +93,20 @@ class SlackReplyWriter:
         try:
             return await self._show(spot, opened, shown, text)
         except RateLimitedError as throttled:
-            self._quiet[way] = time.monotonic() + min(throttled.seconds, LONGEST_WAIT)
+            self._quiet[way] = time.monotonic() + min(throttled.seconds, MAX_RATE_LIMIT_SECONDS)
             raise
 
     async def _show(self, spot: DeliveryTarget, opened: PostedMessage, shown: str | None, text: str) -> str | None:
         if not self._is_streaming(opened):
             try:
-                words, blocks = formatting.fallback(text), formatting.preview(text, spot.turn)
+                words, blocks = formatting.plain_text_fallback(text), formatting.preview_blocks(text, spot.turn)
                 await self._update(spot, opened, words, blocks, patient=False)
             except RateLimitedError:
                 raise
             except (OutcomeUnknownError, TransientError):
                 log.info("a preview was lost in %s", spot.conversation)
             return None
-        words = formatting.steady(formatting.defused(text))[: formatting.PART]
+        words = formatting.stable_prefix(formatting.neutralize_mentions(text))[: formatting.MAX_MESSAGE_CHARACTERS]
         if shown is None or not words.startswith(shown):
             # A stream cannot take words back, and who does not know what it shows cannot add to it: from here on the
             # message is updated instead.
@@ -118,7 +118,7 @@ class SlackReplyWriter:
         added = words[len(shown) :]
         try:
             append = self._slack.web.chat_appendStream
-            await self._slack.once(append, channel=channel, ts=opened.id, markdown_text=added)
+            await self._slack.call_without_waiting(append, channel=channel, ts=opened.id, markdown_text=added)
         except SlackApiCallError as refused:
             self._ended.add(opened.id)
             if refused.error == "stopped_by_user":
@@ -132,14 +132,14 @@ class SlackReplyWriter:
     async def complete(
         self, spot: DeliveryTarget, opened: PostedMessage, shown: str | None, part: str, ending: TurnOutcome
     ) -> None:
-        blocks = formatting.buttons(ending)
+        blocks = formatting.reply_buttons(ending)
         if self._is_streaming(opened) and await self._stop(spot, opened, shown, part, blocks):
             return
-        await self._update(spot, opened, formatting.fallback(part), [formatting.markdown(part), *blocks])
+        await self._update(spot, opened, formatting.plain_text_fallback(part), [formatting.markdown(part), *blocks])
 
     async def post(self, spot: DeliveryTarget, number: int, part: str, ending: TurnOutcome) -> PostedMessage:
-        blocks = [formatting.markdown(part), *formatting.buttons(ending)]
-        return await self._post(spot, number, formatting.fallback(part), blocks)
+        blocks = [formatting.markdown(part), *formatting.reply_buttons(ending)]
+        return await self._post(spot, number, formatting.plain_text_fallback(part), blocks)
 
     async def remove(self, spot: DeliveryTarget, id: str) -> None:
         channel, _ = _place(spot)
@@ -174,7 +174,7 @@ class SlackReplyWriter:
     async def clear_status(self, spot: DeliveryTarget, ending: TurnOutcome) -> None:
         if len(self._ended) > MANY:
             self._ended.clear()  # an older one of them is refused as ended, and then updated all the same
-        await self._marks.settled(spot)
+        await self._marks.clear(spot)
         channel, thread = _place(spot)
         if channel.startswith("D"):
             await self._lossy(spot, self._close_session(spot, channel, thread))
@@ -234,7 +234,7 @@ class SlackReplyWriter:
         channel, _ = _place(spot)
         call = self._slack.web.chat_update
         metadata = _metadata(spot, 0)
-        ask = self._slack if patient else self._slack.once
+        ask = self._slack if patient else self._slack.call_without_waiting
         try:
             await ask(call, channel=channel, ts=opened.id, text=text, blocks=blocks, metadata=metadata)
         except SlackApiCallError as refused:
@@ -265,7 +265,7 @@ class SlackReplyWriter:
         return PermanentError(str(refused)) if self._is_final(spot, refused) else TransientError(str(refused))
 
     def _is_final(self, spot: DeliveryTarget, refused: SlackApiCallError) -> bool:
-        if refused.error in WRONG:
+        if refused.error in INVALID_REQUEST_ERRORS:
             return True
         if len(self._refusals) > MANY:
             self._refusals.clear()
@@ -278,7 +278,7 @@ class SlackReplyWriter:
 
     async def _ours(self, channel: str, thread: str, since: str) -> Any:
         """The bot's own messages in a thread after a moment, with their metadata."""
-        async for message in self._slack.thread(channel, thread, oldest=since, metadata=True):
+        async for message in self._slack.iter_thread(channel, thread, oldest=since, metadata=True):
             if message.get("user") == self._slack.identity.user and str(message["ts"]) > since:
                 yield message
 

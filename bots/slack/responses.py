@@ -16,11 +16,11 @@ from chat_service.ingress import IngressError
 
 log = logging.getLogger(__name__)
 
-Shown = dict[str, Any]
+SlackMessage = dict[str, Any]
 """Text and blocks."""
 
 
-def words(text: str) -> Shown:
+def text_message(text: str) -> SlackMessage:
     """A plain answer."""
     return {"text": text}
 
@@ -32,15 +32,15 @@ class Responder:
         self._slack = slack
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def soon(self, work: Awaitable[None]) -> None:
+    def run_in_background(self, work: Awaitable[None]) -> None:
         """Do something beside the acknowledgement."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def answer(self, url: str, work: Awaitable[Shown | None]) -> None:
+    def answer(self, url: str, work: Awaitable[SlackMessage | None]) -> None:
         """Show what `work` gives, if anything, or why it could not be done."""
-        self.soon(self._answer(url, work))
+        self.run_in_background(self._answer(url, work))
 
     async def close(self) -> None:
         """Give up what is beside the events."""
@@ -48,14 +48,14 @@ class Responder:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _answer(self, url: str, work: Awaitable[Shown | None]) -> None:
+    async def _answer(self, url: str, work: Awaitable[SlackMessage | None]) -> None:
         try:
             shown = await work
         except (IngressError, TimeoutError):
-            shown = words(commands.AWAY)
+            shown = text_message(commands.AWAY)
         except (PermanentError, SlackApiCallError, OutcomeUnknownError, TransientError) as error:
             log.warning("somebody did not get what they asked for: %s", error)
-            shown = words(f"Slack did not let me do that ({error}).")
+            shown = text_message(f"Slack did not let me do that ({error}).")
         if shown is None:
             return
         body = {"response_type": "ephemeral", "replace_original": False, **shown}

@@ -47,7 +47,7 @@ class ChatSettings:
         await self._slack(self._slack.web.views_open, trigger_id=trigger, view=view)
         return None
 
-    async def submitted(self, person: str, view: dict[str, Any]) -> dict[str, str]:
+    async def submit(self, person: str, view: dict[str, Any]) -> dict[str, str]:
         """Take the answers over; gives what is wrong with them, by block."""
         channel = json.loads(view["private_metadata"])["channel"]
         if not await self._permissions.may_administer(person, channel):
@@ -78,14 +78,14 @@ class ChatSettings:
             }
         )
         await self._ingress.call("Channel", self._scope(channel), "rule", change, Rules, timeout=2)
-        if await self._permissions.administers_workspace(person):
+        if await self._permissions.is_workspace_admin(person):
             wide = RulesChange(off="off everywhere" in off)
             await self._ingress.call("Channel", self._space, "rule", wide, Rules, timeout=2)
         return {}
 
     async def _wide(self, person: str) -> Rules | None:
         """The workspace's rules, for those who decide about them."""
-        if not await self._permissions.administers_workspace(person):
+        if not await self._permissions.is_workspace_admin(person):
             return None
         place = await self._ingress.call("Channel", self._space, "look", PlaceRequest(), Place, timeout=2)
         return place.rules

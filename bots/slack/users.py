@@ -27,21 +27,21 @@ class UserNames:
         self._kept: dict[str, tuple[str, float]] = {}
         self._teams: dict[str, str] = {}
 
-    async def person(self, id: str) -> str:
+    async def user_name(self, id: str) -> str:
         """What a person is called."""
         return await self._name(id, self._ask_person)
 
-    async def team(self, id: str) -> str:
+    async def team_of_user(self, id: str) -> str:
         """The workspace that a person belongs to: in Slack Connect it may be another one."""
         if id not in self._teams:
-            await self.person(id)
+            await self.user_name(id)
         return self._teams.get(id) or self._slack.identity.team
 
-    async def channel(self, id: str) -> str:
+    async def channel_name(self, id: str) -> str:
         """What a channel is called."""
         return await self._name(id, self._ask_channel)
 
-    async def plain(self, text: str) -> str:
+    async def resolve_codes(self, text: str) -> str:
         """A message's text with names for its codes, as a person reads it."""
         parts: list[str] = []
         end = 0
@@ -52,9 +52,9 @@ class UserNames:
 
     async def _said(self, kind: str, code: str, label: str | None) -> str:
         if kind == "@":
-            return f"@{safe_name(label or '') or await self.person(code)}"
+            return f"@{safe_name(label or '') or await self.user_name(code)}"
         if kind == "#":
-            return f"#{safe_name(label or '') or await self.channel(code)}"
+            return f"#{safe_name(label or '') or await self.channel_name(code)}"
         if kind == "!":
             word = code.partition("^")[0]
             if word == "subteam":

@@ -17,13 +17,13 @@ from aiohttp import web
 
 from bots.web.auth import Authenticator, check_binding
 from bots.web.feed import FeedRegistry
-from bots.web.middleware import add_headers, middlewares
+from bots.web.middleware import add_security_headers, create_middlewares
 from bots.web.routes.account import AccountRoutes
 from bots.web.routes.conversations import ConversationRoutes
 from bots.web.routes.request import ID
 from bots.web.routes.search import SearchRoutes
 from bots.web.routes.versions import VersionRoutes
-from bots.web.sse import events_route
+from bots.web.sse import create_events_route
 from chat_service import hosts
 from chat_service.errors import UserError
 from chat_service.ingress import IngressClient
@@ -63,7 +63,7 @@ async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
                 ) from error
             port = runner.addresses[0][1]
             host = settings.web_host if settings.web_host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104
-            yield hosts.http(host, port)
+            yield hosts.http_url(host, port)
         finally:
             await hub.close()
             await runner.cleanup()
@@ -82,8 +82,8 @@ async def run(settings: Settings) -> None:
 
 def _app(settings: Settings, ingress: IngressClient, bus: LiveBus, hub: FeedRegistry) -> web.Application:
     gate = Authenticator(settings)
-    app = web.Application(middlewares=middlewares(settings, gate), client_max_size=MAX_BODY)
-    app.on_response_prepare.append(add_headers)
+    app = web.Application(middlewares=create_middlewares(settings, gate), client_max_size=MAX_BODY)
+    app.on_response_prepare.append(add_security_headers)
     files = {f"/static/{path.relative_to(STATIC).as_posix()}": _Asset.read(path) for path in STATIC.rglob("*.*")}
 
     async def page(request: web.Request) -> web.StreamResponse:
@@ -134,7 +134,7 @@ def _app(settings: Settings, ingress: IngressClient, bus: LiveBus, hub: FeedRegi
     app.add_routes(VersionRoutes(ingress, hub).routes())
     app.add_routes(
         [
-            events_route(hub),
+            create_events_route(hub),
             web.get("/", page),
             web.get("/c/{conversation}", page),
             web.get("/join", joining),

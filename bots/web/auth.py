@@ -19,19 +19,19 @@ from aiohttp import web
 from chat_service.errors import UserError
 from chat_service.settings import Settings
 
-COOKIE = "threadwell"
+PERSON_COOKIE = "threadwell"
 ACCESS_COOKIE = "threadwell_access"
-BEFORE_COOKIE = "threadwell_before"
+PREVIOUS_PERSON_COOKIE = "threadwell_before"
 """Who the browser was before it joined somebody, so that joining loses nothing."""
 RENEWED_COOKIE = "threadwell_renewed"
 """Stands for as long as the others need not be set anew."""
-YEAR = 365 * 24 * 3600
-MONTH = 30 * 24 * 3600
+YEAR_SECONDS = 365 * 24 * 3600
+MONTH_SECONDS = 30 * 24 * 3600
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 _ATTEMPTS, _WINDOW_SECONDS = 10, 60.0
 
 
-def public_id(secret: str) -> str:
+def person_id(secret: str) -> str:
     """26 characters of a-z2-7: 130 bits of a hash of the secret."""
     # A proxy may send a name in Latin-1, whose bytes aiohttp keeps as surrogates.
     digest = hashlib.sha256(b"threadwell person\0" + secret.encode(errors="surrogateescape")).digest()
@@ -75,17 +75,17 @@ class Authenticator:
             return self._proxied(request, header)
         if self._settings.web_access_token and not self._may_enter(request):
             raise web.HTTPUnauthorized(text="sign in first")
-        secret = request.cookies.get(COOKIE, "")
-        return public_id(secret) if _SECRET.fullmatch(secret) else None
+        secret = request.cookies.get(PERSON_COOKIE, "")
+        return person_id(secret) if _SECRET.fullmatch(secret) else None
 
     def introduce(self, request: web.Request, response: web.StreamResponse) -> None:
         """Give a browser its secret, or once a month what it has for another year: browsers keep no cookie for longer
         (Chromium 400 days), however often it is used."""
         if self._settings.web_auth_header:
             return
-        known = {name: request.cookies.get(name, "") for name in (COOKIE, BEFORE_COOKIE)}
-        if not _SECRET.fullmatch(known[COOKIE]):
-            self._set(request, response, COOKIE, secrets.token_urlsafe(32))
+        known = {name: request.cookies.get(name, "") for name in (PERSON_COOKIE, PREVIOUS_PERSON_COOKIE)}
+        if not _SECRET.fullmatch(known[PERSON_COOKIE]):
+            self._set(request, response, PERSON_COOKIE, secrets.token_urlsafe(32))
         elif RENEWED_COOKIE not in request.cookies:
             for name, secret in known.items():
                 if _SECRET.fullmatch(secret):
@@ -94,9 +94,9 @@ class Authenticator:
                 self._set(request, response, ACCESS_COOKIE, self._pass())
         else:
             return
-        self._set(request, response, RENEWED_COOKIE, "1", MONTH)
+        self._set(request, response, RENEWED_COOKIE, "1", MONTH_SECONDS)
 
-    def sign_in(self, request: web.Request, response: web.StreamResponse, given: str) -> None:
+    def sign_in(self, request: web.Request, response: web.StreamResponse, token: str) -> None:
         """Let a browser in that knows the access token.
 
         Raises:
@@ -107,7 +107,7 @@ class Authenticator:
         if token is None:
             return
         self._count(request.remote or "")
-        if not hmac.compare_digest(given.encode(errors="replace"), token.get_secret_value().encode()):
+        if not hmac.compare_digest(token.encode(errors="replace"), token.get_secret_value().encode()):
             raise web.HTTPUnauthorized(text="that is not the access token")
         self._set(request, response, ACCESS_COOKIE, self._pass())
 
@@ -119,7 +119,7 @@ class Authenticator:
         """
         if self._settings.web_auth_header:
             raise web.HTTPConflict(text="sign in on the other device as you did here: it then shows the same")
-        return request.cookies[COOKIE]
+        return request.cookies[PERSON_COOKIE]
 
     def check_joining(self, request: web.Request) -> None:
         """Let nobody guess at links.
@@ -138,22 +138,22 @@ class Authenticator:
 
     def is_already(self, request: web.Request, secret: str) -> bool:
         """Whether this browser is the person of that secret, and may come in as such."""
-        own = hmac.compare_digest(request.cookies.get(COOKIE, "").encode(), secret.encode())
+        own = hmac.compare_digest(request.cookies.get(PERSON_COOKIE, "").encode(), secret.encode())
         return own and (not self._settings.web_access_token or self._may_enter(request))
 
     def admit(self, request: web.Request, response: web.StreamResponse, secret: str) -> None:
         """Make this browser the person of that secret. Whom one who is in has invited is in, too."""
-        own = request.cookies.get(COOKIE, "")
-        if _SECRET.fullmatch(own) and not _SECRET.fullmatch(request.cookies.get(BEFORE_COOKIE, "")):
-            self._set(request, response, BEFORE_COOKIE, own)  # a second link does not take the place of the first self
-        self._set(request, response, COOKIE, secret)
+        own = request.cookies.get(PERSON_COOKIE, "")
+        if _SECRET.fullmatch(own) and not _SECRET.fullmatch(request.cookies.get(PREVIOUS_PERSON_COOKIE, "")):
+            self._set(request, response, PREVIOUS_PERSON_COOKIE, own)  # a second link does not take the place of the first self
+        self._set(request, response, PERSON_COOKIE, secret)
         if self._settings.web_access_token:
             self._set(request, response, ACCESS_COOKIE, self._pass())
 
     def was_another(self, request: web.Request) -> bool:
         """Whether this browser was somebody else before it joined."""
-        before = request.cookies.get(BEFORE_COOKIE, "")
-        joined = _SECRET.fullmatch(before) is not None and before != request.cookies.get(COOKIE)
+        before = request.cookies.get(PREVIOUS_PERSON_COOKIE, "")
+        joined = _SECRET.fullmatch(before) is not None and before != request.cookies.get(PERSON_COOKIE)
         return joined and not self._settings.web_auth_header
 
     def go_back(self, request: web.Request, response: web.StreamResponse) -> None:
@@ -164,8 +164,8 @@ class Authenticator:
         """
         if not self.was_another(request):
             raise web.HTTPConflict(text="this browser was nobody else before: there is nothing to go back to")
-        self._set(request, response, COOKIE, request.cookies[BEFORE_COOKIE])
-        response.del_cookie(BEFORE_COOKIE, path="/")
+        self._set(request, response, PERSON_COOKIE, request.cookies[PREVIOUS_PERSON_COOKIE])
+        response.del_cookie(PREVIOUS_PERSON_COOKIE, path="/")
 
     def _proxied(self, request: web.Request, header: str) -> str:
         peer = ip_address((request.remote or "0.0.0.0").split("%")[0])  # noqa: S104  no peer is no proxy
@@ -174,7 +174,7 @@ class Authenticator:
         values = request.headers.getall(header, [])
         if len(values) != 1 or not values[0].strip():
             raise web.HTTPForbidden(text=f"the proxy sent no {header}")
-        return public_id(f"proxy\0{values[0].strip()}")
+        return person_id(f"proxy\0{values[0].strip()}")
 
     def _may_enter(self, request: web.Request) -> bool:
         return hmac.compare_digest(request.cookies.get(ACCESS_COOKIE, "").encode(), self._pass().encode())
@@ -185,7 +185,7 @@ class Authenticator:
         key = token.get_secret_value().encode() if token else b""
         return hmac.new(key, b"threadwell access", hashlib.sha256).hexdigest()
 
-    def _set(self, request: web.Request, response: web.StreamResponse, name: str, value: str, age: int = YEAR) -> None:
+    def _set(self, request: web.Request, response: web.StreamResponse, name: str, value: str, age: int = YEAR_SECONDS) -> None:
         # Lax, not Strict: a link on another site opens the page without a Strict cookie, so the page would take its
         # owner for a stranger and write a new identity over the old one. Changes are guarded by their origin.
         response.set_cookie(name, value, max_age=age, httponly=True, samesite="Lax", secure=request.secure, path="/")

@@ -24,11 +24,11 @@ from chat_service.live import LiveBus, LiveEvent
 
 log = logging.getLogger(__name__)
 
-REMEMBERED = 2000
-REMEMBERED_CHARACTERS = 2_000_000
+REPLAY_EVENTS = 2000
+REPLAY_CHARACTERS = 2_000_000
 """Events a window may have missed and still gets; beyond either it is told to look at everything anew."""
 WINDOW_BACKLOG = 5000
-LINGER_SECONDS = 120.0
+IDLE_SECONDS = 120.0
 """How long a feed waits for its last window to come back."""
 ATTACH_SECONDS = 3600.0
 RETRY_SECONDS = 1.0
@@ -109,7 +109,7 @@ class EventFeed:
         size = len(str(event))
         self._past.append((numbered, size))
         self._past_size += size
-        while len(self._past) > REMEMBERED or self._past_size > REMEMBERED_CHARACTERS:
+        while len(self._past) > REPLAY_EVENTS or self._past_size > REPLAY_CHARACTERS:
             self._past_size -= self._past.popleft()[1]
         for queue in self._windows:
             if queue.full():  # a window that stopped reading: it starts over when it comes back
@@ -206,14 +206,14 @@ class FeedRegistry:
 
     def touched(self, conversation: str) -> None:
         """Tell a person's windows that they did something here: they look, and one that was to delete it spares it."""
-        self._bus.publish(LiveEvent(conversation=conversation, kind="touched"))
+        self._bus.publish(LiveEvent(conversation=conversation, kind="used"))
 
     def release(self, person: str) -> None:
         """Look in a while whether anybody still watches."""
         if timer := self._lingering.pop(person, None):
             timer.cancel()
         loop = asyncio.get_running_loop()
-        self._lingering[person] = loop.call_later(LINGER_SECONDS, self._retire, person)
+        self._lingering[person] = loop.call_later(IDLE_SECONDS, self._retire, person)
 
     def _retire(self, person: str) -> None:
         self._lingering.pop(person, None)

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from chat_service.contracts import Contract
 from chat_service.ingress import IngressClient, IngressError
-from chat_service.objects.invitation import Note
+from chat_service.objects.invitation import Invitation
 
 MINUTES = 10
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -34,7 +34,7 @@ class Invitations:
         """A token for a person's secret."""
         token = secrets.token_urlsafe(32)
         sealed = base64.b64encode(_padded(secret.encode(), token)).decode()
-        note = Note(sealed=sealed, seconds=MINUTES * 60)
+        note = Invitation(sealed=sealed, seconds=MINUTES * 60)
         await self._ingress.call("Handover", _name(token), "leave", note, Contract, timeout=10)
         return token
 
@@ -58,7 +58,7 @@ class Invitations:
         if not _TOKEN.fullmatch(token):
             raise web.HTTPGone(text=_OVER)
         try:
-            note = await self._ingress.call("Handover", _name(token), handler, None, Note, timeout=10)
+            note = await self._ingress.call("Handover", _name(token), handler, None, Invitation, timeout=10)
         except IngressError as error:
             if error.from_handler and error.status == 404:
                 raise web.HTTPGone(text=_OVER) from error

@@ -17,15 +17,15 @@ from chat_service.contracts import History, HistoryRequest
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.live import LiveEvent
 
-QUIET_SECONDS = 2.0
+PROBE_AFTER_SECONDS = 2.0
 """A bus that said nothing for so long is doubted. A model may think far longer: asking is cheap and shows nothing."""
-ANSWER_SECONDS = 3.0
+UNREACHABLE_AFTER_SECONDS = 3.0
 """An answer comes within milliseconds; a machine with much to do may take longer, and is not called away for it."""
-PATIENCE_SECONDS = 3600.0
-FROM_A_REPLY = ("started", "delta", "retry", "ended")
+CALL_TIMEOUT_SECONDS = 3600.0
+CHAT_SERVICE_EVENTS = ("started", "delta", "retry", "ended")
 
 
-class Tell(Protocol):
+class PublishEvent(Protocol):
     """Passes an event of a conversation on to the windows."""
 
     def __call__(self, kind: str, conversation: str, **more: Any) -> None: ...
@@ -34,7 +34,7 @@ class Tell(Protocol):
 class LivenessProbe:
     """Tells `away` and `back` of the chat service, and `changed` for a turn that nobody told of."""
 
-    def __init__(self, ingress: IngressClient, tell: Tell, watched: Callable[[], bool]) -> None:
+    def __init__(self, ingress: IngressClient, tell: PublishEvent, watched: Callable[[], bool]) -> None:
         self._ingress = ingress
         self._tell = tell
         self._watched = watched
@@ -59,7 +59,7 @@ class LivenessProbe:
 
     def heard(self, event: LiveEvent) -> None:
         """The bus spoke of a conversation; what it carries from this page says nothing of the chat service."""
-        if (felt := self._felt.get(event.conversation)) and event.kind in FROM_A_REPLY:
+        if (felt := self._felt.get(event.conversation)) and event.kind in CHAT_SERVICE_EVENTS:
             felt.at = asyncio.get_running_loop().time()
             felt.turn = max(felt.turn, event.turn)
             felt.away = False  # what it says takes the place of what was said of it
@@ -69,19 +69,19 @@ class LivenessProbe:
         felt.at = now()
         while True:
             quiet = now() - felt.at
-            if quiet >= QUIET_SECONDS and self._watched():
+            if quiet >= PROBE_AFTER_SECONDS and self._watched():
                 with contextlib.suppress(IngressError, TimeoutError):
                     await self._ask(conversation, felt)
-            await asyncio.sleep(max(QUIET_SECONDS - quiet, QUIET_SECONDS / 2))
+            await asyncio.sleep(max(PROBE_AFTER_SECONDS - quiet, PROBE_AFTER_SECONDS / 2))
 
     async def _ask(self, conversation: str, felt: _Felt) -> None:
         """One question, however long the answer takes: the engine keeps it, and would keep every other one, too."""
         asked_at = felt.at
         newest = HistoryRequest(limit=1)
-        call = self._ingress.call("Chat", conversation, "get_history", newest, History, timeout=PATIENCE_SECONDS)
+        call = self._ingress.call("Chat", conversation, "get_history", newest, History, timeout=CALL_TIMEOUT_SECONDS)
         asking = asyncio.create_task(call)
         try:
-            await asyncio.wait({asking}, timeout=ANSWER_SECONDS)
+            await asyncio.wait({asking}, timeout=UNREACHABLE_AFTER_SECONDS)
             lost = not asking.done() or asking.exception() is not None
             if lost and felt.at == asked_at and not felt.away:
                 felt.away = True

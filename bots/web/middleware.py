@@ -20,16 +20,16 @@ log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PERSON = web.RequestKey("person", str)
 """The public id of whoever asks, on every request to the API but those in `OPEN`."""
-CLAIM = "X-Person"
+EXPECTED_PERSON_HEADER = "X-Person"
 """For whom a window asks: one that was open when its browser joined must not write in a stranger's name."""
-SAFE = ("GET", "HEAD")
-OPEN = ("/health", "/api/signin", "/api/join", "/api/join/look")
-READ_SECONDS = 10.0
+SAFE_METHODS = ("GET", "HEAD")
+PUBLIC_PATHS = ("/health", "/api/signin", "/api/join", "/api/join/look")
+READ_TIMEOUT_SECONDS = 10.0
 """Less than a page waits for what it reads: it shall hear what is wrong, and not guess."""
-STREAM = "/api/events"
+EVENTS_PATH = "/api/events"
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
-HEADERS = {
+SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
         "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -43,44 +43,44 @@ HEADERS = {
 }
 
 
-def middlewares(settings: Settings, gate: Authenticator) -> list[Callable[..., Awaitable[web.StreamResponse]]]:
+def create_middlewares(settings: Settings, gate: Authenticator) -> list[Callable[..., Awaitable[web.StreamResponse]]]:
     """Outermost first."""
 
     @web.middleware
     async def told(request: web.Request, handler: Handler) -> web.StreamResponse:
         """Errors as one line of JSON, never a stack trace."""
         try:
-            reads = request.method in SAFE and request.path != STREAM
-            async with asyncio.timeout(READ_SECONDS if reads else None):
+            reads = request.method in SAFE_METHODS and request.path != EVENTS_PATH
+            async with asyncio.timeout(READ_TIMEOUT_SECONDS if reads else None):
                 return await handler(request)
         except web.HTTPException as error:
             if error.status < 400:
                 raise
-            return refusal(error.status, error.text or error.reason)
+            return error_response(error.status, error.text or error.reason)
         except ValidationError as error:
-            return refusal(400, first_mistake(error))
+            return error_response(400, first_mistake(error))
         except IngressError as error:
             if error.from_handler and 400 <= error.status < 500:
-                return refusal(error.status, error.message)
+                return error_response(error.status, error.message)
             log.warning("%s %s: %s", request.method, request.path, error.message)
-            return refusal(503, "The chat service is away. Nothing was lost; trying again helps.")
+            return error_response(503, "The chat service is away. Nothing was lost; trying again helps.")
         except TimeoutError:
-            return refusal(504, "The chat service did not answer in time. Nothing was lost; trying again helps.")
+            return error_response(504, "The chat service did not answer in time. Nothing was lost; trying again helps.")
         except Exception:
             log.exception("%s %s", request.method, request.path)
-            return refusal(500, "Something went wrong on our side.")
+            return error_response(500, "Something went wrong on our side.")
 
     @web.middleware
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         """No rebinding, no forged requests, and a person behind each one."""
         _check_host(settings, request)
-        if request.method not in SAFE:
+        if request.method not in SAFE_METHODS:
             _check_origin(request)
-        if request.path not in OPEN and request.path.startswith("/api/"):
+        if request.path not in PUBLIC_PATHS and request.path.startswith("/api/"):
             person = gate.person(request)
             if person is None:
                 raise web.HTTPUnauthorized(text="open the page first: it gives this browser its identity")
-            if request.headers.get(CLAIM, person) != person:
+            if request.headers.get(EXPECTED_PERSON_HEADER, person) != person:
                 raise web.HTTPPreconditionFailed(text="this browser is somebody else by now: load the page again")
             request[PERSON] = person
         return await handler(request)
@@ -88,15 +88,15 @@ def middlewares(settings: Settings, gate: Authenticator) -> list[Callable[..., A
     return [told, guarded]
 
 
-async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
     """The security headers, on every answer."""
-    for name, value in HEADERS.items():
+    for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
     if request.path.startswith("/api/"):
         response.headers.setdefault("Cache-Control", "no-store")
 
 
-def refusal(status: int, line: str) -> web.Response:
+def error_response(status: int, line: str) -> web.Response:
     """An error as the page expects it."""
     return web.json_response({"error": line}, status=status)
 

@@ -10,17 +10,17 @@ import re
 from aiohttp import web
 
 from bots.web.feed import Event, FeedRegistry
-from bots.web.middleware import PERSON, STREAM
+from bots.web.middleware import PERSON, EVENTS_PATH
 
 HEARTBEAT_SECONDS = 15.0
 RETRY_MILLISECONDS = 1000
-HELLO: dict[str, object] = {"kind": "hello"}
-BEAT = b"event: beat\ndata: 1\n\n"
+HELLO_EVENT: dict[str, object] = {"kind": "hello"}
+HEARTBEAT_FRAME = b"event: beat\ndata: 1\n\n"
 """An event and no comment: a script never sees comments, and could not tell a quiet stream from a dead one."""
 _ID = re.compile(r"[0-9a-f]{8}-\d+")
 
 
-def events_route(hub: FeedRegistry) -> web.RouteDef:
+def create_events_route(hub: FeedRegistry) -> web.RouteDef:
     """`GET /api/events`, which goes on from `Last-Event-ID` (or `?last=`, where a script opens the stream itself)."""
 
     async def events(request: web.Request) -> web.StreamResponse:
@@ -35,15 +35,15 @@ def events_route(hub: FeedRegistry) -> web.RouteDef:
             with contextlib.suppress(ConnectionResetError):  # the window is gone, or was before it began
                 async with feed.window(last) as queue:
                     await response.prepare(request)
-                    hello = _frame(last or feed.last_id, HELLO)
+                    hello = _frame(last or feed.last_id, HELLO_EVENT)
                     await response.write(f"retry: {RETRY_MILLISECONDS}\n".encode() + hello)
                     while (events := await _next(queue)) is not None:
-                        await response.write(b"".join(_frame(*event) for event in events) or BEAT)
+                        await response.write(b"".join(_frame(*event) for event in events) or HEARTBEAT_FRAME)
         finally:
             hub.release(request[PERSON])
         return response
 
-    return web.get(STREAM, events)
+    return web.get(EVENTS_PATH, events)
 
 
 async def _next(queue: asyncio.Queue[Event | None]) -> list[Event] | None:

@@ -16,6 +16,7 @@ from bots.discord.command_sync import synchronise
 from bots.discord.commands import NOT_HERE, NOT_YOU, SlashCommands
 from bots.discord.event_filter import EventFilter
 from bots.discord.history import HistoryView
+from bots.discord.reactions import discord_status_reactions
 from bots.discord.settings import ChatSettings
 from chat_service.ingress import IngressClient
 from chat_service.settings import Settings
@@ -43,7 +44,8 @@ async def simulated() -> AsyncIterator[Simulated]:
     bot, settings = Bot(reads_content=True), Settings(_env_file=None)
     async with IngressClient.connected(NOWHERE) as ingress:
         chat_settings = ChatSettings(ingress, EventFilter(ingress), settings)
-        SlashCommands(bot, ingress, HistoryView(ingress, settings), chat_settings, settings).register()
+        views, reactions = HistoryView(ingress, settings), discord_status_reactions(bot)
+        SlashCommands(bot, ingress, views, chat_settings, settings, reactions).register()
         async with simcord.run(bot, shard_count=1) as env:
             await synchronise(bot)
             yield Simulated(env, bot, env.create_guild())

@@ -23,7 +23,7 @@ from chat_service.contracts import (
     SettingsView,
 )
 from chat_service.ingress import IngressClient, IngressError
-from chat_service.local_model import label
+from chat_service.local_model import model_label
 from chat_service.settings import Settings
 
 NOWHERE = "settings"
@@ -54,7 +54,7 @@ class AccountRoutes:
     async def me(self, request: web.Request) -> web.Response:
         """Who I am, which model answers me, and what may be sent."""
         settings = self._settings
-        model = label(settings) if settings.embeds_model else settings.openai_model or ""
+        model = model_label(settings) if settings.embeds_model else settings.openai_model or ""
         if not settings.embeds_model:
             with contextlib.suppress(IngressError, TimeoutError):  # the page opens all the same
                 in_force = _values(await self._in_force(request[PERSON], timeout=2))
@@ -63,7 +63,7 @@ class AccountRoutes:
             {
                 "person": request[PERSON],
                 "model": model,
-                "demo": settings.embeds_demo,
+                "demo": settings.embeds_default_model,
                 "images": settings.model_images,
                 "devices": not settings.web_auth_header,
                 "before": self._gate.was_another(request),

@@ -21,7 +21,7 @@ from chat_service.contracts import (
     Inbound,
     RenameRequest,
     SettingsView,
-    Stopped,
+    StopResult,
     StopRequest,
     WithdrawRequest,
     utc,
@@ -78,13 +78,13 @@ class ConversationRoutes:
             feed.watch(key, page.running.invocation)
             del shown["running"]["invocation"]
             shown["running"]["text"] = shown["running"].pop("said")
-            said = await self._bus.so_far(key)
+            said = await self._bus.get_preview(key)
             if said and said.turn == page.running.turn:
                 shown["running"] |= {"attempt": said.attempt, "text": said.text}
-            pause = await self._bus.pause(key)
+            pause = await self._bus.get_retry_wait(key)
             if pause and pause.turn == page.running.turn:
                 # Seconds from now, and no time of day: the browser's clock may be wrong.
-                shown["running"]["pause"] = {"seconds": max(0.0, pause.until - time.time()), "why": pause.why}
+                shown["running"]["pause"] = {"seconds": max(0.0, pause.until - time.time()), "why": pause.reason}
         return web.json_response(shown)
 
     async def send(self, request: web.Request) -> web.Response:
@@ -111,13 +111,13 @@ class ConversationRoutes:
     async def stop(self, request: web.Request) -> web.Response:
         """End the running turn; with `all`, take back what waits."""
         asked = await body_as(request, StopRequest)
-        stopped = await self._ingress.call("Chat", conversation_key(request), "stop", asked, Stopped, timeout=30)
+        stopped = await self._ingress.call("Chat", conversation_key(request), "stop", asked, StopResult, timeout=30)
         if asked.all:
             self._hub.touched(conversation_key(request))
         return web.json_response(stopped.model_dump())
 
     async def withdraw(self, request: web.Request) -> web.Response:
-        """Take a waiting message back; it is given to the window that asked, to be edited. QuestionMessage again, the answer
+        """Take a waiting message back; it is given to the window that asked, to be edited. Asked again, the answer
         having been lost, it is given again: nobody else has the words by then."""
         key = conversation_key(request)
         asked = await body_as(request, WithdrawRequest)

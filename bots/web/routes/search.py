@@ -15,10 +15,10 @@ from chat_service.contracts import (
     Contract,
     DirectoryPage,
     DirectoryRequest,
-    Entry,
+    DirectoryEntry,
     Export,
     ExportRequest,
-    Found,
+    SearchResult,
     Message,
     SearchRequest,
 )
@@ -65,12 +65,12 @@ class SearchRoutes:
         )
         turnstile = asyncio.Semaphore(SIDE_BY_SIDE)
 
-        async def look(entry: Entry) -> Found | None:
+        async def look(entry: DirectoryEntry) -> SearchResult | None:
             async with turnstile:
                 try:
                     wanted = SearchRequest(text=asked.text, limit=PLACES)
                     return await self._ingress.call(
-                        "Chat", entry.conversation, "search", wanted, Found, timeout=SECONDS
+                        "Chat", entry.conversation, "search", wanted, SearchResult, timeout=SECONDS
                     )
                 except (IngressError, TimeoutError):
                     return None

@@ -3,7 +3,7 @@
 
 import { toast } from './dialogs.js';
 
-const WANTED = ['waiting', 'touched'];
+const WANTED = ['waiting', 'used'];
 
 export class Deleting {
   // `acts`: { hide(id, hidden), back(id), remove(id) }

@@ -1,0 +1,26 @@
+"""Tasks that nothing waits for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+
+
+class BackgroundTasks:
+    """Keeps a reference to each running task, since the event loop itself holds only weak ones."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Future[None]] = set()
+
+    def start(self, work: Awaitable[None]) -> asyncio.Future[None]:
+        """Run `work` beside the caller."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def close(self) -> None:
+        """Cancel the running tasks and wait until they have ended."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
