@@ -1,4 +1,4 @@
-"""A conversation as a document: Markdown for people, JSON for machines. Pure functions."""
+"""Export a conversation as a document: Markdown for people, JSON for machines. Pure functions."""
 
 from __future__ import annotations
 
@@ -8,44 +8,45 @@ from chat_service.contracts import Attachment, History, Message
 
 
 def as_json(conversation: str, title: str, messages: Sequence[Message]) -> str:
-    """Everything that is kept, as a `History` with its key."""
-    whole = History(title=title, messages=list(messages))
-    body = whole.model_dump_json(indent=2, exclude_defaults=True, exclude={"running", "waiting", "version"})
+    """Return everything that is stored, as a `History`."""
+    history = History(title=title, messages=list(messages))
+    body = history.model_dump_json(indent=2, exclude_defaults=True, exclude={"running", "waiting", "version"})
     return body if body != "{}" else '{"messages": []}'
 
 
 def as_markdown(conversation: str, title: str, messages: Sequence[Message]) -> str:
-    """What was said, by whom and when; replaced replies are left out."""
-    parts = [f"# {_line(title) or conversation}"]
-    parts += [_message(m) for m in messages if not m.replaced and m.status != "forgotten"]
+    """Return the messages (author, time, text) that are shown and not deleted. The key stands for a missing title."""
+    parts = [f"# {_one_line(title) or conversation}"]
+    parts += [_format_message(m) for m in messages if not m.replaced and m.status != "forgotten"]
     return "\n\n".join(parts) + "\n"
 
 
 def without_attachment_content(messages: Sequence[Message]) -> list[Message]:
-    """The messages with no more of their inline attachments than Markdown shows: their names."""
-    bare = {"text": None, "data": None}
-    return [m.model_copy(update={"attachments": [a.model_copy(update=bare) for a in m.attachments]}) for m in messages]
+    """Return the messages without the inline content of attachments, of which Markdown shows only the names."""
+    update = {"text": None, "data": None}
+    return [
+        m.model_copy(update={"attachments": [a.model_copy(update=update) for a in m.attachments]}) for m in messages
+    ]
 
 
-def _message(message: Message) -> str:
-    who = (
-        "Assistant" if message.role == "assistant" else _line(message.author.name if message.author else "") or "Person"
-    )
-    marks = [message.at.strftime("%Y-%m-%d %H:%M UTC")]
+def _format_message(message: Message) -> str:
+    name = _one_line(message.author.name) if message.author else ""
+    author = "Assistant" if message.role == "assistant" else name or "Person"
+    labels = [message.at.strftime("%Y-%m-%d %H:%M UTC")]
     if message.status not in ("answered", "noted"):
-        marks.append(message.status)
+        labels.append(message.status)
     if message.cut:
-        marks.append("cut off")
-    body = [f"### {who} · {' · '.join(marks)}", *([message.text] if message.text else [])]
-    body += [f"> {_line(message.error)}"] if message.error else []
-    body += [_attachment(a) for a in message.attachments]
+        labels.append("cut off")
+    body = [f"### {author} · {' · '.join(labels)}", *([message.text] if message.text else [])]
+    body += [f"> {_one_line(message.error)}"] if message.error else []
+    body += [_format_attachment(a) for a in message.attachments]
     return "\n\n".join(body)
 
 
-def _attachment(attachment: Attachment) -> str:
-    name = _line(attachment.name)
+def _format_attachment(attachment: Attachment) -> str:
+    name = _one_line(attachment.name)
     return f"*Attached: [{name}]({attachment.url})*" if attachment.url else f"*Attached: {name}*"
 
 
-def _line(text: str) -> str:
+def _one_line(text: str) -> str:
     return " ".join(text.split())

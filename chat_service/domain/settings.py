@@ -1,41 +1,37 @@
-"""Which settings are in force in a conversation, and where each value came from.
+"""Resolve the settings in force in a conversation, and the source of each value.
 
-They resolve from the deployment to the workspace to the channel to the conversation; the narrower wins. A persona
-(a named prompt, model and temperature) speaks at the width at which it was chosen: a channel's persona beats the
-workspace's prompt, and a conversation's own prompt beats both.
+The layers are deployment, workspace, channel and conversation; the narrower layer wins. A persona (a named prompt,
+model and temperature) counts for the layer that chose it: a channel's persona overrides the workspace's prompt, and a
+conversation's own prompt overrides both.
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-
-from pydantic import TypeAdapter, ValidationError
 
 from chat_service.contracts import Contract, Overrides, Setting, SettingName, SettingsView
-from chat_service.contracts.validation_errors import first_mistake
-from chat_service.errors import UserError
 from chat_service.settings import Settings
 
 SETTING_NAMES: tuple[SettingName, ...] = ("persona", "prompt", "model", "temperature", "burst")
 
 
 class Persona(Contract):
-    """A named way of speaking; what it leaves out stays as it is."""
+    """A named prompt, model and temperature; None leaves a value unchanged."""
 
     prompt: str | None = None
     model: str | None = None
     temperature: float | None = None
 
 
-_PERSONAS = TypeAdapter(dict[str, Persona])
-
-
 @dataclass(frozen=True)
 class EffectiveSettings:
-    """The values in force, and the source of each; `off`: nobody is to be answered here."""
+    """The values in force and the source of each.
+
+    Attributes:
+        personas: the names of all personas.
+        off: the bot is switched off here and answers no message.
+    """
 
     values: Mapping[SettingName, str | float | None]
     sources: Mapping[SettingName, str]
@@ -58,33 +54,15 @@ class EffectiveSettings:
 
     @property
     def combines_bursts(self) -> bool:
-        """Whether quick lines become one question."""
+        """Whether messages in quick succession become one question."""
         return self.values["burst"] == "together"
 
     def view(self) -> SettingsView:
-        """As `configure` shows it."""
+        """Return the settings as `configure` answers with them."""
         return SettingsView(
             settings=[Setting(name=name, value=self.values[name], source=self.sources[name]) for name in SETTING_NAMES],
             personas=list(self.personas),
         )
-
-
-def read_personas(path: Path | None) -> dict[str, Persona]:
-    """The personas of `PERSONAS_FILE`, a TOML file with one table each.
-
-    Raises:
-        UserError: when the file cannot be read.
-    """
-    if path is None:
-        return {}
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        return _PERSONAS.validate_python(tables)
-    except OSError as error:
-        raise UserError(f"PERSONAS_FILE={path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, ValidationError, UnicodeDecodeError) as error:
-        why = first_mistake(error) if isinstance(error, ValidationError) else str(error).splitlines()[0]
-        raise UserError(f"PERSONAS_FILE={path}: {why} (one TOML table per persona)") from error
 
 
 def resolve(
@@ -94,7 +72,7 @@ def resolve(
     *,
     in_chat: bool,
 ) -> EffectiveSettings:
-    """Lay the layers over each other, widest first; `in_chat` is false for the bare ingress."""
+    """Merge the layers, which come widest first. `in_chat` is False for the bare ingress."""
     burst = settings.burst or ("together" if in_chat else "each")
     deployment = Overrides(
         persona=settings.persona,
@@ -106,17 +84,17 @@ def resolve(
     sources: dict[SettingName, str] = dict.fromkeys(SETTING_NAMES, "deployment")
     values["prompt"] = settings.system_prompt
     for source, layer in (("deployment", deployment), *layers):
-        chosen = personas.get(layer.persona) if layer.persona else None
-        for origin, record in ((f"persona {layer.persona} ({source})", chosen), (source, layer)):
+        persona = personas.get(layer.persona) if layer.persona else None
+        for origin, record in ((f"persona {layer.persona} ({source})", persona), (source, layer)):
             for name in SETTING_NAMES:
                 value = getattr(record, name, None)
-                # The persona a deployment starts with must not be undone by the deployment's own temperature.
+                # The deployment's temperature must not override that of the deployment's own persona.
                 if value is None or (
                     source == "deployment"
                     and name == "temperature"
                     and record is layer
-                    and chosen
-                    and chosen.temperature is not None
+                    and persona
+                    and persona.temperature is not None
                 ):
                     continue
                 values[name], sources[name] = value, origin

@@ -1,8 +1,8 @@
-"""When a conversation is summarised, and how the summary reads: pure functions.
+"""Rules for a conversation's summary: when one is needed, what it covers, and the prompts for it. Pure functions.
 
-The model sees the summary and, word for word, everything that came after what it covers. A summary is wanted when
-that has grown long, and covers all but the newest messages: so that a short "yes" keeps its meaning, and so that
-the prompt is append-only from one summary to the next.
+The model sees the summary and, word for word, all messages after the ones that it covers. A summary is needed when
+those messages have become long. It covers all but the newest of them, so that a short "yes" keeps its meaning, and so
+that the prompt is append-only from one summary to the next.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from chat_service.domain.window import SUMMARY_KEEPS, SUMMARY_THRESHOLD
 from chat_service.models.protocol import Prompt, PromptMessage
 
 FULL_SHARE = 0.6
-"""The share of what system prompt and summary leave of the budget from which on a summary is wanted, however few the
-messages are; what is over is for the next question, and for what is said while the summary is written."""
+"""A summary is needed from this share of the budget on that system prompt and summary leave, however few messages there
+are. The rest is for the next question, and for the messages that arrive while the summary is written."""
 VERBATIM_SHARE = 0.3
-"""The share of the same that what stays word for word may take, when messages are large."""
+"""Share of the same that the messages after the summary may use, when messages are large."""
 RETRY_AFTER_MESSAGES = 12
-"""Messages after which a summary that was asked for and did not come is asked for again."""
+"""Messages after which a summary that was requested and did not arrive is requested again."""
 RETRY_AFTER_MESSAGES_WHEN_FULL = 4
-"""The same where messages are large: as long as it does not come, the oldest of them fall out of the prompt."""
+"""The same when messages are large: until the summary arrives, the oldest of them do not fit into the prompt."""
 SYSTEM_SHARE = 0.5
-"""The share of the prompt's budget that the system prompt may take; it is clipped to that."""
-MAX_TOKENS = 600
+"""Share of the prompt's budget that the system prompt may use; it is clipped to that."""
 SUMMARY_SHARE = 0.2
-"""The share of the prompt's budget that a summary may take; it is clipped to that."""
+"""Share of the prompt's budget that a summary may use; it is clipped to that."""
+MAX_TOKENS = 600
 
 INSTRUCTION = (
     "Summarise this conversation for the assistant, who will no longer see it. Keep every name, decision, preference, "
@@ -41,56 +41,36 @@ HEADING = "What was said earlier in this conversation, in summary:"
 
 
 def needed_summary_upto(conversation: Conversation, budget: context.Budget, system: str = "") -> int | None:
-    """The sequence number up to which a summary is wanted now, or None."""
+    """Return the sequence number up to which a summary is needed now, or None."""
     meta = conversation.meta
-    open_ = [m for m in conversation.recent.messages if m.seq > conversation.verbatim_after and not m.replaced]
+    uncovered = [m for m in conversation.verbatim_messages() if not m.replaced]
     room = budget.characters - len(prompt_with_summary(system, meta.summary, budget))
-    full = sum(_size(m, budget) for m in open_) > FULL_SHARE * room
-    if len(open_) < SUMMARY_THRESHOLD and not full:
+    is_full = sum(_message_size(m, budget) for m in uncovered) > FULL_SHARE * room
+    if len(uncovered) < SUMMARY_THRESHOLD and not is_full:
         return None
-    upto = _cut(open_, budget, room)
+    upto = _summary_end(uncovered, budget, room)
     if upto is None:
         return None
-    patience = RETRY_AFTER_MESSAGES_WHEN_FULL if full else RETRY_AFTER_MESSAGES
-    if meta.summary_requested_upto > conversation.verbatim_after and upto < meta.summary_requested_upto + patience:
-        return None  # one is being written
+    retry_after = RETRY_AFTER_MESSAGES_WHEN_FULL if is_full else RETRY_AFTER_MESSAGES
+    if meta.summary_requested_upto > conversation.verbatim_after and upto < meta.summary_requested_upto + retry_after:
+        return None  # a requested summary is being written
     return upto
 
 
 def replacement_summary_upto(conversation: Conversation, budget: context.Budget) -> int:
-    """How far a summary goes that is written anew for one that was lost: over all that scrolled out, and over no more
-    of what stands word for word than is usual. 0 when there is nothing to summarise."""
+    """Return how far a summary goes that replaces a dropped one, or 0 when there is nothing to summarise.
+
+    It covers everything that scrolled out, and no more of the held messages than usual.
+    """
     held = conversation.recent.messages
-    scrolled_out = held[0].seq - 1 if held else 0
-    standing = [m for m in held if m.seq > conversation.verbatim_after and not m.replaced]
-    return min(conversation.stale_summary_upto, max(_cut(standing, budget, budget.characters) or 0, scrolled_out))
-
-
-def _cut(open_: Sequence[Message], budget: context.Budget, room: int) -> int | None:
-    """The last message before the turns that stay word for word; None when there is nothing before them."""
-    turns = [list(group) for _, group in groupby(open_, key=lambda m: m.turn)]
-    kept, size = 0, 0
-    while turns:
-        last = turns[-1]
-        weight = sum(_size(m, budget) for m in last)
-        if kept and (kept + len(last) > SUMMARY_KEEPS or size + weight > VERBATIM_SHARE * room):
-            break
-        kept, size = kept + len(last), size + weight
-        turns.pop()
-    upto = turns[-1][-1].seq if turns else 0
-    # A turn that was answered anew after others ends behind them: half of one counts for nothing, on either side.
-    while split := {m.turn for m in open_ if m.seq <= upto} & {m.turn for m in open_ if m.seq > upto}:
-        upto = min(m.seq for m in open_ if m.turn in split) - 1
-    return upto if open_ and upto >= open_[0].seq else None
-
-
-def _size(message: Message, budget: context.Budget) -> int:
-    said = len(message.text) + sum(len(a.text or "") for a in message.attachments)
-    return said + context.MESSAGE_OVERHEAD + context.IMAGE_CHARACTERS * len(context.readable_images(message, budget))
+    scrolled_out_upto = held[0].seq - 1 if held else 0
+    uncovered = [m for m in conversation.verbatim_messages() if not m.replaced]
+    usual_end = _summary_end(uncovered, budget, budget.characters) or 0
+    return min(conversation.stale_summary_upto, max(usual_end, scrolled_out_upto))
 
 
 def prompt_with_summary(system: str, summary: str, budget: context.Budget) -> str:
-    """The system prompt with the summary behind it."""
+    """Return the system prompt followed by the summary, each clipped to its share."""
     system = system[: budget.share(SYSTEM_SHARE)]
     if not summary:
         return system
@@ -98,29 +78,29 @@ def prompt_with_summary(system: str, summary: str, budget: context.Budget) -> st
 
 
 def clip_summary(summary: str, budget: context.Budget) -> str:
-    """A summary no longer than its share."""
+    """Return the summary, cut at a line's end to its share of the budget."""
     room = budget.share(SUMMARY_SHARE)
     return summary if len(summary) <= room else summary[:room].rsplit("\n", 1)[0]
 
 
 def transcript_chunks(messages: Sequence[Message], budget: context.Budget) -> list[list[str]]:
-    """The turns that count as lines, in pieces that one call of the model can read beside the summary so far."""
+    """Return the included turns as lines, in chunks that fit into one prompt beside the previous summary."""
     room = max(int(budget.characters * (1 - SUMMARY_SHARE)) - len(INSTRUCTION) - 200, 400)
-    pieces: list[list[str]] = [[]]
+    chunks: list[list[str]] = [[]]
     used = 0
-    called = context.speaker_names(messages)
+    names = context.speaker_names(messages)
     for message in (m for turn in context.included_turns(messages) for m in turn):
-        line = _line(message, room, called)
-        if used + len(line) > room and pieces[-1]:
-            pieces.append([])
+        line = _line(message, room, names)
+        if used + len(line) > room and chunks[-1]:
+            chunks.append([])
             used = 0
-        pieces[-1].append(line)
+        chunks[-1].append(line)
         used += len(line) + 1
-    return [piece for piece in pieces if piece]
+    return [chunk for chunk in chunks if chunk]
 
 
 def summary_prompt(summary: str, lines: list[str], budget: context.Budget) -> Prompt:
-    """Asks for the next summary."""
+    """Return the prompt that asks to extend `summary` by the lines of one chunk."""
     parts = [INSTRUCTION]
     if summary:
         parts.append(f"The earlier summary:\n{clip_summary(summary, budget)}")
@@ -128,9 +108,34 @@ def summary_prompt(summary: str, lines: list[str], budget: context.Budget) -> Pr
     return Prompt((PromptMessage("user", "\n\n".join(parts)),), temperature=0.2, max_output_tokens=MAX_TOKENS)
 
 
-def _line(message: Message, room: int, called: context.SpeakerNames) -> str:
-    who = "Assistant"
+def _summary_end(uncovered: Sequence[Message], budget: context.Budget, room: int) -> int | None:
+    """Return the last message before the turns that stay word for word; None when there is none before them."""
+    turns = [list(group) for _, group in groupby(uncovered, key=lambda m: m.turn)]
+    kept, kept_size = 0, 0
+    while turns:
+        last = turns[-1]
+        size = sum(_message_size(m, budget) for m in last)
+        if kept and (kept + len(last) > SUMMARY_KEEPS or kept_size + size > VERBATIM_SHARE * room):
+            break
+        kept, kept_size = kept + len(last), kept_size + size
+        turns.pop()
+    upto = turns[-1][-1].seq if turns else 0
+    # A regenerated reply may lie behind later turns. Half of a turn is useless on either side of the border, so the
+    # border moves in front of a turn that it would split.
+    while split := {m.turn for m in uncovered if m.seq <= upto} & {m.turn for m in uncovered if m.seq > upto}:
+        upto = min(m.seq for m in uncovered if m.turn in split) - 1
+    return upto if uncovered and upto >= uncovered[0].seq else None
+
+
+def _message_size(message: Message, budget: context.Budget) -> int:
+    characters = len(message.text) + sum(len(a.text or "") for a in message.attachments)
+    images = len(context.readable_images(message, budget))
+    return characters + context.MESSAGE_OVERHEAD + context.IMAGE_CHARACTERS * images
+
+
+def _line(message: Message, room: int, names: context.SpeakerNames) -> str:
+    author = "Assistant"
     if message.role == "user":
-        who = (message.author and called.get((message.author.id, message.author.name))) or "Person"
+        author = (message.author and names.get((message.author.id, message.author.name))) or "Person"
     files = "".join(f" (attached: {context.safe_name(a.name)})" for a in message.attachments)
-    return f"{who}: {' '.join(message.text.split())}{files}"[:room]
+    return f"{author}: {' '.join(message.text.split())}{files}"[:room]

@@ -1,37 +1,25 @@
-"""Records in Restate's state: versioned, and as small as they can be."""
+"""Read and write records in Restate's state, as small JSON with a version."""
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict
 from restate import ObjectContext
 from restate.serde import Serde
 
-
-class StateRecord(BaseModel):
-    """Base of everything that lies in state.
-
-    Defaults are not written, which makes a message a third of its size; so `v` is 0 by default and stamped with the
-    class's `VERSION` on the way out, or the number would be the one thing that is never there.
-    """
-
-    model_config = ConfigDict(extra="ignore", protected_namespaces=())
-    VERSION: ClassVar[int] = 1
-    v: int = 0
-
+from chat_service.storage.record import StateRecord
 
 R = TypeVar("R", bound=StateRecord)
 
 
 class RecordSerde(Serde[R]):
-    """JSON without defaults, stamped with the version it was written by."""
+    """JSON without defaults, with the version of the record's class."""
 
-    def __init__(self, record: type[R]) -> None:
-        self._record = record
+    def __init__(self, record_type: type[R]) -> None:
+        self._record_type = record_type
 
     def deserialize(self, buf: bytes) -> R | None:
-        return self._record.model_validate_json(buf) if buf else None
+        return self._record_type.model_validate_json(buf) if buf else None
 
     def serialize(self, obj: R | None) -> bytes:
         if obj is None:
@@ -41,5 +29,5 @@ class RecordSerde(Serde[R]):
 
 
 def set_record(ctx: ObjectContext, name: str, record: StateRecord) -> None:
-    """Write a record. Run twice it writes the same."""
+    """Write a record to the state key `name`. Repeating the call is harmless."""
     ctx.set(name, record, RecordSerde(type(record)))
