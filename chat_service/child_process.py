@@ -1,4 +1,4 @@
-"""Child processes that never outlive their parent, not even one that got `kill -9`."""
+"""Child processes that never outlive their parent, even if the parent is killed with `kill -9`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO
 
-LEASH_SECONDS = 1.0
+WRAPPER_STOP_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1
-_LEASH = """
+_WRAPPER = """
 import os, subprocess, sys, threading
 child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
 def watch():
@@ -27,11 +27,11 @@ import signal
 signal.signal(signal.SIGTERM, lambda *_: child.terminate())
 sys.exit(child.wait())
 """
-"""Where the kernel cannot end a child with its parent (macOS): a go-between that does when its stdin closes."""
+"""Runs a command and kills it when stdin closes. Used where the kernel cannot end a child with its parent (macOS)."""
 
 
 @asynccontextmanager
-async def child(
+async def running_child(
     command: Sequence[str | Path],
     *,
     env: Mapping[str, str] | None = None,
@@ -41,10 +41,9 @@ async def child(
     stdin: int | None = asyncio.subprocess.DEVNULL,
     stop_seconds: float = 10.0,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a command while the block runs; at its end SIGTERM, and SIGKILL after `stop_seconds`.
+    """Run a command while the block runs. At the end send SIGTERM, and SIGKILL after `stop_seconds`.
 
-    It gets a session of its own, so that Ctrl-C at a terminal reaches the parent alone, which stops its children in
-    order.
+    The child gets its own session: Ctrl-C at a terminal reaches only the parent, which stops its children in order.
 
     Raises:
         OSError: when the command cannot be started.
@@ -52,7 +51,7 @@ async def child(
     argv = [str(part) for part in command]
     on_linux = sys.platform == "linux"
     if not on_linux and stdin == asyncio.subprocess.DEVNULL:
-        argv, stdin = [sys.executable, "-c", _LEASH, *argv], asyncio.subprocess.PIPE
+        argv, stdin = [sys.executable, "-c", _WRAPPER, *argv], asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
         *argv,
         env=env,
@@ -61,38 +60,42 @@ async def child(
         stdout=stdout,
         stderr=stderr,
         start_new_session=True,
-        preexec_fn=_die_with_parent() if on_linux else None,
+        preexec_fn=_parent_death_hook() if on_linux else None,
     )
     try:
         yield process
     finally:
-        await stop(process, stop_seconds)
+        await _stop(process, stop_seconds)
 
 
-async def stop(process: asyncio.subprocess.Process, seconds: float) -> None:
-    """End a child: kindly first, then for good."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        try:
-            async with asyncio.timeout(seconds):
-                await process.wait()
-        except TimeoutError:
-            if process.stdin is not None:
-                process.stdin.close()  # a leash ends what it holds; killed itself, it could not
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LEASH_SECONDS):
-                        await process.wait()
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+async def _stop(process: asyncio.subprocess.Process, seconds: float) -> None:
+    """Send SIGTERM, wait up to `seconds`, then send SIGKILL."""
+    if process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(seconds):
             await process.wait()
+    except TimeoutError:
+        if process.stdin is not None:
+            process.stdin.close()  # makes the wrapper kill its child; a wrapper that is killed itself could not
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(WRAPPER_STOP_SECONDS):
+                    await process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
-def _die_with_parent() -> Callable[[], None]:
-    """A hook for the child, between fork and exec. Trap: the kernel watches the thread that forked, not the
-    process; asyncio forks from the thread of the loop, which here is the main one."""
+def _parent_death_hook() -> Callable[[], None]:
+    """Return a hook that the child runs between fork and exec.
+
+    Trap: the kernel watches the thread that forked, not the process. asyncio forks from the event loop's thread, which
+    is the main thread here.
+    """
     parent = os.getpid()
-    prctl = ctypes.CDLL(None, use_errno=True).prctl  # loaded before the fork: little is safe after it
+    prctl = ctypes.CDLL(None, use_errno=True).prctl  # loaded before the fork: few calls are safe after it
 
     def hook() -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,6 +1,6 @@
-"""Downloads that are told before they start, watched while they come, and whole or not there at all.
+"""Downloads into the cache: announced before they start, with a progress bar, and complete or absent afterwards.
 
-What is fetched lies in the cache and is never fetched again; each caller checks the bytes before it puts them there.
+A file in the cache is never downloaded again. Each caller verifies the bytes before it moves them into the cache.
 """
 
 from __future__ import annotations
@@ -12,150 +12,159 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 from platformdirs import user_cache_path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
-from chat_service.child_process import child
+from chat_service.child_process import running_child
 from chat_service.errors import UserError
 from chat_service.settings import Settings
 
 MEGABYTE = 1_000_000
 POLL_SECONDS = 0.1
 STALL_SECONDS = 90.0
-"""Well above what pip and npm take to find out by themselves that nobody answers; npm waits 5 minutes for the rest."""
+"""Well above the time in which pip and npm notice a silent server themselves. During a download npm waits 5 minutes."""
 DISK_FULL = "the disk is full: free some space and start again, or set THREADWELL_CACHE_DIR to a larger one"
-NO_NETWORK = (
+NETWORK_ERRORS = (
     "ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH", "EHOSTUNREACH",
     "getaddrinfo", "resolution", "Failed to establish", "Connection refused", "unreachable", "timed out",
     "ProxyError", "Cannot connect to proxy", "No matching distribution",
 )  # fmt: skip
-BROKEN = ("EINTEGRITY", "TAR_BAD_ARCHIVE", "Z_DATA_ERROR", "Z_BUF_ERROR", "IncompleteRead", "BadZipFile",
-          "ECONNABORTED", "Connection broken", "has an invalid wheel", "DO NOT MATCH THE HASHES")  # fmt: skip
+"""Texts in the output of pip and npm that mean: no connection to the registry."""
+CORRUPT_DOWNLOAD_ERRORS = (
+    "EINTEGRITY", "TAR_BAD_ARCHIVE", "Z_DATA_ERROR", "Z_BUF_ERROR", "IncompleteRead", "BadZipFile", "ECONNABORTED",
+    "Connection broken", "has an invalid wheel", "DO NOT MATCH THE HASHES",
+)  # fmt: skip
+"""Texts in the output of pip and npm that mean: the received bytes are wrong or incomplete."""
+
+Advance = Callable[[int], None]
+"""Advances a progress bar by a number of bytes."""
 
 
-class FetchFailed(Exception):
-    """A source that did not give the right bytes. The message is a part of a sentence: why."""
-
-
-class Advance(Protocol):
-    """Moves a progress bar by so many bytes."""
-
-    def __call__(self, amount: int) -> None: ...
+class DownloadError(Exception):
+    """Raised when a source did not deliver the expected bytes. The message is the reason, as part of a sentence."""
 
 
 def cache_dir(settings: Settings) -> Path:
-    """Where downloads lie. It may be deleted at any time."""
+    """Return the folder of all downloads. It may be deleted at any time."""
     return settings.threadwell_cache_dir or user_cache_path("threadwell")
 
 
 @asynccontextmanager
-async def fetching(cache: Path) -> AsyncIterator[Path]:
-    """A folder to download into, beside the place where the result is to lie, and gone at the end.
+async def download_folder(cache: Path) -> AsyncIterator[Path]:
+    """Create a temporary folder inside `cache` for one download and delete it at the end.
 
-    One start at a time: a second one on the same cache waits, and finds what it wanted. The lock is the kernel's, so
-    it goes with a start that was killed, whose leftovers the next one clears away.
+    A second process that uses the same cache waits, and then finds the finished download. The lock is a kernel lock:
+    it ends with a process that is killed, and the next process deletes what that one left.
+
+    Raises:
+        UserError: when the folder cannot be created.
     """
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise  # the disk's own line is the better one
+            raise  # `report_full_disk` has the better message
         raise UserError(
-            f"THREADWELL_CACHE_DIR={cache} cannot be made ({error.strerror}): name another folder"
+            f"THREADWELL_CACHE_DIR={cache} cannot be created ({error.strerror}): set it to another folder"
         ) from error
     with (cache / "lock").open("wb") as lock:
         await _lock(lock)
-        for left_behind in cache.glob("fetching-*"):
-            shutil.rmtree(left_behind, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=cache, prefix="fetching-", ignore_cleanup_errors=True) as box:
-            yield Path(box)
+        for abandoned in cache.glob("fetching-*"):
+            shutil.rmtree(abandoned, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=cache, prefix="fetching-", ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
 
 
 async def _lock(lock: IO[bytes]) -> None:
-    told = False
+    is_announced = False
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
-            if not told:
-                say("Another start is downloading already: waiting for it …")
-                told = True
+            if not is_announced:
+                print_line("Another process is already downloading: waiting for it …")
+                is_announced = True
             await asyncio.sleep(POLL_SECONDS)
 
 
 async def run_tool(
-    command: Sequence[str | Path], box: Path, expected: int, extra_env: Mapping[str, str] | None = None
+    command: Sequence[str | Path], folder: Path, expected_bytes: int, extra_env: Mapping[str, str] | None = None
 ) -> None:
-    """Run pip or npm in `box`, with a bar fed by what it has written there, `expected` bytes in all.
+    """Run pip or npm in `folder`, with a progress bar that shows the bytes written there out of `expected_bytes`.
 
     Raises:
-        FetchFailed: when it did not get what it was sent for.
+        DownloadError: when the tool fails or writes nothing for `STALL_SECONDS`.
         UserError: when the disk is full.
     """
-    scratch = box / "scratch"  # not /tmp, which may be too small, or another file system
+    scratch = folder / "scratch"  # not /tmp, which may be too small or another file system
     scratch.mkdir(exist_ok=True)
     env = {**os.environ, "TMPDIR": str(scratch), "npm_config_cache": str(scratch), **(extra_env or {})}
     pipe, merged = asyncio.subprocess.PIPE, asyncio.subprocess.STDOUT
     try:
-        async with child(command, env=env, cwd=box, stdout=pipe, stderr=merged, stop_seconds=2) as process:
-            with progress(expected) as advance:
-                watching = asyncio.create_task(_watch(box, advance))
-                talking = asyncio.create_task(process.communicate())
-                await asyncio.wait({watching, talking}, return_when=asyncio.FIRST_COMPLETED)
+        async with running_child(command, env=env, cwd=folder, stdout=pipe, stderr=merged, stop_seconds=2) as process:
+            with progress_bar(expected_bytes) as advance:
+                watching = asyncio.create_task(_track_growth(folder, advance))
+                reading = asyncio.create_task(process.communicate())
+                await asyncio.wait({watching, reading}, return_when=asyncio.FIRST_COMPLETED)
                 watching.cancel()
-                if not talking.done():
-                    talking.cancel()
-                    raise FetchFailed(f"nothing came for {STALL_SECONDS:g} s")
-                output, _ = talking.result()
+                if not reading.done():
+                    reading.cancel()
+                    raise DownloadError(f"nothing arrived for {STALL_SECONDS:g} s")
+                output, _ = reading.result()
     except OSError as error:
-        raise FetchFailed(f"{command[0]} cannot be run here ({error.strerror})") from error
+        raise DownloadError(f"{command[0]} cannot be run here ({error.strerror})") from error
     shutil.rmtree(scratch, ignore_errors=True)
     if process.returncode != 0:
-        raise _reason(output.decode(errors="replace"), process.returncode)
+        raise _tool_error(output.decode(errors="replace"), process.returncode)
 
 
-def _reason(said: str, status: int | None) -> Exception:
-    if "ENOSPC" in said or "No space left" in said:
+def _tool_error(output: str, status: int | None) -> Exception:
+    """Return the error for the output of a failed pip or npm."""
+    if "ENOSPC" in output or "No space left" in output:
         return UserError(DISK_FULL)
-    if any(sign in said for sign in BROKEN):
-        return FetchFailed("the download is broken")
-    if any(sign in said for sign in NO_NETWORK):
-        return FetchFailed("the network or the package registry cannot be reached")
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    telling = [line for line in lines if line.startswith(("ERROR", "npm error", "npm ERR!")) and " code " not in line]
-    return FetchFailed(next(iter(telling or lines[-1:]), f"status {status}")[:200])
+    if any(text in output for text in CORRUPT_DOWNLOAD_ERRORS):
+        return DownloadError("the download is corrupt")
+    if any(text in output for text in NETWORK_ERRORS):
+        return DownloadError("the network or the package registry cannot be reached")
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith(("ERROR", "npm error", "npm ERR!")) and " code " not in line]
+    return DownloadError(next(iter(errors or lines[-1:]), f"status {status}")[:200])
 
 
-async def _watch(box: Path, advance: Advance) -> None:
-    """Tools that tell nobody how far they are: what lies on the disk tells it for them. Ends when nothing comes."""
-    seen, since = _bytes_in(box), time.monotonic()
-    while time.monotonic() - since < STALL_SECONDS:
+async def _track_growth(folder: Path, advance: Advance) -> None:
+    """Report the growth of `folder` until it stops for `STALL_SECONDS`: pip and npm print no progress of their own."""
+    size, last_growth = _folder_bytes(folder), time.monotonic()
+    while time.monotonic() - last_growth < STALL_SECONDS:
         await asyncio.sleep(POLL_SECONDS)
-        now = max(seen, _bytes_in(box))
-        if now > seen:
-            since = time.monotonic()
-        advance(now - seen)
-        seen = now
+        new_size = max(size, _folder_bytes(folder))
+        if new_size > size:
+            last_growth = time.monotonic()
+        advance(new_size - size)
+        size = new_size
 
 
-def _bytes_in(folder: Path) -> int:
+def _folder_bytes(folder: Path) -> int:
     total = 0
     for root, _, names in os.walk(folder):
         for name in names:
-            with suppress(OSError):  # gone again
+            with suppress(OSError):  # deleted meanwhile
                 total += os.lstat(os.path.join(root, name)).st_size  # noqa: PTH118  many files, ten times a second
     return total
 
 
-def need_space(folder: Path, megabytes: int, what: str, setting: str = "THREADWELL_CACHE_DIR") -> None:
-    """Raises a UserError when there is less room than is needed; `setting` moves it elsewhere."""
+def check_free_space(folder: Path, megabytes: int, what: str, setting: str = "THREADWELL_CACHE_DIR") -> None:
+    """Check that `folder` has enough free space for `what`. `setting` is the variable that moves it elsewhere.
+
+    Raises:
+        UserError: when there is less.
+    """
     free = shutil.disk_usage(folder).free // MEGABYTE
     if free < megabytes:
         raise UserError(
@@ -165,8 +174,8 @@ def need_space(folder: Path, megabytes: int, what: str, setting: str = "THREADWE
 
 
 @contextmanager
-def disk_may_fill() -> Iterator[None]:
-    """Turns the operating system's word for a full disk into ours."""
+def report_full_disk() -> Iterator[None]:
+    """Turn the OSError of a full disk into a UserError."""
     try:
         yield
     except OSError as error:
@@ -176,15 +185,16 @@ def disk_may_fill() -> Iterator[None]:
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Advance]:
-    """A bar of bytes on a terminal; nothing but the plain lines around it elsewhere."""
+def progress_bar(total_bytes: int) -> Iterator[Advance]:
+    """Show a progress bar on a terminal; elsewhere show nothing."""
     console = Console()
     columns = (BarColumn(bar_width=40), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not (total and console.is_terminal)) as bar:
-        task = bar.add_task("", total=total)
+    hidden = not (total_bytes and console.is_terminal)
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+        task = bar.add_task("", total=total_bytes)
         yield lambda amount: bar.update(task, advance=amount)
 
 
-def say(line: str) -> None:
-    """A word to the person who waits."""
+def print_line(line: str) -> None:
+    """Print a line for the person who waits for the download."""
     print(line, flush=True)  # noqa: T201

@@ -1,7 +1,8 @@
-"""Errors that are meant for a person."""
+"""Errors that are shown to the operator."""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """Something only a person can change. The message is one line that says what to do; no traceback is shown."""
+    """Raised when only the operator can fix the problem. The message is one line that says what to do; it is shown
+    without a traceback."""

@@ -1,9 +1,8 @@
-"""Hosts in addresses."""
+"""URLs of hosts."""
 
 from __future__ import annotations
 
 
-def http(host: str, port: int) -> str:
-    """The address of a server on this host. An IPv6 address stands in brackets there, or its end is taken for the
-    port."""
+def http_url(host: str, port: int) -> str:
+    """Return the URL of an HTTP server. An IPv6 address is put in brackets, as URLs require."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

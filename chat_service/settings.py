@@ -1,7 +1,7 @@
-"""Every setting of the deployment, read once from the environment or `.env`.
+"""All settings of the deployment, read once from the environment or `.env`.
 
-Names are the upper-case field names (`web_port` is `WEB_PORT`); `.env.example` lists them all, and a test
-holds the two together. An empty value counts as not set, so that `KEY=` in a `.env` does what it looks like.
+The variable of a field is its name in upper case (`web_port` is `WEB_PORT`). `.env.example` describes all of them; a test
+compares it with this module. An empty value counts as not set, so `KEY=` in `.env` means the default.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Settings(BaseSettings):
     """The deployment's settings.
 
     Raises:
-        pydantic.ValidationError: when a value cannot be read; the CLI turns it into one line per mistake.
+        pydantic.ValidationError: when a value is invalid. The CLI prints one line for each error.
     """
 
     model_config = SettingsConfigDict(
@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     restate_server_binary: Path | None = None
     restate_identity_key: str | None = None
 
-    # --- ports: the engine and the chat service listen on loopback only ---------------------------------------
+    # --- addresses and ports: the embedded Restate server listens on loopback only ----------------------------
     web_host: str = "127.0.0.1"
     web_port: int = Field(default=8000, ge=0, le=65535)
     chat_service_host: str = "127.0.0.1"
@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     web_trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     web_published_on_loopback: bool = False
 
-    # --- chat platforms: who may use the bot, how much, and what it catches up with ---------------------------
+    # --- chat platforms: access, quotas and backfill ---------------------------------------------------------
     access_allow: Annotated[tuple[str, ...], NoDecode] = ()
     access_block: Annotated[tuple[str, ...], NoDecode] = ()
     person_messages_per_minute: int = Field(default=20, ge=0)
@@ -118,60 +118,60 @@ class Settings(BaseSettings):
     @field_validator("access_allow", "access_block", mode="before")
     @classmethod
     def _split_ids(cls, value: object) -> object:
-        """Accept `T1, C2 U3`, the way people write lists in a `.env`."""
+        """Split a list of ids at spaces and commas: `T1, C2 U3`."""
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
     @field_validator("web_trusted_proxies", mode="before")
     @classmethod
     def _split_proxies(cls, value: object) -> object:
-        """Accept `10.0.0.1, 10.1.0.0/16`, the way people write lists in a `.env`."""
+        """Parse a list of addresses and networks, separated by commas: `10.0.0.1, 10.1.0.0/16`."""
         if isinstance(value, str):
             return tuple(ip_network(part.strip(), strict=False) for part in value.split(",") if part.strip())
         return value
 
     @field_validator("openai_base_url", "fallback_base_url", "restate_ingress_url", "restate_admin_url")
     @classmethod
-    def _is_an_address(cls, value: str | None) -> str | None:
+    def _check_url(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("an address begins with http:// or https://")
+            raise ValueError("a URL must begin with http:// or https://")
         if value is not None and not urlsplit(value).hostname:
-            raise ValueError("an address names a host after http:// or https://")
+            raise ValueError("a URL needs a host after http:// or https://")
         return value
 
     @cached_property
     def ingress_url(self) -> str:
-        """Where Restate takes calls, without a trailing slash."""
+        """The URL of Restate's ingress, without a trailing slash."""
         return (self.restate_ingress_url or f"http://127.0.0.1:{self.restate_ingress_port}").rstrip("/")
 
     @cached_property
     def admin_url(self) -> str:
-        """Restate's admin API and playground, without a trailing slash."""
+        """The URL of Restate's admin API and playground, without a trailing slash."""
         return (self.restate_admin_url or f"http://127.0.0.1:{self.restate_admin_port}").rstrip("/")
 
     @cached_property
     def embeds_engine(self) -> bool:
-        """Whether `threadwell up` runs its own Restate server: yes, unless one is named."""
+        """Whether `threadwell up` runs an embedded Restate server: yes, unless the URL of another one is set."""
         return self.restate_ingress_url is None and self.restate_admin_url is None
 
     @cached_property
-    def own_backend(self) -> str:
-        """The backend somebody has plugged in, or nothing."""
+    def custom_backend(self) -> str:
+        """The value of `MODEL_BACKEND` if it is not the default backend, else an empty string."""
         return self.model_backend if self.model_backend != OPENAI else ""
 
     @cached_property
     def embeds_model(self) -> bool:
-        """Whether the embedded local model answers: when nothing else is configured and it is not off."""
+        """Whether the embedded model is used: when no other model is configured and LOCAL_MODEL is not `off`."""
         configured = self.openai_api_key or self.openai_base_url or self.openai_model
-        return not configured and not self.own_backend and self.local_model.lower() != "off"
+        return not configured and not self.custom_backend and self.local_model.lower() != "off"
 
     @cached_property
-    def embeds_demo(self) -> bool:
-        """Whether that is the small one which comes along, and not somebody's own."""
+    def embeds_default_model(self) -> bool:
+        """Whether the embedded model is the default one that is downloaded, not the operator's own file."""
         return self.embeds_model and self.local_model.lower() == "on"
 
     @cached_property
     def web_is_loopback(self) -> bool:
-        """Whether the page is bound to this machine alone."""
+        """Whether the web page listens on loopback only."""
         if self.web_host == "localhost":
             return True
         try:

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT of a process that serves, also while it is still starting: what it waits for may never come."""
+"""SIGTERM and SIGINT of a server process, also during its start: a dependency that it waits for may never come up."""
 
 from __future__ import annotations
 
@@ -10,43 +10,43 @@ from contextlib import contextmanager
 from restate.server import install_shutdown_hook
 
 
-class Stopping:
-    """Whether the process is to end."""
+class StopSignal:
+    """Receives SIGTERM and SIGINT. During the start the signal cancels the current task; afterwards it ends `wait`."""
 
     def __init__(self) -> None:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
-        assert task is not None  # noqa: S101  a running loop has one
-        self._task, self._asked, self._starting = task, asyncio.Event(), True
+        assert task is not None  # noqa: S101  a running loop has a current task
+        self._task, self._received, self._is_starting = task, asyncio.Event(), True
         for signum in (signal.SIGTERM, signal.SIGINT):
-            # restate.app takes SIGTERM over; only a hook of its own kind is still called.
-            install_shutdown_hook(loop, self._ask, signum)
+            # Trap: restate.app replaces the handler of SIGTERM; only hooks installed this way are still called.
+            install_shutdown_hook(loop, self._receive, signum)
 
-    def _ask(self) -> None:
-        if self._starting and not self._asked.is_set():
+    def _receive(self) -> None:
+        if self._is_starting and not self._received.is_set():
             self._task.cancel()
-        self._asked.set()
+        self._received.set()
 
-    def settle(self, error: asyncio.CancelledError) -> None:
-        """Let the task end as if nothing were, if it was a signal that ended its start.
+    def absorb(self, error: asyncio.CancelledError) -> None:
+        """Clear the cancellation if the signal caused it, so that the process ends normally.
 
         Raises:
-            CancelledError: if it was somebody else.
+            CancelledError: `error`, if something else cancelled the task.
         """
-        if not (self._starting and self._asked.is_set()):
+        if not (self._is_starting and self._received.is_set()):
             raise error
         self._task.uncancel()
 
     async def wait(self) -> None:
-        """The start is over: wait for the signal."""
-        self._starting = False
-        await self._asked.wait()
+        """Mark the start as complete and wait for the signal."""
+        self._is_starting = False
+        await self._received.wait()
 
 
 @contextmanager
-def stoppable() -> Iterator[Stopping]:
-    """The block is left, its own ends and all, when a signal comes before `wait` is called."""
-    stopping = Stopping()
+def handling_stop_signals() -> Iterator[StopSignal]:
+    """Leave the block, with its cleanup, when a signal arrives before `wait` is called."""
+    stop_signal = StopSignal()
     try:
-        yield stopping
+        yield stop_signal
     except asyncio.CancelledError as error:
-        stopping.settle(error)
+        stop_signal.absorb(error)

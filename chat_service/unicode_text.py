@@ -1,30 +1,30 @@
-"""Text of others, a model's or a platform's, that can be written down.
+"""Repair of text from models and platforms that cannot be encoded as UTF-8.
 
-Trap: JSON may hold half a character (`\\ud83d`): whoever cuts a text by UTF-16 units sends the halves of an emoji in
-two pieces, or one alone. Half a character cannot be encoded, by the engine or by anyone.
+Trap: JSON may hold a lone surrogate, half of a character (`\\ud83d`). A sender that cuts text by UTF-16 units splits an
+emoji into two chunks or sends only one half. Restate cannot encode a lone surrogate, and neither can Python.
 """
 
 from __future__ import annotations
 
 
 def well_formed(text: str) -> str:
-    """The text with halves that belong together joined, and U+FFFD for one that stands alone."""
+    """Return the text with surrogate pairs joined and each lone surrogate replaced by U+FFFD."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-class Pieces:
-    """The pieces of a stream, each whole: half a character at an end waits for its other half."""
+class SurrogateJoiner:
+    """Joins surrogate pairs that are split between two chunks of a stream."""
 
     def __init__(self) -> None:
         self._half = ""
 
-    def take(self, piece: str) -> str:
-        """As much of it as can be said by now."""
-        piece, self._half = self._half + piece, ""
-        if piece and "\ud800" <= piece[-1] <= "\udbff":
-            piece, self._half = piece[:-1], piece[-1]
-        return well_formed(piece)
+    def feed(self, chunk: str) -> str:
+        """Return the well-formed text up to the end of `chunk`. A half at the end waits for the next chunk."""
+        chunk, self._half = self._half + chunk, ""
+        if chunk and "\ud800" <= chunk[-1] <= "\udbff":
+            chunk, self._half = chunk[:-1], chunk[-1]
+        return well_formed(chunk)
 
-    def rest(self) -> str:
-        """What is left at the end."""
+    def flush(self) -> str:
+        """Return the rest at the end of the stream."""
         return well_formed(self._half)

@@ -1,4 +1,4 @@
-"""Which version of the code this is."""
+"""The version of the code, as a hash of its source files."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 
 
 @cache
-def code_version(*beside: Path, given: str = "") -> str:
-    """A short hash over this package's source files and those of the folders `beside` it, and what else is `given`: it
-    changes when, and only when, a handler could have."""
-    digest = hashlib.sha256(given.encode())
-    for root in (Path(__file__).parent, *beside):
+def code_version(*extra_folders: Path, salt: str = "") -> str:
+    """Return a short hash over the source files of this package and of `extra_folders`, and over `salt`.
+
+    It changes when, and only when, the code of a handler may have changed.
+    """
+    digest = hashlib.sha256(salt.encode())
+    for root in (Path(__file__).parent, *extra_folders):
         for path in sorted(root.rglob("*.py")):
             digest.update(path.relative_to(root).as_posix().encode())
             digest.update(path.read_bytes())

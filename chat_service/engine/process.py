@@ -1,4 +1,4 @@
-"""The Restate server as a child process, bound to loopback."""
+"""The embedded Restate server as a child process that listens on loopback."""
 
 from __future__ import annotations
 
@@ -16,38 +16,44 @@ from pathlib import Path
 
 import aiohttp
 
-from chat_service.child_process import child
-from chat_service.downloads import need_space
+from chat_service.child_process import running_child
+from chat_service.downloads import check_free_space
 from chat_service.errors import UserError
 
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.05
 LOG_LINES = 300
-BELOW_OUTGOING = range(15_000, 32_000)
-SHARES = 17
-_given: deque[int] = deque(maxlen=200)
-DATA_MB = 64
-"""With less room than this Restate still starts, and fails at somebody's message."""
-LOG_BYTES = 10_000_000
-"""A longer log is put aside at a start, and takes the place of the one put aside before."""
+FREE_PORT_RANGE = range(15_000, 32_000)
+PORT_SHARES = 17
+_recent_ports: deque[int] = deque(maxlen=200)
+MIN_FREE_MB = 64
+"""With less free space Restate still starts, but fails at one of the first messages."""
+MAX_LOG_BYTES = 10_000_000
+"""A longer log is renamed at the start and replaces the one that was renamed before."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnginePorts:
-    """The engine's ports; 0 picks a free one."""
+    """The ports of a Restate server. 0 picks a free one."""
 
     ingress: int = 8080
     admin: int = 9070
     node: int = 5122
 
-    def settled(self) -> EnginePorts:
-        """With free ports in place of zeros."""
+    def with_free_ports(self) -> EnginePorts:
+        """Return the ports with each 0 replaced by a free port."""
         return EnginePorts(self.ingress or free_port(), self.admin or free_port(), self.node or free_port())
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A running Restate server."""
+    """A running Restate server.
+
+    Attributes:
+        data: the data directory.
+        log: the log file, which also holds earlier runs.
+        log_start: the offset in bytes at which this run begins in the log file.
+    """
 
     ingress_url: str
     admin_url: str
@@ -55,7 +61,7 @@ class Engine:
     process: asyncio.subprocess.Process
     data: Path
     log: Path
-    log_begins: int
+    log_start: int
 
     @property
     def pid(self) -> int:
@@ -63,17 +69,20 @@ class Engine:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago, from below those that systems give to outgoing connections (Linux: 32768 and
-    up): one of them may take any of those before whoever asked listens. Two who ask at the same time do not get the
-    same: processes that stand side by side look in shares of their own, and one does not give a port again soon."""
-    share = BELOW_OUTGOING[os.getpid() % SHARES :: SHARES]
+    """Return a port that is free now.
+
+    It lies below the ephemeral ports (Linux: 32768 and up), which an outgoing connection may take before the caller
+    listens. Concurrent processes choose from different shares of the range, and one process does not repeat a port
+    soon, so that two callers do not get the same port.
+    """
+    share = FREE_PORT_RANGE[os.getpid() % PORT_SHARES :: PORT_SHARES]
     while True:
         port = secrets.choice(share)
-        if port in _given:
+        if port in _recent_ports:
             continue
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            _given.append(port)
+            _recent_ports.append(port)
             return port
 
 
@@ -81,26 +90,43 @@ def free_port() -> int:
 async def running_engine(
     binary: Path, data_dir: Path, ports: EnginePorts, extra_env: Mapping[str, str] | None = None
 ) -> AsyncIterator[Engine]:
-    """Run the server on `data_dir` while the block runs. State survives there from run to run.
+    """Run the server on `data_dir` while the block runs. Its state survives there from run to run.
 
     Raises:
-        UserError: when it does not come up; the message names the reason, or its log.
+        UserError: when it does not start. The message names the reason or the log file.
     """
-    ports = ports.settled()
+    ports = ports.with_free_ports()
     try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # all that is said lies there, readable
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds all messages unencrypted
     except OSError as error:
         raise UserError(
-            f"RESTATE_DATA_DIR={data_dir} cannot be made ({error.strerror}): name another folder"
+            f"RESTATE_DATA_DIR={data_dir} cannot be created ({error.strerror}): set it to another folder"
         ) from error
-    need_space(data_dir, DATA_MB, "Restate", "RESTATE_DATA_DIR")
+    check_free_space(data_dir, MIN_FREE_MB, "Restate", "RESTATE_DATA_DIR")
     log = data_dir.parent / f"{data_dir.name}.log"
-    env = {
-        **os.environ,
+    if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
+        log.replace(log.with_suffix(".log.1"))
+    env = {**os.environ, **_engine_env(data_dir, ports), **(extra_env or {})}
+    with log.open("ab") as sink:
+        log_start = sink.tell()
+        async with AsyncExitStack() as stack:
+            try:
+                process = await stack.enter_async_context(running_child([binary], env=env, stdout=sink, stderr=sink))
+            except OSError as error:
+                raise UserError(f"the Restate server {binary} cannot be run here ({error.strerror})") from error
+            base = "http://127.0.0.1:"
+            engine = Engine(f"{base}{ports.ingress}", f"{base}{ports.admin}", ports, process, data_dir, log, log_start)
+            await _wait_until_healthy(engine)
+            yield engine
+
+
+def _engine_env(data_dir: Path, ports: EnginePorts) -> dict[str, str]:
+    """Return the server's configuration as environment variables."""
+    return {
         "RESTATE_BASE_DIR": str(data_dir.resolve()),
-        "RESTATE_NODE_NAME": "threadwell",  # data lies under the node's name: it must not follow the host's
+        "RESTATE_NODE_NAME": "threadwell",  # part of the data path: it must not depend on the host name
         "RESTATE_CLUSTER_NAME": "threadwell",
-        # With no address it listens on every interface, and no port of it asks who is there.
+        # By default the server listens on all interfaces, and none of its ports has authentication.
         "RESTATE_BIND_IP": "127.0.0.1",
         "RESTATE_LISTEN_MODE": "tcp",
         "RESTATE_BIND_PORT": str(ports.node),
@@ -110,40 +136,26 @@ async def running_engine(
         "RESTATE_DISABLE_TELEMETRY": "true",
         "RESTATE_DEFAULT_NUM_PARTITIONS": "4",
         "RESTATE_ROCKSDB_TOTAL_MEMORY_SIZE": "256 MB",
-        # What is kept no longer lies on until the next round of this: an hour by default, texts included.
+        # Expired journals, which hold message texts, stay until the next cleanup: by default up to one hour.
         "RESTATE_WORKER__CLEANUP_INTERVAL": "1m",
         "RESTATE_LOG_DISABLE_ANSI_CODES": "true",
-        **(extra_env or {}),
     }
-    if log.exists() and log.stat().st_size > LOG_BYTES:
-        log.replace(log.with_suffix(".log.1"))
-    with log.open("ab") as sink:
-        begins = sink.tell()
-        async with AsyncExitStack() as stack:
-            try:
-                process = await stack.enter_async_context(child([binary], env=env, stdout=sink, stderr=sink))
-            except OSError as error:
-                raise UserError(f"the Restate server {binary} cannot be run here ({error.strerror})") from error
-            base = "http://127.0.0.1:"
-            engine = Engine(f"{base}{ports.ingress}", f"{base}{ports.admin}", ports, process, data_dir, log, begins)
-            await _ready(engine)
-            yield engine
 
 
-async def _ready(engine: Engine) -> None:
+async def _wait_until_healthy(engine: Engine) -> None:
     urls = [f"{engine.admin_url}/health", f"{engine.ingress_url}/restate/health"]
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
         try:
             async with asyncio.timeout(READY_SECONDS):
-                while not await _healthy(session, urls):
+                while not await _is_healthy(session, urls):
                     if engine.process.returncode is not None:
-                        raise UserError(cause_of_death(engine))
+                        raise UserError(describe_exit(engine))
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError as error:
             raise UserError(f"Restate was not ready after {READY_SECONDS:g} s: see {engine.log}") from error
 
 
-async def _healthy(session: aiohttp.ClientSession, urls: list[str]) -> bool:
+async def _is_healthy(session: aiohttp.ClientSession, urls: list[str]) -> bool:
     try:
         for url in urls:
             async with session.get(url) as response:
@@ -154,23 +166,25 @@ async def _healthy(session: aiohttp.ClientSession, urls: list[str]) -> bool:
     return True
 
 
-def cause_of_death(engine: Engine) -> str:
-    """Why a server went away by itself, in one line; its log also holds earlier runs, which are not asked. Another
-    server on the same data writes into the same log, so the last few lines may not be ours."""
-    tail = engine.log.read_bytes()[engine.log_begins :].decode(errors="replace").splitlines()[-LOG_LINES:]
-    said = " ".join(tail).lower()
-    if "no space left" in said:
+def describe_exit(engine: Engine) -> str:
+    """Return in one line why a server exited by itself.
+
+    It searches many lines of the log, because another server on the same data writes into the same file.
+    """
+    tail = engine.log.read_bytes()[engine.log_start :].decode(errors="replace").splitlines()[-LOG_LINES:]
+    output = " ".join(tail).lower()
+    if "no space left" in output:
         return f"the disk is full: Restate cannot write to {engine.log.parent}; free some space and start again"
-    if "address already in use" in said or "addrinuse" in said:
-        return "one of Restate's ports is taken: see RESTATE_INGRESS_PORT, RESTATE_ADMIN_PORT, RESTATE_NODE_PORT"
-    # Trap: it may end with its last lines unwritten.
-    if "/lock:" in said or "lock file" in said or _is_held(engine.data):
+    if "address already in use" in output or "addrinuse" in output:
+        return "one of Restate's ports is in use: see RESTATE_INGRESS_PORT, RESTATE_ADMIN_PORT, RESTATE_NODE_PORT"
+    # Trap: the server may exit before its last lines are written.
+    if "/lock:" in output or "lock file" in output or _is_locked(engine.data):
         return f"another Restate server uses {engine.data}: stop it, or set RESTATE_DATA_DIR"
     return f"Restate stopped by itself (status {engine.process.returncode}): see {engine.log}"
 
 
-def _is_held(data: Path) -> bool:
-    """Whether a process has the data in its hands: RocksDB keeps a record lock on a file of each database."""
+def _is_locked(data: Path) -> bool:
+    """Return whether a process uses the data directory: RocksDB holds a record lock on a file of each database."""
     for path in data.rglob("LOCK"):
         try:
             with path.open("r+b") as file:
@@ -178,5 +192,5 @@ def _is_held(data: Path) -> bool:
         except BlockingIOError:
             return True
         except OSError:
-            continue  # gone meanwhile, or somebody else's: no reason that can be told from here
+            continue  # the file was deleted meanwhile or is not accessible
     return False

@@ -1,7 +1,7 @@
-"""What the live bus carries, and the protocol both of its kinds keep.
+"""The events on the live bus and the protocol of its two implementations.
 
-Everything on it may be lost, doubled or late: whoever listens takes the truth from `get_history`. Without a bus
-everything works but previews, and a stop goes by its durable signal alone.
+Events may be lost, duplicated or late: a subscriber reads the history to get the authoritative state. Without a bus
+everything works except previews, and a turn is stopped only by its durable signal.
 """
 
 from __future__ import annotations
@@ -13,18 +13,21 @@ from typing import Literal, Protocol
 
 from chat_service.contracts import Contract, Inbound, Message
 
-Kind = Literal["waiting", "started", "delta", "retry", "ended", "changed", "touched", "stop"]
+Kind = Literal["waiting", "started", "delta", "retry", "ended", "changed", "used", "stop"]
 
 
 class LiveEvent(Contract):
-    """One thing that happened in a conversation.
+    """An event in a conversation.
 
-    waiting: `message` was accepted. started: `question` is being answered. delta: `text` follows at character
-    `offset` of attempt `attempt`; another attempt replaces the text. retry: the next try comes in `seconds`
-    because of `text`. ended: the model has stopped speaking (the truth follows in the history). changed: title,
-    settings or history changed otherwise. touched: a person changed something or asked for it, and so wants to keep
-    the conversation. stop: asks the running step of `turn` to end; `text` is the mark that a
-    stop of everything leaves.
+    Kinds:
+        waiting: `message` was accepted into the queue.
+        started: a turn began to answer `question`.
+        delta: `text` continues the reply at character `offset` of attempt `attempt`. A new attempt replaces the text.
+        retry: the next attempt begins in `seconds`; `text` is the reason.
+        ended: the model call has ended. The result follows in the history.
+        changed: the title, the settings or the history changed in another way.
+        used: a person changed or requested something, and so wants to keep the conversation.
+        stop: asks the running step of `turn` to end. `text` is the marker that a "stop all" leaves.
     """
 
     conversation: str
@@ -40,7 +43,7 @@ class LiveEvent(Contract):
 
 
 class Preview(Contract):
-    """What the running turn has said so far."""
+    """The text of a running reply so far."""
 
     conversation: str
     turn: int
@@ -48,44 +51,49 @@ class Preview(Contract):
     text: str
 
     @classmethod
-    def extended(cls, said: Preview | None, event: LiveEvent) -> Preview:
-        """What was said, with one more delta; the first delta of another attempt starts anew."""
-        text = said.text[: event.offset] if said and said.attempt == event.attempt else ""
+    def extend(cls, previous: Preview | None, event: LiveEvent) -> Preview:
+        """Return the preview with one more delta. The first delta of a new attempt replaces the text."""
+        text = previous.text[: event.offset] if previous and previous.attempt == event.attempt else ""
         return cls(conversation=event.conversation, turn=event.turn, attempt=event.attempt, text=text + event.text)
 
 
-class Pause(Contract):
-    """Why the running turn says nothing, and until when, in seconds since 1970: then the model is asked again."""
+class RetryWait(Contract):
+    """The wait of a running turn before its next attempt.
+
+    Attributes:
+        until: the time of the next attempt, in seconds since 1970.
+        reason: why the last attempt failed.
+    """
 
     turn: int
     until: float
-    why: str
+    reason: str
 
     @classmethod
-    def told(cls, event: LiveEvent) -> Pause:
-        """What a `retry` says, for those who ask later."""
-        return cls(turn=event.turn, until=time.time() + event.seconds, why=event.text)
+    def from_event(cls, event: LiveEvent) -> RetryWait:
+        """Return the wait that a `retry` event announces."""
+        return cls(turn=event.turn, until=time.time() + event.seconds, reason=event.text)
 
 
-ENDS_PAUSE = ("started", "delta", "ended")
-"""After these the model is being asked again, or no more."""
+ENDS_RETRY_WAIT = ("started", "delta", "ended")
+"""Kinds of events after which no retry is pending."""
 
 
 class LiveBus(Protocol):
     """Publish and subscribe by conversation key."""
 
     def publish(self, event: LiveEvent) -> None:
-        """Send at once and never wait; an event that cannot be sent is dropped."""
+        """Send an event without waiting. An event that cannot be sent is dropped."""
         ...
 
     def subscribe(self, prefix: str) -> AbstractAsyncContextManager[AsyncIterator[LiveEvent]]:
-        """Events of all conversations whose key starts with `prefix`; nothing is missed once entered."""
+        """Yield the events of all conversations whose key starts with `prefix`, from entering the block on."""
         ...
 
-    async def so_far(self, conversation: str) -> Preview | None:
-        """What a window that opens in mid-reply shows first."""
+    async def get_preview(self, conversation: str) -> Preview | None:
+        """Return the text of the running reply so far, for a page that is opened meanwhile."""
         ...
 
-    async def pause(self, conversation: str) -> Pause | None:
-        """What the running turn waits for, if it does."""
+    async def get_retry_wait(self, conversation: str) -> RetryWait | None:
+        """Return the running turn's wait for its next attempt, if it waits."""
         ...

@@ -1,8 +1,8 @@
-"""The live bus over Redis, for processes that run apart.
+"""The live bus over Redis, for several processes.
 
-Channels are `live:{conversation key}`; what was said so far lies in `said:{key}`, what a turn waits for in
-`pause:{key}`, and both go away by themselves.
-A Redis that is away costs previews, nothing else: events are dropped, and the connection is tried again.
+The channels are `live:{conversation key}`. `preview:{key}` holds the running reply's text, `retry:{key}` the wait for
+the next attempt; both expire. While Redis is down, events are dropped and the connection is retried: only previews are
+missing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -18,39 +19,39 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from chat_service.errors import UserError
-from chat_service.live.bus import ENDS_PAUSE, LiveEvent, Pause, Preview
-from chat_service.live.memory import BACKLOG, drain
-from chat_service.live.outage import Outage
+from chat_service.live.bus import ENDS_RETRY_WAIT, LiveEvent, Preview, RetryWait
+from chat_service.live.memory import BACKLOG, put_or_drop_oldest, read_queue
 
 log = logging.getLogger(__name__)
 
-KEEP_SECONDS = 900
+EXPIRE_SECONDS = 900
 RECONNECT_SECONDS = 1.0
+REMINDER_SECONDS = 60.0
 
 
 class RedisBus:
-    """One sender task for everything published here, so that `publish` never waits."""
+    """One task sends all published events, so that `publish` never waits."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._outgoing: asyncio.Queue[LiveEvent] = asyncio.Queue(BACKLOG)
-        self._said: dict[str, Preview] = {}
-        self._outage = Outage(log, "live bus: Redis (LIVE_BUS_URL)")
+        self._previews: dict[str, Preview] = {}
+        self._outage_log = OutageLog()
 
     @classmethod
     @asynccontextmanager
     async def connected(cls, url: str) -> AsyncIterator[RedisBus]:
-        """Open the connection lazily: a Redis that is down at start is only logged.
+        """Open the bus. The connection is made lazily: if Redis is down at the start, that is only logged.
 
         Raises:
-            UserError: when the address is none.
+            UserError: when the URL is invalid.
         """
         try:
             redis = Redis.from_url(url, socket_connect_timeout=2)
-        except ValueError as error:  # a port that is no number, a name that cannot be one
-            raise UserError(f"LIVE_BUS_URL is no address of a Redis ({error}): correct it") from error
+        except ValueError as error:
+            raise UserError(f"LIVE_BUS_URL is not a Redis URL ({error}): correct it") from error
         bus = cls(redis)
-        sender = asyncio.create_task(bus._send())
+        sender = asyncio.create_task(bus._send_events())
         try:
             yield bus
         finally:
@@ -60,89 +61,110 @@ class RedisBus:
             await redis.aclose()
 
     def publish(self, event: LiveEvent) -> None:
-        if self._outgoing.full():
-            self._outgoing.get_nowait()
-        self._outgoing.put_nowait(event)
+        put_or_drop_oldest(self._outgoing, event)
 
     @asynccontextmanager
     async def subscribe(self, prefix: str) -> AsyncIterator[AsyncIterator[LiveEvent]]:
         pattern = "live:" + re.sub(r"([*?\[\]\\^-])", r"\\\1", prefix) + "*"
         queue: asyncio.Queue[LiveEvent] = asyncio.Queue(BACKLOG)
-        ready = asyncio.Event()
-        reader = asyncio.create_task(self._read(pattern, queue, ready))
+        subscribed = asyncio.Event()
+        receiver = asyncio.create_task(self._receive_events(pattern, queue, subscribed))
         try:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ready.wait(), 2)
-            yield drain(queue)
+                await asyncio.wait_for(subscribed.wait(), 2)
+            yield read_queue(queue)
         finally:
-            reader.cancel()
+            receiver.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await reader
+                await receiver
 
-    async def so_far(self, conversation: str) -> Preview | None:
+    async def get_preview(self, conversation: str) -> Preview | None:
         try:
-            said = await self._redis.get(f"said:{conversation}")
+            data = await self._redis.get(f"preview:{conversation}")
         except (RedisError, OSError):
             return None
-        return Preview.model_validate_json(said) if said else None
+        return Preview.model_validate_json(data) if data else None
 
-    async def pause(self, conversation: str) -> Pause | None:
+    async def get_retry_wait(self, conversation: str) -> RetryWait | None:
         try:
-            told = await self._redis.get(f"pause:{conversation}")
+            data = await self._redis.get(f"retry:{conversation}")
         except (RedisError, OSError):
             return None
-        return Pause.model_validate_json(told) if told else None
+        return RetryWait.model_validate_json(data) if data else None
 
-    async def _send(self) -> None:
+    async def _send_events(self) -> None:
         while True:
             event = await self._outgoing.get()
             try:
                 async with self._redis.pipeline(transaction=False) as pipe:
-                    self._keep(pipe, event)
+                    self._record(pipe, event)
                     pipe.publish(f"live:{event.conversation}", event.model_dump_json())
                     await pipe.execute()
-                self._outage.over()
+                self._outage_log.record_success()
             except (RedisError, OSError) as error:
-                self._outage.goes_on(error)
+                self._outage_log.record_failure(error)
                 await asyncio.sleep(RECONNECT_SECONDS)
 
-    def _keep(self, pipe: Redis, event: LiveEvent) -> None:
-        key = f"said:{event.conversation}"
+    def _record(self, pipe: Redis, event: LiveEvent) -> None:
+        key = f"preview:{event.conversation}"
         if event.kind == "ended":
-            self._said.pop(event.conversation, None)
+            self._previews.pop(event.conversation, None)
             pipe.delete(key)
         elif event.kind == "delta":
-            said = Preview.extended(self._said.get(event.conversation), event)
-            self._said[event.conversation] = said
-            pipe.set(key, said.model_dump_json(), ex=KEEP_SECONDS)
+            preview = Preview.extend(self._previews.get(event.conversation), event)
+            self._previews[event.conversation] = preview
+            pipe.set(key, preview.model_dump_json(), ex=EXPIRE_SECONDS)
         if event.kind == "retry":
-            pipe.set(f"pause:{event.conversation}", Pause.told(event).model_dump_json(), ex=KEEP_SECONDS)
-        elif event.kind in ENDS_PAUSE:
-            pipe.delete(f"pause:{event.conversation}")
+            wait = RetryWait.from_event(event)
+            pipe.set(f"retry:{event.conversation}", wait.model_dump_json(), ex=EXPIRE_SECONDS)
+        elif event.kind in ENDS_RETRY_WAIT:
+            pipe.delete(f"retry:{event.conversation}")
 
-    async def _read(self, pattern: str, queue: asyncio.Queue[LiveEvent], ready: asyncio.Event) -> None:
+    async def _receive_events(self, pattern: str, queue: asyncio.Queue[LiveEvent], subscribed: asyncio.Event) -> None:
         while True:
             try:
                 async with self._redis.pubsub() as pubsub:
                     await pubsub.psubscribe(pattern)
                     async for message in pubsub.listen():
                         if message["type"] == "psubscribe":
-                            ready.set()
-                            self._outage.over()
+                            subscribed.set()
+                            self._outage_log.record_success()
                         elif message["type"] == "pmessage":
-                            _hear(message["data"], queue)
+                            _forward(message["data"], queue)
             except (RedisError, OSError) as error:
-                self._outage.goes_on(error)
+                self._outage_log.record_failure(error)
                 await asyncio.sleep(RECONNECT_SECONDS)
 
 
-def _hear(data: bytes, queue: asyncio.Queue[LiveEvent]) -> None:
-    """Pass an event on. What another version of the code says, or a stranger on the same Redis, may make no sense."""
+def _forward(data: bytes, queue: asyncio.Queue[LiveEvent]) -> None:
+    """Put a received event into the queue. Data of another code version or another program may not be an event."""
     try:
         event = LiveEvent.model_validate_json(data)
     except ValueError:
-        log.warning("live bus: an event that cannot be read was dropped")
+        log.warning("live bus: dropped an event that cannot be parsed")
         return
-    if queue.full():
-        queue.get_nowait()
-    queue.put_nowait(event)
+    put_or_drop_oldest(queue, event)
+
+
+class OutageLog:
+    """Logs the start and end of an outage of Redis, and once a minute that it goes on, for all connections together."""
+
+    def __init__(self) -> None:
+        self._last_logged: float | None = None
+
+    def record_failure(self, error: Exception) -> None:
+        """Log a failed attempt, unless the last line is less than a minute old."""
+        now = time.monotonic()
+        if self._last_logged is None:
+            log.warning("live bus: Redis (LIVE_BUS_URL) is unreachable, retrying until it is back (%s)", error)
+        elif now - self._last_logged < REMINDER_SECONDS:
+            return
+        else:
+            log.warning("live bus: Redis (LIVE_BUS_URL) is still unreachable (%s)", error)
+        self._last_logged = now
+
+    def record_success(self) -> None:
+        """Log the end of an outage."""
+        if self._last_logged is not None:
+            log.warning("live bus: Redis (LIVE_BUS_URL) is reachable again")
+            self._last_logged = None

@@ -1,4 +1,4 @@
-"""The embedded model: a small real one, so that the first answer needs no account."""
+"""The embedded model: a small real model, so that the first answer needs no account."""
 
 from pathlib import Path
 
@@ -7,6 +7,6 @@ from chat_service.settings import Settings
 LABEL = "Qwen2.5 0.5B"
 
 
-def label(settings: Settings) -> str:
-    """How the embedded model is called, wherever a person reads its name: one of somebody's own like its file."""
-    return LABEL if settings.embeds_demo else Path(settings.local_model).stem
+def model_label(settings: Settings) -> str:
+    """Return the embedded model's display name: for the operator's own file, its name without the suffix."""
+    return LABEL if settings.embeds_default_model else Path(settings.local_model).stem

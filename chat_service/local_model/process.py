@@ -1,4 +1,4 @@
-"""The embedded model as a child of this process, started anew when it dies."""
+"""The embedded model as a child process, which is restarted when it exits."""
 
 from __future__ import annotations
 
@@ -16,94 +16,99 @@ from typing import IO, Any
 
 from pydantic import SecretStr
 
-from chat_service.child_process import child
+from chat_service.child_process import running_child
 from chat_service.errors import UserError
 from chat_service.models.protocol import Endpoint
 
 READY_SECONDS = 120.0
-DEATHS = 3
-DEATHS_SECONDS = 60.0
-"""A model that dies so often in so short a time does so for a reason that a start does not mend."""
+MAX_EXITS = 3
+EXIT_WINDOW_SECONDS = 60.0
+"""A model that exits `MAX_EXITS` times within this time is not restarted again: a restart does not fix the cause."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """A running model; its endpoint wants a key that only the process which started it knows.
+    """A running model. Its endpoint requires a random API key that only this process knows.
 
     Attributes:
-        watch: ends, with a `UserError`, when the model cannot be kept running.
+        supervisor: fails with a `UserError` when the model cannot be kept running.
     """
 
     endpoint: Endpoint
-    watch: asyncio.Task[None]
+    supervisor: asyncio.Task[None]
 
 
 @asynccontextmanager
 async def running_model(weights: Path, label: str, log_file: Path) -> AsyncIterator[LocalModel]:
-    """Run the model while the block runs; `label` is what it is called. One that dies comes back at the same address;
-    what it was saying is asked again by the turns that asked, and what is asked meanwhile waits until it is loaded.
+    """Run the model while the block runs. `label` is its name in the API.
+
+    After an exit it is restarted at the same address. The turns that it was answering retry, and new calls wait until
+    it is loaded.
 
     Raises:
-        UserError: when it does not load; the message names its log.
+        UserError: when it does not load. The message names its log file.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("wb") as sink:
         server = _Server(weights, label, log_file, sink)
-        watch = asyncio.create_task(server.keep())
+        supervisor = asyncio.create_task(server.supervise())
         try:
-            both: set[asyncio.Future[Any]] = {watch, server.up}
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            if watch.done():
-                watch.result()
-            endpoint = Endpoint(f"{server.up.result()}/v1", server.key, label, "LOCAL", server.loaded.wait)
-            yield LocalModel(endpoint, watch)
+            either: set[asyncio.Future[Any]] = {supervisor, server.address}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if supervisor.done():
+                supervisor.result()
+            endpoint = Endpoint(f"{server.address.result()}/v1", server.key, label, "LOCAL", server.loaded.wait)
+            yield LocalModel(endpoint, supervisor)
         finally:
-            watch.cancel()
-            await asyncio.wait({watch})
+            supervisor.cancel()
+            await asyncio.wait({supervisor})
 
 
 class _Server:
     def __init__(self, weights: Path, label: str, log_file: Path, sink: IO[bytes]) -> None:
         self._weights, self._label, self._log, self._sink = weights, label, log_file, sink
         self.key = SecretStr(secrets.token_urlsafe(32))
-        self.up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.loaded = asyncio.Event()
 
-    async def keep(self) -> None:
-        """Start the server, and again when it dies.
+    async def supervise(self) -> None:
+        """Start the server, and restart it when it exits.
 
         Raises:
-            UserError: when it does not come up, or dies again and again.
+            UserError: when it does not start, or exits too often.
         """
-        deaths: list[float] = []
+        exits: list[float] = []
         while True:
             status = await self._run_once()
-            deaths = [*(at for at in deaths if at > time.monotonic() - DEATHS_SECONDS), time.monotonic()]
-            what = f"the embedded model stopped by itself (status {status})"
-            if len(deaths) >= DEATHS:
-                raise UserError(f"{what}, {DEATHS} times within {DEATHS_SECONDS:g} s: see {self._log}; start again")
-            log.warning("%s: it is started anew, and what it was saying is asked again", what)
+            exits = [*(at for at in exits if at > time.monotonic() - EXIT_WINDOW_SECONDS), time.monotonic()]
+            line = f"the embedded model stopped by itself (status {status})"
+            if len(exits) >= MAX_EXITS:
+                times = f"{MAX_EXITS} times within {EXIT_WINDOW_SECONDS:g} s"
+                raise UserError(f"{line}, {times}: see {self._log}; start again")
+            log.warning("%s: restarting it; running turns retry", line)
 
     async def _run_once(self) -> int:
         command = [sys.executable, "-m", "chat_service.local_model.server", str(self._weights)]
-        if self.up.done():
-            command.append(self.up.result().rpartition(":")[2])
+        if self.address.done():
+            command.append(self.address.result().rpartition(":")[2])
         env = {**os.environ, "LOCAL_MODEL_KEY": self.key.get_secret_value(), "LOCAL_MODEL_LABEL": self._label}
         pipe = asyncio.subprocess.PIPE
-        async with child(command, env=env, stdin=pipe, stdout=pipe, stderr=self._sink, stop_seconds=3) as process:
+        async with running_child(
+            command, env=env, stdin=pipe, stdout=pipe, stderr=self._sink, stop_seconds=3
+        ) as process:
             try:
                 async with asyncio.timeout(READY_SECONDS):
-                    address = await _address(process.stdout)
+                    address = await _read_address(process.stdout)
             except TimeoutError as error:
                 line = f"the embedded model did not load within {READY_SECONDS:g} s: see {self._log}"
                 raise UserError(line) from error
             if address is not None:
-                if not self.up.done():
-                    self.up.set_result(address.rstrip("/"))
+                if not self.address.done():
+                    self.address.set_result(address.rstrip("/"))
                 self.loaded.set()
-            elif not self.up.done():
+            elif not self.address.done():
                 line = f"the embedded model {self._weights} cannot be loaded: see {self._log}, or set LOCAL_MODEL=off"
                 raise UserError(line)
             try:
@@ -112,8 +117,8 @@ class _Server:
                 self.loaded.clear()
 
 
-async def _address(stdout: asyncio.StreamReader | None) -> str | None:
-    """The line with the address; llama.cpp may print others before it."""
+async def _read_address(stdout: asyncio.StreamReader | None) -> str | None:
+    """Return the line with the address. llama.cpp may print other lines before it."""
     while stdout and (line := (await stdout.readline()).decode()):
         if line.startswith("http"):
             return line.strip()

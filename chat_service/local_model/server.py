@@ -1,7 +1,7 @@
 """The child process of the embedded model: `python -m chat_service.local_model.server MODEL.gguf [PORT]`.
 
-Prints the address it listens on, then waits: when its stdin closes, its parent is gone, and it goes too. The API key
-comes by environment, since command lines can be read by everybody on the machine.
+It prints its address and runs until its stdin closes, which happens when the parent exits. The API key is passed in the
+environment, because every user of the machine can read command lines.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ def main() -> None:
     params = xllamacpp.CommonParams()
     params.model.path = sys.argv[1]
     params.n_ctx = CONTEXT_TOKENS
-    params.n_parallel = 2  # one for the conversation, one for its title
+    params.n_parallel = 2  # one for the reply, one for the title
     params.kv_unified = True
     params.hostnames = ["127.0.0.1"]
     params.port = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = max(1, cores - 1)
     params.model_alias = {os.environ["LOCAL_MODEL_LABEL"]}
     params.api_keys = [os.environ["LOCAL_MODEL_KEY"]]
-    # The defaults are for a trusted workstation: an 8 GiB prompt cache, a page, any origin, the slots' contents.
+    # llama.cpp's defaults suit a trusted workstation: an 8 GiB prompt cache, a web page, any origin, visible slots.
     params.ui = False
     params.endpoint_slots = False
     params.offline = True

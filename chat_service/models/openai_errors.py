@@ -1,7 +1,7 @@
-"""Sorting what an OpenAI-compatible endpoint may answer into what to do about it.
+"""Mapping of the errors of OpenAI-compatible endpoints to `ModelError`.
 
-Retried: connection errors, 408, 409, 429, 5xx. Trimmed: a 400 that says the context is too long, which every server
-says in its own words. Everything else ends the turn with a line for the person who can change it.
+Retried: connection errors, 408, 409, 425, 429, 5xx. Trimmed and retried: a 400 about a context that is too long, which
+each server words differently. Everything else fails the turn with a message for the operator.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ _TOO_LONG = re.compile(
 )
 _LIMIT = re.compile(r"(?:maximum context length is|context (?:size|window|length)[^\d]{0,30}?) ?\(?(\d[\d,]*)", re.I)
 _ASKED = re.compile(r"(?:resulted in|requested|have|request \(|prompt (?:has|contains)) ?(\d[\d,]*) ?tokens?", re.I)
-_RETRIED = (408, 409, 425, 429)
-_SHOWN = 200
-LONG = 1e9
-"""Seconds. What is longer, or without end, cannot be written down as JSON."""
-SECRET_LENGTH = 8
-"""A key shorter than this is no secret, and would be found in any word."""
+_RETRIED_STATUSES = (408, 409, 425, 429)
+_MAX_MESSAGE_CHARACTERS = 200
+MAX_RETRY_AFTER = 1e9
+"""Seconds. Longer values, and infinity, cannot be stored as JSON."""
+MIN_SECRET_CHARACTERS = 8
+"""A shorter API key is no secret, and removing it from messages would damage ordinary words."""
 
 
-def sorted_error(
+def to_model_error(
     error: openai.OpenAIError, endpoint: Endpoint, model: str | None, *, chosen: bool = False
 ) -> ModelError:
-    """The error as a `ModelError`. Never carries a key: providers repeat part of it in their messages.
+    """Return the `ModelError` for an error of the client. It never contains the API key, which providers quote.
 
-    `chosen`: the model's name comes from the settings of a conversation, a channel or a workspace, or from a persona.
+    `chosen`: the model's name comes from the settings of a conversation, channel or workspace, or from a persona.
     """
     if isinstance(error, openai.APITimeoutError):
         return ModelError(Failure.RETRY, "the model's endpoint did not answer in time")
@@ -41,9 +41,9 @@ def sorted_error(
         host = endpoint.base_url or "the provider"
         return ModelError(Failure.RETRY, f"the model's endpoint cannot be reached ({host})")
     if isinstance(error, openai.APIStatusError):
-        return _sorted_status(error, endpoint, model, chosen)
+        return _from_status(error, endpoint, model, chosen)
     if isinstance(error, openai.APIError):
-        # An error line inside the stream: the status has long been 200.
+        # An error event inside the stream, whose status was 200.
         body = _body(error)
         if _is_too_long(body, error.message):
             return _too_long(body, error.message)
@@ -51,25 +51,25 @@ def sorted_error(
     return ModelError(Failure.PERMANENT, _clean(f"the model cannot be used: {error}", endpoint))
 
 
-def _sorted_status(error: openai.APIStatusError, endpoint: Endpoint, model: str | None, chosen: bool) -> ModelError:
-    status, body, env = error.status_code, _body(error), endpoint.settings
+def _from_status(error: openai.APIStatusError, endpoint: Endpoint, model: str | None, chosen: bool) -> ModelError:
+    status, body, env = error.status_code, _body(error), endpoint.settings_prefix
     if body.get("code") == "insufficient_quota" or body.get("type") == "insufficient_quota":
         return ModelError(
             Failure.PERMANENT, f"the model's account has no credit left: top it up, or change {env}_API_KEY"
         )
-    if status in _RETRIED or status >= 500:
+    if status in _RETRIED_STATUSES or status >= 500:
         words = "is busy (429)" if status == 429 else f"failed ({status})"
         return ModelError(Failure.RETRY, f"the model's endpoint {words}", retry_after=_retry_after(error))
     message = str(body.get("message") or error.message)
     if status in (400, 413) and _is_too_long(body, message):
         return _too_long(body, message)
     where = "choose another one in the settings here" if chosen else f"check {env}_MODEL and {env}_BASE_URL"
-    told = {
+    message = {
         401: f"the model's endpoint refused the API key: check {env}_API_KEY",
         403: f"the API key may not use this model: check {env}_API_KEY and {env}_MODEL",
         404: f"the endpoint does not know the model {model or '(none named)'}: {where}",
     }.get(status, f"the model's endpoint refused the request ({status}): {message}")
-    return ModelError(Failure.PERMANENT, _clean(told, endpoint))
+    return ModelError(Failure.PERMANENT, _clean(message, endpoint))
 
 
 def _body(error: openai.APIError) -> dict[str, object]:
@@ -88,7 +88,7 @@ def _too_long(body: dict[str, object], message: str) -> ModelError:
     limit, asked = body.get("n_ctx"), body.get("n_prompt_tokens")
     return ModelError(
         Failure.TOO_LONG,
-        "the conversation is longer than the model can read",
+        "the conversation is longer than the model's context",
         context_tokens=limit if isinstance(limit, int) else _number(_LIMIT, message),
         prompt_tokens=asked if isinstance(asked, int) else _number(_ASKED, message),
     )
@@ -100,24 +100,25 @@ def _number(pattern: re.Pattern[str], message: str) -> int | None:
 
 
 def _retry_after(error: openai.APIStatusError) -> float | None:
-    """Seconds to wait: `retry-after-ms`, or `Retry-After` as seconds or as a date (RFC 9110, 10.2.3)."""
+    """Return the seconds to wait: `retry-after-ms`, or `Retry-After` as seconds or a date (RFC 9110, 10.2.3)."""
     headers = error.response.headers
     try:
         if milliseconds := headers.get("retry-after-ms"):
-            return min(max(0.0, float(milliseconds) / 1000), LONG)
+            return min(max(0.0, float(milliseconds) / 1000), MAX_RETRY_AFTER)
         value = headers.get("retry-after")
         if value is None:
             return None
         if re.fullmatch(r"\d+(\.\d+)?", value.strip()):
-            return min(float(value), LONG)
+            return min(float(value), MAX_RETRY_AFTER)
         return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
     except ValueError:
         return None
 
 
 def _clean(message: str, endpoint: Endpoint) -> str:
+    """Return the message on one line of limited length, without API keys."""
     line = " ".join(message.split())
-    if endpoint.api_key and len(key := endpoint.api_key.get_secret_value()) >= SECRET_LENGTH:
+    if endpoint.api_key and len(key := endpoint.api_key.get_secret_value()) >= MIN_SECRET_CHARACTERS:
         line = line.replace(key, "…")
     line = re.sub(r"\b(sk|key|Bearer)[-_ ][A-Za-z0-9*_\-]{6,}", "…", line)
-    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
+    return line if len(line) <= _MAX_MESSAGE_CHARACTERS else line[: _MAX_MESSAGE_CHARACTERS - 1] + "…"

@@ -1,8 +1,8 @@
-"""The one seam between conversations and language models.
+"""The interface between turns and language models.
 
-A backend is anything with `stream(prompt)`; it is named in `MODEL_BACKEND=package.module:factory`, where
-`factory(settings: Settings, endpoint: Endpoint) -> ChatModel`. It never retries by itself: the durable turn
-decides when a call is made again, so that a person can stop it and a crash cannot double it.
+A backend is selected with `MODEL_BACKEND=package.module:factory`, where
+`factory(settings: Settings, endpoint: Endpoint) -> ChatModel`. It must not retry by itself: the durable turn decides
+when a call is repeated, so that a person can stop it and a crash cannot duplicate it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image for a model that can see: `data` is base64, or `url` points at it."""
+    """An image for a model that accepts images: base64 in `data`, or a `url`."""
 
     media_type: str
     data: str = ""
@@ -27,7 +27,7 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class PromptMessage:
-    """One message as the model gets it."""
+    """One message of a prompt."""
 
     role: Literal["system", "user", "assistant"]
     text: str
@@ -36,8 +36,12 @@ class PromptMessage:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What one call of a model is made of. `model` overrides the endpoint's default (a persona may); `shortened`: the
-    question did not fit, and lost its middle."""
+    """The input of one model call.
+
+    Attributes:
+        model: overrides the endpoint's default model, for example for a persona.
+        shortened: the question did not fit into the context, so its middle was removed.
+    """
 
     messages: tuple[PromptMessage, ...]
     temperature: float | None = None
@@ -48,7 +52,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The provider's own figures, in tokens."""
+    """The provider's token counts."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -57,14 +61,14 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """A piece of the answer, in order."""
+    """The next part of the answer's text."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The last event of every complete stream. `reason` is the provider's (`stop`, `length`, …)."""
+    """The last event of every complete stream. `reason` is the provider's finish reason (`stop`, `length`, …)."""
 
     model: str
     reason: str = "stop"
@@ -75,20 +79,20 @@ ModelEvent = TextDelta | Finished
 
 
 class Failure(StrEnum):
-    """What kind of failure a model call met, which decides what happens next."""
+    """The kind of a failure of a model call. It decides how the turn goes on."""
 
-    RETRY = "retry"  # connection errors, 408, 409, 429, 5xx, a stalled or broken stream: try again
-    TOO_LONG = "too_long"  # the context does not fit: trim and try again
-    PERMANENT = "permanent"  # 400, 401, 403, 404, 422: only a person can change it
+    RETRY = "retry"  # connection errors, 408, 409, 425, 429, 5xx, a stalled or broken stream: retry
+    TOO_LONG = "too_long"  # the prompt does not fit into the context: trim it and retry
+    PERMANENT = "permanent"  # 400, 401, 403, 404, 422: only the operator can fix it
 
 
 class ModelError(Exception):
-    """A model call that failed.
+    """Raised when a model call failed.
 
     Attributes:
-        failure: what kind.
-        message: one line for the person who can act on it; never a stack trace, never a secret.
-        retry_after: seconds the provider asked to wait (`Retry-After`), or None.
+        failure: the kind of failure.
+        message: one line for the operator, without secrets.
+        retry_after: seconds that the provider asked to wait (`Retry-After`), or None.
         context_tokens: the model's context size in tokens, where a TOO_LONG error names it.
         prompt_tokens: the size of the refused prompt in tokens, where a TOO_LONG error names it.
     """
@@ -110,40 +114,41 @@ class ModelError(Exception):
         self.prompt_tokens = prompt_tokens
 
 
-async def _at_once() -> None:
-    """What answers there is somebody else's to start."""
+async def _do_not_wait() -> None:
+    """Return at once: this process does not start the server of the endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a model is reached. A backend that is no HTTP endpoint may ignore `base_url` and `api_key`.
+    """The address and credentials of a model. A backend that uses no HTTP may ignore `base_url` and `api_key`.
 
-    `settings` is the prefix of the settings it came from, for messages that say what to check. `ready` comes back when
-    what answers there is up, as far as this process knows: who asks before that only uses up one of a turn's tries.
+    Attributes:
+        settings_prefix: the prefix of the settings that configure it, for error messages.
+        wait_ready: returns when a server that this process started is up. A call before that would waste an attempt.
     """
 
     base_url: str | None
     api_key: SecretStr | None
     model: str | None
-    settings: str = "OPENAI"
-    ready: Callable[[], Awaitable[object]] = _at_once
+    settings_prefix: str = "OPENAI"
+    wait_ready: Callable[[], Awaitable[object]] = _do_not_wait
 
 
 class ChatModel(Protocol):
-    """A language model. One instance serves all turns of the process, side by side."""
+    """A language model. One instance serves all turns of the process concurrently."""
 
     def stream(self, prompt: Prompt) -> AsyncGenerator[ModelEvent, None]:
-        """Answer `prompt`: text deltas, then exactly one `Finished`.
+        """Answer `prompt`: yield text deltas, then exactly one `Finished`.
 
         Closing the iterator early (a stop) must end the provider's generation.
 
         Raises:
-            ModelError: whatever went wrong, sorted. Text already yielded stays valid.
+            ModelError: for every failure. Text that was already yielded stays valid.
         """
         ...
 
     async def check(self) -> str:
-        """Reach the model without spending tokens and say in one line what answers (for `threadwell doctor`).
+        """Reach the model without spending tokens and describe it in one line (for `threadwell doctor`).
 
         Raises:
             ModelError: when it cannot be used as configured.
@@ -151,5 +156,5 @@ class ChatModel(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give connections back; called once, at the end of the process."""
+        """Close all connections. Called once, at the end of the process."""
         ...

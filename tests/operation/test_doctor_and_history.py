@@ -60,7 +60,7 @@ async def test_the_doctor_finds_a_running_stack_well(stack: Stack, tmp_path: Pat
         f"ok  Restate admin: answers at {stack.engine.admin_url}",
         f"ok  chat service: registered, answers at http://127.0.0.1:{stack.service_port}/VERSION",
         "ok  model: scripted at 127.0.0.1",
-        "--  slack: no tokens, so no bot; to have one, set SLACK_BOT_TOKEN and "
+        "--  slack: not configured; to enable the bot, set SLACK_BOT_TOKEN and "
         "(SLACK_APP_TOKEN or SLACK_SIGNING_SECRET)",
     ]
     assert any(line.startswith("ok  CHAT_SERVICE_PORT: ") and "in use by" in line for line in said)
@@ -83,7 +83,7 @@ async def test_the_doctor_finds_a_machine_before_its_first_start_well(tmp_path: 
     status, said = await threadwell(tmp_path, "doctor", **ports(), THREADWELL_CACHE_DIR=str(tmp_path / "cache"))
     assert status == 0, said
     assert any(line.startswith("ok  Restate: not running, ") for line in said)
-    assert "ok  model: the embedded one, fetched at the first start (491 MB)" in said
+    assert "ok  model: embedded model, downloaded at the first start (491 MB)" in said
     assert len([line for line in said if line.startswith("ok  ") and line.endswith("free")]) == 5
     assert not (tmp_path / "cache").exists(), "the doctor changes nothing"
 
@@ -92,7 +92,7 @@ async def test_the_doctor_finds_a_machine_before_its_first_start_well(tmp_path: 
     ("env", "line"),
     [
         ({"RESTATE_SERVER_BINARY": "/nowhere"}, r"no  Restate: RESTATE_SERVER_BINARY=/nowhere is not a program"),
-        ({"RESTATE_INGRESS_URL": "http://127.0.0.1:1"}, r"no  Restate: http://127.0.0.1:1 is silent: start it"),
+        ({"RESTATE_INGRESS_URL": "http://127.0.0.1:1"}, r"no  Restate: http://127.0.0.1:1 does not answer: start it"),
         ({"LOCAL_MODEL": "off"}, r"no  model: no model is configured: set OPENAI_API_KEY"),
         ({"LOCAL_MODEL": "/nowhere.gguf"}, r"no  model: LOCAL_MODEL=/nowhere.gguf: there is no such file"),
         ({"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}, r"no  model: .*127.0.0.1.*"),

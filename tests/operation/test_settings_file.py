@@ -76,13 +76,13 @@ def test_a_name_that_is_nearly_a_setting_is_told(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "bots", "history", "k", "--json"]
     nowhere = clean_env(RESTATE_INGRESS_URL="http://127.0.0.1:1", RESTATE_ADMIN_URL="http://127.0.0.1:1")
     done = subprocess.run(command, cwd=tmp_path, env=nowhere, capture_output=True, text=True, timeout=60)
-    told = [line for line in done.stderr.splitlines() if "no setting" in line]
+    told = [line for line in done.stderr.splitlines() if "not a setting" in line]
     assert told == [
-        "threadwell: .env: OPENAI_APIKEY is no setting; was OPENAI_API_KEY meant?",
-        "threadwell: .env: discord_bot_token is no setting; was DISCORD_TOKEN meant?",
-        "threadwell: .env: OPENAI_API_TYPE is no setting; was OPENAI_API_KEY meant?",
+        "threadwell: .env: OPENAI_APIKEY is not a setting: did you mean OPENAI_API_KEY?",
+        "threadwell: .env: discord_bot_token is not a setting: did you mean DISCORD_TOKEN?",
+        "threadwell: .env: OPENAI_API_TYPE is not a setting: did you mean OPENAI_API_KEY?",
     ]
     assert "very-secret" not in done.stdout + done.stderr
     (tmp_path / ".env").write_text(SLIPS)
     done = subprocess.run(command, cwd=tmp_path, env=nowhere, capture_output=True, text=True, timeout=60)
-    assert [line for line in done.stderr.splitlines() if "no setting" in line] == [told[1]]
+    assert [line for line in done.stderr.splitlines() if "not a setting" in line] == [told[1]]

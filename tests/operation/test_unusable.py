@@ -27,7 +27,7 @@ async def test_an_identity_key_that_is_none_is_one_line(key: str, model: ModelCo
         status, said = await up.outcome()
     assert status == 1
     assert len(said) == 1, said
-    assert said[0].startswith(f"threadwell: RESTATE_IDENTITY_KEY={key} is no public key (")
+    assert said[0].startswith(f"threadwell: RESTATE_IDENTITY_KEY={key} is not a public key (")
 
 
 THING = """
@@ -41,10 +41,9 @@ def explodes(settings, endpoint):
     [
         (
             THING,
-            "makes a Settings, which has no stream and no check and no close: "
-            "chat_service/models/protocol.py says what a model is",
+            "created a Settings without stream, check, close: see ChatModel in chat_service/models/protocol.py",
         ),
-        (BACKEND, "makes no model (RuntimeError: no licence at all): mend it"),
+        (BACKEND, "failed to create a model (RuntimeError: no licence at all): fix it"),
         ("raise RuntimeError('no licence')", "cannot be imported: no licence"),
         ("def", "cannot be imported: invalid syntax (backend.py, line 1)"),
     ],
@@ -57,14 +56,14 @@ async def test_a_backend_that_makes_no_model_is_one_line(code: str, telling: str
     assert (status, said) == (1, [f"threadwell: MODEL_BACKEND='backend:explodes' {telling}"])
 
 
-DEAD = "no model answers yet: the model's endpoint cannot be reached (http://127.0.0.1:1/v1)"
+DEAD = "the model is not available yet: the model's endpoint cannot be reached (http://127.0.0.1:1/v1)"
 
 
 async def test_a_model_that_does_not_answer_is_told_at_the_start(engine_binary: Path, tmp_path: Path) -> None:
     """And not first to a person who asks something. The rest comes up all the same."""
     async with prepared(tmp_path, engine_binary, OPENAI_BASE_URL="http://127.0.0.1:1/v1") as up:
         await up.ready()
-        assert (await up.until("no model answers")).strip() == DEAD
+        assert (await up.until("the model is not available")).strip() == DEAD
         up.interrupt()
         assert await up.ended() == 0
 
@@ -73,7 +72,7 @@ async def test_the_chat_service_alone_tells_of_a_model_that_does_not_answer(tmp_
     async with prepared(tmp_path, None, OPENAI_BASE_URL="http://127.0.0.1:1/v1") as up:
         up.command = (*up.command[:-1], "serve")
         await up.start()
-        assert (await up.until("no model answers")).strip().endswith(DEAD)
+        assert (await up.until("the model is not available")).strip().endswith(DEAD)
         up.kill(signal.SIGTERM)
         assert await up.ended() == 0
 
@@ -115,10 +114,10 @@ async def test_an_ipv6_address_stands_in_brackets(model: ModelControl, tmp_path:
         (
             "OPENAI_BASE_URL",
             "http:///v1",
-            "OPENAI_BASE_URL: Value error, an address names a host after http:// or https:// (",
+            "OPENAI_BASE_URL: Value error, a URL needs a host after http:// or https:// (",
         ),
-        ("LIVE_BUS_URL", "redis://localhost:63x9", "LIVE_BUS_URL is no address of a Redis ("),
-        ("CHAT_SERVICE_HOST", "192.0.2.1", "one cannot listen at 192.0.2.1, port "),
+        ("LIVE_BUS_URL", "redis://localhost:63x9", "LIVE_BUS_URL is not a Redis URL ("),
+        ("CHAT_SERVICE_HOST", "192.0.2.1", "cannot listen on 192.0.2.1, port "),
     ],
 )
 async def test_an_address_that_is_none_is_one_line(
@@ -140,7 +139,7 @@ async def test_a_log_that_cannot_be_written_is_one_line(
     async with prepared(tmp_path, engine_binary, RESTATE_DATA_DIR=str(log.with_suffix("")), **answering(model)) as up:
         status, said = await up.outcome()
     assert status == 1
-    assert said[-1] == f"threadwell: {log} cannot be written (Is a directory): name another place, or mend it"
+    assert said[-1] == f"threadwell: {log} cannot be written (Is a directory): choose another path or fix it"
     assert not any("Traceback" in line for line in said)
 
 
@@ -154,14 +153,14 @@ async def test_a_folder_that_cannot_be_made_is_one_line(engine_binary: Path, tmp
         status, said = await up.outcome()
     assert (status, said[-1]) == (
         1,
-        f"threadwell: RESTATE_DATA_DIR={within}/restate cannot be made (Not a directory): name another folder",
+        f"threadwell: RESTATE_DATA_DIR={within}/restate cannot be created (Not a directory): set it to another folder",
     )
     assert not any("Traceback" in line for line in said)
     async with prepared(tmp_path, engine_binary, THREADWELL_CACHE_DIR=str(within)) as up:
         status, said = await up.outcome()
     assert status == 1
     assert (
-        said[-1] == f"threadwell: THREADWELL_CACHE_DIR={within} cannot be made (Not a directory): name another folder"
+        said[-1] == f"threadwell: THREADWELL_CACHE_DIR={within} cannot be created (Not a directory): set it to another folder"
     )
 
 
@@ -174,7 +173,7 @@ async def test_a_platform_that_is_away_holds_nothing_up(
     slack = {**tokens, "SLACK_DELIVERY_PORT": "0"}
     async with prepared(tmp_path, engine_binary, **slack, **answering(model)) as up:
         await up.ready()
-        assert any(line.startswith("slack") and line.endswith("the bot joins when it can") for line in up.said)
+        assert any(line.startswith("slack") and line.endswith("as soon as it is") for line in up.said)
         async with up.ingress() as ingress:
             assert (await say(ingress, "k", "hi")).reply == "echo: hi"
         up.family[0].kill()

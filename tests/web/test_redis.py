@@ -94,13 +94,13 @@ async def test_a_redis_that_is_away_is_told_once_and_so_is_its_return(caplog: py
         def told() -> list[str]:
             return [record.message for record in caplog.records if "Redis" in record.message]
 
-        assert ["is away" in line for line in told()] == [True]
+        assert ["is unreachable" in line for line in told()] == [True]
 
         async def back() -> list[str]:
             return told()[1:]
 
         async with running_redis(port):
-            assert ["is back" in line for line in await eventually(back)] == [True]
+            assert ["is reachable again" in line for line in await eventually(back)] == [True]
 
 
 async def test_without_redis_only_previews_are_missing(
