@@ -20,12 +20,12 @@ from bots.common.ordered_queue import OrderedQueue
 from bots.common.previews import Previews
 from bots.discord.backfill import DiscordHistoryReader
 from bots.discord.buttons import Buttons
-from bots.discord.client import Bot, logged_in_bot
+from bots.discord.client import Bot
 from bots.discord.command_sync import synchronise
 from bots.discord.commands import SlashCommands
 from bots.discord.event_filter import EventFilter
 from bots.discord.events import EventParser
-from bots.discord.gateway import gateway_connection
+from bots.discord.gateway import gateway_connection, logged_in_bot
 from bots.discord.history import HistoryView
 from bots.discord.listeners import Listeners
 from bots.discord.message_snapshot import SnapshotBuilder
@@ -35,7 +35,7 @@ from bots.discord.reply_writer import DiscordReplyWriter
 from bots.discord.settings import ChatSettings
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.live import LiveBus, open_bus
-from chat_service.objects.channel_threads import Released
+from chat_service.objects.channel_threads import ReleasedDeliveries
 from chat_service.settings import Settings
 from chat_service.signals import handling_stop_signals
 
@@ -85,7 +85,7 @@ async def _listening(settings: Settings, bus: LiveBus) -> AsyncIterator[tuple[st
         stack.push_async_callback(marks.close)
         ears = DiscordMessenger(bot, records, EventParser(session, images=settings.model_images), marks)
         objects = [
-            intake_object("Discord", IntakeDependencies(ears, settings, ears.branch)),
+            intake_object("Discord", IntakeDependencies(ears, settings, ears.create_thread)),
             delivery_object("Discord", DeliveryDependencies(outlet, previews), settings),
         ]
         await stack.enter_async_context(
@@ -123,11 +123,11 @@ async def _listening(settings: Settings, bus: LiveBus) -> AsyncIterator[tuple[st
 
 async def _release(ingress: IngressClient, bot: Bot) -> None:
     """Replies that waited for the bot set out."""
-    await bot.filled.wait()
+    await bot.all_shards_ready.wait()
     for pause in RELEASE_SECONDS:
         await asyncio.sleep(pause)
         for scope in ("discord:@me", *(f"discord:{guild.id}" for guild in bot.guilds)):
             with contextlib.suppress(IngressError, TimeoutError):
-                released = await ingress.call("Channel", scope, "release", None, Released)
-                if released.turns:
-                    log.info("%d replies waited for the bot: delivering them", released.turns)
+                released = await ingress.call("Channel", scope, "release", None, ReleasedDeliveries)
+                if released.deliveries:
+                    log.info("%d replies waited for the bot: delivering them", released.deliveries)

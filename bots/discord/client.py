@@ -1,17 +1,15 @@
-"""The connection to Discord, with its refusals sorted: for good, unclear, or not now.
+"""The discord.py client, and the classification of failed Discord calls as permanent, unknown or transient.
 
-discord.py tries a 500 again by itself, also for a post: that is harmless here, since every post carries a nonce of its
-own, by which Discord knows the repeat.
+discord.py repeats a call that got HTTP 500 by itself, also a post. That is harmless: every post carries its own nonce,
+by which Discord recognises the repeat.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from collections.abc import Awaitable
+from typing import TypeVar
 
 import aiohttp
 import discord
@@ -24,217 +22,193 @@ from chat_service import keys
 from chat_service.errors import UserError
 from chat_service.settings import Settings
 
-log = logging.getLogger(__name__)
-
 T = TypeVar("T")
 
+MessageableChannel = (
+    discord.TextChannel
+    | discord.VoiceChannel
+    | discord.StageChannel
+    | discord.Thread
+    | discord.DMChannel
+    | discord.PartialMessageable
+)
+"""A channel or thread that the bot can write in."""
+
 CALL_SECONDS = 90.0
-"""For a call with all the tries and pauses that discord.py makes of it."""
-LONGEST_WAIT = 60.0
-ARCHIVED = 50083
+"""Timeout of a call, including all retries and pauses of discord.py."""
+MAX_RATE_LIMIT_WAIT = 60.0
+THREAD_ARCHIVED = 50083
 THREAD_EXISTS = 160004
 UNKNOWN_MESSAGE = 10008
-ANSWERED = 40060
-"""An interaction that has its answer already: the first try was taken after all."""
-PASSING = frozenset({20022, 20028, 20029, 30046, 40004, 40006, 40062, 130000})
-"""Refusals that pass: too much was written in a channel or server, an old message was edited too often, a feature is
-switched off for a while, or Discord is overloaded."""
+ALREADY_ACKNOWLEDGED = 40060
+"""The interaction already has a response: an earlier try succeeded."""
+TRANSIENT_CODES = frozenset({20022, 20028, 20029, 30046, 40004, 40006, 40062, 130000})
+"""Error codes that pass: a write rate limit of a channel or server, too many edits of an old message, a feature that is
+temporarily disabled, or an overloaded Discord."""
 NO_MESSAGE_CONTENT_INTENT = (
     "the Message Content intent is off (Developer Portal → Bot → Privileged Gateway Intents): replies without a ping, "
-    '"answer everything" and reading what was said before do not work; mentions and direct messages do'
+    '"answer everything" and reading earlier messages do not work; mentions and direct messages do'
 )
 
 
 class DiscordApiError(PermanentError):
-    """Discord said no, and will again. `code` is its number for the reason."""
+    """Raised when Discord refuses a call for good. `code` is Discord's JSON error code."""
 
-    def __init__(self, what: str, error: discord.HTTPException) -> None:
-        super().__init__(f"{what}: {error.text or error.status} ({error.code or error.status})")
+    def __init__(self, operation: str, error: discord.HTTPException) -> None:
+        super().__init__(f"{operation}: {error.text or error.status} ({error.code or error.status})")
         self.code = error.code
 
 
 class Bot(discord.AutoShardedClient):
-    """The client of one application, on as many connections as Discord wants: from 2,500 servers on it takes no client
-    that has only one."""
+    """The client of one application, with as many shards as Discord recommends. Discord rejects an unsharded client
+    from 2,500 servers on."""
 
     def __init__(self, *, reads_content: bool) -> None:
         intents = discord.Intents(guilds=True, guild_messages=True, dm_messages=True, message_content=reads_content)
         super().__init__(
             intents=intents,
             allowed_mentions=discord.AllowedMentions.none(),
-            max_ratelimit_timeout=LONGEST_WAIT,
+            max_ratelimit_timeout=MAX_RATE_LIMIT_WAIT,
             max_messages=None,
         )
         self.reads_content = reads_content
+        # Private: discord.py has no public way to replace the parsers of gateway events.
         install_tolerant_parsers(self._connection.parsers)
         self.tree = app_commands.CommandTree(self)
-        self.ready: set[int] = set()
+        self.ready_shards: set[int] = set()
         """The shards whose servers are known."""
         self.connected = asyncio.Event()
-        """Set at the first connection."""
-        self.lost: set[int] = set()
-        """The shards that are not connected now, of those that ever were."""
-        self.filled = asyncio.Event()
-        """Set while the servers of the present sessions are known."""
+        """Set at the first connection, and never cleared."""
+        self.disconnected_shards: set[int] = set()
+        """The shards that were connected once and are not connected now."""
+        self.all_shards_ready = asyncio.Event()
+        """Set while the servers of all current sessions are known."""
 
     async def launch_shard(self, gateway: yarl.URL, shard_id: int, *, initial: bool = False) -> None:
-        """Connect a shard, so that it comes back whatever ends its connection: discord.py knows the failures of a
-        network, and takes any other for the end of all shards."""
+        """Connect a shard so that it reconnects after any exception. discord.py reconnects after network errors only,
+        and ends all shards after any other."""
         await super().launch_shard(gateway, shard_id, initial=initial)
         shard = self.get_shard(shard_id)
         assert shard is not None  # noqa: S101  it has just been launched
+        # Private: discord.py has no public setting for the exceptions after which a shard reconnects.
         shard._parent._handled_exceptions = (Exception,)
 
     @property
     def user_id(self) -> int:
-        """The bot's own id, known since the login."""
+        """The id of the bot's own user, known after the login."""
         assert self.user is not None  # noqa: S101
         return self.user.id
 
-    async def recommended(self) -> int:
-        """How many shards Discord wants.
+    async def fetch_shard_count(self) -> int:
+        """Set `shard_count` to the number of shards that Discord recommends, and return it.
 
         Raises:
-            Gone, Unclear, Later: it does not tell.
+            PermanentError, OutcomeUnknownError, TransientError: the call failed.
         """
         self.shard_count, *_ = await call_discord("gateway", self.http.get_bot_gateway())
         return self.shard_count
 
-    def place(self, conversation: str) -> Any:
-        """The channel or thread of a conversation, to write in, whether discord.py knows it or not.
+    def get_messageable(self, conversation: str) -> MessageableChannel:
+        """Return the channel or thread of a conversation, from the cache or as a partial object.
 
         Raises:
-            Gone: when it is none of Discord's.
+            PermanentError: the key is not a Discord conversation.
         """
         key = keys.parse(conversation)
         if key is None or key.platform != "discord":
-            raise PermanentError(f"not a place in Discord: {conversation}")
+            raise PermanentError(f"not a Discord conversation: {conversation}")
         known = self.get_channel(int(key.channel))
-        if isinstance(known, discord.abc.Messageable):
+        if isinstance(known, MessageableChannel):
             return known
-        guild = None if key.space == "@me" else int(key.space)
-        return self.get_partial_messageable(int(key.channel), guild_id=guild)
+        guild_id = None if key.space == "@me" else int(key.space)
+        return self.get_partial_messageable(int(key.channel), guild_id=guild_id)
 
-    async def around(self, conversation: str, id: str) -> Any:
-        """Where a message of a conversation stands. Two have a thread's own id: the question that it was opened from,
-        which stands outside, and the first message of a forum's post, which stands in it.
+    async def fetch_message_channel(self, conversation: str, id: str) -> MessageableChannel:
+        """Return the channel that holds a message of a conversation.
+
+        Two messages have the id of their thread: the message that the thread was created from, which is in the parent
+        channel, and the first message of a forum post, which is in the thread.
 
         Raises:
-            Gone, Unclear, Later: it cannot be had.
+            PermanentError, OutcomeUnknownError, TransientError: the channel cannot be read.
         """
-        place = self.place(conversation)
-        if id != str(place.id):
-            return place
-        thread = await self.channel(place.id)
+        channel = self.get_messageable(conversation)
+        if id != str(channel.id):
+            return channel
+        thread = await self.get_or_fetch_channel(channel.id)
         if not isinstance(thread, discord.Thread) or isinstance(
-            await self.channel(thread.parent_id), discord.ForumChannel
+            await self.get_or_fetch_channel(thread.parent_id), discord.ForumChannel
         ):
-            return place
+            return channel
         return self.get_partial_messageable(thread.parent_id, guild_id=thread.guild.id)
 
-    async def channel(self, id: int) -> Any:
-        """A channel or thread with its name and its parent.
+    async def get_or_fetch_channel(
+        self, id: int
+    ) -> discord.abc.GuildChannel | discord.abc.PrivateChannel | discord.Thread:
+        """Return a channel or thread with its name and parent.
 
         Raises:
-            Gone, Unclear, Later: it cannot be had.
+            PermanentError, OutcomeUnknownError, TransientError: the channel cannot be read.
         """
-        return self.get_channel(id) or await call_discord("fetch_channel", self.fetch_channel(id))
+        known = self.get_channel(id)
+        return known if known is not None else await call_discord("fetch_channel", self.fetch_channel(id))
 
 
-async def call_discord(what: str, work: Awaitable[T]) -> T:
-    """The result of a call, with its failure sorted.
+async def call_discord(operation: str, call: Awaitable[T]) -> T:
+    """Await a call and return its result; `operation` names it in errors.
 
     Raises:
-        Gone, Unclear, Later: how it did not succeed.
+        PermanentError: Discord refused the call for good.
+        TransientError: nothing was done, and a later try may succeed.
+        OutcomeUnknownError: the response was lost.
     """
     try:
         async with asyncio.timeout(CALL_SECONDS):
-            return await work
+            return await call
     except discord.HTTPException as error:
-        raise _sorted(what, error) from error
+        raise _classify_error(operation, error) from error
     except discord.RateLimited as error:
-        raise TransientError(f"{what}: Discord asks for {error.retry_after:.0f} s") from error
+        raise TransientError(f"{operation}: rate limited by Discord for {error.retry_after:.0f} s") from error
     except aiohttp.ClientConnectorError as error:
-        raise TransientError(f"{what}: Discord cannot be reached: {error}") from error
-    except RuntimeError as error:  # aiohttp's word for a session that the bot has closed; it is served a moment longer
+        raise TransientError(f"{operation}: cannot connect to Discord: {error}") from error
+    except RuntimeError as error:
+        # aiohttp raises a RuntimeError for a closed session. Deliveries are served a moment longer than the session.
         if str(error) != "Session is closed":
             raise
-        raise TransientError(f"{what}: the bot is ending") from error
+        raise TransientError(f"{operation}: the bot is shutting down") from error
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        raise OutcomeUnknownError(f"{what}: {error or type(error).__name__}") from error
+        raise OutcomeUnknownError(f"{operation}: {error or type(error).__name__}") from error
 
 
-def _sorted(what: str, error: discord.HTTPException) -> Exception:
+def _classify_error(operation: str, error: discord.HTTPException) -> Exception:
     if error.status >= 500:
-        return OutcomeUnknownError(f"{what}: HTTP {error.status}")
+        return OutcomeUnknownError(f"{operation}: HTTP {error.status}")
     if error.status == 429 or (error.status == 403 and not error.code):
-        return TransientError(f"{what}: Discord's proxy refuses us for now (HTTP {error.status})")
-    if error.code in PASSING:
-        return TransientError(f"{what}: {error.text} ({error.code})")
-    return DiscordApiError(what, error)
+        return TransientError(f"{operation}: blocked by Discord's proxy for now (HTTP {error.status})")
+    if error.code in TRANSIENT_CODES:
+        return TransientError(f"{operation}: {error.text} ({error.code})")
+    return DiscordApiError(operation, error)
 
 
 def read_token(settings: Settings) -> str:
-    """The bot's token, without what came along when it was copied.
+    """Return the bot token, stripped of surrounding whitespace.
 
     Raises:
-        UserError: when there is none, or it cannot be one.
+        UserError: the token is missing or malformed.
     """
-    given = settings.discord_token.get_secret_value().strip() if settings.discord_token is not None else ""
-    if not given:
+    token = settings.discord_token.get_secret_value().strip() if settings.discord_token is not None else ""
+    if not token:
         raise UserError("DISCORD_TOKEN is not set: copy your bot's token (Developer Portal → Bot) into .env")
-    if not re.fullmatch(r"[!-~]+", given):
+    if not re.fullmatch(r"[!-~]+", token):
         raise UserError(
-            "DISCORD_TOKEN has a blank, a line break or another odd character in it: copy it again, in one line"
+            "DISCORD_TOKEN contains a blank, a line break or another invalid character: copy it again, in one line"
         )
-    return given
+    return token
 
 
 def configure_endpoints(settings: Settings) -> None:
-    """Tell discord.py where Discord is; it has no other way, and one process has one Discord."""
+    """Set Discord's API and gateway addresses. discord.py offers class attributes only, so they hold for the whole
+    process."""
     discord.http.Route.BASE = settings.discord_api_url.rstrip("/")
     discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.discord_gateway_url)
-    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody speaks here
-
-
-@asynccontextmanager
-async def logged_in_bot(settings: Settings) -> AsyncIterator[Bot]:
-    """Log in; waits for a Discord that is away. The gateway is not connected yet.
-
-    Raises:
-        UserError: without a token, or with one that Discord does not take.
-    """
-    token = read_token(settings)
-    configure_endpoints(settings)
-    bot = await _logged_in(token, reads_content=True)
-    flags = bot.application_flags
-    if not (flags.gateway_message_content or flags.gateway_message_content_limited):
-        # Discord closes a connection that asks for an intent which the application has not.
-        log.warning(NO_MESSAGE_CONTENT_INTENT)
-        await bot.close()
-        bot = await _logged_in(token, reads_content=False)
-    try:
-        yield bot
-    finally:
-        await bot.close()
-
-
-async def _logged_in(token: str, *, reads_content: bool) -> Bot:
-    pause = 0.5
-    while True:
-        bot = Bot(reads_content=reads_content)
-        try:
-            await call_discord("login", bot.login(token))
-            shards = await bot.recommended()
-        except (PermanentError, discord.LoginFailure) as error:
-            await bot.close()
-            raise UserError(f"Discord does not take DISCORD_TOKEN ({error}): copy it again") from error
-        except (OutcomeUnknownError, TransientError) as error:
-            await bot.close()
-            log.warning("waiting for Discord: %s", error)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 10)
-        else:
-            if shards > 1:
-                log.info("connecting %d shards, as Discord asks for", shards)
-            return bot
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # the bot does not use voice

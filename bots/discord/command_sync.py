@@ -1,5 +1,5 @@
-"""The commands as Discord knows them, registered anew only when they have changed: Discord allows few registrations a
-day, and people would miss the commands for a moment."""
+"""Register the commands with Discord, only after a change: Discord limits registrations per day, and people would miss
+the commands for a moment."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from bots.discord.client import Bot, call_discord
 
 log = logging.getLogger(__name__)
 
-PAUSE_SECONDS = 10.0
-KNOWN = (
-    *("name", "type", "description", "options", "required", "choices", "value", "min_length", "max_length"),
-    *("min_value", "max_value", "autocomplete", "contexts", "default_member_permissions", "nsfw", "channel_types"),
+RETRY_SECONDS = 10.0
+COMPARED_FIELDS = frozenset(
+    {"name", "type", "description", "options", "required", "choices", "value", "min_length", "max_length"}
+    | {"min_value", "max_value", "autocomplete", "contexts", "default_member_permissions", "nsfw", "channel_types"}
 )
-"""What of a registered command came from us; Discord adds ids, versions, and its own defaults."""
+"""The fields of a command that the bot sets. Discord adds ids, versions and defaults."""
 
 
 async def synchronise(bot: Bot) -> None:
-    """See to it that Discord knows the commands of the tree; tried until it succeeds or is refused."""
+    """Register the commands of the tree if Discord has others. Retries until Discord accepts or refuses them."""
     while True:
         try:
             if await _is_current(bot):
                 return
             await call_discord("sync", bot.tree.sync())
-            log.info("the slash commands were registered anew")
-        except PermanentError as gone:
-            log.error("the slash commands could not be registered: %s", gone)
+            log.info("the slash commands were registered")
+        except PermanentError as error:
+            log.error("the slash commands could not be registered: %s", error)
             return
         except (OutcomeUnknownError, TransientError) as error:
             log.warning("the slash commands will be registered later: %s", error)
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
         else:
             return
 
@@ -42,16 +42,17 @@ async def _is_current(bot: Bot) -> bool:
     assert bot.application_id is not None  # noqa: S101  known since the login
     registered = await call_discord("commands", bot.http.get_global_commands(bot.application_id))
     wanted = [command.to_dict(bot.tree) for command in bot.tree.get_commands()]
-    return bool(_told(registered) == _told(wanted))
+    return bool(_normalised(registered) == _normalised(wanted))
 
 
-def _told(given: Any) -> Any:
-    """A command, or commands, without what Discord adds and without what says nothing; in no order but the options'."""
-    if isinstance(given, dict):
-        kept = {name: _told(value) for name, value in given.items() if name in KNOWN}
-        return {name: value for name, value in kept.items() if value not in (None, False, "", [], {})}
-    if isinstance(given, list | tuple):
-        inner = [_told(one) for one in given]
-        is_commands = any(isinstance(one, dict) and "contexts" in one for one in inner)
-        return sorted(inner, key=lambda one: str((one.get("name"), one.get("type")))) if is_commands else inner
-    return given
+def _normalised(value: Any) -> Any:
+    """Return commands as JSON without Discord's own fields and without empty values. Commands are sorted, their options
+    keep their order."""
+    if isinstance(value, dict):
+        kept = {name: _normalised(field) for name, field in value.items() if name in COMPARED_FIELDS}
+        return {name: field for name, field in kept.items() if field not in (None, False, "", [], {})}
+    if isinstance(value, list | tuple):
+        items = [_normalised(item) for item in value]
+        is_commands = any(isinstance(item, dict) and "contexts" in item for item in items)
+        return sorted(items, key=lambda item: str((item.get("name"), item.get("type")))) if is_commands else items
+    return value

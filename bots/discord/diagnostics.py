@@ -1,4 +1,4 @@
-"""The doctor's look at a Discord application: its token, its intents, and what it may do in its servers."""
+"""Checks of `threadwell doctor` for Discord: token, intents, and the bot's permissions in its servers."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from bots.discord.client import NO_MESSAGE_CONTENT_INTENT, Bot, call_discord, co
 from chat_service.errors import UserError
 from chat_service.settings import Settings
 
-WANTED: dict[str, str] = {
+REQUIRED_PERMISSIONS: dict[str, str] = {
     "view_channel": "to see channels",
     "send_messages": "to answer",
     "send_messages_in_threads": "to answer in threads",
-    "read_message_history": "to read what was said, and to find its own messages again",
-    "create_public_threads": "for a thread per question",
-    "attach_files": "for very long replies",
-    "add_reactions": "to show that a message has arrived",
+    "read_message_history": "to read earlier messages, and to find its own messages again",
+    "create_public_threads": "to create a thread per question",
+    "attach_files": "to post very long replies",
+    "add_reactions": "to show that a message was received",
 }
-"""The permissions that the bot is invited with, and what for."""
-SERVERS = 20
-"""Servers that are looked at."""
+"""The permissions in the invite link, each with its purpose."""
+MAX_SERVERS = 20
+"""Servers that are checked."""
 
 
 def invite_link(application: int) -> str:
-    """The address at which somebody who manages a server lets the bot in."""
-    permissions = discord.Permissions(**dict.fromkeys(WANTED, True))
+    """Return the link with which a person who manages a server adds the bot to it."""
+    permissions = discord.Permissions(**dict.fromkeys(REQUIRED_PERMISSIONS, True))
     return discord.utils.oauth_url(application, permissions=permissions, scopes=("bot", "applications.commands"))
 
 
 async def check(settings: Settings) -> list[tuple[bool | None, str]]:
-    """What was found, each with a verdict (None: information)."""
+    """Return the findings, each with True (good), False (bad) or None (information)."""
     try:
         token = read_token(settings)
     except UserError as error:
@@ -42,34 +42,36 @@ async def check(settings: Settings) -> list[tuple[bool | None, str]]:
             try:
                 await call_discord("login", bot.login(token))
             except (PermanentError, discord.LoginFailure):
-                return [(False, "Discord does not take DISCORD_TOKEN: copy it again (Developer Portal → Bot)")]
-            return await _look(bot)
+                return [(False, "Discord rejects DISCORD_TOKEN: copy it again (Developer Portal → Bot)")]
+            return await _check_application(bot)
     except (OutcomeUnknownError, TransientError) as error:
         return [(None, f"Discord cannot be reached now, so nothing more is known: {error}")]
 
 
-async def _look(bot: Bot) -> list[tuple[bool | None, str]]:
+async def _check_application(bot: Bot) -> list[tuple[bool | None, str]]:
     assert bot.application_id is not None  # noqa: S101  known since the login
-    found: list[tuple[bool | None, str]] = [(True, f"logs in as @{bot.user}")]
+    findings: list[tuple[bool | None, str]] = [(True, f"logs in as @{bot.user}")]
     flags = bot.application_flags
     has_content = flags.gateway_message_content or flags.gateway_message_content_limited
-    found.append((True, "has the Message Content intent") if has_content else (False, NO_MESSAGE_CONTENT_INTENT))
+    findings.append((True, "has the Message Content intent") if has_content else (False, NO_MESSAGE_CONTENT_INTENT))
     servers = 0
-    async for guild in bot.fetch_guilds(limit=SERVERS):
+    async for guild in bot.fetch_guilds(limit=MAX_SERVERS):
         servers += 1
-        try:
-            whole = await call_discord("fetch_guild", bot.fetch_guild(guild.id))
-            me = await call_discord("fetch_member", whole.fetch_member(bot.user_id))
-        except PermanentError as gone:
-            found.append((False, f"in {guild.name}: {gone}"))
-            continue
-        missing = [name for name in WANTED if not getattr(me.guild_permissions, name)]
-        if missing:
-            told = ", ".join(f"{name.replace('_', ' ')} ({WANTED[name]})" for name in missing)
-            found.append((False, f"in {guild.name} it lacks: {told}; give its role these, or use the invite link anew"))
-        else:
-            found.append((True, f"may do in {guild.name} what it needs"))
+        findings.append(await _check_guild(bot, guild))
     if not servers:
-        found.append((None, "is in no server yet"))
-    found.append((None, f"invite link: {invite_link(bot.application_id)}"))
-    return found
+        findings.append((None, "is in no server yet"))
+    findings.append((None, f"invite link: {invite_link(bot.application_id)}"))
+    return findings
+
+
+async def _check_guild(bot: Bot, listed: discord.Guild) -> tuple[bool | None, str]:
+    try:
+        guild = await call_discord("fetch_guild", bot.fetch_guild(listed.id))
+        member = await call_discord("fetch_member", guild.fetch_member(bot.user_id))
+    except PermanentError as error:
+        return False, f"in {listed.name}: {error}"
+    missing = [name for name in REQUIRED_PERMISSIONS if not getattr(member.guild_permissions, name)]
+    if not missing:
+        return True, f"has all permissions in {listed.name}"
+    names = ", ".join(f"{name.replace('_', ' ')} ({REQUIRED_PERMISSIONS[name]})" for name in missing)
+    return False, f"in {listed.name} it lacks: {names}; add these to its role, or use the invite link again"

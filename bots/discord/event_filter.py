@@ -1,5 +1,5 @@
-"""Which messages are handed over at all: what was not said to the bot only where somebody wants it, so that a busy
-server costs nothing."""
+"""Decide which messages are passed on to the intake. Other messages stay in this process, so that a busy server causes
+no cost."""
 
 from __future__ import annotations
 
@@ -7,56 +7,59 @@ import time
 
 from bots.discord.message_snapshot import MessageSnapshot
 from chat_service.ingress import IngressClient
-from chat_service.objects.channel_threads import Place, PlaceRequest, Rules
+from chat_service.objects.channel_threads import ChannelRules, ChannelView, ChannelViewRequest
 
-KEEP_SECONDS = 5.0
-MANY = 10_000
+CACHE_SECONDS = 5.0
+MAX_CACHED = 10_000
 
 
 class EventFilter:
-    """What this process remembers of places, for some seconds."""
+    """Filters snapshots by the channels' rules, which are cached for some seconds."""
 
     def __init__(self, ingress: IngressClient) -> None:
         self._ingress = ingress
-        self._places: dict[str, tuple[Place, float]] = {}
-        self._taken: set[str] = set()
+        self._views: dict[str, tuple[ChannelView, float]] = {}
+        self._conversations: set[str] = set()
+        """Conversations in which this process has accepted a message."""
 
-    async def accepts(self, record: MessageSnapshot, *, branched: bool = False) -> bool:
-        """Whether a record is anybody's business. `branched`: a thread was opened from the message.
+    async def accepts(self, snapshot: MessageSnapshot, *, has_thread: bool = False) -> bool:
+        """Return whether a snapshot concerns the bot. `has_thread`: a thread was created from the message.
 
         Raises:
-            IngressError, TimeoutError: nobody can tell now.
+            IngressError, TimeoutError: the channel's rules cannot be read.
         """
-        conversation = record.conversation
-        if record.kind == "said":
-            if record.addressed:
-                if len(self._taken) > MANY:
-                    self._taken.clear()
-                self._taken.add(conversation)
+        conversation = snapshot.conversation
+        if snapshot.kind == "said":
+            if snapshot.is_for_bot:
+                if len(self._conversations) > MAX_CACHED:
+                    self._conversations.clear()
+                self._conversations.add(conversation)
                 return True
-            return await self._answers_all(record)
-        if branched or conversation in self._taken:
+            return snapshot.in_bot_thread or await self._answers_everything(snapshot)
+        if has_thread or conversation in self._conversations:
             return True
-        return (await self._look(conversation)).thread is not None
+        return (await self._read_channel_view(conversation)).thread is not None
 
-    def changed(self, scope: str) -> None:
-        """Rules were changed: forget what is known."""
-        self._places.pop(scope, None)
+    def invalidate(self, scope: str) -> None:
+        """Forget the cached rules of a scope after a change."""
+        self._views.pop(scope, None)
         if scope.count(":") == 1:
-            self._places.clear()
+            self._views.clear()
 
-    async def _answers_all(self, record: MessageSnapshot) -> bool:
-        scopes = [record.conversation, *([f"discord:{record.guild}:{record.parent}"] if record.parent else [])]
-        rules: list[Rules] = [(await self._look(one)).rules for one in (*scopes, f"discord:{record.guild}")]
-        mode = next((one.reply_mode for one in rules if one.reply_mode), None)
-        return record.ours or mode == "everything"
+    async def _answers_everything(self, snapshot: MessageSnapshot) -> bool:
+        scopes = [snapshot.conversation, snapshot.parent_scope, f"discord:{snapshot.guild_id}"]
+        rules: list[ChannelRules] = [(await self._read_channel_view(scope)).rules for scope in scopes if scope]
+        mode = next((scope_rules.reply_mode for scope_rules in rules if scope_rules.reply_mode), None)
+        return mode == "everything"
 
-    async def _look(self, scope: str) -> Place:
-        known = self._places.get(scope)
-        if known is not None and time.monotonic() < known[1]:
-            return known[0]
-        place = await self._ingress.call("Channel", scope, "look", PlaceRequest(conversation=scope), Place, timeout=10)
-        if len(self._places) > MANY:
-            self._places.clear()
-        self._places[scope] = (place, time.monotonic() + KEEP_SECONDS)
-        return place
+    async def _read_channel_view(self, scope: str) -> ChannelView:
+        view, expires = self._views.get(scope, (None, 0.0))
+        if view is not None and time.monotonic() < expires:
+            return view
+        view = await self._ingress.call(
+            "Channel", scope, "look", ChannelViewRequest(conversation=scope), ChannelView, timeout=10
+        )
+        if len(self._views) > MAX_CACHED:
+            self._views.clear()
+        self._views[scope] = (view, time.monotonic() + CACHE_SECONDS)
+        return view

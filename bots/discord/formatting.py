@@ -1,143 +1,159 @@
-"""Model output as Discord shows it: text in parts that fit, and the buttons, by which a message is found again."""
+"""Format replies for Discord: Markdown conversion, splitting into messages, buttons and custom ids."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Any
 
 import discord
 
 from bots.common.protocols import TurnOutcome
 from bots.common.split import LONGEST_CLOSING, open_fence, split
 
-LIMIT = 2_000
+MAX_MESSAGE_LENGTH = 2_000
 """Characters of a message."""
-PARTS = 8
-"""More messages than that are one file."""
-EXCERPT = 1_500
-THINKING = "…"
-MARK = "tw"
+MAX_CHUNKS = 8
+"""A reply with more messages than this becomes a file."""
+FILE_EXCERPT_LENGTH = 1_500
+PLACEHOLDER = "…"
+CUSTOM_ID_PREFIX = "tw"
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
-_RULE = re.compile(r"^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)+\|?\s*$")
-_HEADING = re.compile(r"^#{4,6}\s+(.*?)\s*#*$")
-_PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)[^)]*\)")
+_TABLE_RULE = re.compile(r"^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)+\|?\s*$")
+_SMALL_HEADING = re.compile(r"^#{4,6}\s+(.*?)\s*#*$")
+_IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)[^)]*\)")
 
 
 @dataclass(frozen=True, slots=True)
-class Button:
-    """What a custom id says. `seq` is the reply's number; for pages of history, where the older ones begin."""
+class ButtonId:
+    """The content of a button's custom id.
+
+    Attributes:
+        turn: the turn of the reply; for history pages, the channel or thread id.
+        chunk: number of the message within the reply, from 0.
+        seq: sequence number of the reply; for history pages, the sequence number before which the page ends.
+    """
 
     action: str
     turn: int = 0
-    part: int = 0
+    chunk: int = 0
     seq: int = 0
 
     @property
     def custom_id(self) -> str:
-        return f"{MARK}:{self.action}:{self.turn}:{self.part}:{self.seq}"
+        return f"{CUSTOM_ID_PREFIX}:{self.action}:{self.turn}:{self.chunk}:{self.seq}"
 
     @classmethod
-    def read(cls, custom_id: str | None) -> Button | None:
-        """The button of a custom id; None when it is none of ours."""
+    def parse(cls, custom_id: str | None) -> ButtonId | None:
+        """Return the content of a custom id, or None if the button is not this bot's."""
         pieces = (custom_id or "").split(":")
-        if len(pieces) != 5 or pieces[0] != MARK or not all(one.isdecimal() for one in pieces[2:]):
+        if len(pieces) != 5 or pieces[0] != CUSTOM_ID_PREFIX or not all(piece.isdecimal() for piece in pieces[2:]):
             return None
         return cls(pieces[1], *map(int, pieces[2:]))
 
 
 def split_reply(text: str) -> list[str]:
-    """A finished reply in parts of a message each; a very long one stays whole, as a file."""
-    parts = split(shown(text), LIMIT)
-    return parts if len(parts) <= PARTS else [text]
+    """Split a finished reply into one chunk per message. A reply that needs too many messages stays one chunk, for a
+    file."""
+    chunks = split(to_discord_markdown(text), MAX_MESSAGE_LENGTH)
+    return chunks if len(chunks) <= MAX_CHUNKS else [text]
 
 
-def shown(text: str) -> str:
-    """Markdown as Discord shows it: what it does not know (tables, small headings, pictures) in what it does."""
-    lines: list[str] = []
+def to_discord_markdown(text: str) -> str:
+    """Convert Markdown that Discord does not render: tables become code blocks, headings of level 4 to 6 bold text,
+    images links."""
+    converted: list[str] = []
     fence = ""
-    table = False
-    given = text.split("\n")
-    for number, line in enumerate(given):
+    in_table = False
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
         marks = _FENCE.match(line)
         if fence:
             fence = "" if marks and marks.group(1).startswith(fence) else fence
-            lines.append(line)
+            converted.append(line)
             continue
-        following = given[number + 1] if number + 1 < len(given) else ""
-        if table and "|" not in line:
-            lines.append("```")
-            table = False
-        if not table and "|" in line and _RULE.match(following):
-            lines.append("```")
-            table = True
+        following = lines[number + 1] if number + 1 < len(lines) else ""
+        if in_table and "|" not in line:
+            converted.append("```")
+            in_table = False
+        if not in_table and "|" in line and _TABLE_RULE.match(following):
+            converted.append("```")
+            in_table = True
         fence = marks.group(1) if marks else ""
-        if not table:
-            line = _HEADING.sub(r"**\1**", _PICTURE.sub(r"[\1](\2)", line))
-        lines.append(line)
-    return "\n".join([*lines, "```"] if table else lines)
+        if not in_table:
+            line = _SMALL_HEADING.sub(r"**\1**", _IMAGE.sub(r"[\1](\2)", line))
+        converted.append(line)
+    return "\n".join([*converted, "```"] if in_table else converted)
 
 
-def excerpt(text: str) -> str:
-    """What is read beside the file that holds the whole."""
-    return split(text, EXCERPT)[0] + "\n\n_(goes on in the attached file)_"
+def file_excerpt(text: str) -> str:
+    """Return the text of a message whose attached file holds the whole reply."""
+    return split(text, FILE_EXCERPT_LENGTH)[0] + "\n\n_(continued in the attached file)_"
 
 
 def preview(text: str) -> str:
-    """An unfinished reply: where it is being written, once it is longer than a message."""
-    parts = split(shown(text), LIMIT - LONGEST_CLOSING - 3)
-    last = parts[-1] if len(parts) == 1 else f"…\n{parts[-1]}"
+    """Format an unfinished reply; of one that is longer than a message, the end."""
+    chunks = split(to_discord_markdown(text), MAX_MESSAGE_LENGTH - LONGEST_CLOSING - 3)
+    last = chunks[-1] if len(chunks) == 1 else f"…\n{chunks[-1]}"
     fence = open_fence(last)
-    return (f"{last}\n{fence.closing}" if fence else last).strip() or THINKING
+    return (f"{last}\n{fence.closing}" if fence else last).strip() or PLACEHOLDER
 
 
-def buttons(turn: int, number: int, ending: TurnOutcome | None) -> discord.ui.View:
-    """What can be done about a message of a reply; `ending` None: it is still being written.
+def reply_buttons(turn: int, chunk: int, outcome: TurnOutcome | None) -> discord.ui.View:
+    """Return the buttons of one message of a reply; `outcome` is None while the reply is being written.
 
-    Every message has at least one, since it is by them that a message is found again: what history tells of a message
-    does not name its nonce.
+    Every message has at least one button, because the custom id identifies the message later: Discord does not return
+    the nonce of a message in its history.
     """
     view = discord.ui.View(timeout=None)
+    secondary, primary = discord.ButtonStyle.secondary, discord.ButtonStyle.primary
 
-    def add(action: str, label: str | None = None, emoji: str | None = None, **more: Any) -> None:
-        button = Button(action, turn, number, ending.seq if ending else 0)
-        view.add_item(discord.ui.Button(custom_id=button.custom_id, label=label, emoji=emoji, **more))
+    def add(
+        action: str,
+        label: str | None = None,
+        emoji: str | None = None,
+        style: discord.ButtonStyle = secondary,
+        disabled: bool = False,
+    ) -> None:
+        button = ButtonId(action, turn, chunk, outcome.seq if outcome else 0)
+        view.add_item(
+            discord.ui.Button(custom_id=button.custom_id, label=label, emoji=emoji, style=style, disabled=disabled)
+        )
 
-    if ending is None:
-        add("stop", "Stop", style=discord.ButtonStyle.secondary)
-    elif not ending.last:
-        add("part", f"Part {number + 1}", disabled=True)
-    elif ending.status == "answered":
+    if outcome is None:
+        add("stop", "Stop")
+    elif not outcome.last:
+        add("part", f"Part {chunk + 1}", disabled=True)
+    elif outcome.status == "answered":
         add("up", emoji="👍")
         add("down", emoji="👎")
-    elif ending.status in ("failed", "stopped"):
-        add("retry", "Try again", style=discord.ButtonStyle.primary)
+    elif outcome.status in ("failed", "stopped"):
+        add("retry", "Try again", style=primary)
     else:
         add("part", "End", disabled=True)
-    view.stop()  # presses are told by their custom ids: discord.py need not remember every message
+    view.stop()  # clicks are identified by their custom ids, so discord.py need not store the view
     return view
 
 
-def row(*given: tuple[Button, str]) -> discord.ui.View:
-    """Plain buttons with labels."""
+def button_row(*buttons: tuple[ButtonId, str]) -> discord.ui.View:
+    """Return a row of buttons with labels."""
     view = discord.ui.View(timeout=None)
-    for button, label in given:
+    for button, label in buttons:
         view.add_item(discord.ui.Button(custom_id=button.custom_id, label=label))
     view.stop()
     return view
 
 
 def read_turn_and_chunk(message: discord.Message) -> tuple[int, int] | None:
-    """Which part of which turn a message of the bot's is."""
+    """Return the turn and chunk of a message of the bot from its buttons, or None if it has none of them."""
     for component in message.components:
         for child in getattr(component, "children", ()):
-            button = Button.read(getattr(child, "custom_id", None))
+            button = ButtonId.parse(getattr(child, "custom_id", None))
             if button is not None:
-                return button.turn, button.part
+                return button.turn, button.chunk
     return None
 
 
-def nonce(*what: object) -> str:
-    """The same for the same thing, in the 25 characters that Discord takes."""
-    return hashlib.sha256(repr(what).encode()).hexdigest()[:25]
+def make_nonce(*values: object) -> str:
+    """Return the same nonce for the same values, in the 25 characters that Discord accepts."""
+    return hashlib.sha256(repr(values).encode()).hexdigest()[:25]

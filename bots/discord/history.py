@@ -1,55 +1,64 @@
-"""Conversation history for the person who asks: to them alone, in pages, and only if they may read it now."""
+"""Show a conversation's history to the person who asks, in pages, if they may read the channel at that moment."""
 
 from __future__ import annotations
 
 import discord
 
-from bots.common import commands, history_view
-from bots.common.access import is_shut_out
-from bots.discord.formatting import Button, row
-from bots.discord.permissions import may_read, pressed
-from bots.discord.responses import Shown
+from bots.common import history_view, texts
+from bots.common.access import is_blocked
+from bots.discord.formatting import ButtonId, button_row
+from bots.discord.permissions import may_read, requester_of
+from bots.discord.responses import ResponseContent
 from chat_service import keys
 from chat_service.ingress import IngressClient
 from chat_service.settings import Settings
 
-PAGE, EXCERPT, ROOM = 6, 550, 4_000
-"""Messages of a page and characters of each, so that the page fits into an embed of 4,096."""
+MAX_PAGE_MESSAGES, MAX_MESSAGE_EXCERPT, MAX_PAGE_LENGTH = 6, 550, 4_000
+"""Messages of a page, and characters of each and of all: an embed holds 4,096."""
+MAX_TITLE = 500
 
 
 class HistoryView:
-    """Checks and shows."""
+    """Renders history pages and exports, after the permission check."""
 
     def __init__(self, ingress: IngressClient, settings: Settings) -> None:
         self._ingress, self._settings = ingress, settings
 
-    async def page(self, interaction: discord.Interaction, place: int, before: int | None = None) -> Shown:
-        """A page of what a channel or thread holds. `place` is this one, or a thread opened in it."""
-        if (word := await self._refusal(interaction)) is not None:
-            return Shown(word)
-        conversation = keys.discord(interaction.guild_id, place)
-        view = await history_view.page(self._ingress, conversation, before, limit=PAGE, excerpt=EXCERPT, room=ROOM)
-        buttons = [(Button("export", turn=place), "Export")]
-        if view.older is not None:
-            buttons.insert(0, (Button("older", turn=place, seq=view.older), "Older"))
-        text = "\n\n".join(view.lines)
-        return Shown(
-            f"**{view.title or 'Conversation'}**"[:500],
-            text if len(text) <= ROOM else text[:ROOM].rstrip() + "…",
-            view=row(*buttons),
+    async def render_page(
+        self, interaction: discord.Interaction, channel_id: int, before: int | None = None
+    ) -> ResponseContent:
+        """Return a history page. `channel_id`: the channel or thread of the interaction, or a thread created in it."""
+        if (refusal := await self._refusal(interaction)) is not None:
+            return ResponseContent(refusal)
+        page = await history_view.page(
+            self._ingress,
+            keys.discord(interaction.guild_id, channel_id),
+            before,
+            limit=MAX_PAGE_MESSAGES,
+            excerpt=MAX_MESSAGE_EXCERPT,
+            room=MAX_PAGE_LENGTH,
+        )
+        buttons = [(ButtonId("export", turn=channel_id), "Export")]
+        if page.older is not None:
+            buttons.insert(0, (ButtonId("older", turn=channel_id, seq=page.older), "Older"))
+        text = "\n\n".join(page.lines)
+        return ResponseContent(
+            f"**{page.title or 'Conversation'}**"[:MAX_TITLE],
+            text if len(text) <= MAX_PAGE_LENGTH else text[:MAX_PAGE_LENGTH].rstrip() + "…",
+            view=button_row(*buttons),
         )
 
-    async def export(self, interaction: discord.Interaction, place: int) -> Shown:
-        """The whole conversation as a file."""
-        if (word := await self._refusal(interaction)) is not None:
-            return Shown(word)
-        text = await history_view.export(self._ingress, keys.discord(interaction.guild_id, place))
+    async def export(self, interaction: discord.Interaction, channel_id: int) -> ResponseContent:
+        """Return the whole conversation as a file."""
+        if (refusal := await self._refusal(interaction)) is not None:
+            return ResponseContent(refusal)
+        text = await history_view.export(self._ingress, keys.discord(interaction.guild_id, channel_id))
         if len(text.encode()) > interaction.filesize_limit:
-            return Shown("It has grown too long for a file here. Whoever operates this bot can print it for you.")
-        return Shown("The whole conversation:", file=text, name=f"conversation-{place}.md")
+            return ResponseContent("The conversation is too long for a file here. The bot's operator can export it.")
+        return ResponseContent("The whole conversation:", file=text, file_name=f"conversation-{channel_id}.md")
 
     async def _refusal(self, interaction: discord.Interaction) -> str | None:
         if not may_read(interaction):
-            return commands.NOT_READABLE
-        shut_out = await is_shut_out(self._ingress, self._settings, pressed(interaction))
-        return commands.NOT_ALLOWED if shut_out else None
+            return texts.NOT_READABLE
+        is_refused = await is_blocked(self._ingress, self._settings, requester_of(interaction))
+        return texts.NOT_ALLOWED if is_refused else None

@@ -1,264 +1,268 @@
-"""A Discord message as the adapter hands it over: everything that the gateway told, with names for codes, so that
-nothing has to be asked again but the content of files."""
+"""A Discord message as one JSON value: everything that the gateway sent, with names in place of ids, so that only the
+contents of files must be fetched later."""
 
 from __future__ import annotations
 
-import re
-import time
-from typing import Any, Literal
+from typing import Literal
 
 import discord
+from discord.utils import MISSING
 
-from bots.common.commands import command_of, without_name
-from bots.common.errors import PermanentError
-from bots.discord.client import Bot, call_discord
-from bots.discord.message_text import embed, media_type_of, quote, replied_message, single_line, title
+from bots.common.commands import parse_command
+from bots.discord.client import Bot
+from bots.discord.users import UserNames, single_line
 from chat_service.contracts import MAX_TEXT, Contract, Time
 
-SPOKEN = (discord.MessageType.default, discord.MessageType.reply)
-ASKED = discord.MessageType.chat_input_command
-"""`/ask` answers with the question as a message, which is then heard like any other: nothing of it can be lost."""
-QUOTE = 500
-NAMING = 200
-"""Characters of what names a thread; Discord takes 100."""
-NAMED = 10
-"""People whose names are looked up for one message, at most."""
-MOMENT = "%A %d %B %Y %H:%M UTC"
-"""As the model is told when something was said."""
-KEEP_SECONDS = 300.0
-MANY = 10_000
-_CODE = re.compile(r"<(@!?|@&|#)(\d+)>|<a?:(\w+):\d+>|</([^:>]+):\d+>")
+USER_MESSAGE_TYPES = (discord.MessageType.default, discord.MessageType.reply)
+ASK_MESSAGE_TYPE = discord.MessageType.chat_input_command
+"""`/ask` responds with the question as a message, which is then processed like any other and cannot be lost."""
+MAX_QUOTE = 500
+MAX_TITLE_EXCERPT = 200
+"""Characters for the name of a thread. Discord takes 100."""
+TIME_FORMAT = "%A %d %B %Y %H:%M UTC"
+"""The format in which the model also gets the time of other messages."""
+
+SnapshotKind = Literal["said", "edited", "deleted"]
 
 
-class File(Contract):
-    """Something attached. `url` is good for a day."""
+class AttachedFile(Contract):
+    """An attachment. Its `url` is valid for a day; without one the content cannot be read."""
 
     name: str
-    kind: str = "application/octet-stream"
+    media_type: str = "application/octet-stream"
     size: int = 0
     url: str = ""
 
 
 class MessageSnapshot(Contract):
-    """What happened to a message.
+    """A message that was created, edited or deleted.
 
     Attributes:
-        parent: the channel that a thread belongs to.
-        ours: it stands in a thread that the bot opened.
-        files: what is attached, also to what is forwarded; without a url it cannot be read at all.
-        own: what its author says in it, without what is told of the message that it answers.
-        answers: what somebody else, or its author, said before, to which this is a reply.
+        parent_id: the channel of the thread that holds the message.
+        mentions_others: it mentions other people or replies to one.
+        title_excerpt: the beginning of the author's own text, without the message that it replies to.
+        in_bot_thread: it is in a thread that the bot created.
+        files: attachments, also those of forwarded messages.
+        reply_to: the message of a person that this message replies to.
+        edited: its author has edited it.
+        content_hidden: Discord withheld its text, because the Message Content intent is off.
     """
 
-    kind: Literal["said", "edited", "deleted"] = "said"
+    kind: SnapshotKind = "said"
     id: str
-    channel: str
-    guild: str = ""
-    parent: str = ""
+    channel_id: str
+    guild_id: str = ""
+    parent_id: str = ""
     text: str = ""
-    person: str = ""
-    name: str = ""
+    author_id: str = ""
+    author_name: str = ""
     roles: list[str] = []
-    at: Time
+    created_at: Time
     mentions_bot: bool = False
     mentions_others: bool = False
-    own: str = ""
-    ours: bool = False
-    files: list[File] = []
-    answers: MessageSnapshot | None = None
-    revised: bool = False
-    unknown: bool = False
-    """Its text was kept from us: the Message Content intent is off."""
+    title_excerpt: str = ""
+    in_bot_thread: bool = False
+    files: list[AttachedFile] = []
+    reply_to: MessageSnapshot | None = None
+    edited: bool = False
+    content_hidden: bool = False
 
     @property
     def conversation(self) -> str:
-        """The key of the channel or thread it stands in."""
-        return f"discord:{self.guild or '@me'}:{self.channel}"
+        """The key of the channel or thread that holds the message."""
+        return f"discord:{self.guild_id or '@me'}:{self.channel_id}"
 
     @property
-    def addressed(self) -> bool:
-        """Whether it is said to the bot."""
-        return not self.guild or self.mentions_bot or (self.ours and not self.mentions_others)
+    def parent_scope(self) -> str:
+        """The scope of the channel of a thread, or an empty text."""
+        return f"discord:{self.guild_id}:{self.parent_id}" if self.parent_id else ""
+
+    @property
+    def is_for_bot(self) -> bool:
+        return not self.guild_id or self.mentions_bot or (self.in_bot_thread and not self.mentions_others)
 
 
-def position(id: int | str) -> str:
-    """A snowflake's place in Discord's order, comparable as text."""
+def position_of(id: int | str) -> str:
+    """Return the position of a snowflake, which sorts as text in Discord's order."""
     return f"{int(id):020d}"
 
 
+def deleted_snapshot(id: int, channel_id: int, guild_id: int | None) -> MessageSnapshot:
+    """Return the snapshot of a deleted message, of which only the ids are known."""
+    return MessageSnapshot(
+        kind="deleted",
+        id=str(id),
+        channel_id=str(channel_id),
+        guild_id=str(guild_id or ""),
+        created_at=discord.utils.snowflake_time(id),
+    )
+
+
 class SnapshotBuilder:
-    """Makes records of what discord.py tells."""
+    """Builds snapshots of discord.py's messages."""
 
     def __init__(self, bot: Bot) -> None:
         self._bot = bot
-        self._members: dict[tuple[int, int], tuple[discord.Member | None, float]] = {}
+        self._names = UserNames(bot)
 
-    def is_persons(self, message: discord.Message) -> bool:
-        """Whether a person said it: no bot, no webhook, no notice of Discord's own; the bot's own `/ask` is theirs.
+    def is_user_message(self, message: discord.Message) -> bool:
+        """Return whether a person wrote a message. Messages of bots, webhooks and Discord itself are not; the bot's
+        message for a person's `/ask` is.
 
-        What the bot shows to one person alone is told to it as well, as if it had been said directly.
+        Trap: the bot also receives its own ephemeral responses, as if they were direct messages.
         """
         if message.flags.ephemeral:
             return False
-        if message.type is ASKED:
+        if message.type is ASK_MESSAGE_TYPE:
             return message.author.id == self._bot.user_id and message.interaction_metadata is not None
-        return message.type in SPOKEN and not message.author.bot and message.webhook_id is None
+        return message.type in USER_MESSAGE_TYPES and not message.author.bot and message.webhook_id is None
 
-    async def said(
-        self, message: discord.Message, kind: Literal["said", "edited"] = "said", *, alone: bool = False
+    async def build(
+        self, message: discord.Message, kind: Literal["said", "edited"] = "said", *, with_reply_to: bool = True
     ) -> MessageSnapshot:
-        """What was said; `alone`: without what it answers.
+        """Return the snapshot of a message; `with_reply_to`: together with the message that it replies to.
 
         Raises:
-            Gone, Unclear, Later: the place or its author cannot be had.
+            PermanentError, OutcomeUnknownError, TransientError: its channel or author cannot be fetched.
         """
-        channel: Any = message.channel
-        guild = message.guild or getattr(channel, "guild", None)
-        if guild is not None and isinstance(channel, discord.PartialMessageable):
-            channel = await self._bot.channel(channel.id)  # a thread that had been archived
-        is_thread = isinstance(channel, discord.Thread)
-        author: Any = message.author
-        if message.type is ASKED and message.interaction_metadata is not None:
-            author = message.interaction_metadata.user
-        if guild is not None and not isinstance(author, discord.Member):
-            author = await self._member(guild, author.id) or author
-        me, answers = self._bot.user_id, None if alone else replied_message(message)
-        others = {one.id for one in message.mentions if not one.bot} - {author.id, me}
-        if answers is not None and answers.author.id not in (me, author.id) and not answers.author.bot:
-            others.add(answers.author.id)
-        await self._meet(guild, message)
-        said = self.plain(message.content, message, own_name=False)
-        mentioned = (
-            message.type is ASKED or self._is_named(message) or (answers is not None and answers.author.id == me)
-        )
-        ours = is_thread and channel.owner_id == me
-        # A command is one wherever it stands: as a reply, and as a post in a forum.
-        bare = command_of(said) is not None
-        before = None
-        if answers is not None and kind == "said" and not bare and self.is_persons(answers):
-            asked = mentioned or ours or guild is None or answers.author.id == author.id
-            before = await self.said(answers, alone=True) if asked else None
-        around = (
-            []
-            if bare
-            else [
-                *([self._quoted(answers, before)] if answers is not None else []),
-                *([title(channel)] if is_thread and message.id == channel.id else []),
-            ]
-        )
-        forwarded = [self._whole(one, message) for one in message.message_snapshots]
-        words = [
-            *around,
-            said,
-            *(f"(forwarded)\n{quote(one)}" for one in forwarded),
-            *(card for one in message.embeds if one.type == "rich" and (card := embed(one))),
-            *([f"(poll: {message.poll.question}; {', '.join(a.text for a in message.poll.answers)})"]
-              if message.poll else []),
-        ]  # fmt: skip
-        attached = [*message.attachments, *(a for one in message.message_snapshots for a in one.attachments)]
-        files = [File(name=one.filename, kind=media_type_of(one), size=one.size, url=one.url) for one in attached]
-        files += [File(name=f"the sticker {one.name}") for one in message.stickers]
+        guild = message.guild or getattr(message.channel, "guild", None)
+        thread = await self._fetch_thread(message, guild)
+        author = await self._fetch_author(message, guild)
+        bot_id = self._bot.user_id
+        replied = replied_message(message) if with_reply_to else None
+        await self._names.fetch_mentioned(guild, message)
+        text = self._names.replace_mentions(self._names.without_bot_mention(message.content, message), message)
+        is_ask, is_mentioned = message.type is ASK_MESSAGE_TYPE, self._names.is_bot_mentioned(message)
+        mentions_bot = is_ask or is_mentioned or (replied is not None and replied.author.id == bot_id)
+        in_bot_thread = thread is not None and thread.owner_id == bot_id
+        is_command = parse_command(text) is not None
+        reply_to = None
+        if replied is not None and kind == "said" and not is_command and self.is_user_message(replied):
+            # Another person's message is remembered only if this one is for the bot.
+            is_for_bot = mentions_bot or in_bot_thread or guild is None
+            is_remembered = is_for_bot or replied.author.id == author.id
+            reply_to = await self.build(replied, with_reply_to=False) if is_remembered else None
+        # A command has no context, so that it is recognised as a reply and as a forum post as well.
+        context = [] if is_command else self._context(message, thread, replied, reply_to)
+        forwarded = [self._full_text(snapshot, message) for snapshot in message.message_snapshots]
+        quotes = [f"(forwarded)\n{quote(content)}" for content in forwarded]
+        texts = [*context, text, *quotes, *_rich_embed_texts(message), *_poll_texts(message)]
         return MessageSnapshot(
             kind=kind,
             id=str(message.id),
-            channel=str(channel.id),
-            guild=str(guild.id) if guild is not None else "",
-            parent=str(channel.parent_id) if is_thread else "",
-            text="\n".join(one for one in words if one.strip())[:MAX_TEXT],
-            person=str(author.id),
-            name=author.display_name,
-            roles=[str(one.id) for one in getattr(author, "roles", ())],
-            at=message.created_at,
-            mentions_bot=mentioned,
-            mentions_others=bool(others),
-            own=" ".join(" ".join([said, *forwarded]).split())[:NAMING],
-            ours=ours,
-            files=files,
-            answers=before,
-            revised=message.edited_at is not None,
-            unknown=not self._bot.reads_content and guild is not None and not self._is_named(message)
-            and message.type is not ASKED,
-        )  # fmt: skip
+            channel_id=str(message.channel.id),
+            guild_id=str(guild.id) if guild is not None else "",
+            parent_id=str(thread.parent_id) if thread is not None else "",
+            text="\n".join(part for part in texts if part.strip())[:MAX_TEXT],
+            author_id=str(author.id),
+            author_name=author.display_name,
+            roles=[str(role.id) for role in getattr(author, "roles", ())],
+            created_at=message.created_at,
+            mentions_bot=mentions_bot,
+            mentions_others=_mentions_others(message, author.id, replied, bot_id),
+            title_excerpt=" ".join(" ".join([text, *forwarded]).split())[:MAX_TITLE_EXCERPT],
+            in_bot_thread=in_bot_thread,
+            files=_attached_files(message),
+            reply_to=reply_to,
+            edited=message.edited_at is not None,
+            content_hidden=not self._bot.reads_content and guild is not None and not is_mentioned and not is_ask,
+        )
 
-    def plain(self, text: str, message: discord.Message, *, own_name: bool = True) -> str:
-        """A text with names for its codes; `own_name=False`: without the bot's at its beginning, which is the address,
-        not the message; behind a command as well."""
-        if not own_name:
-            role = self._own_role(message)
-            names = "|".join([f"<@!?{self._bot.user_id}>", *([f"<@&{role}>"] if role else [])])
-            text = without_name(text, re.compile(names))
-        people = {one.id: one.display_name for one in message.mentions}
+    async def _fetch_thread(self, message: discord.Message, guild: discord.Guild | None) -> discord.Thread | None:
+        channel: object = message.channel
+        if guild is not None and isinstance(channel, discord.PartialMessageable):  # a thread that had been archived
+            channel = await self._bot.get_or_fetch_channel(channel.id)
+        return channel if isinstance(channel, discord.Thread) else None
 
-        def name(match: re.Match[str]) -> str:
-            mark, code, emoji, command = match.groups()
-            if emoji:
-                return f":{emoji}:"
-            if command:
-                return f"/{command}"
-            if mark == "#":
-                found: Any = self._bot.get_channel(int(code))
-                return f"#{single_line(getattr(found, 'name', None) or code)}"
-            if mark == "@&":
-                role = message.guild.get_role(int(code)) if message.guild else None
-                return f"@{single_line(role.name if role else code)}"
-            member, _ = self._members.get((message.guild.id if message.guild else 0, int(code)), (None, 0.0))
-            met: Any = member or self._bot.get_user(int(code))
-            known = getattr(member, "display_name", None) or people.get(int(code)) or getattr(met, "display_name", None)
-            return f"@{single_line(known or code)}"
+    async def _fetch_author(
+        self, message: discord.Message, guild: discord.Guild | None
+    ) -> discord.Member | discord.User:
+        author = message.author
+        if message.type is ASK_MESSAGE_TYPE and message.interaction_metadata is not None:
+            author = message.interaction_metadata.user
+        if guild is not None and not isinstance(author, discord.Member):
+            return await self._names.fetch_member(guild, author.id) or author
+        return author
 
-        return _CODE.sub(name, text)
+    def _context(
+        self,
+        message: discord.Message,
+        thread: discord.Thread | None,
+        replied: discord.Message | None,
+        reply_to: MessageSnapshot | None,
+    ) -> list[str]:
+        context: list[str] = []
+        if replied is not None:
+            context.append(self._reply_header(replied, reply_to))
+        if thread is not None and message.id == thread.id:
+            context.append(f"(a post with the title: {single_line(thread.name)})")
+        return context
 
-    def _is_named(self, message: discord.Message) -> bool:
-        if re.search(rf"<@!?{self._bot.user_id}>", message.content) or any(
-            one.id == self._bot.user_id for one in message.mentions
-        ):
-            return True
-        role = self._own_role(message)
-        return bool(role) and (f"<@&{role}>" in message.content or role in message.raw_role_mentions)
-
-    def _own_role(self, message: discord.Message) -> int:
-        """The role that came with the bot: many people pick it by mistake. 0: there is none."""
-        own = message.guild.self_role if message.guild else None
-        return own.id if own is not None else 0
-
-    def _quoted(self, answered: discord.Message, before: MessageSnapshot | None) -> str:
-        """What a reply answers. A person's message is only named: it goes with the reply as itself, so that it can be
-        edited and deleted."""
-        if self.is_persons(answered):
-            name = before.name if before is not None else answered.author.display_name
-            return f"(in answer to {single_line(name)}, {answered.created_at:{MOMENT}})"
-        text = self._whole(answered, answered)
+    def _reply_header(self, replied: discord.Message, reply_to: MessageSnapshot | None) -> str:
+        """Describe the message that is replied to. A person's message is only named: it is passed on as a message of
+        its own, which can be edited and deleted."""
+        if self.is_user_message(replied):
+            name = reply_to.author_name if reply_to is not None else replied.author.display_name
+            return f"(in answer to {single_line(name)}, {replied.created_at:{TIME_FORMAT}})"
+        text = self._full_text(replied, replied)
         if not text.strip():
             return ""
-        who = "your message" if answered.author.id == self._bot.user_id else single_line(answered.author.display_name)
-        return f"(in answer to {who})\n{quote(text if len(text) <= QUOTE else text[:QUOTE].rstrip() + '…')}"
+        author = "your message" if replied.author.id == self._bot.user_id else single_line(replied.author.display_name)
+        shortened = text if len(text) <= MAX_QUOTE else text[:MAX_QUOTE].rstrip() + "…"
+        return f"(in answer to {author})\n{quote(shortened)}"
 
-    def _whole(self, one: Any, message: discord.Message) -> str:
-        words = [self.plain(one.content, message), *(embed(e) for e in one.embeds if e.type == "rich")]
-        return "\n".join(word for word in words if word.strip())
+    def _full_text(self, content: discord.Message | discord.MessageSnapshot, message: discord.Message) -> str:
+        texts = [self._names.replace_mentions(content.content, message), *_rich_embed_texts(content)]
+        return "\n".join(text for text in texts if text.strip())
 
-    async def _meet(self, guild: discord.Guild | None, message: discord.Message) -> None:
-        """Learn who is named in a message, as they are called in the server: history does not tell, and nothing does
-        of a message that notifies nobody."""
-        told = {one.id for one in message.mentions if isinstance(one, discord.Member)} | {self._bot.user_id}
-        named = [int(one) for one in re.findall(r"<@!?(\d+)>", message.content)]
-        for person in [one for one in dict.fromkeys(named) if one not in told][:NAMED]:
-            if guild is not None:
-                await self._member(guild, person)
 
-    async def _member(self, guild: discord.Guild, person: int) -> discord.Member | None:
-        """What history does not tell: how somebody is called in a server, and their roles. Kept for some minutes."""
-        known = guild.get_member(person)
-        if known is not None:
-            return known
-        member, until = self._members.get((guild.id, person), (None, 0.0))
-        if time.monotonic() < until:
-            return member
-        try:
-            member = await call_discord("fetch_member", guild.fetch_member(person))
-        except PermanentError:
-            member = None  # has left since
-        if len(self._members) > MANY:
-            self._members.clear()
-        self._members[guild.id, person] = (member, time.monotonic() + KEEP_SECONDS)
-        return member
+def replied_message(message: discord.Message) -> discord.Message | None:
+    """Return the message that this one replies to, if Discord sent it."""
+    reference = message.reference
+    if reference is None or message.type is not discord.MessageType.reply:
+        return None
+    return reference.resolved if isinstance(reference.resolved, discord.Message) else None
+
+
+def quote(text: str) -> str:
+    """Return a text as a Markdown quote."""
+    return "\n".join(f"> {line}" for line in text.splitlines())
+
+
+def _mentions_others(message: discord.Message, author_id: int, replied: discord.Message | None, bot_id: int) -> bool:
+    if any(not user.bot and user.id not in (author_id, bot_id) for user in message.mentions):
+        return True
+    return replied is not None and replied.author.id not in (bot_id, author_id) and not replied.author.bot
+
+
+def _rich_embed_texts(content: discord.Message | discord.MessageSnapshot) -> list[str]:
+    return [_embed_text(embed) for embed in content.embeds if embed.type == "rich"]
+
+
+def _embed_text(embed: discord.Embed) -> str:
+    fields = [f"{field.name}: {field.value}" for field in embed.fields]
+    texts = [embed.author.name, embed.title, embed.description, *fields, embed.footer.text]
+    return "\n".join(text for text in texts if text and text is not MISSING)
+
+
+def _poll_texts(message: discord.Message) -> list[str]:
+    poll = message.poll
+    return [f"(poll: {poll.question}; {', '.join(answer.text for answer in poll.answers)})"] if poll else []
+
+
+def _attached_files(message: discord.Message) -> list[AttachedFile]:
+    attachments = [
+        *message.attachments,
+        *(attachment for snapshot in message.message_snapshots for attachment in snapshot.attachments),
+    ]
+    files = [
+        AttachedFile(
+            name=attachment.filename,
+            # The media type without parameters; Discord derives it from the file name, or does not send one.
+            media_type=(attachment.content_type or "").partition(";")[0] or "application/octet-stream",
+            size=attachment.size,
+            url=attachment.url,
+        )
+        for attachment in attachments
+    ]
+    return [*files, *(AttachedFile(name=f"the sticker {sticker.name}") for sticker in message.stickers)]

@@ -1,8 +1,7 @@
-"""Listening in Discord, and the words beside the replies."""
+"""Read messages from Discord, and post the messages that are not replies."""
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import discord
@@ -11,104 +10,115 @@ from bots.common.errors import PermanentError
 from bots.common.events import MessageEvent, ThreadContext
 from bots.common.reactions import StatusReactions
 from bots.discord import formatting
-from bots.discord.channel_history import read_messages
+from bots.discord.channel_messages import read_messages
 from bots.discord.client import THREAD_EXISTS, Bot, DiscordApiError, call_discord
 from bots.discord.events import EventParser
-from bots.discord.message_snapshot import MessageSnapshot, SnapshotBuilder, position
+from bots.discord.message_snapshot import MessageSnapshot, SnapshotBuilder, position_of
 from bots.discord.permissions import may_administer
 from bots.discord.reactions import show_typing
-from bots.discord.reply_writer import reference
+from bots.discord.reply_writer import make_reference
 from chat_service import keys
 from chat_service.contracts import MAX_INLINE
 
-log = logging.getLogger(__name__)
-
-READ_UP = 99
-"""Messages read before a mention, at most: the newest. One page of history, but for one that shows there are more."""
-ROOM = MAX_INLINE
-"""Characters of the files among them, the newest first."""
-TITLE = 60
-HISTORY = "Use `/history`: it shows you what this conversation holds, to you alone."
+MAX_CONTEXT_MESSAGES = 99
+"""Messages that are read before a mention, the newest first. One more fits into a page of Discord's history, which
+shows that there are more."""
+MAX_CONTEXT_FILES = MAX_INLINE
+"""Characters of the contents of their files."""
+MAX_SEARCHED_NOTICES = 50
+"""Messages among which an earlier notice is searched for."""
+MAX_THREAD_NAME = 60
+HISTORY_HINT = "Use `/history`: it shows this conversation to you only."
 
 
 class DiscordMessenger:
-    """The shared layer's ears and mouth."""
+    """Implements `Messenger` for one bot."""
 
-    def __init__(self, bot: Bot, records: SnapshotBuilder, hearing: EventParser, marks: StatusReactions) -> None:
-        self._bot, self._records, self._hearing, self._marks = bot, records, hearing, marks
+    def __init__(self, bot: Bot, snapshots: SnapshotBuilder, parser: EventParser, reactions: StatusReactions) -> None:
+        self._bot, self._snapshots, self._parser, self._reactions = bot, snapshots, parser, reactions
 
     async def parse_event(self, conversation: str, raw: dict[str, Any]) -> MessageEvent | None:
-        record = MessageSnapshot.model_validate(raw)
-        if record.files and record.kind == "said" and record.addressed:
-            self._marks.background.start(show_typing(self._bot, conversation))  # reading them takes its time
-        return await self._hearing.hear(record)
+        snapshot = MessageSnapshot.model_validate(raw)
+        if snapshot.files and snapshot.kind == "said" and snapshot.is_for_bot:
+            self._reactions.background.start(show_typing(self._bot, conversation))  # while the files are downloaded
+        return await self._parser.parse(snapshot)
 
-    async def read_thread(self, conversation: str, heard: MessageEvent, after: str) -> ThreadContext:
-        place = self._bot.place(conversation)
+    async def read_thread(self, conversation: str, event: MessageEvent, after: str) -> ThreadContext:
+        channel = self._bot.get_messageable(conversation)
         since = int(after) if after else None
-        found = await read_messages(self._bot, place, READ_UP + 1, before=int(heard.id), after=since)
-        said: list[MessageEvent] = []
-        room = ROOM
-        cut = position(found[READ_UP - 1].id) if len(found) > READ_UP else ""
-        for message in found[:READ_UP]:  # the newest first: what is nearest to the question is read
-            # A thread begins with a notice that stands for the message it was opened from.
-            if message.type is discord.MessageType.thread_starter_message and message.reference is not None:
-                start = message.reference.resolved
-                message = start if isinstance(start, discord.Message) else message
-            if not self._records.is_persons(message):
+        found = await read_messages(self._bot, channel, MAX_CONTEXT_MESSAGES + 1, before=int(event.id), after=since)
+        is_truncated = len(found) > MAX_CONTEXT_MESSAGES
+        events: list[MessageEvent] = []
+        room = MAX_CONTEXT_FILES
+        for message in found[:MAX_CONTEXT_MESSAGES]:  # the newest first: files near the question are read first
+            message = _starter_message(message) or message
+            if not self._snapshots.is_user_message(message):
                 continue
-            one = await self._hearing.hear(await self._records.said(message), room=room)
-            if one is not None:
-                room -= sum(len(a.text or "") + len(a.data or "") for a in one.attachments)
-                said.insert(0, one)
-        return ThreadContext(messages=said, truncated_before=cut)
+            earlier = await self._parser.parse(await self._snapshots.build(message), room=room)
+            if earlier is not None:
+                room -= sum(len(file.text or "") + len(file.data or "") for file in earlier.attachments)
+                events.insert(0, earlier)
+        return ThreadContext(
+            messages=events, truncated_before=position_of(found[MAX_CONTEXT_MESSAGES - 1].id) if is_truncated else ""
+        )
 
-    async def branch(self, conversation: str, heard: MessageEvent) -> str:
-        """Open a thread from a question, which gets the question's id; gives its key. Run twice it is the same."""
-        place = self._bot.place(conversation)
-        title = heard.title_excerpt[:TITLE] or "Conversation"
+    async def create_thread(self, conversation: str, event: MessageEvent) -> str:
+        """Create a thread from a question and return its conversation key. A thread has the id of the message it was
+        created from, so a repeat returns the same key."""
+        channel = self._bot.get_messageable(conversation)
+        name = event.title_excerpt[:MAX_THREAD_NAME] or "Conversation"
         try:
-            await call_discord("create_thread", place.get_partial_message(int(heard.id)).create_thread(name=title))
-        except DiscordApiError as refused:
-            if refused.code != THREAD_EXISTS:
+            await call_discord("create_thread", channel.get_partial_message(int(event.id)).create_thread(name=name))
+        except DiscordApiError as error:
+            if error.code != THREAD_EXISTS:
                 raise
         key = keys.parse(conversation)
-        assert key is not None  # noqa: S101  place() has looked
-        return keys.discord(int(key.space), int(heard.id))
+        assert key is not None  # noqa: S101  get_messageable() has checked it
+        return keys.discord(int(key.space), int(event.id))
 
-    async def send_ephemeral(self, conversation: str, heard: MessageEvent, text: str) -> None:
-        place = self._bot.place(conversation)
+    async def send_ephemeral(self, conversation: str, event: MessageEvent, text: str) -> None:
+        """Reply in the channel: Discord has ephemeral messages for interactions only."""
+        channel = self._bot.get_messageable(conversation)
+        limit = formatting.MAX_MESSAGE_LENGTH
         await call_discord(
             "send",
-            place.send(
-                text if len(text) <= formatting.LIMIT else text[: formatting.LIMIT - 1] + "…",
-                nonce=formatting.nonce("tell", heard.id, text),
-                reference=reference(place, heard.id),
+            channel.send(
+                text if len(text) <= limit else text[: limit - 1] + "…",
+                nonce=formatting.make_nonce("ephemeral", event.id, text),
+                reference=make_reference(channel, event.id),
                 mention_author=False,
                 suppress_embeds=True,
             ),
         )
 
     async def post_notice(self, conversation: str, name: str, text: str) -> None:
-        place = self._bot.place(conversation)
-        # For some minutes Discord knows the nonce; for longer the words are looked for among the last ones.
-        last = await read_messages(self._bot, place, 50)
-        if not any(one.author.id == self._bot.user_id and one.content == text for one in last):
-            await call_discord(
-                "send", place.send(text, nonce=formatting.nonce("say", conversation, name), suppress_embeds=True)
-            )
+        channel = self._bot.get_messageable(conversation)
+        # Discord recognises a nonce for some minutes only; after that the notice is searched for by its text.
+        recent = await read_messages(self._bot, channel, MAX_SEARCHED_NOTICES)
+        if not any(message.author.id == self._bot.user_id and message.content == text for message in recent):
+            nonce = formatting.make_nonce("notice", conversation, name)
+            await call_discord("send", channel.send(text, nonce=nonce, suppress_embeds=True))
 
-    async def add_status(self, conversation: str, heard: MessageEvent) -> None:
-        await self._marks.add(conversation, heard.id)
+    async def add_status(self, conversation: str, event: MessageEvent) -> None:
+        await self._reactions.add(conversation, event.id)
 
     async def remove_status(self, conversation: str, ids: list[str], *, ours: bool = False) -> None:
-        await self._marks.remove(conversation, ids, own_only=ours)
+        await self._reactions.remove(conversation, ids, own_only=ours)
 
-    async def show_history(self, conversation: str, heard: MessageEvent) -> None:
-        await self.send_ephemeral(conversation, heard, HISTORY)
+    async def show_history(self, conversation: str, event: MessageEvent) -> None:
+        await self.send_ephemeral(conversation, event, HISTORY_HINT)
 
     async def may_administer(self, conversation: str, person: str) -> bool:
         try:
             return await may_administer(self._bot, conversation, person)
         except PermanentError:
             return False
+
+
+def _starter_message(message: discord.Message) -> discord.Message | None:
+    """Return the message that a thread was created from, if `message` is the notice that stands for it at the thread's
+    beginning."""
+    if message.type is not discord.MessageType.thread_starter_message or message.reference is None:
+        return None
+    resolved = message.reference.resolved
+    return resolved if isinstance(resolved, discord.Message) else None

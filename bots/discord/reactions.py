@@ -19,7 +19,7 @@ def discord_status_reactions(bot: Bot) -> StatusReactions:
     """Return the reactions of one bot."""
 
     async def add(conversation: str, id: str) -> None:
-        message = (await bot.around(conversation, id)).get_partial_message(int(id))
+        message = (await bot.fetch_message_channel(conversation, id)).get_partial_message(int(id))
         try:
             await call_discord("add_reaction", message.add_reaction(RECEIVED))
         except PermanentError:  # no permission to add reactions
@@ -27,15 +27,15 @@ def discord_status_reactions(bot: Bot) -> StatusReactions:
             raise
 
     async def remove(conversation: str, id: str) -> None:
-        message = (await bot.around(conversation, id)).get_partial_message(int(id))
+        message = (await bot.fetch_message_channel(conversation, id)).get_partial_message(int(id))
         await call_discord("remove_reaction", message.remove_reaction(RECEIVED, discord.Object(bot.user_id)))
 
     return StatusReactions(add, remove)
 
 
 async def show_typing(bot: Bot, conversation: str) -> None:
-    """For some seconds the bot is seen typing. Never raises."""
+    """Show the typing indicator for some seconds. Never raises."""
     try:
-        await call_discord("typing", bot.http.send_typing(bot.place(conversation).id))
+        await call_discord("typing", bot.http.send_typing(bot.get_messageable(conversation).id))
     except (PermanentError, OutcomeUnknownError, TransientError) as error:
-        log.debug("no sign in %s: %s", conversation, error)
+        log.debug("no typing indicator in %s: %s", conversation, error)

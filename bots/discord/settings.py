@@ -1,34 +1,36 @@
-"""`/settings`: what is in force in a channel or server and where it came from, and changes by whoever decides there."""
+"""`/settings`: show the settings of a channel or server with their sources, and change them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import discord
 
-from bots.common import commands
-from bots.common.access import is_shut_out
+from bots.common import texts
+from bots.common.access import is_blocked
 from bots.discord.event_filter import EventFilter
-from bots.discord.permissions import may_manage, may_read, pressed
-from bots.discord.responses import Shown
-from chat_service import keys
+from bots.discord.permissions import conversation_of, may_manage, may_read, requester_of
+from bots.discord.responses import ResponseContent
 from chat_service.contracts import ConfigureRequest, Overrides, SettingName, SettingsView
-from chat_service.domain.settings import read_personas
 from chat_service.ingress import IngressClient
-from chat_service.objects.channel_threads import Place, PlaceRequest, Rules, RulesChange
+from chat_service.objects.channel_threads import ChannelRules, ChannelRulesChange, ChannelView, ChannelViewRequest
+from chat_service.personas import read_personas
 from chat_service.settings import Settings
 
 DEFAULT = "default"
-"""The word by which a setting is given back to the wider scope."""
-WIDTHS = {"workspace": "server", "thread": "here", "conversation": "here"}
-MODES = {"mentions": "mentions and replies", "everything": "everything"}
+"""The value that removes a setting, so that the wider scope's value applies."""
+SOURCE_NAMES = {"workspace": "server", "thread": "here", "conversation": "here"}
+MODE_NAMES = {"mentions": "mentions and replies", "everything": "everything"}
+SHOWN_SETTINGS = ("persona", "model", "prompt", "temperature")
+MAX_SHOWN_VALUE = 200
 Where = Literal["here", "channel", "server"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What somebody wants changed; None leaves it."""
+class SettingsChange:
+    """The options of `/settings`; None leaves a setting unchanged."""
 
     persona: str | None = None
     model: str | None = None
@@ -37,83 +39,101 @@ class Wanted:
     enabled: bool | None = None
 
     @property
-    def is_nothing(self) -> bool:
+    def is_empty(self) -> bool:
         return all(getattr(self, name) is None for name in self.__slots__)
 
 
 class ChatSettings:
-    """Shows and changes."""
+    """Shows and changes settings of conversations, channels and servers."""
 
-    def __init__(self, ingress: IngressClient, watch: EventFilter, settings: Settings) -> None:
-        self._ingress, self._watch, self._config = ingress, watch, settings
+    def __init__(self, ingress: IngressClient, event_filter: EventFilter, settings: Settings) -> None:
+        self._ingress, self._filter, self._settings = ingress, event_filter, settings
         self.personas = sorted({settings.persona, *read_personas(settings.personas_file)})
 
-    async def asked(self, interaction: discord.Interaction, wanted: Wanted, where: Where) -> Shown:
-        """What `/settings` answers."""
+    async def show_or_change(
+        self, interaction: discord.Interaction, change: SettingsChange, where: Where
+    ) -> ResponseContent:
+        """Return the response to `/settings`."""
         if not may_read(interaction):
-            return Shown(commands.NOT_READABLE)
-        # Whoever decides here is not shut out by what was decided: it could not be put right any more.
-        if not may_manage(interaction) and await is_shut_out(self._ingress, self._config, pressed(interaction)):
-            return Shown(commands.NOT_ALLOWED)
-        conversation = keys.discord(interaction.guild_id, interaction.channel_id or 0)
-        if wanted.is_nothing:
-            return await self._view(interaction, conversation)
+            return ResponseContent(texts.NOT_READABLE)
+        # A person who may manage the channel is never shut out by its rules: they could not correct them any more.
+        requester = requester_of(interaction)
+        if not may_manage(interaction) and await is_blocked(self._ingress, self._settings, requester):
+            return ResponseContent(texts.NOT_ALLOWED)
+        conversation = conversation_of(interaction)
+        if change.is_empty:
+            return await self._show(interaction, conversation)
         if not may_manage(interaction, server=where == "server"):
-            return Shown(commands.NOT_YOURS_DISCORD)
+            return ResponseContent(texts.NOT_PERMITTED_DISCORD)
+        if change.persona not in (None, DEFAULT, *self.personas):
+            known = ", ".join(self.personas)
+            return ResponseContent(f"There is no persona {change.persona!r}. Personas: {known}."[:1_900])
         scope = _scope(interaction, conversation, where)
-        if wanted.persona not in (None, DEFAULT, *self.personas):
-            return Shown(f"There is no persona {wanted.persona!r}, but: {', '.join(self.personas)}."[:1_900])
-        await self._change(scope, wanted)
-        self._watch.changed(scope)
-        return await self._view(interaction, conversation)
+        await self._change(scope, change)
+        self._filter.invalidate(scope)
+        return await self._show(interaction, conversation)
 
-    async def _change(self, scope: str, wanted: Wanted) -> None:
-        given: dict[SettingName, str | None] = {"persona": wanted.persona, "model": wanted.model}
+    async def _change(self, scope: str, change: SettingsChange) -> None:
+        given: dict[SettingName, str | None] = {"persona": change.persona, "model": change.model}
         chosen = {name: value for name, value in given.items() if value not in (None, DEFAULT)}
         unset = [name for name, value in given.items() if value == DEFAULT]
         if chosen or unset:
             request = ConfigureRequest(set=Overrides.model_validate(chosen), unset=unset)
             await self._ingress.call("Channel", scope, "configure", request, Overrides, timeout=5)
-        change = RulesChange.model_validate(
+        rules = ChannelRulesChange.model_validate(
             {
-                "reply_mode": wanted.answer_to,
-                "answer_in": wanted.answer_in,
-                "off": None if wanted.enabled is None else not wanted.enabled,
+                "reply_mode": change.answer_to,
+                "answer_in": change.answer_in,
+                "off": None if change.enabled is None else not change.enabled,
             }
         )
-        if change.model_dump(exclude_none=True):
-            await self._ingress.call("Channel", scope, "rule", change, Rules, timeout=5)
+        if rules.model_dump(exclude_none=True):
+            await self._ingress.call("Channel", scope, "rule", rules, ChannelRules, timeout=5)
 
-    async def _view(self, interaction: discord.Interaction, conversation: str) -> Shown:
+    async def _show(self, interaction: discord.Interaction, conversation: str) -> ResponseContent:
         in_thread = isinstance(interaction.channel, discord.Thread)
         view = await self._ingress.call("Chat", conversation, "get_settings", None, SettingsView, timeout=5)
         lines = [
-            f"**{one.name}**: {_short(one.value)} _({_source(one.source, in_thread)})_"
-            for one in view.settings
-            if one.name in ("persona", "model", "prompt", "temperature")
+            f"**{setting.name}**: {_short(setting.value)} _({_source(setting.source, in_thread)})_"
+            for setting in view.settings
+            if setting.name in SHOWN_SETTINGS
         ]
-        scopes = [("here", conversation), ("server", conversation.rpartition(":")[0])]
-        channel = interaction.channel
-        if isinstance(channel, discord.Thread):
-            scopes.insert(1, ("channel", f"discord:{interaction.guild_id}:{channel.parent_id}"))
-        rules: list[tuple[str, Rules]] = []
-        for width, scope in scopes:
-            place = await self._ingress.call("Channel", scope, "look", PlaceRequest(), Place, timeout=5)
-            rules.append((width, place.rules))
-        mode, source = next(((r.reply_mode, w) for w, r in rules if r.reply_mode), ("mentions", "deployment"))
-        lines.append(f"**answer to**: {MODES.get(mode, mode)} _({source})_")
-        answer_in, source = next(((r.answer_in, w) for w, r in rules if r.answer_in), ("channel", "deployment"))
-        lines.append(f"**answer in**: {answer_in} _({source})_")
-        off = next((width for width, one in rules if one.off), None)
-        lines.append(f"**switched off** _({off})_" if off else "**switched on**")
+        lines += _rule_lines(await self._read_rules(interaction, conversation))
         if view.personas:
-            lines.append(f"Personas to choose from: {', '.join(view.personas)}")
-        return Shown(page="\n".join(lines)[:4_000])
+            lines.append(f"Personas: {', '.join(view.personas)}")
+        return ResponseContent(page="\n".join(lines)[:4_000])
+
+    async def _read_rules(
+        self, interaction: discord.Interaction, conversation: str
+    ) -> list[tuple[Where, ChannelRules]]:
+        """Return the rules of all scopes of a conversation, the narrowest first."""
+        widths: tuple[Where, ...] = ("here", "server")
+        if isinstance(interaction.channel, discord.Thread):
+            widths = ("here", "channel", "server")
+        rules: list[tuple[Where, ChannelRules]] = []
+        for width in widths:
+            scope = _scope(interaction, conversation, width)
+            view = await self._ingress.call("Channel", scope, "look", ChannelViewRequest(), ChannelView, timeout=5)
+            rules.append((width, view.rules))
+        return rules
+
+
+def _rule_lines(scopes: Sequence[tuple[Where, ChannelRules]]) -> list[str]:
+    modes = ((rules.reply_mode, width) for width, rules in scopes if rules.reply_mode)
+    mode, mode_source = next(modes, ("mentions", "deployment"))
+    targets = ((rules.answer_in, width) for width, rules in scopes if rules.answer_in)
+    answer_in, answer_source = next(targets, ("channel", "deployment"))
+    off = next((width for width, rules in scopes if rules.off), None)
+    return [
+        f"**answer to**: {MODE_NAMES.get(mode, mode)} _({mode_source})_",
+        f"**answer in**: {answer_in} _({answer_source})_",
+        f"**switched off** _({off})_" if off else "**switched on**",
+    ]
 
 
 def _scope(interaction: discord.Interaction, conversation: str, where: Where) -> str:
-    """What a change is for. In a thread, `channel` is the one around it: a forum has no messages of its own in which
-    anybody could say so."""
+    """Return the scope that `/settings` changes. In a thread, `channel` is the channel around it: a forum has no
+    messages of its own in which a person could use the command."""
     channel = interaction.channel
     if where == "server":
         return conversation.rpartition(":")[0]
@@ -123,11 +143,11 @@ def _scope(interaction: discord.Interaction, conversation: str, where: Where) ->
 
 
 def _source(source: str, in_thread: bool) -> str:
-    for width, name in {**WIDTHS, "channel": "channel" if in_thread else "here"}.items():
+    for width, name in {**SOURCE_NAMES, "channel": "channel" if in_thread else "here"}.items():
         source = source.replace(width, name)
     return source
 
 
 def _short(value: str | float | None) -> str:
-    text = "whatever the endpoint takes by default" if value is None else " ".join(str(value).split())
-    return text if len(text) <= 200 else text[:199] + "…"
+    text = "the endpoint's default" if value is None else " ".join(str(value).split())
+    return text if len(text) <= MAX_SHOWN_VALUE else text[: MAX_SHOWN_VALUE - 1] + "…"

@@ -1,5 +1,5 @@
-"""What discord.py makes of the gateway's events, so that one that it cannot read leaves the bot hearing the others: by
-itself discord.py ends all connections for good at the first."""
+"""Make discord.py skip a gateway event that it cannot parse. By itself discord.py ends all connections for good at the
+first such event."""
 
 from __future__ import annotations
 
@@ -9,43 +9,46 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-Parse = Callable[[Any], None]
+Parser = Callable[[Any], None]
 
-NEEDED = frozenset({0, 5, 15, 16})
-"""The kinds of channels without which the bot is of no use in a server: text, announcements, forums, media."""
-WANTED = ("id", "name", "owner_id", "unavailable", "roles", "members", "emojis", "channels", "threads", "member_count")
-"""What is read of a server when not all of it can be."""
-FIRST = ("READY", "RESUMED")
-"""A session that begins unread is no session: it is begun anew."""
-
-
-def install_tolerant_parsers(parsers: dict[str, Parse]) -> None:
-    """Let discord.py's own readers of events, by the event's name, skip what they cannot read, and tell the operator;
-    a server of which they cannot read all is read without what the bot can do without."""
-    for name, parse in parsers.items():
-        if name not in FIRST:
-            parsers[name] = _forgiving(name, parse)
+NEEDED_CHANNEL_TYPES = frozenset({0, 5, 15, 16})
+"""Text, announcement, forum and media channels: without these the bot is useless in a server."""
+NEEDED_FIELDS = frozenset(
+    {"id", "name", "owner_id", "unavailable", "roles", "members", "emojis", "channels", "threads", "member_count"}
+)
+"""The fields of a server that are parsed when the whole of it cannot be."""
+SESSION_EVENTS = ("READY", "RESUMED")
+"""A session that begins with an unreadable event is useless, and is started again."""
 
 
-def _forgiving(name: str, parse: Parse) -> Parse:
-    def read(data: Any) -> None:
+def install_tolerant_parsers(parsers: dict[str, Parser]) -> None:
+    """Wrap discord.py's parsers, by event name, so that they log and skip what they cannot parse. A server that cannot
+    be parsed completely is parsed without its unneeded fields and channels."""
+    for name, parser in parsers.items():
+        if name not in SESSION_EVENTS:
+            parsers[name] = _tolerant(name, parser)
+
+
+def _tolerant(name: str, parser: Parser) -> Parser:
+    def parse(data: Any) -> None:
         try:
-            parse(data)
+            parser(data)
         except Exception as error:
             if name != "GUILD_CREATE":
-                log.exception("an event of Discord's (%s) cannot be read, and is passed over: %r", name, error)
+                log.exception("a Discord event (%s) cannot be read: skipping it: %r", name, error)
                 return
             log.exception(
-                "the server %s cannot be read whole (%r): only its text channels are heard", data.get("id"), error
+                "the server %s cannot be read completely (%r): using its text channels only", data.get("id"), error
             )
             try:
-                parse(_bare(data))
-            except Exception as again:
-                log.exception("the server %s cannot be read: nothing is heard there (%r)", data.get("id"), again)
+                parser(_reduced(data))
+            except Exception as reduced_error:
+                log.exception("the server %s cannot be read: ignoring it (%r)", data.get("id"), reduced_error)
 
-    return read
+    return parse
 
 
-def _bare(server: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: server[name] for name in WANTED if name in server}
-    return {**kept, "channels": [one for one in kept.get("channels", []) if one.get("type") in NEEDED]}
+def _reduced(guild: dict[str, Any]) -> dict[str, Any]:
+    fields = {name: guild[name] for name in NEEDED_FIELDS if name in guild}
+    channels = [channel for channel in fields.get("channels", []) if channel.get("type") in NEEDED_CHANNEL_TYPES]
+    return {**fields, "channels": channels}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bots.common.events import PlatformEvent
 from bots.discord.message_snapshot import MessageSnapshot
 from chat_service.contracts import Contract, History, HistoryRequest, utc
-from chat_service.objects.channel_threads import Rules, RulesChange
+from chat_service.objects.channel_threads import ChannelRules, ChannelRulesChange
 from tests.discord.stack import World
 from tests.fakes.discord.control import WORKING, DiscordControl
 from tests.fakes.discord.models import Message
@@ -61,7 +61,7 @@ async def set_rules(room: Room, channel: str, **changes: object) -> None:
     """What somebody who may has decided about a channel; a server's own id stands for the server."""
     scope = f"discord:{room.guild}" + ("" if channel == room.guild else f":{channel}")
     async with room.world.stack.ingress() as ingress:
-        await ingress.call("Channel", scope, "rule", RulesChange.model_validate(changes), Rules)
+        await ingress.call("Channel", scope, "rule", ChannelRulesChange.model_validate(changes), ChannelRules)
 
 
 async def hand_over_again(room: Room, said: Message) -> None:
@@ -69,12 +69,12 @@ async def hand_over_again(room: Room, said: Message) -> None:
     [event] = [one for one in await room.discord.events("MESSAGE_CREATE") if one.data["id"] == said.id]
     record = MessageSnapshot(
         id=said.id,
-        channel=said.channel,
-        guild=room.guild,
+        channel_id=said.channel,
+        guild_id=room.guild,
         text=event.data["content"],
-        person=said.author,
-        name="Ada",
-        at=utc(said.created),
+        author_id=said.author,
+        author_name="Ada",
+        created_at=utc(said.created),
         mentions_bot=True,
     )
     async with room.world.stack.ingress() as ingress:

@@ -73,11 +73,11 @@ def test_parts_fit_and_are_never_blank() -> None:
     for _ in range(500):
         more = ["x" * chance.randint(1, 900), "`" * chance.randint(1, 80), "~" * chance.randint(1, 80)]
         text = "an answer" + "".join(chance.choice([*pieces, *more]) for _ in range(chance.randint(1, 60)))
-        parts = formatting.parts_of(text)
-        if len(parts) == 1 and len(text) > formatting.LIMIT:
-            parts = [formatting.excerpt(text)]
+        parts = formatting.split_reply(text)
+        if len(parts) == 1 and len(text) > formatting.MAX_MESSAGE_LENGTH:
+            parts = [formatting.file_excerpt(text)]
         for part in (*parts, formatting.preview(text)):
-            assert part.strip() and len(part) <= formatting.LIMIT, (len(part), text)
+            assert part.strip() and len(part) <= formatting.MAX_MESSAGE_LENGTH, (len(part), text)
 
 
 async def test_a_very_long_reply_comes_as_a_file(room: Room) -> None:

@@ -171,7 +171,7 @@ async def test_forget_me_reaches_servers_that_the_bot_has_left_and_takes_thumbs_
         await discord.press(person, left.channel, reply.id, reply.buttons()[number]["custom_id"])
     await discord.until(lambda: history(left, left.channel), lambda h: len(h.messages[-1].feedback) == 2)
     await discord.leave(discord.bot, left.guild)
-    assert "Forgetting" in (await shown(room, await discord.command(room.ada, room.channel, "forget-me"))).content
+    assert "Deleting" in (await shown(room, await discord.command(room.ada, room.channel, "forget-me"))).content
     kept = await discord.until(lambda: history(left, left.channel), lambda h: len(h.messages) == 2)
     assert [m.text for m in kept.messages if m.role == "user"] == ["how was I?"]
     assert kept.messages[-1].feedback == {left.ben: "down"}

@@ -1,4 +1,4 @@
-"""The steps of docs/discord.md, followed as they stand by somebody who has nothing yet."""
+"""The steps of bots/discord/README.md lead from an empty machine to the first answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.operation.steps import block, commands, settings_in, steps_of
 from tests.operation.up import answering, clean_env, prepared
 from tests.processes import ROOT
 
-PAGE = ROOT / "docs" / "discord.md"
+PAGE = ROOT / "bots" / "discord" / "README.md"
 EVERYBODY = ("send_messages", "send_messages_in_threads", "read_message_history", "attach_files", "add_reactions")
 
 
@@ -26,7 +26,7 @@ async def test_the_steps_lead_from_nothing_to_the_first_answer(
     engine_binary: Path, model: ModelControl, tmp_path: Path
 ) -> None:
     await model.clear()
-    steps = steps_of(PAGE, "What it does")
+    steps = steps_of(PAGE, "What the bot does")
     assert len(steps) == 5, "this test follows five steps"
     async with running_discord() as discord:
         await discord.configure(message_content=False)

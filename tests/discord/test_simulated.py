@@ -10,10 +10,10 @@ from typing import Any
 import discord
 import simcord
 
-from bots.common import commands
+from bots.common import texts
 from bots.discord.client import Bot
 from bots.discord.command_sync import synchronise
-from bots.discord.commands import NOT_HERE, NOT_YOU, SlashCommands
+from bots.discord.commands import BOT_MAY_NOT_WRITE, USER_MAY_NOT_WRITE, SlashCommands
 from bots.discord.event_filter import EventFilter
 from bots.discord.history import HistoryView
 from bots.discord.reactions import discord_status_reactions
@@ -59,7 +59,7 @@ async def test_the_commands_are_known_there_and_not_registered_twice() -> None:
         assert it.puts() == 1
         await synchronise(it.bot)
         assert it.puts() == 1
-        assert alone(await ada.slash(channel, "help")) == commands.HELP_DISCORD
+        assert alone(await ada.slash(channel, "help")) == texts.HELP_DISCORD
 
 
 async def test_whoever_may_not_read_is_told_so_by_each_command_and_others_are_not() -> None:
@@ -68,8 +68,8 @@ async def test_whoever_may_not_read_is_told_so_by_each_command_and_others_are_no
         no_history = discord.PermissionOverwrite(read_message_history=False)
         channel = it.guild.create_text_channel("talk", overwrites={blind: no_history})
         for name in ("history", "reset", "stop", "settings"):
-            assert alone(await blind.slash(channel, name)) == commands.NOT_READABLE, name
-            assert alone(await ada.slash(channel, name)) == commands.AWAY, name
+            assert alone(await blind.slash(channel, name)) == texts.NOT_READABLE, name
+            assert alone(await ada.slash(channel, name)) == texts.UNREACHABLE, name
 
 
 async def test_ask_writes_for_nobody_who_may_not_write_nor_where_the_bot_may_not() -> None:
@@ -77,9 +77,9 @@ async def test_ask_writes_for_nobody_who_may_not_write_nor_where_the_bot_may_not
         mute = it.guild.add_member(it.env.create_user("mute"))
         silence = discord.PermissionOverwrite(send_messages=False)
         channel = it.guild.create_text_channel("talk", overwrites={mute: silence})
-        assert alone(await mute.slash(channel, "ask", question="may I?")) == NOT_YOU
+        assert alone(await mute.slash(channel, "ask", question="may I?")) == USER_MAY_NOT_WRITE
         closed = it.guild.create_text_channel("closed", overwrites={it.guild.default_role: silence})
-        assert alone(await mute.slash(closed, "ask", question="and here?")) == NOT_HERE
+        assert alone(await mute.slash(closed, "ask", question="and here?")) == BOT_MAY_NOT_WRITE
 
 
 def alone(result: Any) -> str:

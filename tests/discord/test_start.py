@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from discord import utils
 
-from bots.discord.message_snapshot import position
-from chat_service.objects.channel_threads import Place, PlaceRequest, Reach
+from bots.discord.message_snapshot import position_of
+from chat_service.objects.channel_threads import ChannelView, ChannelViewRequest, ReadPosition
 from tests.discord.rooms import GATE, Room, answered, asks, history, is_done, new_room, prompt, set_rules
 from tests.discord.stack import World, running_world
 from tests.fakes.discord.models import Message
@@ -91,7 +91,7 @@ async def test_an_intent_that_is_taken_away_while_it_runs_is_told_in_one_line(ro
     assert bot.process is not None
     await discord.close_sockets(4014)
     assert await asyncio.wait_for(bot.process.wait(), 30) == 1
-    assert "the Message Content intent was taken away" in bot.log
+    assert "the Message Content intent was switched off" in bot.log
 
 
 async def test_commands_are_registered_only_when_they_changed(room: Room) -> None:
@@ -136,7 +136,7 @@ async def test_a_token_with_a_line_break_is_told_in_one_line_or_does_no_harm(
     [line] = [one for one in said.decode().splitlines() if "discord app: " in one][:1]
     assert ("a line break" in line) if broken == "in the middle" else ("logs in as" in line), said.decode()
     if broken == "in the middle":
-        with pytest.raises(AssertionError, match="DISCORD_TOKEN has a blank, a line break"):
+        with pytest.raises(AssertionError, match="DISCORD_TOKEN contains a blank, a line break"):
             await room.world.bot.start(DISCORD_TOKEN=told)
         assert "Traceback" not in room.world.bot.log
     else:
@@ -260,11 +260,11 @@ async def test_that_nobody_was_there_is_said_when_nobody_waits_any_more(room: Ro
 
     async def seen() -> str:
         async with room.world.stack.ingress() as ingress:
-            request = PlaceRequest(conversation=room.key(room.channel))
-            place = await ingress.call("Channel", room.key(room.channel), "look", request, Place)
-        return place.thread.seen if place.thread else ""
+            request = ChannelViewRequest(conversation=room.key(room.channel))
+            place = await ingress.call("Channel", room.key(room.channel), "look", request, ChannelView)
+        return place.thread.position if place.thread else ""
 
-    await discord.until(seen, lambda found: found >= position(old.id))
+    await discord.until(seen, lambda found: found >= position_of(old.id))
     await model.release(running.number, "At last.")
     await model.finish(running.number)
     away = await discord.wait_reply(room.channel, None, lambda m: "I was away" in m.content)
@@ -334,15 +334,15 @@ async def test_a_first_direct_message_that_nobody_heard_is_answered_when_its_aut
     await model.clear()
     async with running_world(engine_binary, tmp_path, model, whole=False, start=False) as world:
         discord = world.discord
-        hour_ago = position(utils.time_snowflake(datetime.now(UTC) - timedelta(hours=1)))
+        hour_ago = position_of(utils.time_snowflake(datetime.now(UTC) - timedelta(hours=1)))
         async with world.stack.ingress() as ingress:
-            await ingress.send("Channel", "discord:@me", "advance", Reach(position=hour_ago))
+            await ingress.send("Channel", "discord:@me", "advance", ReadPosition(position=hour_ago))
         room = await new_room(world)
         await world.bot.start()
 
         async def reached() -> str:
             async with world.stack.ingress() as ingress:
-                place = await ingress.call("Channel", f"discord:{room.guild}", "look", PlaceRequest(), Place)
+                place = await ingress.call("Channel", f"discord:{room.guild}", "look", ChannelViewRequest(), ChannelView)
             return place.position
 
         await discord.until(reached)

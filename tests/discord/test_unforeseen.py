@@ -24,7 +24,7 @@ async def test_what_discord_py_cannot_read_is_passed_over_and_told(room: Room) -
     await answered(room, silent)
     thread = await discord.start_thread(room.ada, room.channel, "aside", None, type=11)
     _, reply, _ = await asks(room, room.ben, thread.id, f"<@{discord.bot}> and here?")
-    assert reply.reply_to and f"the server {room.guild} cannot be read whole" in room.world.bot.log
+    assert reply.reply_to and f"the server {room.guild} cannot be read completely" in room.world.bot.log
 
 
 async def test_a_message_that_discord_py_cannot_read_hides_no_other(room: Room) -> None:
@@ -62,7 +62,7 @@ async def test_what_a_bot_that_is_ending_cannot_do_is_done_later() -> None:
     """Its deliveries are served a moment longer than its connections live."""
     async with aiohttp.ClientSession() as session:
         pass
-    with pytest.raises(TransientError, match="is ending"):
+    with pytest.raises(TransientError, match="is shutting down"):
         await call_discord("send", session.get("http://127.0.0.1/"))
 
 
