@@ -1,7 +1,8 @@
-"""Who is asking. Each browser carries an unguessable secret in a cookie; the public id is a hash of it.
+"""Identity of the people who use the page.
 
-The secret never enters a key, a log or an address; the id may, since nobody can get from it to the secret. Behind a
-proxy that signs people in (`WEB_AUTH_HEADER`), the id comes from the proxy's header instead.
+Each browser holds a random secret in a cookie, and the public id of the person is a hash of that secret. The secret
+never enters a key, a log or an address. The id may, because the secret cannot be computed from it. Behind a proxy that
+authenticates people (`WEB_AUTH_HEADER`), the id is computed from the proxy's header instead.
 """
 
 from __future__ import annotations
@@ -22,35 +23,35 @@ from chat_service.settings import Settings
 PERSON_COOKIE = "threadwell"
 ACCESS_COOKIE = "threadwell_access"
 PREVIOUS_PERSON_COOKIE = "threadwell_before"
-"""Who the browser was before it joined somebody, so that joining loses nothing."""
+"""The browser's secret before it joined another person, so that it can go back to its own conversations."""
 RENEWED_COOKIE = "threadwell_renewed"
-"""Stands for as long as the others need not be set anew."""
+"""While a browser has this cookie, the other cookies need no renewal."""
 YEAR_SECONDS = 365 * 24 * 3600
 MONTH_SECONDS = 30 * 24 * 3600
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
-_ATTEMPTS, _WINDOW_SECONDS = 10, 60.0
+_MAX_ATTEMPTS, _ATTEMPTS_WINDOW_SECONDS = 10, 60.0
 
 
 def person_id(secret: str) -> str:
-    """26 characters of a-z2-7: 130 bits of a hash of the secret."""
+    """Return the public id of a person: 26 characters of a-z2-7, 130 bits of a hash of the secret."""
     # A proxy may send a name in Latin-1, whose bytes aiohttp keeps as surrogates.
     digest = hashlib.sha256(b"threadwell person\0" + secret.encode(errors="surrogateescape")).digest()
     return base64.b32encode(digest).decode().lower()[:26]
 
 
 def check_binding(settings: Settings) -> None:
-    """Refuse to show everybody's conversations to everybody.
+    """Check that other machines can open the page only with authentication.
 
     Raises:
-        UserError: when the page would be open to other machines with nothing that asks who they are.
+        UserError: the settings open the page to other machines without authentication.
     """
     if settings.web_auth_header and not settings.web_trusted_proxies:
         raise UserError(
-            "WEB_AUTH_HEADER is set but WEB_TRUSTED_PROXIES is not: anybody could send that header; "
-            "name the addresses of your proxy"
+            "WEB_AUTH_HEADER is set but WEB_TRUSTED_PROXIES is not, so any client could send that header: "
+            "set WEB_TRUSTED_PROXIES to the addresses of your proxy"
         )
-    guarded = settings.web_access_token or settings.web_auth_header
-    if not (settings.web_is_loopback or guarded or settings.web_published_on_loopback):
+    is_protected = settings.web_access_token or settings.web_auth_header
+    if not (settings.web_is_loopback or is_protected or settings.web_published_on_loopback):
         raise UserError(
             f"WEB_HOST={settings.web_host} would open the page to other machines: set WEB_ACCESS_TOKEN, "
             "or WEB_AUTH_HEADER with WEB_TRUSTED_PROXIES behind a proxy that signs people in"
@@ -58,117 +59,120 @@ def check_binding(settings: Settings) -> None:
 
 
 class Authenticator:
-    """Finds the person behind a request, and lets nobody in who may not."""
+    """Identifies the person behind a request and manages the identity cookies of browsers."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._attempts: dict[str, list[float]] = {}
 
-    def person(self, request: web.Request) -> str | None:
-        """The public id of whoever asks; None for a browser that has no secret yet.
+    def identify(self, request: web.Request) -> str | None:
+        """Return the public id of the person who sends the request; None for a browser without a secret.
 
         Raises:
-            HTTPForbidden: a proxy's header from somewhere else, or none at all.
-            HTTPUnauthorized: the access token is missing.
+            HTTPForbidden: the request does not come from a trusted proxy, or the proxy sent no name.
+            HTTPUnauthorized: the access token is required and missing.
         """
         if header := self._settings.web_auth_header:
-            return self._proxied(request, header)
-        if self._settings.web_access_token and not self._may_enter(request):
+            return self._identify_by_proxy(request, header)
+        if self._settings.web_access_token and not self._has_access(request):
             raise web.HTTPUnauthorized(text="sign in first")
         secret = request.cookies.get(PERSON_COOKIE, "")
         return person_id(secret) if _SECRET.fullmatch(secret) else None
 
-    def introduce(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Give a browser its secret, or once a month what it has for another year: browsers keep no cookie for longer
-        (Chromium 400 days), however often it is used."""
+    def set_identity_cookies(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Give a new browser its secret, and renew the cookies of a known browser for a year, once a month.
+
+        The renewal is needed because browsers limit a cookie's lifetime (Chromium: 400 days), however often it is used.
+        """
         if self._settings.web_auth_header:
             return
         known = {name: request.cookies.get(name, "") for name in (PERSON_COOKIE, PREVIOUS_PERSON_COOKIE)}
         if not _SECRET.fullmatch(known[PERSON_COOKIE]):
-            self._set(request, response, PERSON_COOKIE, secrets.token_urlsafe(32))
+            self._set_cookie(request, response, PERSON_COOKIE, secrets.token_urlsafe(32))
         elif RENEWED_COOKIE not in request.cookies:
             for name, secret in known.items():
                 if _SECRET.fullmatch(secret):
-                    self._set(request, response, name, secret)
+                    self._set_cookie(request, response, name, secret)
             if self._settings.web_access_token:
-                self._set(request, response, ACCESS_COOKIE, self._pass())
+                self._set_cookie(request, response, ACCESS_COOKIE, self._access_cookie_value())
         else:
             return
-        self._set(request, response, RENEWED_COOKIE, "1", MONTH_SECONDS)
+        self._set_cookie(request, response, RENEWED_COOKIE, "1", MONTH_SECONDS)
 
-    def sign_in(self, request: web.Request, response: web.StreamResponse, token: str) -> None:
-        """Let a browser in that knows the access token.
+    def sign_in(self, request: web.Request, response: web.StreamResponse, given_token: str) -> None:
+        """Give the access cookie to a browser that sent the access token.
 
         Raises:
             HTTPTooManyRequests: after ten attempts a minute from one address.
-            HTTPUnauthorized: for a wrong token.
+            HTTPUnauthorized: the token is wrong.
         """
         token = self._settings.web_access_token
         if token is None:
             return
-        self._count(request.remote or "")
-        if not hmac.compare_digest(token.encode(errors="replace"), token.get_secret_value().encode()):
+        self._count_attempt(request.remote or "")
+        if not hmac.compare_digest(given_token.encode(errors="replace"), token.get_secret_value().encode()):
             raise web.HTTPUnauthorized(text="that is not the access token")
-        self._set(request, response, ACCESS_COOKIE, self._pass())
+        self._set_cookie(request, response, ACCESS_COOKIE, self._access_cookie_value())
 
-    def secret(self, request: web.Request) -> str:
-        """What a second device of this person needs.
+    def shareable_secret(self, request: web.Request) -> str:
+        """Return the person's secret, which makes a second device the same person.
 
         Raises:
-            HTTPConflict: behind a proxy that signs people in; they do so on every device.
+            HTTPConflict: the page is behind a proxy that signs people in on every device.
         """
         if self._settings.web_auth_header:
-            raise web.HTTPConflict(text="sign in on the other device as you did here: it then shows the same")
+            raise web.HTTPConflict(text="sign in on the other device with the same account: it shows the same page")
         return request.cookies[PERSON_COOKIE]
 
-    def check_joining(self, request: web.Request) -> None:
-        """Let nobody guess at links.
+    def check_join_attempt(self, request: web.Request) -> None:
+        """Count an attempt to join another person, so that links cannot be guessed.
 
         Raises:
             HTTPTooManyRequests: after ten attempts a minute from one address.
-            HTTPConflict: behind a proxy that signs people in.
+            HTTPConflict: the page is behind a proxy that signs people in.
         """
         if self._settings.web_auth_header:
-            raise web.HTTPConflict(text="sign in on this device as you did on the other: it then shows the same")
-        self._count(request.remote or "")
+            raise web.HTTPConflict(text="sign in on this device with the same account: it shows the same page")
+        self._count_attempt(request.remote or "")
 
-    def was_no_guess(self, request: web.Request) -> None:
-        """Whoever has a link that is good may look at it as often as they like."""
+    def discount_attempt(self, request: web.Request) -> None:
+        """Remove the last counted attempt: the link was valid, so it was not a guess."""
         self._attempts.get(request.remote or "", [0.0]).pop()
 
-    def is_already(self, request: web.Request, secret: str) -> bool:
-        """Whether this browser is the person of that secret, and may come in as such."""
-        own = hmac.compare_digest(request.cookies.get(PERSON_COOKIE, "").encode(), secret.encode())
-        return own and (not self._settings.web_access_token or self._may_enter(request))
+    def is_person(self, request: web.Request, secret: str) -> bool:
+        """Return whether this browser already is the person with that secret and has access to the page."""
+        is_same = hmac.compare_digest(request.cookies.get(PERSON_COOKIE, "").encode(), secret.encode())
+        return is_same and (not self._settings.web_access_token or self._has_access(request))
 
-    def admit(self, request: web.Request, response: web.StreamResponse, secret: str) -> None:
-        """Make this browser the person of that secret. Whom one who is in has invited is in, too."""
+    def join(self, request: web.Request, response: web.StreamResponse, secret: str) -> None:
+        """Make this browser the person with that secret. An invitation includes access to the page."""
         own = request.cookies.get(PERSON_COOKIE, "")
         if _SECRET.fullmatch(own) and not _SECRET.fullmatch(request.cookies.get(PREVIOUS_PERSON_COOKIE, "")):
-            self._set(request, response, PREVIOUS_PERSON_COOKIE, own)  # a second link does not take the place of the first self
-        self._set(request, response, PERSON_COOKIE, secret)
+            # Only the first join stores it: a second link must not overwrite the browser's original identity.
+            self._set_cookie(request, response, PREVIOUS_PERSON_COOKIE, own)
+        self._set_cookie(request, response, PERSON_COOKIE, secret)
         if self._settings.web_access_token:
-            self._set(request, response, ACCESS_COOKIE, self._pass())
+            self._set_cookie(request, response, ACCESS_COOKIE, self._access_cookie_value())
 
-    def was_another(self, request: web.Request) -> bool:
-        """Whether this browser was somebody else before it joined."""
-        before = request.cookies.get(PREVIOUS_PERSON_COOKIE, "")
-        joined = _SECRET.fullmatch(before) is not None and before != request.cookies.get(PERSON_COOKIE)
-        return joined and not self._settings.web_auth_header
+    def has_previous_person(self, request: web.Request) -> bool:
+        """Return whether this browser was another person before it joined the present one."""
+        previous = request.cookies.get(PREVIOUS_PERSON_COOKIE, "")
+        has_joined = _SECRET.fullmatch(previous) is not None and previous != request.cookies.get(PERSON_COOKIE)
+        return has_joined and not self._settings.web_auth_header
 
-    def go_back(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Make this browser who it was before it joined anybody.
+    def restore_previous_person(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Give this browser the identity back that it had before it joined another person.
 
         Raises:
-            HTTPConflict: when it was nobody else.
+            HTTPConflict: it has no previous identity.
         """
-        if not self.was_another(request):
-            raise web.HTTPConflict(text="this browser was nobody else before: there is nothing to go back to")
-        self._set(request, response, PERSON_COOKIE, request.cookies[PREVIOUS_PERSON_COOKIE])
+        if not self.has_previous_person(request):
+            raise web.HTTPConflict(text="this browser has no previous identity to go back to")
+        self._set_cookie(request, response, PERSON_COOKIE, request.cookies[PREVIOUS_PERSON_COOKIE])
         response.del_cookie(PREVIOUS_PERSON_COOKIE, path="/")
 
-    def _proxied(self, request: web.Request, header: str) -> str:
-        peer = ip_address((request.remote or "0.0.0.0").split("%")[0])  # noqa: S104  no peer is no proxy
+    def _identify_by_proxy(self, request: web.Request, header: str) -> str:
+        peer = ip_address((request.remote or "0.0.0.0").split("%")[0])  # noqa: S104  a missing peer is no proxy
         if not any(peer in network for network in self._settings.web_trusted_proxies):
             raise web.HTTPForbidden(text="this page is reached through its proxy")
         values = request.headers.getall(header, [])
@@ -176,25 +180,33 @@ class Authenticator:
             raise web.HTTPForbidden(text=f"the proxy sent no {header}")
         return person_id(f"proxy\0{values[0].strip()}")
 
-    def _may_enter(self, request: web.Request) -> bool:
-        return hmac.compare_digest(request.cookies.get(ACCESS_COOKIE, "").encode(), self._pass().encode())
+    def _has_access(self, request: web.Request) -> bool:
+        return hmac.compare_digest(
+            request.cookies.get(ACCESS_COOKIE, "").encode(), self._access_cookie_value().encode()
+        )
 
-    def _pass(self) -> str:
-        """What a browser shows once it is in: follows from the token, so that a new token shuts all out."""
+    def _access_cookie_value(self) -> str:
+        """Return an HMAC that depends on the access token only: a new token signs every browser out."""
         token = self._settings.web_access_token
         key = token.get_secret_value().encode() if token else b""
         return hmac.new(key, b"threadwell access", hashlib.sha256).hexdigest()
 
-    def _set(self, request: web.Request, response: web.StreamResponse, name: str, value: str, age: int = YEAR_SECONDS) -> None:
-        # Lax, not Strict: a link on another site opens the page without a Strict cookie, so the page would take its
-        # owner for a stranger and write a new identity over the old one. Changes are guarded by their origin.
-        response.set_cookie(name, value, max_age=age, httponly=True, samesite="Lax", secure=request.secure, path="/")
+    def _set_cookie(
+        self, request: web.Request, response: web.StreamResponse, name: str, value: str, max_age: int = YEAR_SECONDS
+    ) -> None:
+        # Lax, not Strict: a browser that follows a link from another site sends no Strict cookie, so the page would
+        # see a new browser and overwrite its identity. Requests that change something are checked by their origin.
+        response.set_cookie(
+            name, value, max_age=max_age, httponly=True, samesite="Lax", secure=request.secure, path="/"
+        )
 
-    def _count(self, peer: str) -> None:
+    def _count_attempt(self, peer: str) -> None:
         now = time.monotonic()
-        known = {one: tries for one, tries in self._attempts.items() if tries}
-        self._attempts = {one: tries for one, tries in known.items() if now - tries[-1] < _WINDOW_SECONDS}
-        recent = [at for at in self._attempts.get(peer, []) if now - at < _WINDOW_SECONDS]
-        if len(recent) >= _ATTEMPTS:
+        known = {address: times for address, times in self._attempts.items() if times}
+        self._attempts = {
+            address: times for address, times in known.items() if now - times[-1] < _ATTEMPTS_WINDOW_SECONDS
+        }
+        recent = [at for at in self._attempts.get(peer, []) if now - at < _ATTEMPTS_WINDOW_SECONDS]
+        if len(recent) >= _MAX_ATTEMPTS:
             raise web.HTTPTooManyRequests(text="too many attempts, wait a minute")
         self._attempts[peer] = [*recent, now]

@@ -1,8 +1,8 @@
-"""Whether anybody is still at a reply that has gone quiet.
+"""Detection of a chat service that became unreachable while a person waits for a reply.
 
-The live bus says nothing when the chat service dies, and nothing at all while Redis is away. So, while a reply is
-awaited and the bus is quiet, the conversation is asked for: an answer means that the chat service is there, and tells
-of a turn whose beginning the bus lost; no answer is said to the windows, in place of a reply that seems to go on.
+The live bus is silent when the chat service dies, and also while Redis is unreachable. So, while a reply is awaited and
+the bus is silent, the probe reads the conversation's history. An answer shows that the chat service is reachable, and
+reveals a turn whose `started` event was lost. Without an answer, the windows show that the chat service is unreachable.
 """
 
 from __future__ import annotations
@@ -11,98 +11,99 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 from chat_service.contracts import History, HistoryRequest
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.live import LiveEvent
 
 PROBE_AFTER_SECONDS = 2.0
-"""A bus that said nothing for so long is doubted. A model may think far longer: asking is cheap and shows nothing."""
+"""Silence of the bus before a probe. A model may think far longer; a probe is cheap and shows nothing to people."""
 UNREACHABLE_AFTER_SECONDS = 3.0
-"""An answer comes within milliseconds; a machine with much to do may take longer, and is not called away for it."""
+"""An answer usually takes milliseconds. A busy machine may need longer and must not count as unreachable."""
 CALL_TIMEOUT_SECONDS = 3600.0
 CHAT_SERVICE_EVENTS = ("started", "delta", "retry", "ended")
+"""Kinds of events that only the chat service publishes."""
 
 
 class PublishEvent(Protocol):
-    """Passes an event of a conversation on to the windows."""
+    """Sends an event of a conversation to the windows."""
 
-    def __call__(self, kind: str, conversation: str, **more: Any) -> None: ...
+    def __call__(self, kind: str, conversation: str, **fields: str | int) -> None: ...
 
 
 class LivenessProbe:
-    """Tells `away` and `back` of the chat service, and `changed` for a turn that nobody told of."""
+    """Publishes `away` and `back` for the chat service, and `changed` for a turn whose start the bus lost."""
 
-    def __init__(self, ingress: IngressClient, tell: PublishEvent, watched: Callable[[], bool]) -> None:
+    def __init__(self, ingress: IngressClient, publish: PublishEvent, has_windows: Callable[[], bool]) -> None:
         self._ingress = ingress
-        self._tell = tell
-        self._watched = watched
-        self._felt: dict[str, _Felt] = {}
+        self._publish = publish
+        self._has_windows = has_windows
+        self._awaited: dict[str, _AwaitedReply] = {}
 
     @contextmanager
-    def felt(self, conversation: str) -> Iterator[None]:
-        """While the block runs, a reply is awaited in the conversation; several blocks ask as one."""
-        felt = self._felt.get(conversation)
-        if felt is None:
-            felt = self._felt[conversation] = _Felt()
-            felt.task = asyncio.create_task(self._feel(conversation, felt))
-        felt.awaited += 1
+    def probe_while_awaited(self, conversation: str) -> Iterator[None]:
+        """Probe the conversation while the block runs. Several blocks for one conversation share one probe."""
+        awaited = self._awaited.get(conversation)
+        if awaited is None:
+            awaited = self._awaited[conversation] = _AwaitedReply()
+            awaited.task = asyncio.create_task(self._probe_silence(conversation, awaited))
+        awaited.block_count += 1
         try:
             yield
         finally:
-            felt.awaited -= 1
-            if not felt.awaited:
-                del self._felt[conversation]
-                if felt.task:
-                    felt.task.cancel()
+            awaited.block_count -= 1
+            if not awaited.block_count:
+                del self._awaited[conversation]
+                if awaited.task:
+                    awaited.task.cancel()
 
-    def heard(self, event: LiveEvent) -> None:
-        """The bus spoke of a conversation; what it carries from this page says nothing of the chat service."""
-        if (felt := self._felt.get(event.conversation)) and event.kind in CHAT_SERVICE_EVENTS:
-            felt.at = asyncio.get_running_loop().time()
-            felt.turn = max(felt.turn, event.turn)
-            felt.away = False  # what it says takes the place of what was said of it
+    def record_event(self, event: LiveEvent) -> None:
+        """Note that the bus delivered an event of the chat service. Events that this page publishes prove nothing."""
+        if (awaited := self._awaited.get(event.conversation)) and event.kind in CHAT_SERVICE_EVENTS:
+            awaited.last_event_at = asyncio.get_running_loop().time()
+            awaited.turn = max(awaited.turn, event.turn)
+            awaited.is_unreachable = False  # the windows replace the notice by the event itself
 
-    async def _feel(self, conversation: str, felt: _Felt) -> None:
+    async def _probe_silence(self, conversation: str, awaited: _AwaitedReply) -> None:
         now = asyncio.get_running_loop().time
-        felt.at = now()
+        awaited.last_event_at = now()
         while True:
-            quiet = now() - felt.at
-            if quiet >= PROBE_AFTER_SECONDS and self._watched():
+            silence = now() - awaited.last_event_at
+            if silence >= PROBE_AFTER_SECONDS and self._has_windows():
                 with contextlib.suppress(IngressError, TimeoutError):
-                    await self._ask(conversation, felt)
-            await asyncio.sleep(max(PROBE_AFTER_SECONDS - quiet, PROBE_AFTER_SECONDS / 2))
+                    await self._probe(conversation, awaited)
+            await asyncio.sleep(max(PROBE_AFTER_SECONDS - silence, PROBE_AFTER_SECONDS / 2))
 
-    async def _ask(self, conversation: str, felt: _Felt) -> None:
-        """One question, however long the answer takes: the engine keeps it, and would keep every other one, too."""
-        asked_at = felt.at
+    async def _probe(self, conversation: str, awaited: _AwaitedReply) -> None:
+        """Read the history once and wait for it without limit: Restate keeps every call, so a repeat would add load."""
+        last_event_at = awaited.last_event_at
         newest = HistoryRequest(limit=1)
         call = self._ingress.call("Chat", conversation, "get_history", newest, History, timeout=CALL_TIMEOUT_SECONDS)
-        asking = asyncio.create_task(call)
+        task = asyncio.create_task(call)
         try:
-            await asyncio.wait({asking}, timeout=UNREACHABLE_AFTER_SECONDS)
-            lost = not asking.done() or asking.exception() is not None
-            if lost and felt.at == asked_at and not felt.away:
-                felt.away = True
-                self._tell("away", conversation)
-            page = await asking
+            await asyncio.wait({task}, timeout=UNREACHABLE_AFTER_SECONDS)
+            failed = not task.done() or task.exception() is not None
+            if failed and awaited.last_event_at == last_event_at and not awaited.is_unreachable:
+                awaited.is_unreachable = True
+                self._publish("away", conversation)
+            page = await task
         finally:
-            asking.cancel()
-        if felt.away:
-            felt.away = False
-            self._tell("back", conversation)
-        if page.running and page.running.turn > felt.turn:
-            felt.turn = page.running.turn
-            self._tell("changed", conversation)
+            task.cancel()
+        if awaited.is_unreachable:
+            awaited.is_unreachable = False
+            self._publish("back", conversation)
+        if page.running and page.running.turn > awaited.turn:
+            awaited.turn = page.running.turn
+            self._publish("changed", conversation)
 
 
-class _Felt:
-    """What is known of one conversation."""
+class _AwaitedReply:
+    """The state of the probe for one conversation."""
 
     def __init__(self) -> None:
-        self.awaited = 0
-        self.at = 0.0
+        self.block_count = 0
+        self.last_event_at = 0.0
         self.turn = 0
-        self.away = False
+        self.is_unreachable = False
         self.task: asyncio.Task[None] | None = None

@@ -1,4 +1,4 @@
-"""Server-sent events: one stream per browser or window, for all of a person's conversations."""
+"""The stream of server-sent events: one per browser or window, for all conversations of a person."""
 
 from __future__ import annotations
 
@@ -9,55 +9,58 @@ import re
 
 from aiohttp import web
 
-from bots.web.feed import Event, FeedRegistry
-from bots.web.middleware import PERSON, EVENTS_PATH
+from bots.web.feed import FeedRegistry, NumberedEvent, PageEvent
+from bots.web.middleware import EVENTS_PATH, PERSON
 
 HEARTBEAT_SECONDS = 15.0
 RETRY_MILLISECONDS = 1000
-HELLO_EVENT: dict[str, object] = {"kind": "hello"}
+HELLO_EVENT: PageEvent = {"kind": "hello"}
 HEARTBEAT_FRAME = b"event: beat\ndata: 1\n\n"
-"""An event and no comment: a script never sees comments, and could not tell a quiet stream from a dead one."""
-_ID = re.compile(r"[0-9a-f]{8}-\d+")
+"""An event instead of a comment: scripts do not see comments, so they could not detect a dead stream."""
+_EVENT_ID = re.compile(r"[0-9a-f]{8}-\d+")
 
 
-def create_events_route(hub: FeedRegistry) -> web.RouteDef:
-    """`GET /api/events`, which goes on from `Last-Event-ID` (or `?last=`, where a script opens the stream itself)."""
+def create_events_route(feeds: FeedRegistry) -> web.RouteDef:
+    """Return the route `GET /api/events`.
 
-    async def events(request: web.Request) -> web.StreamResponse:
-        feed = await hub.feed(request[PERSON])
-        last = request.headers.get("Last-Event-ID") or request.query.get("last")
-        if last and not _ID.fullmatch(last):
-            last = None
+    The stream continues after `Last-Event-ID`, or after `?last=` if a script opens the stream itself.
+    """
+
+    async def stream_events(request: web.Request) -> web.StreamResponse:
+        feed = await feeds.open(request[PERSON])
+        last_id = request.headers.get("Last-Event-ID") or request.query.get("last")
+        if last_id and not _EVENT_ID.fullmatch(last_id):
+            last_id = None
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         )
         try:
-            with contextlib.suppress(ConnectionResetError):  # the window is gone, or was before it began
-                async with feed.window(last) as queue:
+            with contextlib.suppress(ConnectionResetError):  # the window closed, perhaps before the stream began
+                async with feed.window(last_id) as queue:
                     await response.prepare(request)
-                    hello = _frame(last or feed.last_id, HELLO_EVENT)
+                    hello = _frame(last_id or feed.last_id, HELLO_EVENT)
                     await response.write(f"retry: {RETRY_MILLISECONDS}\n".encode() + hello)
-                    while (events := await _next(queue)) is not None:
+                    while (events := await _next_events(queue)) is not None:
                         await response.write(b"".join(_frame(*event) for event in events) or HEARTBEAT_FRAME)
         finally:
-            hub.release(request[PERSON])
+            feeds.schedule_close(request[PERSON])
         return response
 
-    return web.get(EVENTS_PATH, events)
+    return web.get(EVENTS_PATH, stream_events)
 
 
-async def _next(queue: asyncio.Queue[Event | None]) -> list[Event] | None:
-    """All events that are there; an empty list when there was none for a while; None at the end of the stream."""
+async def _next_events(queue: asyncio.Queue[NumberedEvent | None]) -> list[NumberedEvent] | None:
+    """Return all queued events; an empty list after `HEARTBEAT_SECONDS` without one; None at the end of the stream."""
     try:
         async with asyncio.timeout(HEARTBEAT_SECONDS):
-            found = [await queue.get()]
+            items = [await queue.get()]
     except TimeoutError:
         return []
     while not queue.empty():
-        found.append(queue.get_nowait())
-    events = [event for event in found if event is not None]
-    return events if len(events) == len(found) else None
+        items.append(queue.get_nowait())
+    events = [item for item in items if item is not None]
+    return events if len(events) == len(items) else None
 
 
-def _frame(number: str, event: dict[str, object]) -> bytes:
-    return f"id: {number}\ndata: {json.dumps(event, separators=(',', ':'))}\n\n".encode()
+def _frame(event_id: str, event: PageEvent) -> bytes:
+    return f"id: {event_id}\ndata: {json.dumps(event, separators=(',', ':'))}\n\n".encode()

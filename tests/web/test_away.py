@@ -31,7 +31,7 @@ async def test_restate_away_is_a_line_and_loses_nothing(
         refused = await one.send(conversation, "during", id="m2")
         assert (refused.status, refused.error) == (
             503,
-            "The chat service is away. Nothing was lost; trying again helps.",
+            "The chat service is unreachable. Nothing was lost; try again.",
         )
         assert (await one.ask("GET", f"/api/conversations/{conversation}")).status == 503
         await own.start_engine(engine_binary, ports)

@@ -160,7 +160,7 @@ async def test_a_request_in_anothers_name_is_refused(site: Site, stack: Stack) -
         mine = await one.person()
         assert (await one.ask("GET", "/api/conversations", **{"X-Person": mine})).status == 200
         refused = await two.ask("GET", "/api/conversations", **{"X-Person": mine})
-        assert (refused.status, refused.error) == (412, "this browser is somebody else by now: load the page again")
+        assert (refused.status, refused.error) == (412, "this browser has another identity now: load the page again")
 
 
 async def test_whoever_followed_two_links_goes_back_to_who_they_were(site: Site, stack: Stack) -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bots.web import feed as hubs
+from bots.web import feed as event_feed
 from bots.web import sse
 from bots.web.feed import EventFeed
 from chat_service.ingress import IngressClient
@@ -106,7 +106,7 @@ async def test_what_lies_in_files_is_not_kept_in_memory(visitor: Visitor, conver
 
 
 async def test_a_feed_remembers_a_bounded_past(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hubs, "REMEMBERED_CHARACTERS", 1000)
+    monkeypatch.setattr(event_feed, "REPLAY_CHARACTERS", 1000)
     async with IngressClient.connected("http://127.0.0.1:9") as ingress:
         feed = EventFeed("a" * 26, ingress, MemoryBus())
         first = feed.last_id
@@ -114,11 +114,11 @@ async def test_a_feed_remembers_a_bounded_past(monkeypatch: pytest.MonkeyPatch) 
             feed.publish({"kind": "delta", "text": "x" * 100, "n": number})
         async with feed.window(first) as queue:
             assert queue.get_nowait() == (feed.last_id, {"kind": "resync"})
-        assert feed._past_size <= 1000
+        assert feed._replay_size <= 1000
 
 
 async def test_a_window_that_stops_reading_starts_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hubs, "WINDOW_BACKLOG", 10)
+    monkeypatch.setattr(event_feed, "WINDOW_BACKLOG", 10)
     async with IngressClient.connected("http://127.0.0.1:9") as ingress:
         feed = EventFeed("a" * 26, ingress, MemoryBus())
         async with feed.window(feed.last_id) as queue:

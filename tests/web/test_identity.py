@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from bots.web.auth import public_id
-from chat_service.child_process import child
+from bots.web.auth import person_id
+from chat_service.child_process import running_child
 from tests.processes import Stack, eventually
 from tests.web.site import Site, Visitor, running_site, visiting, web_settings
 
@@ -20,7 +20,7 @@ async def test_each_browser_is_somebody_of_its_own(site: Site, visitor: Visitor)
         assert visitor.cookie() != other.cookie()
         assert await visitor.person() != await other.person()
         assert len(visitor.cookie()) == 43, "256 bits"
-        assert await visitor.person() == public_id(visitor.cookie())
+        assert await visitor.person() == person_id(visitor.cookie())
 
 
 async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(site: Site) -> None:
@@ -111,7 +111,7 @@ async def test_an_open_address_without_a_guard_is_refused(stack: Stack) -> None:
 async def _refused(stack: Stack, **env: str) -> str:
     command = [sys.executable, "-m", "bots", "bot", "web"]
     pipe = asyncio.subprocess.PIPE
-    async with child(command, env=web_settings(stack, **env), stdout=pipe, stderr=pipe) as process:
+    async with running_child(command, env=web_settings(stack, **env), stdout=pipe, stderr=pipe) as process:
         out, told = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode not in (0, None)
     lines = told.decode().strip().splitlines()

@@ -1,1 +1,1 @@
-"""The routes of the web API, one module for each part of it."""
+"""The HTTP routes of the web adapter, one module per topic."""

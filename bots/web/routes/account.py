@@ -1,4 +1,4 @@
-"""What belongs to a person: their settings in all conversations, and the link by which a second device joins."""
+"""The API of the page for the person: what the page needs at its start, and the person's own settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Literal
 from aiohttp import web
 
 from bots.web.auth import Authenticator
-from bots.web.invitations import MINUTES, Invitations
 from bots.web.middleware import PERSON
 from bots.web.routes.request import body_as
 from chat_service import keys
@@ -26,39 +25,34 @@ from chat_service.ingress import IngressClient, IngressError
 from chat_service.local_model import model_label
 from chat_service.settings import Settings
 
-NOWHERE = "settings"
-"""A conversation that nobody has: what is in force in it is in force in every new one."""
+TEMPLATE_CONVERSATION = "settings"
+"""A conversation that never exists. The settings in effect for it are those of every new conversation."""
 
 
 class AccountRoutes:
-    """The handlers for a person's settings and devices."""
+    """Read and change what belongs to the person in all conversations."""
 
-    def __init__(self, settings: Settings, ingress: IngressClient, gate: Authenticator) -> None:
+    def __init__(self, settings: Settings, ingress: IngressClient, authenticator: Authenticator) -> None:
         self._settings = settings
         self._ingress = ingress
-        self._gate = gate
-        self._invitations = Invitations(ingress)
+        self._authenticator = authenticator
 
     def routes(self) -> list[web.RouteDef]:
-        """All of them."""
+        """Return the routes."""
         return [
-            web.get("/api/me", self.me),
-            web.get("/api/settings", self.show),
-            web.patch("/api/settings", self.change),
-            web.post("/api/invitation", self.invite),
-            web.post("/api/join/look", self.look),
-            web.post("/api/join", self.join),
-            web.post("/api/go-back", self.go_back),
+            web.get("/api/me", self.get_me),
+            web.get("/api/settings", self.get_settings),
+            web.patch("/api/settings", self.change_settings),
         ]
 
-    async def me(self, request: web.Request) -> web.Response:
-        """Who I am, which model answers me, and what may be sent."""
+    async def get_me(self, request: web.Request) -> web.Response:
+        """Return the person's id, the model that answers them, and the limits of a message."""
         settings = self._settings
         model = model_label(settings) if settings.embeds_model else settings.openai_model or ""
         if not settings.embeds_model:
-            with contextlib.suppress(IngressError, TimeoutError):  # the page opens all the same
-                in_force = _values(await self._in_force(request[PERSON], timeout=2))
-                model = str(in_force["model"] or model)
+            with contextlib.suppress(IngressError, TimeoutError):  # the page also opens without the chat service
+                effective = _values(await self._effective_settings(request[PERSON], timeout=2))
+                model = str(effective["model"] or model)
         return web.json_response(
             {
                 "person": request[PERSON],
@@ -66,103 +60,64 @@ class AccountRoutes:
                 "demo": settings.embeds_default_model,
                 "images": settings.model_images,
                 "devices": not settings.web_auth_header,
-                "before": self._gate.was_another(request),
+                "before": self._authenticator.has_previous_person(request),
                 "limits": {"text": MAX_TEXT, "attachments": MAX_ATTACHMENTS, "inline": MAX_INLINE},
             }
         )
 
-    async def show(self, request: web.Request) -> web.Response:
-        """What the person chose, what is in force with it, and the personas to choose from."""
-        return await self._shown(request[PERSON])
+    async def get_settings(self, request: web.Request) -> web.Response:
+        """Return the person's own settings, the settings in effect, and the personas to choose from."""
+        return await self._settings_response(request[PERSON])
 
-    async def change(self, request: web.Request) -> web.Response:
-        """Choose, or give back to the deployment; every conversation goes by it from its next turn on.
+    async def change_settings(self, request: web.Request) -> web.Response:
+        """Set or unset own settings. They apply to every conversation from its next turn on.
 
         Raises:
-            HTTPBadRequest: for a persona that does not exist, or a model's name with control characters.
+            HTTPBadRequest: the persona does not exist, or the model's name contains control characters.
         """
-        asked = await body_as(request, _Choice)
-        if not (asked.set.model or "").isprintable():
+        change = await body_as(request, _SettingsChange)
+        if not (change.set.model or "").isprintable():
             raise web.HTTPBadRequest(text="a model's name has no control characters or line breaks: type it again")
-        persona = asked.set.persona
-        if persona is not None and persona not in (await self._in_force(request[PERSON])).personas:
+        persona = change.set.persona
+        if persona is not None and persona not in (await self._effective_settings(request[PERSON])).personas:
             raise web.HTTPBadRequest(text=f"there is no persona {persona!r}: choose one of the list")
-        chosen = Overrides(persona=persona, model=asked.set.model, burst=asked.set.burst)
-        wanted = ConfigureRequest(set=chosen, unset=asked.unset)
-        await self._ingress.call("Channel", _scope(request[PERSON]), "configure", wanted, Overrides)
-        return await self._shown(request[PERSON])
+        overrides = Overrides(persona=persona, model=change.set.model, burst=change.set.burst)
+        configure = ConfigureRequest(set=overrides, unset=change.unset)
+        await self._ingress.call("Channel", _scope(request[PERSON]), "configure", configure, Overrides)
+        return await self._settings_response(request[PERSON])
 
-    async def invite(self, request: web.Request) -> web.Response:
-        """A token that makes one other browser this person, once and soon."""
-        token = await self._invitations.make(self._gate.secret(request))
-        return web.json_response({"token": token, "minutes": MINUTES})
-
-    async def look(self, request: web.Request) -> web.Response:
-        """Whether a link is good, and not this browser's own; it stays as good as it was."""
-        await self._good_token(request)
-        return web.json_response({})
-
-    async def join(self, request: web.Request) -> web.Response:
-        """Become the person who made the token; it works once."""
-        secret = await self._invitations.take(await self._good_token(request))
-        response = web.json_response({})
-        self._gate.admit(request, response, secret)
-        return response
-
-    async def _good_token(self, request: web.Request) -> str:
-        self._gate.check_joining(request)
-        token = (await body_as(request, _Joining)).token
-        secret = await self._invitations.look(token)
-        self._gate.was_no_guess(request)
-        if self._gate.is_already(request, secret):
-            raise web.HTTPConflict(
-                text="This browser shows those conversations already. "
-                "The link is still good: open it on the other device."
-            )
-        return token
-
-    async def go_back(self, request: web.Request) -> web.Response:
-        """Become who this browser was before it joined; its conversations were kept."""
-        response = web.json_response({})
-        self._gate.go_back(request, response)
-        return response
-
-    async def _shown(self, person: str) -> web.Response:
+    async def _settings_response(self, person: str) -> web.Response:
         own = await self._ingress.call("Channel", _scope(person), "get_settings", None, Overrides)
-        view = await self._in_force(person)
-        in_force = _values(view)
-        in_force["model"] = in_force["model"] or self._settings.openai_model
+        view = await self._effective_settings(person)
+        effective = _values(view)
+        effective["model"] = effective["model"] or self._settings.openai_model
         return web.json_response(
             {
                 "own": own.model_dump(include={"persona", "model", "burst"}),
-                "in_force": in_force,
+                "in_force": effective,
                 "personas": view.personas,
                 "models": not self._settings.embeds_model,
             }
         )
 
-    async def _in_force(self, person: str, timeout: float = 10) -> SettingsView:
-        key = keys.web(person, NOWHERE)
+    async def _effective_settings(self, person: str, timeout: float = 10) -> SettingsView:
+        key = keys.web(person, TEMPLATE_CONVERSATION)
         return await self._ingress.call("Chat", key, "get_settings", None, SettingsView, timeout=timeout)
 
 
-class _Chosen(Contract):
+class _OwnSettings(Contract):
     persona: str | None = None
     model: str | None = None
     burst: Literal["each", "together"] | None = None
 
 
-class _Choice(Contract):
-    set: _Chosen = _Chosen()
+class _SettingsChange(Contract):
+    set: _OwnSettings = _OwnSettings()
     unset: list[SettingName] = []
 
 
-class _Joining(Contract):
-    token: str = ""
-
-
 def _values(view: SettingsView) -> dict[str, str | float | None]:
-    return {one.name: one.value for one in view.settings if one.name != "prompt"}
+    return {setting.name: setting.value for setting in view.settings if setting.name != "prompt"}
 
 
 def _scope(person: str) -> str:

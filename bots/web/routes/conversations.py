@@ -1,4 +1,7 @@
-"""The page's API. Every key is composed of the person behind the request, so no address can name another's."""
+"""The API of the page for conversations.
+
+Every key contains the id of the person who sends the request, so a request cannot reach another person's data.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from bots.web.feed import FeedRegistry
 from bots.web.middleware import PERSON
 from bots.web.routes.request import ID, body_as, conversation_key
 from chat_service.contracts import (
-    Accepted,
+    AcceptedMessage,
     ConfigureRequest,
     Contract,
     DirectoryPage,
@@ -20,9 +23,10 @@ from chat_service.contracts import (
     HistoryRequest,
     Inbound,
     RenameRequest,
+    RunningTurn,
     SettingsView,
-    StopResult,
     StopRequest,
+    StopResult,
     WithdrawRequest,
     utc,
 )
@@ -31,34 +35,34 @@ from chat_service.live import LiveBus, LiveEvent
 
 
 class ConversationRoutes:
-    """The handlers, and what they share."""
+    """List, read, change and delete conversations, and send and stop messages."""
 
-    def __init__(self, ingress: IngressClient, bus: LiveBus, hub: FeedRegistry) -> None:
+    def __init__(self, ingress: IngressClient, bus: LiveBus, feeds: FeedRegistry) -> None:
         self._ingress = ingress
         self._bus = bus
-        self._hub = hub
+        self._feeds = feeds
 
     def routes(self) -> list[web.RouteDef]:
-        """All of them."""
-        one = "/api/conversations/{conversation}"
+        """Return the routes."""
+        path = "/api/conversations/{conversation}"
         return [
-            web.get("/api/conversations", self.conversations),
-            web.get(one, self.history),
-            web.patch(one, self.rename),
-            web.delete(one, self.delete),
-            web.post(f"{one}/messages", self.send),
-            web.post(f"{one}/stop", self.stop),
-            web.post(f"{one}/withdraw", self.withdraw),
-            web.post(f"{one}/reset", self.reset),
-            web.get(f"{one}/settings", self.settings),
-            web.patch(f"{one}/settings", self.configure),
+            web.get("/api/conversations", self.list_conversations),
+            web.get(path, self.history),
+            web.patch(path, self.rename),
+            web.delete(path, self.delete),
+            web.post(f"{path}/messages", self.send),
+            web.post(f"{path}/stop", self.stop),
+            web.post(f"{path}/withdraw", self.withdraw),
+            web.post(f"{path}/reset", self.reset),
+            web.get(f"{path}/settings", self.settings),
+            web.patch(f"{path}/settings", self.configure),
         ]
 
-    async def conversations(self, request: web.Request) -> web.Response:
-        """A page of the person's conversations, newest first."""
+    async def list_conversations(self, request: web.Request) -> web.Response:
+        """Return a page of the person's conversations, the newest first."""
         owner = f"person:web:{request[PERSON]}"
-        asked = DirectoryRequest.model_validate(dict(request.query))
-        page = await self._ingress.call("Directory", owner, "list", asked, DirectoryPage)
+        query = DirectoryRequest.model_validate(dict(request.query))
+        page = await self._ingress.call("Directory", owner, "list", query, DirectoryPage)
         prefix = f"web:{request[PERSON]}:"
         entries = [
             {**entry.model_dump(mode="json"), "conversation": entry.conversation.removeprefix(prefix)}
@@ -67,107 +71,120 @@ class ConversationRoutes:
         return web.json_response({"entries": entries, "cursor": page.cursor})
 
     async def history(self, request: web.Request) -> web.Response:
-        """A page of a conversation; the newest one also says what the running turn has said so far."""
+        """Return a page of a conversation. The newest page also has the reply of the running turn so far."""
         key = conversation_key(request)
-        page = await self._ingress.call(
-            "Chat", key, "get_history", HistoryRequest.model_validate(dict(request.query)), History
-        )
-        shown: dict[str, Any] = page.model_dump(mode="json", exclude_none=True)
+        query = HistoryRequest.model_validate(dict(request.query))
+        page = await self._ingress.call("Chat", key, "get_history", query, History)
+        hidden = {"running": {"invocation", "partial_text"}}
+        body: dict[str, Any] = page.model_dump(mode="json", exclude_none=True, exclude=hidden)
         if page.running:
-            feed = await self._hub.feed(request[PERSON])
-            feed.watch(key, page.running.invocation)
-            del shown["running"]["invocation"]
-            shown["running"]["text"] = shown["running"].pop("said")
-            said = await self._bus.get_preview(key)
-            if said and said.turn == page.running.turn:
-                shown["running"] |= {"attempt": said.attempt, "text": said.text}
-            pause = await self._bus.get_retry_wait(key)
-            if pause and pause.turn == page.running.turn:
-                # Seconds from now, and no time of day: the browser's clock may be wrong.
-                shown["running"]["pause"] = {"seconds": max(0.0, pause.until - time.time()), "why": pause.reason}
-        return web.json_response(shown)
+            feed = await self._feeds.open(request[PERSON])
+            feed.watch_turn(key, page.running.invocation)
+            body["running"] |= await self._progress(key, page.running)
+        return web.json_response(body)
+
+    async def _progress(self, key: str, running: RunningTurn) -> dict[str, object]:
+        """Return the text of the running turn so far, its attempt, and the wait before the next attempt."""
+        progress: dict[str, object] = {"text": running.partial_text}
+        preview = await self._bus.get_preview(key)
+        if preview and preview.turn == running.turn:
+            progress |= {"attempt": preview.attempt, "text": preview.text}
+        wait = await self._bus.get_retry_wait(key)
+        if wait and wait.turn == running.turn:
+            # Seconds from now instead of a time of day: the browser's clock may be wrong.
+            progress["pause"] = {"seconds": max(0.0, wait.until - time.time()), "why": wait.reason}
+        return progress
 
     async def send(self, request: web.Request) -> web.Response:
-        """Take a message in. The browser names it, so that sending again is harmless."""
+        """Accept a message. Its id comes from the browser, so that sending it again is harmless."""
         key = conversation_key(request)
-        inbound = await body_as(request, _FromBrowser)
+        inbound = await body_as(request, _BrowserMessage)
         if not inbound.id or not ID.fullmatch(inbound.id):
             raise web.HTTPBadRequest(text="a message needs an id of letters, digits, - and _")
         now = utc(time.time())
-        # What identifies a repeat in years is the time it was written: the browser's, but never a future one.
+        # A repeat is recognised by the time of writing, even years later: the browser's time, but never a future one.
         inbound.undated = inbound.at is None or inbound.at > now
         inbound.at = min(inbound.at or now, now)
         inbound.author, inbound.expects_reply = None, True
-        # A refusal for want of room is kept under its key as any answer is: the next try needs another.
-        once = f"{key}/{inbound.id}" + (f"/{inbound.again}" if inbound.again else "")
+        # Restate also stores a rejection (queue full) under the idempotency key, so the next attempt needs another one.
+        idempotency_key = f"{key}/{inbound.id}" + (f"/{inbound.again}" if inbound.again else "")
         message = Inbound.model_validate(inbound.model_dump(exclude={"again"}))
-        accepted = await self._ingress.call("Inbox", key, "accept", message, Accepted, timeout=20, idempotency_key=once)
-        feed = await self._hub.feed(request[PERSON])
-        feed.watch(key, accepted.invocation)
+        accepted = await self._ingress.call(
+            "Inbox", key, "accept", message, AcceptedMessage, timeout=20, idempotency_key=idempotency_key
+        )
+        feed = await self._feeds.open(request[PERSON])
+        feed.watch_turn(key, accepted.invocation)
         if not accepted.duplicate:
             self._bus.publish(LiveEvent(conversation=key, kind="waiting", message=message))
         return web.json_response({"place": accepted.place, "at": inbound.at.isoformat()}, status=202)
 
     async def stop(self, request: web.Request) -> web.Response:
-        """End the running turn; with `all`, take back what waits."""
-        asked = await body_as(request, StopRequest)
-        stopped = await self._ingress.call("Chat", conversation_key(request), "stop", asked, StopResult, timeout=30)
-        if asked.all:
-            self._hub.touched(conversation_key(request))
-        return web.json_response(stopped.model_dump())
+        """Stop the running turn; with `all`, also withdraw the queued messages."""
+        body = await body_as(request, StopRequest)
+        result = await self._ingress.call("Chat", conversation_key(request), "stop", body, StopResult, timeout=30)
+        if body.all:
+            self._feeds.publish_used(conversation_key(request))
+        return web.json_response(result.model_dump())
 
     async def withdraw(self, request: web.Request) -> web.Response:
-        """Take a waiting message back; it is given to the window that asked, to be edited. Asked again, the answer
-        having been lost, it is given again: nobody else has the words by then."""
+        """Withdraw a queued message and return it to the window for editing.
+
+        A repeated request gets the same message again, because the first answer may have been lost.
+        """
         key = conversation_key(request)
-        asked = await body_as(request, WithdrawRequest)
-        if asked.id and not ID.fullmatch(asked.id):
+        body = await body_as(request, WithdrawRequest)
+        if body.id and not ID.fullmatch(body.id):
             raise web.HTTPBadRequest(text="no message has such an id")
-        once = f"{key}/withdraw/{asked.id}" if asked.id else None
-        taken = await self._ingress.call("Inbox", key, "withdraw", asked, _Taken, idempotency_key=once)
-        self._hub.touched(key)
-        return web.json_response(taken.model_dump(mode="json"))
+        idempotency_key = f"{key}/withdraw/{body.id}" if body.id else None
+        withdrawn = await self._ingress.call(
+            "Inbox", key, "withdraw", body, _Withdrawn, idempotency_key=idempotency_key
+        )
+        self._feeds.publish_used(key)
+        return web.json_response(withdrawn.model_dump(mode="json"))
 
     async def rename(self, request: web.Request) -> web.Response:
-        """Give a title. It shows at once, also while a turn runs."""
+        """Set the title. It takes effect at once, also while a turn runs."""
         key = conversation_key(request)
         title = await body_as(request, RenameRequest)
-        there = await self._ingress.call("Chat", key, "get_history", HistoryRequest(limit=1), History)
-        if there.forgotten:  # or it would be listed again, by a window that has not heard of it yet
+        page = await self._ingress.call("Chat", key, "get_history", HistoryRequest(limit=1), History)
+        if page.forgotten:  # a window that does not know of the deletion would list the conversation again
             raise web.HTTPNotFound(text="this conversation was deleted")
         await self._ingress.call("Inbox", key, "rename", title, Contract, timeout=20)
-        self._hub.touched(key)
+        self._feeds.publish_used(key)
         return web.json_response({})
 
     async def reset(self, request: web.Request) -> web.Response:
-        """Start afresh."""
+        """Start the conversation again without its context."""
         done = await self._ingress.call_or_queue("Chat", conversation_key(request), "reset", None, Contract)
         return web.json_response({"queued": done is None})
 
     async def delete(self, request: web.Request) -> web.Response:
-        """Forget the conversation."""
+        """Delete the conversation."""
         done = await self._ingress.call_or_queue("Chat", conversation_key(request), "forget", None, Contract, timeout=5)
         return web.json_response({"queued": done is None})
 
     async def settings(self, request: web.Request) -> web.Response:
-        """The settings in force, and where each came from."""
+        """Return the settings in effect and the scope that each value comes from."""
         view = await self._ingress.call("Chat", conversation_key(request), "get_settings", None, SettingsView)
         return web.json_response(view.model_dump())
 
     async def configure(self, request: web.Request) -> web.Response:
-        """Change settings; None while a turn runs, after which the change takes effect."""
-        asked = await body_as(request, ConfigureRequest)
-        view = await self._ingress.call_or_queue("Chat", conversation_key(request), "configure", asked, SettingsView)
+        """Change settings. While a turn runs, the change is queued until the turn has ended."""
+        body = await body_as(request, ConfigureRequest)
+        view = await self._ingress.call_or_queue("Chat", conversation_key(request), "configure", body, SettingsView)
         return web.json_response(view.model_dump() if view else {"queued": True})
 
 
-class _FromBrowser(Inbound):
-    """A message as a browser sends it: `queued` is a word between the chat service's own objects. `again` is how often
-    it was refused for want of room."""
+class _BrowserMessage(Inbound):
+    """A message from a browser.
+
+    `again` counts how often it was rejected because the queue was full. A browser must not set `queued`, which only the
+    objects of the chat service use.
+    """
 
     again: int = 0
     queued: Literal[False] = False
 
 
-class _Taken(Contract):
+class _Withdrawn(Contract):
     messages: list[Inbound] = []

@@ -1,4 +1,4 @@
-"""What handlers take out of a request."""
+"""Helpers that read a request: the conversation's key and the body."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def conversation_key(request: web.Request) -> str:
-    """The conversation in the address, as the person's own: no address can name another's.
+    """Return the key of the conversation in the path. It contains the person's id, so it is always their own.
 
     Raises:
-        HTTPNotFound: for what cannot be a conversation.
+        HTTPNotFound: the path has no valid conversation id.
     """
     conversation = request.match_info["conversation"]
     if not ID.fullmatch(conversation):
@@ -28,5 +28,9 @@ def conversation_key(request: web.Request) -> str:
 
 
 async def body_as(request: web.Request, model: type[M]) -> M:
-    """The request's JSON as a contract; pydantic's own refusal is told by the middleware."""
+    """Return the request's JSON body as a contract; an empty body counts as `{}`.
+
+    Raises:
+        ValidationError: the body does not match. The middleware answers it with 400.
+    """
     return model.model_validate_json(await request.read() or b"{}")

@@ -1,10 +1,9 @@
-"""Finding what was said, and taking it along: search over titles and texts, and a conversation as a document."""
+"""The API of the page for searching conversations and exporting one."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from typing import Any
 
 from aiohttp import web
 from pydantic import Field
@@ -13,109 +12,126 @@ from bots.web.middleware import PERSON
 from bots.web.routes.request import conversation_key
 from chat_service.contracts import (
     Contract,
+    DirectoryEntry,
     DirectoryPage,
     DirectoryRequest,
-    DirectoryEntry,
     Export,
     ExportRequest,
-    SearchResult,
     Message,
     SearchRequest,
+    SearchResult,
 )
 from chat_service.ingress import IngressClient, IngressError
 
-CONVERSATIONS = 40
-"""How many one request looks through; the page goes on from its cursor, and says how far it has looked."""
-SIDE_BY_SIDE = 8
-PLACES = 3
-"""How many places of one conversation are shown."""
-BEFORE, AFTER = 40, 120
-"""Characters shown around what was found."""
-SECONDS = 10.0
-_MARKS = re.compile(r"[*`#|]+|^[ ]*[->][ ]|:?-{3,}:?", re.MULTILINE)
-"""Of Markdown; they say nothing in a line of text, unless they are what is looked for."""
+CONVERSATIONS_PER_REQUEST = 40
+"""Conversations that one request searches. The page continues from the cursor and shows how much was searched."""
+MAX_PARALLEL_SEARCHES = 8
+MATCHES_PER_CONVERSATION = 3
+EXCERPT_BEFORE, EXCERPT_AFTER = 40, 120
+"""Characters shown before and after a match."""
+SEARCH_TIMEOUT_SECONDS = 10.0
+_MARKDOWN_SYNTAX = re.compile(r"[*`#|]+|^[ ]*[->][ ]|:?-{3,}:?", re.MULTILINE)
+"""Markdown characters that an excerpt omits, unless the search text contains them."""
 
 
 class SearchRoutes:
-    """The handlers for searching and exporting."""
+    """Search the person's conversations, and export a conversation as a file."""
 
     def __init__(self, ingress: IngressClient) -> None:
         self._ingress = ingress
 
     def routes(self) -> list[web.RouteDef]:
-        """All of them."""
+        """Return the routes."""
         return [
             web.get("/api/search", self.search),
             web.get("/api/conversations/{conversation}/export", self.export),
         ]
 
     async def search(self, request: web.Request) -> web.Response:
-        """Conversations whose title or texts contain `text`: the next few from `cursor` on, newest first.
+        """Search the titles and texts of the next conversations from `cursor` on, the most recently active first.
 
-        `looked` says how many were looked through and `back_to` how far back that goes; `partly` counts those of
-        which only the newest messages were seen, or none, because the chat service did not answer.
+        In the answer, `looked` is the number of searched conversations and `back_to` the time of the last one. `partly`
+        counts those that were not searched to the end: the chat service did not answer, or only newer messages were
+        read.
         """
-        asked = _Search.model_validate(dict(request.query))
+        query = _SearchQuery.model_validate(dict(request.query))
         page = await self._ingress.call(
             "Directory",
             f"person:web:{request[PERSON]}",
             "list",
-            DirectoryRequest(cursor=asked.cursor, limit=CONVERSATIONS),
+            DirectoryRequest(cursor=query.cursor, limit=CONVERSATIONS_PER_REQUEST),
             DirectoryPage,
         )
-        turnstile = asyncio.Semaphore(SIDE_BY_SIDE)
-
-        async def look(entry: DirectoryEntry) -> SearchResult | None:
-            async with turnstile:
-                try:
-                    wanted = SearchRequest(text=asked.text, limit=PLACES)
-                    return await self._ingress.call(
-                        "Chat", entry.conversation, "search", wanted, SearchResult, timeout=SECONDS
-                    )
-                except (IngressError, TimeoutError):
-                    return None
-
-        looks = await asyncio.gather(*(look(entry) for entry in page.entries))
+        slots = asyncio.Semaphore(MAX_PARALLEL_SEARCHES)
+        results = await asyncio.gather(*(self._search_one(entry, query.text, slots) for entry in page.entries))
         prefix = f"web:{request[PERSON]}:"
-        hits = []
-        for entry, found in zip(page.entries, looks, strict=True):
-            named = asked.text.casefold() in entry.title.casefold()
-            if named or (found and found.messages):
-                shown = entry.model_dump(mode="json", include={"title", "at"})
-                shown["conversation"] = entry.conversation.removeprefix(prefix)
-                hits.append(shown | {"places": [_place(m, asked.text) for m in found.messages] if found else []})
-        partly = sum(
-            found is None or (found.next_before is not None and len(found.messages) < PLACES) for found in looks
-        )
-        far = {"looked": len(looks), "partly": partly, "cursor": page.cursor}
+        found = [_hit(entry, result, query.text, prefix) for entry, result in zip(page.entries, results, strict=True)]
+        body = {
+            "hits": [hit for hit in found if hit],
+            "looked": len(results),
+            "partly": sum(not _is_complete(result) for result in results),
+            "cursor": page.cursor,
+        }
         if page.entries:
-            far["back_to"] = page.entries[-1].at.isoformat()
-        return web.json_response({"hits": hits, **far})
+            body["back_to"] = page.entries[-1].at.isoformat()
+        return web.json_response(body)
+
+    async def _search_one(self, entry: DirectoryEntry, text: str, slots: asyncio.Semaphore) -> SearchResult | None:
+        """Return the matches in one conversation; None when the chat service did not answer."""
+        async with slots:
+            try:
+                return await self._ingress.call(
+                    "Chat",
+                    entry.conversation,
+                    "search",
+                    SearchRequest(text=text, limit=MATCHES_PER_CONVERSATION),
+                    SearchResult,
+                    timeout=SEARCH_TIMEOUT_SECONDS,
+                )
+            except (IngressError, TimeoutError):
+                return None
 
     async def export(self, request: web.Request) -> web.Response:
-        """The whole conversation as a file, `?format=markdown` or `json`."""
-        asked = ExportRequest.model_validate(dict(request.query))
-        whole = await self._ingress.call("Chat", conversation_key(request), "export", asked, Export)
-        kind, ending = ("text/markdown", "md") if asked.format == "markdown" else ("application/json", "json")
+        """Return the whole conversation as a file, `?format=markdown` or `json`."""
+        query = ExportRequest.model_validate(dict(request.query))
+        export = await self._ingress.call("Chat", conversation_key(request), "export", query, Export)
+        content_type, suffix = ("text/markdown", "md") if query.format == "markdown" else ("application/json", "json")
         return web.Response(
-            text=whole.text,
-            content_type=kind,
-            headers={"Content-Disposition": f'attachment; filename="conversation.{ending}"'},
+            text=export.text,
+            content_type=content_type,
+            headers={"Content-Disposition": f'attachment; filename="conversation.{suffix}"'},
         )
 
 
-class _Search(Contract):
+class _SearchQuery(Contract):
     text: str = Field(min_length=1, max_length=200)
     cursor: str | None = None
 
 
-def _place(message: Message, text: str) -> dict[str, Any]:
-    """A message that was found, with the words around what was looked for."""
+def _hit(entry: DirectoryEntry, result: SearchResult | None, text: str, prefix: str) -> dict[str, object] | None:
+    """Return a conversation for the list of hits; None when neither its title nor a message matches."""
+    messages = result.messages if result else []
+    if not messages and text.casefold() not in entry.title.casefold():
+        return None
+    return {
+        **entry.model_dump(mode="json", include={"title", "at"}),
+        "conversation": entry.conversation.removeprefix(prefix),
+        "places": [_match(message, text) for message in messages],
+    }
+
+
+def _is_complete(result: SearchResult | None) -> bool:
+    """Return whether the conversation was searched to its beginning, or enough matches were found before."""
+    return result is not None and (result.next_before is None or len(result.messages) >= MATCHES_PER_CONVERSATION)
+
+
+def _match(message: Message, text: str) -> dict[str, object]:
+    """Return a matching message with an excerpt around the match."""
     wanted = " ".join(text.casefold().split())
-    whole = " ".join(message.text.split())
-    plain = " ".join(_MARKS.sub(" ", message.text).split())
-    said = plain if wanted in plain.casefold() else whole
-    at = max(said.casefold().find(wanted), 0)
-    start, end = max(at - BEFORE, 0), at + len(text) + AFTER
-    around = ("… " if start else "") + said[start:end].strip() + (" …" if end < len(said) else "")
-    return {"seq": message.seq, "role": message.role, "at": message.at.isoformat(), "text": around}
+    original = " ".join(message.text.split())
+    plain = " ".join(_MARKDOWN_SYNTAX.sub(" ", message.text).split())
+    searched = plain if wanted in plain.casefold() else original
+    position = max(searched.casefold().find(wanted), 0)
+    start, end = max(position - EXCERPT_BEFORE, 0), position + len(text) + EXCERPT_AFTER
+    excerpt = ("… " if start else "") + searched[start:end].strip() + (" …" if end < len(searched) else "")
+    return {"seq": message.seq, "role": message.role, "at": message.at.isoformat(), "text": excerpt}

@@ -1,4 +1,4 @@
-"""The page's API for saying it again: a reply answered anew, one that goes on, and the choice between versions."""
+"""The API of the page for versions of a reply: regenerate it, continue it, and choose a version."""
 
 from __future__ import annotations
 
@@ -14,60 +14,62 @@ from chat_service.ingress import IngressClient
 
 
 class VersionRoutes:
-    """The handlers, and what they share. Pressed in two windows for the same reply, each is done once."""
+    """Regenerate, continue and choose replies. A request from two windows for the same reply has one effect."""
 
-    def __init__(self, ingress: IngressClient, hub: FeedRegistry) -> None:
+    def __init__(self, ingress: IngressClient, feeds: FeedRegistry) -> None:
         self._ingress = ingress
-        self._hub = hub
+        self._feeds = feeds
 
     def routes(self) -> list[web.RouteDef]:
-        """All of them."""
-        one = "/api/conversations/{conversation}"
+        """Return the routes."""
+        path = "/api/conversations/{conversation}"
         return [
-            web.post(f"{one}/regenerate", self.regenerate),
-            web.post(f"{one}/go-on", self.go_on),
-            web.post(f"{one}/choose", self.choose),
+            web.post(f"{path}/regenerate", self.regenerate),
+            web.post(f"{path}/go-on", self.continue_reply),
+            web.post(f"{path}/choose", self.choose),
         ]
 
     async def regenerate(self, request: web.Request) -> web.Response:
-        """Answer the last turn anew."""
+        """Generate another version of the last reply."""
         key = conversation_key(request)
-        asked = await body_as(request, _Again)
-        again = f"{key}/again/{asked.reply}" if asked.reply else None
-        body = TurnRequest(turn=asked.turn, id=asked.id)
-        sent = await self._ingress.send("Chat", key, "regenerate", body, idempotency_key=again)
-        self._hub.touched(key)
-        (await self._hub.feed(request[PERSON])).watch(key, sent.invocationId)
+        body = await body_as(request, _RegenerateRequest)
+        idempotency_key = f"{key}/again/{body.reply}" if body.reply else None
+        turn = TurnRequest(turn=body.turn, id=body.id)
+        sent = await self._ingress.send("Chat", key, "regenerate", turn, idempotency_key=idempotency_key)
+        self._feeds.publish_used(key)
+        (await self._feeds.open(request[PERSON])).watch_turn(key, sent.invocationId)
         return web.json_response({}, status=202)
 
-    async def go_on(self, request: web.Request) -> web.Response:
-        """Let the last reply go on where it was stopped."""
+    async def continue_reply(self, request: web.Request) -> web.Response:
+        """Continue the last reply where it was stopped."""
         key = conversation_key(request)
-        asked = await body_as(request, _GoOn)
-        # Its time tells apart what was stopped once more before a new word came.
-        seen = f"{asked.length}/{asked.at.timestamp() if asked.at else ''}"
-        again = f"{key}/on/{asked.reply}/{seen}" if asked.reply else None
-        sent = await self._ingress.send("Chat", key, "go_on", ContinueRequest(seq=asked.reply), idempotency_key=again)
-        self._hub.touched(key)
-        (await self._hub.feed(request[PERSON])).watch(key, sent.invocationId)
+        body = await body_as(request, _ContinueRequest)
+        # The time is part of the key because a continued reply can be stopped again before its length has changed.
+        state = f"{body.length}/{body.at.timestamp() if body.at else ''}"
+        idempotency_key = f"{key}/on/{body.reply}/{state}" if body.reply else None
+        sent = await self._ingress.send(
+            "Chat", key, "go_on", ContinueRequest(seq=body.reply), idempotency_key=idempotency_key
+        )
+        self._feeds.publish_used(key)
+        (await self._feeds.open(request[PERSON])).watch_turn(key, sent.invocationId)
         return web.json_response({}, status=202)
 
     async def choose(self, request: web.Request) -> web.Response:
-        """Show another version; while a turn runs, when that has ended."""
-        asked = await body_as(request, ChooseRequest)
-        done = await self._ingress.call_or_queue("Chat", conversation_key(request), "choose", asked, Contract)
-        self._hub.touched(conversation_key(request))
+        """Show another version. While a turn runs, the change is queued until the turn has ended."""
+        body = await body_as(request, ChooseRequest)
+        done = await self._ingress.call_or_queue("Chat", conversation_key(request), "choose", body, Contract)
+        self._feeds.publish_used(conversation_key(request))
         return web.json_response({"queued": done is None})
 
 
-class _Again(TurnRequest):
-    """`reply` is the sequence number of the newest version of the reply that the person wants answered anew."""
+class _RegenerateRequest(TurnRequest):
+    """`reply` is the sequence number of the newest version of the reply."""
 
     reply: int | None = None
 
 
-class _GoOn(Contract):
-    """`reply` is to go on; `length` is how much of it the person has seen, and `at` when it ended."""
+class _ContinueRequest(Contract):
+    """`reply` is the reply's sequence number, `length` its length in characters on the page, `at` when it ended."""
 
     reply: int | None = None
     length: int = 0
