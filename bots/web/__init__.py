@@ -1,1 +1,1 @@
-"""The browser: an HTTP API with server-sent events, and the page on it."""
+"""The web adapter: an HTTP API with server-sent events, and the page that uses it."""
