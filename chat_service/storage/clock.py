@@ -1,4 +1,4 @@
-"""The time, durably."""
+"""Read the clock in a durable step."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from chat_service.contracts import utc
 
 
 async def now(ctx: ObjectContext | ObjectSharedContext) -> datetime:
-    """The time at which the handler first came here; a replay gets the same.
+    """Return the time at which the handler first reached this call; a replay returns the same time.
 
-    Trap: the SDK's own `ctx.time()` reads its clock in a thread. The way there and back is a tenth of the CPU time
-    of a whole turn (0.4 of 3.9 ms, measured with 32 conversations at once).
+    Trap: the SDK's own `ctx.time()` reads its clock in a thread. The way to the thread and back is a tenth of the CPU
+    time of a whole turn (0.4 of 3.9 ms, measured with 32 conversations at once).
     """
 
-    async def clock() -> float:
+    async def read_clock() -> float:
         return time.time()
 
-    return utc(await ctx.run_typed("now", clock, RunOptions(type_hint=float)))
+    return utc(await ctx.run_typed("now", read_clock, RunOptions(type_hint=float)))

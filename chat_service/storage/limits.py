@@ -1,8 +1,8 @@
-"""How many messages one answer may carry.
+"""Limit how many messages one response carries.
 
-Trap: what is larger than 32 MiB the engine does not take, from a handler as little as from a person, and it asks the
-handler again without end. So pages are bounded by what they come to in JSON, inline attachments and escapes included,
-and not by the number of messages alone: a page may be shorter than was asked for, and whoever reads goes on from there.
+Trap: Restate does not accept a payload over 32 MiB, neither from a handler nor from a client, and runs the handler
+again without end. Pages are therefore limited by their size in JSON, including inline attachments and escapes, and not
+only by the number of messages. A page may be shorter than requested; the reader continues from there.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from collections.abc import Iterable
 from chat_service.contracts import Message
 
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
-"""Of the messages in one answer. Beside them it has room for all that waits, which is bounded by its `Inbox` (24 MiB at
-worst), and for the question that is being answered."""
+"""Bytes of the messages in one response. It has room for the queued messages besides, which `Queue` limits (24 MiB at
+worst), and for the question of the running turn."""
 
 
 def json_bytes(message: Message) -> int:
-    """Bytes of a message in JSON, as the handlers answer with it."""
+    """Return the size of a message in JSON, as handlers respond with it."""
     return len(message.model_dump_json().encode())
 
 
 def count_fitting(newest_first: Iterable[Message], room: int = MAX_RESPONSE_BYTES) -> int:
-    """How many of these messages go into one answer; one always does."""
+    """Return how many of the messages fit into one response, at least one."""
     count = 0
     for message in newest_first:
         room -= json_bytes(message)

@@ -1,7 +1,7 @@
-"""What `Chat` holds of a conversation, bounded in count and in bytes.
+"""The state of a conversation, as the virtual object `Chat` holds it. All records are limited in size.
 
-Two records, both preloaded with every call: `meta` (counters, settings, the turn in flight) and `recent` (the last
-messages). What scrolls out waits in `outbox` until the Transcript has confirmed it.
+State keys: `meta` (counters, settings, the running turn) and `recent` (the newest messages) are sent along with every
+call; `outbox` holds messages on their way to the Transcript until the Transcript has confirmed them.
 """
 
 from __future__ import annotations
@@ -11,14 +11,21 @@ from datetime import UTC, datetime
 from pydantic import Field
 
 from chat_service.contracts import CutOff, Message, Overrides, RunningTurn, Status, Time, Usage
-from chat_service.storage.serde import StateRecord
+from chat_service.storage.record import StateRecord
 
 UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
-"""When a question came that brought no time and is only now being asked: its model step tells (`date`)."""
+"""Time of a question that came without one, until its model step has set it; see `set_start_time`."""
 
 
 class TurnResult(StateRecord):
-    """How the answering of a turn ended: what the model step, or the guard around it, came to."""
+    """The result of answering a turn.
+
+    Attributes:
+        seconds: duration from the first call of the model to the end, including pauses.
+        shortened: the question did not fit into the prompt and its middle was left out.
+        at: when the turn ended.
+        stop_all_marker: the marker of a "stop all" that ended the turn; see `Meta`.
+    """
 
     status: Status
     text: str = ""
@@ -33,11 +40,11 @@ class TurnResult(StateRecord):
 
 
 class ModelLimits(StateRecord):
-    """What a model's provider told of it.
+    """Figures about a model, learned from its provider.
 
     Attributes:
-        chars_per_token: from its usage figures.
-        context_tokens: the size of its context, from a refusal of a longer prompt.
+        chars_per_token: from the provider's usage figures.
+        context_tokens: the size of the model's context, from the rejection of a longer prompt.
     """
 
     chars_per_token: float = 3.5
@@ -45,25 +52,34 @@ class ModelLimits(StateRecord):
 
 
 class Meta(StateRecord):
-    """Counters, settings, and the turn in flight.
+    """Counters, settings, and the running turn.
 
     Attributes:
-        epoch: grows with every forget; a late page or title of an older epoch is dropped.
-        version: grows with every change of what a person sees.
-        horizon: the latest time of any message that scrolled out or was forgotten. A message that is newer cannot
-            be a repeat of one of those, so only older ones are looked up in the Transcript.
-        ahead: the latest time that a message brought and that lay in the future: what is as new may be a repeat, too.
-        expiry: whether a durable timer is set that will remove what has reached the age of `RETENTION_DAYS`.
-        picked: see `versions`.
-        context_from: the model sees nothing before this sequence number (a reset).
-        summary: stands in the prompt for everything up to `summary_upto`; `summary_asked` is how far the last request
-            for one went, and `summary_epoch` grows with everything that makes a summary on its way worthless.
-        people: the ids of those who have a part in it; their directories list the conversation.
-        drain: the mark of a "stop all": whatever comes before its fence is withdrawn.
-        fences: the marks of the last fences that were reached, newest last. Two stops may come close together, and
-            whoever waits for the fence of the first must find it behind that of the second.
-        title_epoch: grows with everything that makes a title on its way worthless, since it may quote what is gone.
-        learned: what is known of the models that answered here, by name; the one that answered last is the last.
+        epoch: grows with every deletion of the whole conversation; pages of an older epoch are dropped.
+        version: grows with every change that a person can see.
+        next_seq: sequence number of the next message.
+        next_turn: number of the next turn.
+        running: the turn that is being answered.
+        latest_removed_at: the latest time of a message that scrolled out or was deleted. A newer message cannot repeat
+            one of those, so only older ones are looked up in the Transcript.
+        latest_future_at: the latest time in the future that a message came with. A message up to that time may be a
+            repeat too, because stored times are limited to the present.
+        has_retention_timer: a durable timer is set that deletes what has reached the age `RETENTION_DAYS`.
+        shown_versions: the version shown last, for messages with several; see `domain.versions.ShownVersions`.
+        context_start_seq: the model sees no message before this sequence number (set by a reset).
+        summary: replaces everything up to `summary_upto` in the prompt.
+        summary_upto: the last message that the summary covers; 0: there is no summary.
+        summary_requested_upto: how far the last requested summary goes.
+        summary_epoch: grows with every change that invalidates a summary which is being written.
+        stop_all_marker: the marker of a "stop all". Messages are withdrawn until its barrier is reached.
+        stop_all_barriers: markers of the last barriers reached, newest last. Two stops may come close together, and a
+            caller that waits for the first barrier has to find it after the second.
+        title: the title; empty until one is written.
+        renamed: a person has chosen the title.
+        title_epoch: grows with every change that invalidates a title which is being written: it may quote deleted text.
+        people: ids of the people who wrote here or rated a reply; their directories list the conversation.
+        overrides: this conversation's own settings.
+        model_limits: learned limits of the models that answered here, by name; the one that answered last is last.
     """
 
     epoch: int = 0
@@ -91,24 +107,24 @@ class Meta(StateRecord):
 
 
 class Recent(StateRecord):
-    """The last messages, oldest first."""
+    """The newest messages, oldest first."""
 
     messages: list[Message] = Field(default_factory=list)
 
 
 class Outbox(StateRecord):
-    """Messages on their way to the Transcript; readers find them here meanwhile."""
+    """Messages on their way to the Transcript. Readers find them here until they have arrived."""
 
     messages: list[Message] = Field(default_factory=list)
 
 
 def set_start_time(running: RunningTurn, at: datetime) -> None:
-    """Write down when a turn began, and its question came, where that is not known yet."""
+    """Set the start of a turn, and the time of its question, where it is not known yet."""
     if running.started_at is None:
         running.started_at = at
         running.question = fill_in_time(running.question, at)
 
 
 def fill_in_time(question: list[Message], at: datetime) -> list[Message]:
-    """The question with that time, where it has none."""
+    """Return the question with `at` instead of `UNKNOWN_TIME`."""
     return [m.model_copy(update={"at": at}) if m.at == UNKNOWN_TIME else m for m in question]
