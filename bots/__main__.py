@@ -1,4 +1,4 @@
-"""`threadwell`: the command. Each subcommand imports what it needs when it runs, so that `--help` is quick."""
+"""The command `threadwell`. Each subcommand imports its modules when it runs, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import errno
 import logging
 import sys
 from collections.abc import Coroutine
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
 from chat_service.errors import UserError
 
+if TYPE_CHECKING:
+    from chat_service.settings import Settings
+
 cli = typer.Typer(
-    help="A chat-bot backend for Slack, Discord and the browser that keeps every message through every crash.",
+    help="A chat-bot backend for Slack, Discord and the browser that loses no message in a crash.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -24,100 +27,100 @@ cli = typer.Typer(
 
 @cli.command()
 def up(
-    with_parent: Annotated[
-        int | None, typer.Option(metavar="PID", help="stop when the starting process is gone")
-    ] = None,
+    with_parent: Annotated[int | None, typer.Option(metavar="PID", help="stop when this process exits")] = None,
 ) -> None:
-    """Run everything on this machine: Restate, the chat service, the web page, the bots whose tokens are set."""
+    """Run everything on this machine: Restate, the chat service, the web page and the bots whose tokens are set."""
     from bots.cli.up import up as run
 
-    _run(run(_settings(), parent=with_parent))
+    _run(run(_load_settings(), parent=with_parent))
 
 
 @cli.command()
 def serve() -> None:
-    """Serve the chat service alone, for a Restate server that runs elsewhere."""
+    """Run only the chat service, for a Restate server that runs elsewhere."""
     from chat_service.serve import serve as run
 
-    _run(run(_settings()))
+    _run(run(_load_settings()))
 
 
 @cli.command()
 def bot(names: Annotated[list[str], typer.Argument(help="web, slack, discord")]) -> None:
-    """Run one or more bots alone."""
+    """Run only the named bots."""
     from bots.cli.bot import run
 
-    _run(run(_settings(), names))
+    _run(run(_load_settings(), names))
 
 
 @cli.command()
 def register() -> None:
-    """Tell Restate where the chat service is (CHAT_SERVICE_URL), and take up what an old version left behind."""
+    """Register the chat service (CHAT_SERVICE_URL) at Restate and restart turns of versions that no longer run."""
     from bots.cli.register import register as run
 
-    _run(run(_settings()))
+    _run(run(_load_settings()))
 
 
 @cli.command()
 def doctor() -> None:
-    """Check this machine and the settings; one line each, with what to do."""
+    """Check this machine and the settings, and say what to do."""
     from bots.cli.doctor import doctor as run
 
-    if not asyncio.run(run(_settings())):
+    if not asyncio.run(run(_load_settings())):
         raise typer.Exit(1)
 
 
 @cli.command()
-def history(key: str, as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False) -> None:
+def history(key: str, as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
     """Print a conversation."""
     from bots.cli.history import run
 
-    _run(run(_settings(), key, as_json))
+    _run(run(_load_settings(), key, as_json))
 
 
 @cli.command()
 def forget(
-    key: Annotated[str | None, typer.Argument(help="the conversation")] = None,
-    person: Annotated[
-        str | None, typer.Option(help="slack:TEAM:USER, discord:SERVER:USER or web:PERSON, in all conversations")
-    ] = None,
+    key: Annotated[str | None, typer.Argument(help="key of the conversation")] = None,
+    person: Annotated[str | None, typer.Option(help="slack:TEAM:USER, discord:SERVER:USER or web:PERSON")] = None,
 ) -> None:
-    """Forget a conversation, or a person everywhere: history, summaries, and what the engine's journal holds."""
+    """Delete a conversation, or a person's messages in all conversations, with summaries and journals."""
     from bots.cli.forget import forget as run
 
-    _run(run(_settings(), key, person))
+    _run(run(_load_settings(), key, person))
 
 
 @cli.command(
-    # Its options are its own, `--help` too.
+    # The benchmark parses its own options, including --help.
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 )
 def bench(context: typer.Context) -> None:
-    """Measure this machine; see `threadwell bench --help`."""
+    """Run the benchmark; see `threadwell bench --help`."""
     from bench.run import main as run
 
     run(context.args)
 
 
-def _settings() -> Any:
+def _load_settings() -> Settings:
+    """Read the settings, report misspelled ones and configure logging."""
     from bots.cli.env_typos import find_env_typos
     from chat_service.settings import Settings
 
     settings = Settings()
-    for slip in find_env_typos():
-        typer.echo(f"threadwell: {slip}", err=True)
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%H:%M:%S"
-    )
-    for noisy in ("httpx", "httpx2", "openai", "hypercorn.error", "aiohttp.access"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    # hypercorn says "ASGI Framework Lifespan error" because restate.app has no lifespan: harmless, and alarming.
-    logging.getLogger("hypercorn.error").addFilter(lambda record: "Lifespan" not in record.getMessage())
-    # Bolt finds the token in the environment too, and says that it uses the client's, which is the same.
-    logging.getLogger("slack_bolt.AsyncApp").addFilter(lambda record: "will be unused" not in record.getMessage())
-    # A child whose start is cancelled because another has failed: asyncio ends it, and may miss its status.
-    logging.getLogger("asyncio").addFilter(lambda record: "Unknown child process" not in record.getMessage())
+    for line in find_env_typos():
+        typer.echo(f"threadwell: {line}", err=True)
+    _configure_logging(settings.log_level)
     return settings
+
+
+def _configure_logging(level: str) -> None:
+    log_format = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(level=level.upper(), format=log_format, datefmt="%H:%M:%S")
+    for name in ("httpx", "httpx2", "openai", "hypercorn.error", "aiohttp.access"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # hypercorn logs "ASGI Framework Lifespan error" because restate.app has no lifespan, which is harmless.
+    logging.getLogger("hypercorn.error").addFilter(lambda record: "Lifespan" not in record.getMessage())
+    # Bolt also finds the token in the environment and logs that it uses the client's, which is the same.
+    logging.getLogger("slack_bolt.AsyncApp").addFilter(lambda record: "will be unused" not in record.getMessage())
+    # asyncio may miss the status of a child whose start is cancelled because another child failed.
+    logging.getLogger("asyncio").addFilter(lambda record: "Unknown child process" not in record.getMessage())
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
@@ -128,42 +131,42 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 
 
 def main() -> None:
-    """The entry point: what a person can mend is one line on stderr and a non-zero status, never a traceback."""
+    """Run the command. An error that the operator can fix is printed as one line, without a traceback; status 1."""
     try:
         cli()
     except UserError as error:
         sys.exit(f"threadwell: {error}")
     except ExceptionGroup as group:
-        # What starts side by side may fail side by side: what can be told says what to do, also about the rest.
-        if (known := group.subgroup(UserError)) is not None:
-            sys.exit(f"threadwell: {_first(known)}")
-        _exit_for(_first(group))
+        # Parts that start concurrently may fail together. The first UserError says what to do.
+        if (user_errors := group.subgroup(UserError)) is not None:
+            sys.exit(f"threadwell: {_first_error(user_errors)}")
+        _exit_if_fixable(_first_error(group))
         raise
     except ValidationError as error:
-        for mistake in error.errors():
-            name = ".".join(str(part) for part in mistake["loc"]).upper()
-            print(f"threadwell: {name}: {mistake['msg']} (got {mistake['input']!r})", file=sys.stderr)  # noqa: T201
+        for detail in error.errors():
+            name = ".".join(str(part) for part in detail["loc"]).upper()
+            print(f"threadwell: {name}: {detail['msg']} (got {detail['input']!r})", file=sys.stderr)  # noqa: T201
         sys.exit(1)
     except UnicodeDecodeError:
-        sys.exit("threadwell: .env is not UTF-8 text: write it anew")
+        sys.exit("threadwell: .env is not UTF-8 text: save it as UTF-8")
     except OSError as error:
-        _exit_for(error)
+        _exit_if_fixable(error)
         raise
 
 
-def _exit_for(error: BaseException) -> None:
-    """End with a line where the operating system's word has one."""
+def _exit_if_fixable(error: BaseException) -> None:
+    """Exit with a one-line message if `error` is an OSError that the operator can fix."""
     if not isinstance(error, OSError):
         return
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         sys.exit("threadwell: the disk is full: free some space and start again")
     if isinstance(error, PermissionError) and error.filename:
-        sys.exit(f"threadwell: {error.filename} may not be read or written by this user: mend its permissions")
+        sys.exit(f"threadwell: {error.filename} may not be read or written by this user: fix its permissions")
     if error.filename and error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EROFS):
-        sys.exit(f"threadwell: {error.filename} cannot be written ({error.strerror}): name another place, or mend it")
+        sys.exit(f"threadwell: {error.filename} cannot be written ({error.strerror}): choose another path or fix it")
 
 
-def _first(group: BaseException) -> BaseException:
+def _first_error(group: BaseException) -> BaseException:
     while isinstance(group, BaseExceptionGroup):
         group = group.exceptions[0]
     return group

@@ -1,10 +1,9 @@
-"""The bots, by name: apart from the rest (`threadwell bot NAME…`), or beside it (`threadwell up`)."""
+"""Running bots by name: alone (`threadwell bot NAME…`) or as part of `threadwell up`."""
 
 from __future__ import annotations
 
 import asyncio
 import importlib
-import importlib.util
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -17,17 +16,17 @@ from chat_service.errors import UserError
 from chat_service.live import LiveBus
 from chat_service.settings import Settings
 
-JOIN_SECONDS = 15.0
-"""How long a start waits for the platforms, before it goes on without them."""
+CONNECT_SECONDS = 15.0
+"""Time that a start waits for the platforms before it goes on without them."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunningBots:
-    """Bots that run beside something else.
+    """Bots that run in this process.
 
     Attributes:
-        lines: by name, how each of them listens, once it does.
-        tasks: of which one ends, with a `UserError`, when its platform does not take it.
+        lines: for each bot a line about its connection, once it is connected.
+        tasks: one fails with a `UserError` when its platform rejects the bot.
     """
 
     lines: dict[str, asyncio.Future[str]]
@@ -36,18 +35,18 @@ class RunningBots:
 
 @asynccontextmanager
 async def running_bots(names: Iterable[str], settings: Settings, bus: LiveBus) -> AsyncIterator[RunningBots]:
-    """Run these bots while the block runs. A platform that is away holds nothing up: its bot joins when it is back.
+    """Run these bots while the block runs. The bot of an unreachable platform connects later, without delaying others.
 
     Raises:
-        UserError: from a bot that its platform does not take.
+        UserError: when a platform rejects its bot.
     """
     lines: dict[str, asyncio.Future[str]] = {name: asyncio.get_running_loop().create_future() for name in names}
-    tasks = {asyncio.create_task(_listen(name, settings, bus, line)) for name, line in lines.items()}
+    tasks = {asyncio.create_task(_run_bot(name, settings, bus, line)) for name, line in lines.items()}
     try:
         with suppress(TimeoutError):
-            async with asyncio.timeout(JOIN_SECONDS):
-                while missing := {line for line in lines.values() if not line.done()}:
-                    either: set[asyncio.Future[Any]] = {*missing, *tasks}
+            async with asyncio.timeout(CONNECT_SECONDS):
+                while pending := {line for line in lines.values() if not line.done()}:
+                    either: set[asyncio.Future[Any]] = {*pending, *tasks}
                     await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
                     for task in tasks:
                         if task.done():
@@ -59,24 +58,28 @@ async def running_bots(names: Iterable[str], settings: Settings, bus: LiveBus) -
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _listen(name: str, settings: Settings, bus: LiveBus, line: asyncio.Future[str]) -> None:
-    async with importlib.import_module(f"bots.{name}.app").serving(settings, bus=bus) as listens:
-        line.set_result(listens)
+async def _run_bot(name: str, settings: Settings, bus: LiveBus, line: asyncio.Future[str]) -> None:
+    async with importlib.import_module(f"bots.{name}.app").serving(settings, bus=bus) as connection_line:
+        line.set_result(connection_line)
         await asyncio.Event().wait()
 
 
 def check_bot_exists(name: str) -> None:
-    """Raises a UserError for a bot that this version does not have; a bot is a folder of `bots` with an `app`."""
-    there = sorted(path.parent.name for folder in bots.__path__ for path in Path(folder).glob("*/app.py"))
-    if name not in there:
-        raise UserError(f"there is no bot {name!r} in this version, but: {', '.join(there)}")
+    """Check that there is a bot of this name: a folder in `bots` with a module `app`.
+
+    Raises:
+        UserError: when there is none.
+    """
+    known = sorted(path.parent.name for folder in bots.__path__ for path in Path(folder).glob("*/app.py"))
+    if name not in known:
+        raise UserError(f"there is no bot {name!r}: choose from {', '.join(known)}")
 
 
 async def run(settings: Settings, names: list[str]) -> None:
-    """Run the named bots until SIGTERM or Ctrl-C, which reach one of them; the others are stopped with it.
+    """Run the named bots until SIGTERM or Ctrl-C. When one of them ends, the others are stopped.
 
     Raises:
-        UserError: for a bot that does not exist, or whose tokens are missing.
+        UserError: when a bot does not exist or its tokens are missing.
     """
     for name in names:
         check_bot_exists(name)

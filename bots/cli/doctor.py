@@ -1,4 +1,4 @@
-"""`threadwell doctor`: what is in order, what is not, and what to do about it; one line each."""
+"""`threadwell doctor`: check the machine and the settings, and print one line for each check."""
 
 from __future__ import annotations
 
@@ -23,147 +23,150 @@ from chat_service.local_model.weights import SIZE, cached_weights_path
 from chat_service.models.availability import probe_configured_models
 from chat_service.settings import Settings
 
-PATIENCE = aiohttp.ClientTimeout(total=2)
+TIMEOUT = aiohttp.ClientTimeout(total=2)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the doctor. `good` None is information, not a verdict."""
+    """The result of one check. `is_ok` is None for mere information."""
 
-    what: str
-    good: bool | None
+    subject: str
+    is_ok: bool | None
     line: str
 
 
 async def doctor(settings: Settings) -> bool:
-    """Print all findings; whether nothing is wrong."""
+    """Run all checks and print their results. Return whether none failed."""
     console = Console(highlight=False)
-    well = True
-    async for finding in findings(settings):
-        mark = {True: "[green]ok[/green]  ", False: "[red]no[/red]  ", None: "--  "}[finding.good]
-        console.print(f"{mark}[bold]{finding.what}[/bold]: ", end="")
+    all_ok = True
+    async for finding in run_checks(settings):
+        label = {True: "[green]ok[/green]  ", False: "[red]no[/red]  ", None: "--  "}[finding.is_ok]
+        console.print(f"{label}[bold]{finding.subject}[/bold]: ", end="")
         console.print(finding.line, soft_wrap=True, markup=False)
-        well = well and finding.good is not False
-    return well
+        all_ok = all_ok and finding.is_ok is not False
+    return all_ok
 
 
-async def findings(settings: Settings) -> AsyncIterator[Finding]:
-    """Everything that is looked at, in the order in which a start would need it."""
+async def run_checks(settings: Settings) -> AsyncIterator[Finding]:
+    """Run all checks, in the order of a start."""
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("Python", sys.version_info >= (3, 11), f"{version} (3.11 or newer is needed)")
-    running = await _answers(f"{settings.ingress_url}/restate/health")
-    if running:
-        async for finding in _running_restate(settings):
+    is_restate_running = await _answers(f"{settings.ingress_url}/restate/health")
+    if is_restate_running:
+        async for finding in _check_running_restate(settings):
             yield finding
     else:
-        yield _absent_restate(settings)
-    yield await _model(settings)
+        yield _check_stopped_restate(settings)
+    yield await _check_model(settings)
     for bot in tokens.REQUIRED:
-        yield _tokens(bot)
-    for finding in (*await _slack(settings), *await _discord(settings)):
+        yield _check_tokens(bot)
+    for finding in (*await _check_slack(settings), *await _check_discord(settings)):
         yield finding
     for variable, (host, port) in listen_addresses(settings).items():
-        yield await _port(variable, host, port, running)
+        yield await _check_port(variable, host, port, is_restate_running)
 
 
-async def _running_restate(settings: Settings) -> AsyncIterator[Finding]:
+async def _check_running_restate(settings: Settings) -> AsyncIterator[Finding]:
     yield Finding("Restate", True, f"answers at {settings.ingress_url}")
     if not await _answers(f"{settings.admin_url}/health"):
-        yield Finding("Restate admin", False, f"{settings.admin_url} is silent: correct RESTATE_ADMIN_URL")
+        yield Finding("Restate admin", False, f"{settings.admin_url} does not answer: correct RESTATE_ADMIN_URL")
         return
     yield Finding("Restate admin", True, f"answers at {settings.admin_url}")
-    yield await _chat_service(settings)
+    yield await _check_chat_service(settings)
 
 
-async def _chat_service(settings: Settings) -> Finding:
-    """Whether Restate knows it, and gets an answer from where it believes it to be."""
-    what, uri = "chat service", "its address"
+async def _check_chat_service(settings: Settings) -> Finding:
+    """Check that the chat service is registered at Restate and answers there."""
+    subject, url = "chat service", "its URL"
     try:
-        async with aiohttp.ClientSession(settings.admin_url, timeout=PATIENCE) as session:
+        async with aiohttp.ClientSession(settings.admin_url, timeout=TIMEOUT) as session:
             async with session.get("/services/Chat") as response:
                 if response.status != 200:
-                    return Finding(what, False, "not registered: start it, then run `threadwell register`")
+                    return Finding(subject, False, "not registered: start it, then run `threadwell register`")
                 deployment = (await response.json())["deployment_id"]
             async with session.get(f"/deployments/{deployment}") as response:
-                uri = (await response.json()).get("uri", "")
-        # Asked through Restate, which may see it where this machine does not.
+                url = (await response.json()).get("uri", "")
+        # Called through Restate, because this machine may be unable to reach the chat service itself.
         async with IngressClient.connected(settings.ingress_url) as ingress:
             await read_newest(ingress, "doctor")
     except TimeoutError:
-        line = f"registered, but Restate gets no answer from {uri}: start it there, or run `threadwell register`"
-        return Finding(what, False, line)
+        line = f"registered, but Restate gets no answer from {url}: start it there, or run `threadwell register`"
+        return Finding(subject, False, line)
     except (aiohttp.ClientError, IngressError) as error:
-        return Finding(what, False, f"{error}; see Restate's log")
-    return Finding(what, True, f"registered, answers at {uri}")
+        return Finding(subject, False, f"{error}; see Restate's log")
+    return Finding(subject, True, f"registered, answers at {url}")
 
 
-def _absent_restate(settings: Settings) -> Finding:
+def _check_stopped_restate(settings: Settings) -> Finding:
     if not settings.embeds_engine:
-        line = f"{settings.ingress_url} is silent: start it, or unset RESTATE_INGRESS_URL and RESTATE_ADMIN_URL"
+        line = f"{settings.ingress_url} does not answer: start it, or unset RESTATE_INGRESS_URL and RESTATE_ADMIN_URL"
         return Finding("Restate", False, line)
     try:
-        found = find_local_engine(settings)
-        if found is None:
+        binary = find_local_engine(settings)
+        if binary is None:
             supported_platform()
     except UserError as error:
         return Finding("Restate", False, str(error))
-    later = f"fetched from npm at the first start ({ARCHIVE_BYTES // MEGABYTE} MB)"
-    return Finding("Restate", True, f"not running, {f'starts from {found}' if found else later}")
+    download = f"downloaded from npm at the first start ({ARCHIVE_BYTES // MEGABYTE} MB)"
+    return Finding("Restate", True, f"not running, {f'starts from {binary}' if binary else download}")
 
 
-async def _model(settings: Settings) -> Finding:
+async def _check_model(settings: Settings) -> Finding:
     if settings.embeds_model:
         if settings.local_model.lower() != "on":
-            there = Path(settings.local_model).expanduser().is_file()
-            line = settings.local_model if there else f"LOCAL_MODEL={settings.local_model}: there is no such file"
-            return Finding("model", there, line)
-        here = "here" if cached_weights_path(settings).exists() else f"fetched at the first start ({SIZE // MEGABYTE} MB)"
-        return Finding("model", True, f"the embedded one, {here}")
+            exists = Path(settings.local_model).expanduser().is_file()
+            line = settings.local_model if exists else f"LOCAL_MODEL={settings.local_model}: there is no such file"
+            return Finding("model", exists, line)
+        is_cached = cached_weights_path(settings).exists()
+        source = "in the cache" if is_cached else f"downloaded at the first start ({SIZE // MEGABYTE} MB)"
+        return Finding("model", True, f"embedded model, {source}")
     try:
         return Finding("model", True, await probe_configured_models(settings))
     except UserError as error:
         return Finding("model", False, str(error))
 
 
-def _tokens(bot: str) -> Finding:
+def _check_tokens(bot: str) -> Finding:
     present = tokens.present(bot)
     if tokens.is_complete(bot):
         return Finding(bot, None, f"{', '.join(present)} set")
     if present:
         return Finding(bot, False, f"{', '.join(present)} set, but not {tokens.missing(bot)}: set that too")
-    return Finding(bot, None, f"no tokens, so no bot; to have one, set {tokens.missing(bot)}")
+    return Finding(bot, None, f"not configured; to enable the bot, set {tokens.missing(bot)}")
 
 
-async def _slack(settings: Settings) -> list[Finding]:
+async def _check_slack(settings: Settings) -> list[Finding]:
     if not tokens.is_complete("slack"):
         return []
     from bots.slack.diagnostics import check
 
-    return [Finding("slack app", good, line) for good, line in await check(settings)]
+    return [Finding("slack app", is_ok, line) for is_ok, line in await check(settings)]
 
 
-async def _discord(settings: Settings) -> list[Finding]:
+async def _check_discord(settings: Settings) -> list[Finding]:
     if not tokens.is_complete("discord") or settings.discord_token is None:
         return []
     from bots.discord.diagnostics import check
 
-    return [Finding("discord app", good, line) for good, line in await check(settings)]
+    return [Finding("discord app", is_ok, line) for is_ok, line in await check(settings)]
 
 
-async def _port(variable: str, host: str, port: int, running: bool) -> Finding:
-    line = find_port_problem(variable, host, port)
-    if line is None:
+async def _check_port(variable: str, host: str, port: int, is_restate_running: bool) -> Finding:
+    problem = find_port_problem(variable, host, port)
+    if problem is None:
         return Finding(variable, True, f"{port}, free")
-    # With Restate up, its ports are its own, and ours are recognised by their answer.
-    if running and (variable.startswith("RESTATE_") or await _answers(hosts.http_url(host, port) + "/health")):
+    # While Restate runs, it uses its own ports, and the ports of the other parts answer at /health.
+    is_restate_port = variable.startswith("RESTATE_")
+    if is_restate_running and (is_restate_port or await _answers(hosts.http_url(host, port) + "/health")):
         return Finding(variable, True, f"{port}, in use by {find_port_owner(port)}")
-    return Finding(variable, False, line)
+    return Finding(variable, False, problem)
 
 
 async def _answers(url: str) -> bool:
+    """Return whether the URL answers with status 200."""
     try:
         async with (
-            aiohttp.ClientSession(timeout=PATIENCE) as session,
+            aiohttp.ClientSession(timeout=TIMEOUT) as session,
             session.get(url) as response,
         ):
             return response.status == 200

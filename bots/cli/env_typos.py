@@ -1,4 +1,4 @@
-"""Names in `.env` that are no setting, but nearly one: a slip of which nothing would be heard otherwise."""
+"""Detection of misspelled settings in `.env`, which would be ignored silently."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dotenv import dotenv_values
 
 from chat_service.settings import Settings
 
-ALIKE = 0.8
-"""How much of two names must be the same (`difflib`): `OPENAI_KEY` and `SLACK_TOKEN` are meant, `OPENAI_ORG_ID` is
-somebody else's setting, for which there is room in the same file."""
+MIN_SIMILARITY = 0.8
+"""Similarity of two names (`difflib`): `OPENAI_KEY` and `SLACK_TOKEN` are above it, and `OPENAI_ORG_ID`, a setting of
+another program that may share the file, is below."""
 
 
 def find_env_typos() -> Iterator[str]:
-    """A line for each."""
-    known = [name.upper() for name in Settings.model_fields]
-    given = {name.upper(): name for name in dotenv_values(".env")}
-    free = [name for name in known if name not in given]
-    for name, written in given.items():
-        if name not in known and (meant := get_close_matches(name, free, 1, ALIKE)):
-            yield f".env: {written} is no setting; was {meant[0]} meant?"
+    """Yield one line for each name in `.env` that is not a setting but similar to an unused one."""
+    settings = [name.upper() for name in Settings.model_fields]
+    written = {name.upper(): name for name in dotenv_values(".env")}
+    unused = [name for name in settings if name not in written]
+    for name, spelling in written.items():
+        if name not in settings and (similar := get_close_matches(name, unused, 1, MIN_SIMILARITY)):
+            yield f".env: {spelling} is not a setting: did you mean {similar[0]}?"

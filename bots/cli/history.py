@@ -1,4 +1,4 @@
-"""`threadwell history KEY`: a whole conversation in the terminal, or as JSON for machines."""
+"""`threadwell history KEY`: print a whole conversation as text or as JSON."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from chat_service.ingress import IngressClient, IngressError
 from chat_service.settings import Settings
 
 PAGE = 200
-_COMMANDS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 async def pages(settings: Settings, key: str) -> AsyncGenerator[History]:
-    """The conversation, a page at a time, the oldest first; the last one also has what is running and what waits.
+    """Yield the conversation in pages, the oldest first. The last page has the running turn and the queue.
 
     Raises:
-        UserError: when Restate, or the chat service behind it, does not answer.
+        UserError: when Restate or the chat service does not answer.
     """
     try:
         async with IngressClient.connected(settings.ingress_url) as ingress:
             newest = await read_newest(ingress, key, PAGE)
             last = newest.messages[0].seq if newest.messages else 1
-            # Numbers only grow: pages of so many numbers hold every message, whatever was taken out between.
+            # Sequence numbers only grow, so ranges of PAGE numbers cover all messages, although some are deleted.
             for start in range(1, last, PAGE) if newest.next_before else ():
-                yield await _part(ingress, key, start, min(start + PAGE, last))
+                yield await _read_range(ingress, key, start, min(start + PAGE, last))
             newest.next_before = None
             yield newest
     except TimeoutError:
@@ -41,8 +41,8 @@ async def pages(settings: Settings, key: str) -> AsyncGenerator[History]:
         raise UserError(f"{error}; is `threadwell up` running?") from error
 
 
-async def _part(ingress: IngressClient, key: str, start: int, end: int) -> History:
-    """The messages from number `start` up to before `end`: in several pages, where they are large."""
+async def _read_range(ingress: IngressClient, key: str, start: int, end: int) -> History:
+    """Read the messages from `start` up to, but not including, `end`. Large messages need several requests."""
     part = History()
     before: int | None = end
     while before is not None and before > start:
@@ -55,8 +55,8 @@ async def _part(ingress: IngressClient, key: str, start: int, end: int) -> Histo
 
 
 async def run(settings: Settings, key: str, as_json: bool) -> None:
-    """Print the conversation `key`: as text at once, page by page, or as one JSON document."""
-    # Closed before an error of the printing (`| head`) goes on its way: asyncio complains of a reader left open.
+    """Print the conversation `key`: page by page as text, or as one JSON document."""
+    # Closed explicitly: after an error while printing (`| head`) asyncio would complain about an open generator.
     async with contextlib.aclosing(pages(settings, key)) as found:
         await (_as_json(found) if as_json else _as_text(found, key))
 
@@ -71,52 +71,53 @@ async def _as_json(found: AsyncIterator[History]) -> None:
 
 async def _as_text(found: AsyncIterator[History], key: str) -> None:
     console = Console()
-    titled = empty = True
+    needs_title = is_empty = True
     async for page in found:
-        if page.title and titled:
-            console.rule(_harmless(page.title))
-            titled = False
+        if page.title and needs_title:
+            console.rule(_printable(page.title))
+            needs_title = False
         for message in page.messages:
-            _show(console, message)
+            _print_message(console, message)
         for message in page.running.question if page.running else []:
-            _show(console, message, "being answered")
+            _print_message(console, message, "being answered")
         for inbound in page.waiting:
-            console.print(Text(_harmless(f"(waiting) {inbound.message}"), style="dim"))
-        empty = empty and not (page.messages or page.running or page.waiting)
-    if empty:
-        console.print(Text(_harmless(f"There is nothing in {key}."), style="dim"))
+            console.print(Text(_printable(f"(waiting) {inbound.message}"), style="dim"))
+        is_empty = is_empty and not (page.messages or page.running or page.waiting)
+    if is_empty:
+        console.print(Text(_printable(f"{key} has no messages."), style="dim"))
 
 
-def _show(console: Console, message: Message, note: str = "") -> None:
-    who = "bot" if message.role == "assistant" else (message.author and message.author.name) or "person"
-    marks = [_local(message.at).strftime("%Y-%m-%d %H:%M")]
+def _print_message(console: Console, message: Message, note: str = "") -> None:
+    author = "bot" if message.role == "assistant" else (message.author and message.author.name) or "person"
+    details = [_local_time(message.at).strftime("%Y-%m-%d %H:%M")]
     if message.status not in ("answered", "noted"):
-        marks.append(message.status)
+        details.append(message.status)
     if message.cut:
-        marks.append(f"cut off ({message.cut})")
+        details.append(f"cut off ({message.cut})")
     if message.undelivered:
-        marks.append(f"undelivered: {message.undelivered}")
+        details.append(f"undelivered: {message.undelivered}")
     if message.replaced:
-        marks.append("replaced")
+        details.append("replaced")
     if note:
-        marks.append(note)
-    console.print(Text(_harmless(f"{who}  "), style="bold"), Text(_harmless(" · ".join(marks)), style="dim"), sep="")
+        details.append(note)
+    console.print(
+        Text(_printable(f"{author}  "), style="bold"), Text(_printable(" · ".join(details)), style="dim"), sep=""
+    )
     if message.text:
-        console.print(Text(_harmless(message.text)))
+        console.print(Text(_printable(message.text)))
     if message.error:
-        console.print(Text(_harmless(message.error), style="red"))
+        console.print(Text(_printable(message.error), style="red"))
     console.print()
 
 
-def _local(at: datetime) -> datetime:
-    """In this machine's time zone; at the edges of time there may be no such hour there."""
+def _local_time(at: datetime) -> datetime:
+    """Return the time in this machine's time zone, or unchanged if it is out of range there."""
     try:
         return at.astimezone()
     except (OverflowError, ValueError):
         return at
 
 
-def _harmless(text: str) -> str:
-    """Without what moves a terminal's cursor, colours it, names its window or turns its text around: whoever chats is
-    a stranger to the operator's terminal."""
-    return _COMMANDS.sub("\N{REPLACEMENT CHARACTER}", text)
+def _printable(text: str) -> str:
+    """Return the text without control characters: a message must not be able to control the operator's terminal."""
+    return _CONTROL_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -1,4 +1,4 @@
-"""The chat service as commands reach it: through Restate, which waits for one that is away."""
+"""Reading from the chat service through Restate, which holds a call while the chat service is not running."""
 
 from __future__ import annotations
 
@@ -6,25 +6,27 @@ from chat_service.contracts import History, HistoryRequest
 from chat_service.ingress import IngressClient
 
 ANSWER_SECONDS = 5.0
-"""A read takes milliseconds; a chat service that just restarts gets this long."""
-UNREACHABLE = "the chat service does not answer: start it (`threadwell up` or `threadwell serve`), or ask `threadwell doctor`"
+"""A read takes milliseconds. A chat service that is just restarting gets this long."""
+UNREACHABLE = (
+    "the chat service does not answer: start it (`threadwell up` or `threadwell serve`), or run `threadwell doctor`"
+)
 
 
 async def read_newest(ingress: IngressClient, key: str, limit: int = 1) -> History:
-    """The newest messages of a conversation.
+    """Return the newest messages of a conversation.
 
     Raises:
-        TimeoutError: the chat service is away.
-        IngressError: Restate is.
+        TimeoutError: when the chat service does not answer.
+        IngressError: when Restate does not answer.
     """
     return await ingress.call("Chat", key, "get_history", HistoryRequest(limit=limit), History, timeout=ANSWER_SECONDS)
 
 
 async def is_reachable(ingress: IngressClient) -> bool:
-    """Whether the chat service is there.
+    """Return whether the chat service answers.
 
     Raises:
-        IngressError: Restate is not.
+        IngressError: when Restate does not answer.
     """
     try:
         await read_newest(ingress, "doctor")

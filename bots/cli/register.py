@@ -1,4 +1,4 @@
-"""`threadwell register`: for deployments whose parts run apart; run once when all of them are up."""
+"""`threadwell register`: for deployments with separate processes. Run it once after all of them are up."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from chat_service.upgrade import rescue
 
 
 async def register(settings: Settings) -> None:
-    """Register this code version at Restate and take up what an absent version left unfinished.
+    """Register this code version at Restate and restart the unfinished turns of versions that no longer run.
 
     Raises:
-        UserError: when Restate, or the chat service behind it, does not come up.
+        UserError: when Restate or the chat service does not come up.
     """
     url = deployment_url(settings)
     await register_deployment(settings.admin_url, url, partial(print, flush=True))
-    taken = await rescue(settings)
-    print(f"registered {url}" + (f", {taken} turns taken up" if taken else ""), flush=True)  # noqa: T201
+    restarted = await rescue(settings)
+    print(f"registered {url}" + (f", {restarted} turns restarted" if restarted else ""), flush=True)  # noqa: T201

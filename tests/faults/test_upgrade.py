@@ -61,7 +61,7 @@ async def test_a_turn_in_flight_is_answered_by_the_new_version(own_stack: Stack,
         await own_stack.kill_service()
         own_stack.source = next_version
         await own_stack.start_service()
-        assert "1 turns taken up" in await register(own_stack)
+        assert "1 turns restarted" in await register(own_stack)
 
         async def asked() -> Reply:
             return await ingress.call("Chat", "k", "get_turn", TurnRequest(id="q"), Reply)

@@ -204,7 +204,7 @@ async def test_history_shows_what_is_being_answered_and_what_failed(
 
 async def test_history_of_nothing_and_from_nowhere(stack: Stack, tmp_path: Path) -> None:
     status, said = await threadwell(tmp_path, "history", "nobody-was-here", **of(stack))
-    assert (status, said) == (0, ["There is nothing in nobody-was-here."])
+    assert (status, said) == (0, ["nobody-was-here has no messages."])
     status, said = await threadwell(tmp_path, "history", "k", RESTATE_INGRESS_URL="http://127.0.0.1:1")
     assert status == 1
     assert len(said) == 1

@@ -43,7 +43,7 @@ async def test_while_the_chat_service_is_away_it_is_left_to_it(own_stack: Stack,
         await own_stack.kill_service()
         status, said = await threadwell(tmp_path, "forget", *named, **of(own_stack))
         assert status == 1 and len(said) == 2, said
-        assert said[0] == f"{named[-1]}: will be forgotten when the chat service is back"
+        assert said[0] == f"{named[-1]}: will be forgotten when the chat service runs again"
         assert "the chat service does not answer" in said[1]
         await own_stack.start_service()
         await eventually(lambda: read(ingress, key), lambda page: not page.messages)
@@ -52,7 +52,7 @@ async def test_while_the_chat_service_is_away_it_is_left_to_it(own_stack: Stack,
 async def test_what_is_no_persons_id_is_told(stack: Stack, tmp_path: Path) -> None:
     status, said = await threadwell(tmp_path, "forget", "--person", "slack:T1", **of(stack))
     assert status == 1 and len(said) == 1
-    assert said[0].startswith("threadwell: 'slack:T1' is no person's id: slack:TEAM:USER")
+    assert said[0].startswith("threadwell: 'slack:T1' is not the id of a person: slack:TEAM:USER")
 
 
 async def test_it_wants_to_know_whom(stack: Stack, tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ async def test_a_busy_port_is_told_with_its_owner_and_its_setting(
             status, said = await up.outcome()
     me = f"{psutil.Process().name()}, pid {os.getpid()}"
     assert status == 1
-    assert said == [f"threadwell: port {port} is taken by {me}: stop that, or set {variable} to a free port"]
+    assert said == [f"threadwell: port {port} is taken by {me}: stop it, or set {variable} to a free port"]
     assert not (tmp_path / ".threadwell").exists()
 
 
