@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chat_service.child_process import child
 from chat_service.engine.process import free_port
-from tests.processes import PATIENCE, ROOT, Stack
+from tests.fork_server import ROOT, ForkedProcess, python_process
+from tests.processes import PATIENCE, Stack
 
 
 @dataclass(kw_only=True)
@@ -26,7 +25,7 @@ class BotProcess:
     env: dict[str, str] = field(default_factory=dict)
     source: Path = ROOT
     delivery_port: int = field(default_factory=free_port)
-    process: asyncio.subprocess.Process | None = None
+    process: ForkedProcess | None = None
     said: str = ""
     _exit: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -46,12 +45,11 @@ class BotProcess:
             **named,
         }
         whole = {**os.environ, **self.stack.environment(**settings), "PYTHONPATH": str(self.source)}
-        command = [sys.executable, "-m", "bots", *(["up"] if self.whole else ["bot", self.name])]
+        command = ["bots", "up"] if self.whole else ["bots", "bot", self.name]
         with contextlib.ExitStack() as files:
             sink = files.enter_context((self.stack.data / "bot.log").open("ab"))
-            os.chdir(self.stack.data)  # no .env of a developer's checkout may colour the tests
             self.process = await self._exit.enter_async_context(
-                child(command, env=whole, stdout=asyncio.subprocess.PIPE, stderr=sink, stop_seconds=15)
+                python_process(*command, env=whole, cwd=self.stack.data, stderr=sink.fileno(), stop_seconds=15)
             )
         output = self.process.stdout
         assert output is not None

@@ -14,11 +14,19 @@ from chat_service.ingress import IngressClient
 from chat_service.settings import Settings
 from tests.fakes.model import ModelControl
 from tests.fakes.model.running import running_model
+from tests.fork_server import close_fork_server
 from tests.processes import Stack, running_stack, session_name
 
 # A busy machine is no failure, and a failure must come back when it is looked for.
 hypothesis.settings.register_profile("threadwell", deadline=None, derandomize=True, max_examples=200)
 hypothesis.settings.load_profile("threadwell")
+
+
+@pytest.fixture(scope="session", autouse=True)
+async def fork_server() -> AsyncIterator[None]:
+    """End the fork server after the last test; the first process of a test starts it."""
+    yield
+    close_fork_server()
 
 
 @pytest.fixture(scope="session")

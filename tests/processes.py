@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,14 +17,13 @@ from uuid import uuid4
 
 import aiohttp
 
-from chat_service.child_process import child
 from chat_service.engine.process import Engine, EnginePorts, free_port, running_engine
 from chat_service.engine.registration import register
 from chat_service.ingress import IngressClient
 from chat_service.settings import Settings
 from tests.fakes.model import ModelControl
+from tests.fork_server import ROOT, ForkedProcess, python_process
 
-ROOT = Path(__file__).parent.parent
 PATIENCE = 30.0
 T = TypeVar("T")
 
@@ -54,7 +52,7 @@ class Stack:
     model: ModelControl
     engine: Engine
     replay: bool = False
-    service: asyncio.subprocess.Process | None = None
+    service: ForkedProcess | None = None
     source: Path = ROOT
     env: dict[str, str] = field(default_factory=dict)
     service_port: int = field(default_factory=free_port)
@@ -90,13 +88,11 @@ class Stack:
     async def start_service(self, **env: str) -> str:
         """Start the chat service and register it; gives the deployment's URL."""
         whole = {**os.environ, **self.environment(**env), "PYTHONPATH": str(self.source)}
-        command = [sys.executable, "-m", "bots", "serve"]
         log = self.data / "service.log"
         with contextlib.ExitStack() as files:
             sink = files.enter_context(log.open("ab"))
-            os.chdir(self.data)  # no .env of a developer's checkout may colour the tests
             self.service = await self._service_exit.enter_async_context(
-                child(command, env=whole, stdout=asyncio.subprocess.PIPE, stderr=sink, stop_seconds=15)
+                python_process("bots", "serve", env=whole, cwd=self.data, stderr=sink.fileno(), stop_seconds=15)
             )
         assert self.service.stdout is not None
         line = (await asyncio.wait_for(self.service.stdout.readline(), PATIENCE)).decode()

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 import aiohttp
 
-from chat_service.child_process import child
 from chat_service.engine.process import free_port
-from tests.processes import ROOT, eventually
+from tests.fork_server import ROOT, python_process
+from tests.processes import eventually
 
 
 class Connectable(Protocol):
@@ -34,15 +34,16 @@ async def running_fake(package: str, kind: type[C], *options: str) -> AsyncItera
     """Start `python -m package`; the control is connected."""
     port = free_port()
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", package, "--port", str(port), *options]
-    async with child(command, env=env, stdout=asyncio.subprocess.DEVNULL, stop_seconds=2):
-        control = kind(f"http://127.0.0.1:{port}")
+    command = [package, "--port", str(port), *options]
+    with Path(os.devnull).open("wb") as nothing:
+        async with python_process(*command, env=env, cwd=ROOT, stdout=nothing.fileno(), stop_seconds=2):
+            control = kind(f"http://127.0.0.1:{port}")
+            await eventually(partial(_is_connected, control))
+            yield control
 
-        async def answers() -> bool:
-            with contextlib.suppress(aiohttp.ClientError):
-                await control.connect()
-                return True
-            return False
 
-        await eventually(answers)
-        yield control
+async def _is_connected(control: Connectable) -> bool:
+    with contextlib.suppress(aiohttp.ClientError):
+        await control.connect()
+        return True
+    return False

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,10 +15,10 @@ from uuid import uuid4
 
 import aiohttp
 
-from chat_service.child_process import child
 from chat_service.engine.process import EnginePorts, free_port
 from tests.fakes.model import ModelControl
-from tests.processes import PATIENCE, ROOT, Stack, running_stack
+from tests.fork_server import ROOT, ForkedProcess, python_process
+from tests.processes import PATIENCE, Stack, running_stack
 
 
 @dataclass
@@ -27,7 +26,7 @@ class Site:
     """A running page."""
 
     url: str
-    process: asyncio.subprocess.Process
+    process: ForkedProcess
     log: Path
 
     @property
@@ -75,12 +74,8 @@ async def running_up(stack: Stack, **env: str) -> AsyncIterator[Site]:
 async def _running(stack: Stack, command: list[str], word: str, env: dict[str, str]) -> AsyncIterator[Site]:
     log = stack.data / f"web-{uuid4().hex[:6]}.log"
     with log.open("ab") as sink:
-        async with child(
-            [sys.executable, "-m", "bots", *command],
-            env=web_settings(stack, **env),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=sink,
-            stop_seconds=10,
+        async with python_process(
+            "bots", *command, env=web_settings(stack, **env), cwd=stack.data, stderr=sink.fileno()
         ) as process:
             assert process.stdout is not None
             url = ""
