@@ -69,9 +69,9 @@ class Window:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.box = page.get_by_role("textbox", name="Message")
+        self.box = page.get_by_role("textbox", name="Message", exact=True)
         self.replies = page.locator(".message.reply")
-        self.questions = page.locator(".message.person")
+        self.questions = page.locator(".message.user")
         self.messages = page.locator(".message")
         self.last = self.replies.last
 

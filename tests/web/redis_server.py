@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from chat_service.child_process import child
+from chat_service.child_process import running_child
 from tests.processes import eventually
 
 
@@ -22,7 +22,7 @@ async def running_redis(port: int) -> AsyncIterator[asyncio.subprocess.Process]:
     if binary is None:
         pytest.skip("no redis-server on this machine: install Debian's redis-server")
     command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    async with child(command, stdout=asyncio.subprocess.DEVNULL) as process:
+    async with running_child(command, stdout=asyncio.subprocess.DEVNULL) as process:
         client = Redis.from_url(f"redis://127.0.0.1:{port}")
 
         async def answers() -> bool:

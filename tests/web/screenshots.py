@@ -108,7 +108,7 @@ async def _scenes(browser: Browser, url: str, stack: Stack, folder: Path, size: 
         long = await window(context)
         await _talk(stack, long, TALK)
         await _rename(long, "Reviving a sourdough starter")
-        await expect(long.page.locator("#list a")).to_have_count(3)
+        await expect(long.page.locator("#conversation-list a")).to_have_count(3)
         await shot("long", long)
         await _streaming(stack, long, shot)
         await _failed(stack, context, shot)
@@ -127,10 +127,10 @@ async def _talk(stack: Stack, one: Window, talk: list[tuple[str, str]]) -> None:
 
 async def _rename(one: Window, title: str) -> None:
     await one.page.get_by_role("button", name="Rename").click()
-    await one.page.get_by_role("textbox", name="A name for this conversation").fill(title)
+    await one.page.get_by_role("textbox", name="Conversation title").fill(title)
     await one.page.get_by_role("button", name="Save").click()
     await expect(one.page.locator("h1")).to_have_text(title)
-    await expect(one.page.locator("#list a").first).to_have_text(title)
+    await expect(one.page.locator("#conversation-list a").first).to_have_text(title)
 
 
 async def _streaming(stack: Stack, one: Window, shot) -> None:  # type: ignore[no-untyped-def]
@@ -143,7 +143,7 @@ async def _streaming(stack: Stack, one: Window, shot) -> None:  # type: ignore[n
     await expect(one.last).to_contain_text("rest in a basket")
     await one.box.fill("Can I bake it on Sunday instead?")
     await one.page.get_by_role("button", name="Send").click()
-    await expect(one.questions.last).to_contain_text("next in line")
+    await expect(one.questions.last).to_contain_text("Queued, next")
     await shot("streaming", one)
     await stack.model.finish(asked.number)
     await one.stands("answered")
@@ -169,12 +169,12 @@ async def _panels(one: Window, shot, phone: bool) -> None:  # type: ignore[no-un
         await one.page.wait_for_timeout(300)  # a picture of the end of a movement, not a test
         await shot("list", one)
     await one.page.get_by_role("searchbox").fill("starter")
-    await expect(one.page.locator("#found-note")).to_contain_text("Found in")
+    await expect(one.page.locator("#search-status")).to_contain_text("Found in")
     await shot("search", one)
     await one.page.keyboard.press("Escape")
     await one.page.get_by_role("button", name="Settings").click()
-    await one.page.get_by_role("button", name="Make a link").click()
-    await expect(one.page.get_by_label("Open this on the other device")).to_be_visible()
+    await one.page.get_by_role("button", name="Create link").click()
+    await expect(one.page.get_by_label("Open this link on the other device")).to_be_visible()
     example = "https://chat.example.org/join#b2ZmIHRvIGEgZ29vZCBzdGFydA"
     await one.page.locator("#invitation-link").evaluate("(box, text) => { box.value = text; }", example)
     await shot("settings", one)
@@ -186,10 +186,10 @@ async def _versions(stack: Stack, context: BrowserContext, shot) -> None:  # typ
     await _rename(one, "Herbs for the window")
     await one.questions.last.hover()
     await one.questions.last.get_by_role("button", name="Edit").click()
-    await one.page.get_by_role("textbox", name="Change your words").fill("Name three herbs for a dark kitchen")
+    await one.page.get_by_role("textbox", name="Edit message").fill("Name three herbs for a dark kitchen")
     await shot("change", one)
     await stack.model.script(Behaviour(kind="stall", text="Mint stands the shade best, then"))
-    await one.page.get_by_role("group", name="Change your words").get_by_role("button", name="Send").click()
+    await one.page.get_by_role("group", name="Edit message").get_by_role("button", name="Send").click()
     await expect(one.last).to_contain_text("then")
     await one.page.get_by_role("button", name="Stop").click()
     await one.stands("stopped")

@@ -10,7 +10,8 @@ import aiohttp
 from chat_service.contracts import Message
 from chat_service.domain.window import PAGE_SIZE
 from chat_service.storage import pages
-from chat_service.storage.serde import RecordSerde, StateRecord
+from chat_service.storage.record import StateRecord
+from chat_service.storage.serde import RecordSerde
 from chat_service.storage.state import Meta, Recent
 from tests.processes import Stack
 

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.browser
 
 async def _invited(one: Window) -> str:
     await one.page.get_by_role("button", name="Settings").click()
-    await one.page.get_by_role("button", name="Make a link").click()
-    field = one.page.get_by_label("Open this on the other device")
+    await one.page.get_by_role("button", name="Create link").click()
+    field = one.page.get_by_label("Open this link on the other device")
     await expect(field).to_be_visible()
     link = await field.input_value()
     await one.page.keyboard.press("Escape")
@@ -47,23 +47,23 @@ async def test_joining_says_what_will_not_be_shown_and_can_be_taken_back(
     link = await _invited(one)
     async with browsing(chromium, site.url) as phone:
         two = await _said(phone, "my own")
-        await expect(two.page.locator("#list a")).to_have_text(["A fine title"])
+        await expect(two.page.locator("#conversation-list a")).to_have_text(["A fine title"])
         await two.page.get_by_role("button", name="Settings").click()
         await expect(two.page.get_by_role("dialog", name="Settings")).to_be_visible()
-        back = two.page.get_by_role("button", name="Back to this browser’s own conversations")
+        back = two.page.get_by_role("button", name="Switch back to this browser’s conversations")
         await expect(back).to_be_hidden()
 
         await two.page.goto(link)
-        await expect(two.page.get_by_text("with a link that you made yourself")).to_be_visible()
+        await expect(two.page.get_by_text("with a link that you created yourself")).to_be_visible()
         await expect(two.page.get_by_text("This browser has one conversation of its own")).to_be_visible()
         await two.page.get_by_role("button", name="Join").click()
-        await two.page.locator("#list a").click()
+        await two.page.locator("#conversation-list a").click()
         await two.says("echo: from the desk")
 
         await two.page.get_by_role("button", name="Settings").click()
         await back.click()
         await expect(two.page).to_have_url(f"{site.url}/")
-        await two.page.locator("#list a").click()
+        await two.page.locator("#conversation-list a").click()
         await two.says("echo: my own")
 
 
@@ -76,7 +76,7 @@ async def test_a_link_is_not_used_up_by_looking_or_by_its_own_browser(
     await own.goto(link)
     said = own.get_by_role("alert")
     await expect(said).to_contain_text("This browser shows those conversations already")
-    await expect(own.get_by_text("which it will no longer show")).to_be_hidden()
+    await expect(own.get_by_text("Joining hides them")).to_be_hidden()
     await own.get_by_role("button", name="Join").click()
     await expect(said).to_contain_text("open it on the other device")
     await expect(own).to_have_url(f"{site.url}/join")
@@ -87,9 +87,9 @@ async def test_a_link_is_not_used_up_by_looking_or_by_its_own_browser(
             await page.reload()
             assert page.url == f"{site.url}/join"
         await _joined_here(page)
-        await page.locator("#list a").click()
+        await page.locator("#conversation-list a").click()
         await Window(page).says("echo: from the desk")
-        assert await page.evaluate("sessionStorage.getItem('threadwell:joining')") is None
+        assert await page.evaluate("sessionStorage.getItem('threadwell:join-token')") is None
         await page.goto(link)
         await expect(page.get_by_role("alert"), "told before the button is pressed").to_contain_text("was used already")
 
@@ -105,7 +105,7 @@ async def test_open_windows_of_a_browser_that_joins_become_the_same_person_live(
         await _joined(await phone.new_page(), link)
         await expect(old.page).to_have_url(f"{site.url}/")
         await expect(old.box).to_have_value("")
-        await old.page.locator("#list a").click()
+        await old.page.locator("#conversation-list a").click()
         await old.says("echo: from the desk")
         await one.say("is it live?")
         await old.says("echo: is it live?")
@@ -128,7 +128,7 @@ async def test_the_worker_goes_over_to_the_new_person(
         await old.says("echo: my own")
         page = await phone.new_page()
         await _joined(page, link)
-        await page.locator("#list a").click()
+        await page.locator("#conversation-list a").click()
         two = Window(page)
         await two.says("echo: from the desk")
         await one.say("is it live?")
@@ -142,13 +142,13 @@ async def test_a_window_that_missed_it_writes_nothing_in_the_other_name(
     async with browsing(chromium, site.url) as phone:
         old = await _said(phone, "my own")
         for one in (desk, old):  # a title that is still to come would be counted
-            await expect(one.page.locator("#list a")).to_have_text(["A fine title"])
+            await expect(one.page.locator("#conversation-list a")).to_have_text(["A fine title"])
         await same_person(person, phone)
         number = await stack.model.count()
         await old.say("meant for my own thread")
         await expect(old.page).to_have_url(f"{site.url}/")
-        await expect(old.page.locator("#list a")).to_have_count(1)
-        await old.page.locator("#list a").click()
+        await expect(old.page.locator("#conversation-list a")).to_have_count(1)
+        await old.page.locator("#conversation-list a").click()
         await old.says("echo: from the desk")
         assert await stack.model.requests(number) == []
         kept = await old.page.evaluate("Object.keys(localStorage).filter((name) => name.includes('outbox'))")

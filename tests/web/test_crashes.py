@@ -29,7 +29,7 @@ async def test_a_reply_that_was_killed_is_completed_once_in_the_same_page(own: S
         await one.says("Half of")
         site.process.kill()
         await site.process.wait()
-        await expect(one.page.locator("#link")).to_contain_text("Offline")
+        await expect(one.page.locator("#connection")).to_contain_text("Offline")
         await one.says("Half of")
         await one.say("and more")
         await expect(one.questions.last.locator(".note")).to_contain_text("Not sent yet")
@@ -40,7 +40,7 @@ async def test_a_reply_that_was_killed_is_completed_once_in_the_same_page(own: S
             await one.page.reload()
             await one.says("echo: and more")
             assert await one.texts() == texts
-            await expect(one.page.locator("#link")).to_be_empty()
+            await expect(one.page.locator("#connection")).to_be_empty()
 
 
 async def test_a_chat_service_killed_beside_the_page_completes_the_reply_once(
@@ -58,8 +58,8 @@ async def test_a_chat_service_killed_beside_the_page_completes_the_reply_once(
         await one.says("A first try that is longer")
         await stack.kill_service()
         note = one.last.locator(".note")
-        await expect(note).to_contain_text("The chat service does not answer at the moment")
-        await expect(one.page.locator("#link"), "the page's own server answers").to_be_empty()
+        await expect(note).to_contain_text("The chat service is not responding")
+        await expect(one.page.locator("#connection"), "the page's own server answers").to_be_empty()
         await expect(one.last.locator(".body")).to_have_text("A first try that is longer")
         later = await window(context, f"/c/{one.conversation}", loaded=False)
         await expect(later.page.locator("#loading")).to_contain_text("The chat service did not answer in time")

@@ -15,19 +15,19 @@ from tests.web.test_versions import box_of, edit
 
 pytestmark = pytest.mark.browser
 
-KEPT = "The conversation is kept"
+KEPT = "Conversation kept"
 
 
 async def test_what_is_opened_again_is_kept(person: BrowserContext) -> None:
     one = await window(person)
     await one.say("hello")
-    await expect(one.page.locator("#list a")).to_have_text("A fine title")
+    await expect(one.page.locator("#conversation-list a")).to_have_text("A fine title")
     await one.page.get_by_role("button", name="Delete").click()
-    await expect(one.page.locator("#list a")).to_have_count(0)
+    await expect(one.page.locator("#conversation-list a")).to_have_count(0)
     await one.page.go_back()
     await one.says("echo: hello")
     await expect(one.page.locator("#toast-text")).to_have_text(KEPT)
-    await expect(one.page.locator("#list a")).to_have_count(1)
+    await expect(one.page.locator("#conversation-list a")).to_have_count(1)
     await one.say("go on")
     await one.says("echo: go on")
     await one.page.reload()  # whoever leaves a page means the deletions that can still be undone there
@@ -41,13 +41,13 @@ async def test_what_is_opened_again_is_kept(person: BrowserContext) -> None:
 async def test_what_is_written_in_elsewhere_is_kept(person: BrowserContext) -> None:
     one = await window(person)
     await one.say("hello")
-    await expect(one.page.locator("#list a")).to_have_text("A fine title")
+    await expect(one.page.locator("#conversation-list a")).to_have_text("A fine title")
     two = await window(person, f"/c/{one.conversation}")
     await two.says("echo: hello")
     await one.page.get_by_role("button", name="Delete").click()
     await two.say("go on")
     await expect(one.page.locator("#toast-text")).to_have_text(KEPT)
-    await expect(one.page.locator("#list a")).to_have_count(1)
+    await expect(one.page.locator("#conversation-list a")).to_have_count(1)
     await expect(one.box).to_be_focused()
     await one.page.close()
     await two.says("echo: go on")
@@ -58,7 +58,7 @@ async def test_what_is_written_in_elsewhere_is_kept(person: BrowserContext) -> N
 async def renames(one: Window) -> None:
     """Give the conversation another name."""
     await one.page.get_by_role("button", name="Rename").click()
-    await one.page.get_by_role("textbox", name="A name for this conversation").fill("Wanted")
+    await one.page.get_by_role("textbox", name="Conversation title").fill("Wanted")
     await one.page.keyboard.press("Enter")
 
 
@@ -70,7 +70,7 @@ async def changes(one: Window) -> None:
 
 async def answers_anew(one: Window) -> None:
     """Ask for another answer."""
-    await one.last.get_by_role("button", name="Answer anew").click()
+    await one.last.get_by_role("button", name="Regenerate").click()
 
 
 async def cannot_send(one: Window) -> None:
@@ -84,15 +84,15 @@ async def cannot_send(one: Window) -> None:
 async def test_what_is_worked_with_elsewhere_is_kept(person: BrowserContext, does: Callable[[Window], Any]) -> None:
     one = await window(person)
     await one.say("hello")
-    await expect(one.page.locator("#list a")).to_have_text("A fine title")
+    await expect(one.page.locator("#conversation-list a")).to_have_text("A fine title")
     two = await window(person, f"/c/{one.conversation}")
     await two.says("echo: hello")
     await two.stands("answered")
     await one.page.get_by_role("button", name="Delete").click()
-    await expect(one.page.locator("#list a")).to_have_count(0)
+    await expect(one.page.locator("#conversation-list a")).to_have_count(0)
     await does(two)
     await expect(one.page.locator("#toast-text")).to_have_text(KEPT)
-    await expect(one.page.locator("#list a")).to_have_count(1)
+    await expect(one.page.locator("#conversation-list a")).to_have_count(1)
     await one.page.close()
     await two.stands("answered")
     await two.page.reload()
@@ -102,7 +102,7 @@ async def test_what_is_worked_with_elsewhere_is_kept(person: BrowserContext, doe
 async def test_a_reply_that_ends_by_itself_keeps_nothing(person: BrowserContext, stack: Stack) -> None:
     one = await window(person)
     await one.say("hello")
-    await expect(one.page.locator("#list a")).to_have_text("A fine title")
+    await expect(one.page.locator("#conversation-list a")).to_have_text("A fine title")
     two = await window(person, f"/c/{one.conversation}")
     number = await stack.model.count()
     await stack.model.script(Behaviour(kind="gate"))

@@ -107,7 +107,7 @@ async def test_shortcuts_are_listed_and_work(person: BrowserContext) -> None:
 
 async def test_files_are_pasted_and_dropped_with_a_preview(person: BrowserContext, stack: Stack) -> None:
     one = await window(person)
-    rule = "Text files and pictures: 10 at most, 256 KB together."
+    rule = "Text files and pictures: at most 10 files, 256 KB in total."
     await expect(one.page.get_by_role("button", name="Attach files")).to_have_attribute("title", re.compile(rule))
     await _give(one, "paste", "shot.png", "image/png", PICTURE)
     await expect(one.page.locator("#files img")).to_have_js_property("naturalWidth", 1)
@@ -142,12 +142,12 @@ async def test_the_list_is_grouped_by_day(person: BrowserContext) -> None:
     one = await window(person)
     await one.say("hello")
     await one.says("echo: hello")
-    await expect(one.page.locator("#list h2")).to_have_text("Today")
+    await expect(one.page.locator("#conversation-list h2")).to_have_text("Today")
     for days, name in ((1, "Yesterday"), (400, ", 20")):
         later = await person.new_page()
         await later.clock.set_fixed_time(await one.page.evaluate(f"Date.now() / 1000 + {days} * 24 * 3600"))
         await later.goto("/")
-        await expect(later.locator("#list h2")).to_contain_text(name)
+        await expect(later.locator("#conversation-list h2")).to_contain_text(name)
         await later.close()
 
 
@@ -168,13 +168,13 @@ async def test_a_conversation_deleted_elsewhere_says_so_and_is_not_revived(perso
         await expect(two.page.get_by_role("heading", name="What is on your mind?")).to_be_hidden()
         await expect(two.page.locator("h1")).to_have_text("Deleted conversation")
         await expect(two.page.get_by_role("button", name="Delete")).to_be_hidden()
-        await expect(two.page.locator("#list a")).to_have_count(0)
+        await expect(two.page.locator("#conversation-list a")).to_have_count(0)
     gone = two.conversation
     await two.say("something new")
     await two.says("echo: something new")
     assert two.conversation != gone
     await expect(deleted).to_be_hidden()
-    await expect(two.page.locator("#list a")).to_have_attribute("href", f"/c/{two.conversation}")
+    await expect(two.page.locator("#conversation-list a")).to_have_attribute("href", f"/c/{two.conversation}")
     await two.page.goto(f"/c/{gone}")
     await expect(deleted).to_be_visible()
 
@@ -222,7 +222,7 @@ async def test_every_module_is_asked_for_at_once(person: BrowserContext) -> None
             .map((one) => one.name).filter((name) => name.endsWith('.js'))
             .filter((name) => ![...document.scripts].some((one) => one.src === name))"""
     )
-    assert sorted(set(loaded) - {one for one in loaded if one.endswith("shared-stream.js")}) == sorted(named)
+    assert sorted(set(loaded) - {one for one in loaded if one.endswith("shared-worker.js")}) == sorted(named)
 
 
 async def test_a_reply_that_comes_before_its_renderer_is_drawn_when_that_is_there(

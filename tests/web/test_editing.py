@@ -112,7 +112,7 @@ async def test_a_change_that_waits_and_is_taken_back_gives_its_place_back(person
     await stack.model.release(asked, "So far")
     await (await edit(one, 0)).fill("better")
     await box_of(one).press("Enter")
-    await one.questions.last.get_by_role("button", name="Take back").click()
+    await one.questions.last.get_by_role("button", name="Cancel").click()
     await expect(box_of(one)).to_have_value("better")
     await expect(one.questions.first.get_by_role("textbox")).to_be_focused()
     await expect(one.box).to_have_value("")

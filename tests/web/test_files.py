@@ -70,7 +70,7 @@ async def test_files_that_a_browser_cannot_keep_are_told(person: BrowserContext)
     one = await window(person)
     await one.page.evaluate(FULL)
     await one.page.locator("#picker").set_input_files([NOTES])
-    await expect(one.page.locator("#hint")).to_contain_text("This browser has no room to keep the files")
+    await expect(one.page.locator("#hint")).to_contain_text("This browser has no space to store the files")
     await expect(one.page.locator("#files .file")).to_have_text("notes.md")
 
 

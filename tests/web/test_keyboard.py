@@ -41,7 +41,7 @@ async def press(one: Window, name: str) -> None:
 
 async def test_a_conversation_is_led_by_keyboard(person: BrowserContext, stack: Stack) -> None:
     one = await window(person)
-    keys, listed = one.page.keyboard, one.page.locator("#list a")
+    keys, listed = one.page.keyboard, one.page.locator("#conversation-list a")
     await keys.type("first line")
     await keys.press("Shift+Enter")
     await keys.type("second line")
@@ -73,7 +73,7 @@ async def test_a_conversation_is_led_by_keyboard(person: BrowserContext, stack: 
 
 async def test_deleting_and_its_undo_work_by_keyboard(person: BrowserContext) -> None:
     one = await window(person)
-    keys, listed = one.page.keyboard, one.page.locator("#list a")
+    keys, listed = one.page.keyboard, one.page.locator("#conversation-list a")
     await keys.type("hello")
     await keys.press("Enter")
     await expect(listed).to_have_text("A fine title")
@@ -112,7 +112,7 @@ async def test_words_are_changed_and_replies_answered_anew_by_keyboard(person: B
 
     number = await stack.model.count()
     await stack.model.script(GATE)
-    await press(one, "Answer anew")
+    await press(one, "Regenerate")
     asked = await stack.model.wait_for_question("better", number)
     await stack.model.release(asked.number, "Once upon")
     await one.says("Once upon")
@@ -137,8 +137,8 @@ async def test_what_waits_is_taken_back_by_keyboard(person: BrowserContext, stac
     await one.stands("running")
     await keys.type("second")
     await keys.press("Enter")
-    await expect(one.questions.last.locator(".note")).to_have_text("Waiting, next in line")
-    await press(one, "Take back")
+    await expect(one.questions.last.locator(".note")).to_have_text("Queued, next")
+    await press(one, "Cancel")
     await expect(one.box).to_be_focused()
     await expect(one.box).to_have_value("second")
     await keys.press("Escape")
@@ -150,7 +150,7 @@ async def test_export_settings_and_search_work_by_keyboard(person: BrowserContex
     keys = one.page.keyboard
     await keys.type("a walnut tree")
     await keys.press("Enter")
-    await expect(one.page.locator("#list a")).to_have_text("A fine title")
+    await expect(one.page.locator("#conversation-list a")).to_have_text("A fine title")
     for step, ending in ((0, "md"), (1, "json"), (2, "md")):
         await press(one, "Export")
         await expect(one.page.get_by_role("menuitem", name="As Markdown")).to_be_focused()
@@ -176,8 +176,8 @@ async def test_export_settings_and_search_work_by_keyboard(person: BrowserContex
     await keys.type("scripted-large")
     await keys.press("Tab")
     await expect(one.page.locator("#settings-note")).to_contain_text("Saved")
-    await press(one, "Make a link")
-    await expect(one.page.get_by_label("Open this on the other device")).to_be_focused()
+    await press(one, "Create link")
+    await expect(one.page.get_by_label("Open this link on the other device")).to_be_focused()
     await keys.press("Escape")
     await expect(one.page.get_by_role("button", name="Settings")).to_be_focused()
     await expect(one.page.locator("#model")).to_have_text("scripted-large")
@@ -185,13 +185,13 @@ async def test_export_settings_and_search_work_by_keyboard(person: BrowserContex
     await press(one, "New conversation")
     await keys.press("ControlOrMeta+k")
     await keys.type("walnut")
-    await expect(one.page.locator("#found a.place")).to_have_count(2)
+    await expect(one.page.locator("#search-results a.excerpt")).to_have_count(2)
     await keys.press("ArrowDown")
-    await expect(one.page.locator("#found a").first).to_be_focused()
+    await expect(one.page.locator("#search-results a").first).to_be_focused()
     await keys.press("Tab")
-    await expect(one.page.locator("#found a.place").first).to_be_focused()
+    await expect(one.page.locator("#search-results a.excerpt").first).to_be_focused()
     await keys.press("Enter")
-    await expect(one.page.locator(".message.marked")).to_contain_text("walnut")
+    await expect(one.page.locator(".message.linked")).to_contain_text("walnut")
     await expect(one.page.locator("h1")).to_have_text("A fine title")
 
 

@@ -197,7 +197,7 @@ async def test_who_writes_more_than_the_model_can_read_is_told(person: BrowserCo
     one = await window(person)
     await one.say("word " * 20_000)
     await one.says("a summary")
-    await expect(one.last.locator(".error")).to_contain_text("its middle was left out")
+    await expect(one.last.locator(".error")).to_contain_text("Its middle was left out")
     await one.say("thank you")
     await one.says("yes")
     await expect(one.last.locator(".error")).to_be_hidden()

@@ -63,9 +63,9 @@ async def test_taken_back_its_words_come_also_when_the_first_answer_is_lost(
     one = await window(person)
     asked = await gated(stack, one, "a story", "Once upon")
     await one.say("and then?")
-    await expect(one.questions.last).to_contain_text("next in line")
+    await expect(one.questions.last).to_contain_text("Queued, next")
     await one.page.route("**/withdraw", lost, times=1)
-    await one.questions.last.get_by_role("button", name="Take back").click()
+    await one.questions.last.get_by_role("button", name="Cancel").click()
     await expect(one.box).to_have_value("and then?")
     await expect(one.questions).to_have_count(1)
     await stack.model.finish(asked)
@@ -122,10 +122,10 @@ async def test_a_link_whose_page_does_not_come_is_followed_when_it_does(person: 
     pages = re.compile(r"/api/conversations/long\?.*before=")
     await person.route(pages, lambda route: route.fulfill(status=503, json=AWAY))
     two = await window(person, "/c/long#message-201")
-    await expect(two.page.locator("#link")).to_have_text("That message cannot be loaded yet: trying again…")
+    await expect(two.page.locator("#connection")).to_have_text("That message could not be loaded. Trying again…")
     await person.unroute(pages)
     await expect(two.page.locator("#message-201")).to_be_in_viewport()
-    await expect(two.page.locator("#link")).to_have_text("")
+    await expect(two.page.locator("#connection")).to_have_text("")
 
 
 async def test_a_network_that_hangs_is_told_and_noticed_when_it_is_back(
@@ -143,14 +143,14 @@ async def test_a_network_that_hangs_is_told_and_noticed_when_it_is_back(
         await two.says("echo: before")
         relay.freeze(also_new=True)
         await elsewhere.clock.run_for(60_000)
-        await expect(two.page.locator("#link")).to_have_text("Offline: reconnecting…")
+        await expect(two.page.locator("#connection")).to_have_text("Offline: reconnecting…")
         relay.thaw()
         await one.say("meanwhile")
         await one.says("echo: meanwhile")
         await elsewhere.clock.run_for(60_000)
         await two.says("echo: meanwhile")
         await elsewhere.clock.run_for(5_000)
-        await expect(two.page.locator("#link")).to_have_text("")
+        await expect(two.page.locator("#connection")).to_have_text("")
 
 
 async def test_a_shared_worker_that_died_is_started_again(

@@ -181,7 +181,7 @@ async def test_a_link_leads_to_its_message_also_while_an_older_page_is_on_its_wa
 async def test_what_could_not_be_deleted_is_shown_again(person: BrowserContext) -> None:
     one = await window(person)
     await one.say("hello")
-    await expect(one.page.locator("#list a")).to_have_text("A fine title")
+    await expect(one.page.locator("#conversation-list a")).to_have_text("A fine title")
 
     async def refuse(route: Route) -> None:
         if route.request.method == "DELETE":
@@ -191,10 +191,10 @@ async def test_what_could_not_be_deleted_is_shown_again(person: BrowserContext) 
 
     await one.page.route("**/api/conversations/*", refuse)
     await one.page.get_by_role("button", name="Delete").click()
-    await expect(one.page.locator("#list a")).to_have_count(0)
+    await expect(one.page.locator("#conversation-list a")).to_have_count(0)
     told = one.page.locator("#toast-text")
     await expect(told).to_have_text(f"The conversation could not be deleted. {AWAY['error']}")
-    await expect(one.page.locator("#list a")).to_have_text("A fine title")
+    await expect(one.page.locator("#conversation-list a")).to_have_text("A fine title")
 
 
 async def test_a_button_that_did_not_work_can_be_pressed_again(person: BrowserContext, stack: Stack) -> None:
@@ -231,15 +231,15 @@ async def test_what_is_taken_back_goes_where_it_came_from(person: BrowserContext
     await expect(one.questions.last).to_have_attribute("data-status", "waiting")
     here = one.conversation
     async with held(one.page, "**/withdraw", "POST") as asked:
-        await one.questions.last.get_by_role("button", name="Take back").click()
+        await one.questions.last.get_by_role("button", name="Cancel").click()
         await asyncio.wait_for(asked.wait(), 20)
-        await one.page.locator(f'#list a[href="/c/{there}"]').click()
+        await one.page.locator(f'#conversation-list a[href="/c/{there}"]').click()
         await one.says("echo: elsewhere")
     told = one.page.locator("#toast-text")
-    await expect(told).to_have_text("Taken back: it stands in the message box of its conversation")
+    await expect(told).to_have_text("Cancelled. The text is in the message box of its conversation.")
     await expect(one.box).to_have_value("")
     await expect(one.page.locator("#files .file")).to_have_count(0)
-    await one.page.locator(f'#list a[href="/c/{here}"]').click()
+    await one.page.locator(f'#conversation-list a[href="/c/{here}"]').click()
     await expect(one.box).to_have_value("then a file")
     await expect(one.page.locator("#files .file")).to_have_text("notes.md")
     await stack.model.finish(number)
@@ -271,8 +271,8 @@ async def test_copying_works_where_a_page_has_no_clipboard(person: BrowserContex
     await expect(one.last.get_by_role("button", name="Copied")).to_be_focused()
     assert await one.page.evaluate("copied") == "echo: hello"
     await one.page.get_by_role("button", name="Settings").click()
-    await one.page.get_by_role("button", name="Make a link").click()
-    field = one.page.get_by_label("Open this on the other device")
+    await one.page.get_by_role("button", name="Create link").click()
+    field = one.page.get_by_label("Open this link on the other device")
     await expect(field).to_be_visible()  # the field is filled, then shown
     link = await field.input_value()
     await one.page.locator("#invitation-copy").click()
@@ -288,7 +288,7 @@ async def test_who_may_not_copy_is_told(person: BrowserContext) -> None:
     await one.say("hello")
     await one.says("echo: hello")
     await one.last.get_by_role("button", name="Copy", exact=True).click()
-    await expect(one.page.locator("#toast-text")).to_contain_text("does not let a page copy")
+    await expect(one.page.locator("#toast-text")).to_contain_text("does not allow copying")
 
 
 async def test_a_file_that_is_read_stays_open(person: BrowserContext, stack: Stack) -> None:
@@ -303,7 +303,7 @@ async def test_a_file_that_is_read_stays_open(person: BrowserContext, stack: Sta
     await stack.model.release(number, " cat")
     await stack.model.finish(number)
     await one.stands("answered")
-    await expect(one.page.locator("#list a")).to_have_text("A fine title")
+    await expect(one.page.locator("#conversation-list a")).to_have_text("A fine title")
     await expect(file).to_be_visible()
     await one.say("and without a file?")
     await expect(one.questions).to_have_count(2)
@@ -356,7 +356,7 @@ async def test_the_focus_outlives_the_button_that_goes(person: BrowserContext, s
     await expect(one.box).to_be_focused()
 
     await one.page.evaluate(HAY, 58)
-    links = one.page.locator("#list a")
+    links = one.page.locator("#conversation-list a")
     await expect(links).to_have_count(59)
     await one.page.reload()
     await expect(links).to_have_count(50)

@@ -27,7 +27,7 @@ async def test_a_first_message_gets_an_answer_an_address_and_a_title(person: Bro
     await one.stands("answered")
     assert urlsplit(one.page.url).path.startswith("/c/")
     await expect(one.page.locator("h1")).to_have_text("A fine title")
-    await expect(one.page.locator("#list a")).to_have_text("A fine title")
+    await expect(one.page.locator("#conversation-list a")).to_have_text("A fine title")
     await expect(one.page).to_have_title("A fine title · Threadwell")
     await expect(one.box).to_be_focused()
 
@@ -49,7 +49,7 @@ async def test_back_forward_and_reload_show_what_was_there(person: BrowserContex
     await one.page.go_forward()
     await one.page.go_forward()
     await one.says("echo: about coffee")
-    await one.page.locator("#list a").last.click()
+    await one.page.locator("#conversation-list a").last.click()
     await one.says("echo: about tea")
 
 
@@ -61,7 +61,7 @@ async def test_drafts_are_kept_per_conversation(person: BrowserContext) -> None:
     await one.page.get_by_role("button", name="New conversation").click()
     await expect(one.box).to_have_value("")
     await one.box.fill("another")
-    await one.page.locator("#list a").click()
+    await one.page.locator("#conversation-list a").click()
     await expect(one.box).to_have_value("half a thought")
     await one.page.reload()
     await expect(one.box).to_have_value("half a thought")
@@ -89,8 +89,8 @@ async def test_a_wrong_address_is_a_page_that_leads_back(person: BrowserContext,
         answer = await page.goto(path)
         assert answer is not None
         assert answer.status == 404, path
-        await expect(page.get_by_role("heading", name="Nothing is here")).to_be_visible()
-    await page.get_by_role("link", name="To your conversations").click()
+        await expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
+    await page.get_by_role("link", name="Go to your conversations").click()
     await expect(page).to_have_url(f"{site.url}/")
     await expect(page.get_by_role("heading", name="What is on your mind?")).to_be_visible()
 
@@ -101,11 +101,11 @@ async def test_a_name_is_given_and_stays(person: BrowserContext) -> None:
     await expect(one.page.locator("h1")).to_have_text("A fine title")
     two = await window(person, f"/c/{one.conversation}")
     await one.page.get_by_role("button", name="Rename").click()
-    await one.page.get_by_role("textbox", name="A name for this conversation").fill("Tea <b>time</b>")
+    await one.page.get_by_role("textbox", name="Conversation title").fill("Tea <b>time</b>")
     await one.page.keyboard.press("Enter")
     for each in (one, two):
         await expect(each.page.locator("h1")).to_have_text("Tea <b>time</b>")
-        await expect(each.page.locator("#list a")).to_have_text("Tea <b>time</b>")
+        await expect(each.page.locator("#conversation-list a")).to_have_text("Tea <b>time</b>")
     await one.page.get_by_role("button", name="Rename").click()
     await one.page.keyboard.press("Escape")
     await expect(one.page.locator("h1")).to_have_text("Tea <b>time</b>")
@@ -120,7 +120,7 @@ async def test_titles_write_themselves_and_never_over_a_rename(person: BrowserCo
     await one.says("echo: hello")
     late = await stack.model.wait_for_title(number)
     await one.page.get_by_role("button", name="Rename").click()
-    await one.page.get_by_role("textbox", name="A name for this conversation").fill("By hand")
+    await one.page.get_by_role("textbox", name="Conversation title").fill("By hand")
     await one.page.keyboard.press("Enter")
     await expect(one.page.locator("h1")).to_have_text("By hand")
     await stack.model.release(late, "Too late")
@@ -140,8 +140,8 @@ async def test_titles_write_themselves_and_never_over_a_rename(person: BrowserCo
             await one.page.reload()
         await expect(one.page.locator("h1")).to_have_text("By hand")
         for title in ("By hand", "At last"):
-            await expect(one.page.locator("#list a", has_text=title)).to_have_count(1)
-        await expect(one.page.locator("#list a")).to_have_count(2)
+            await expect(one.page.locator("#conversation-list a", has_text=title)).to_have_count(1)
+        await expect(one.page.locator("#conversation-list a")).to_have_count(2)
 
 
 async def test_deleting_can_be_undone_until_it_is_done(person: BrowserContext, site: Site) -> None:
@@ -150,15 +150,15 @@ async def test_deleting_can_be_undone_until_it_is_done(person: BrowserContext, s
     await expect(one.page.locator("h1")).to_have_text("A fine title")
     address = f"/c/{one.conversation}"
     await one.page.get_by_role("button", name="Delete").click()
-    await expect(one.page.locator("#list a")).to_have_count(0)
+    await expect(one.page.locator("#conversation-list a")).to_have_count(0)
     await one.page.get_by_role("button", name="Undo").click()
     await one.says("echo: hello")
-    await expect(one.page.locator("#list a")).to_have_count(1)
+    await expect(one.page.locator("#conversation-list a")).to_have_count(1)
     await one.page.get_by_role("button", name="Delete").click()
     await expect(one.page.locator("#toast")).to_be_visible()
     await one.page.close()  # who leaves meant it
     two = await window(person)
-    await expect(two.page.locator("#list a")).to_have_count(0)
+    await expect(two.page.locator("#conversation-list a")).to_have_count(0)
     await two.page.goto(address)
     await expect(two.questions).to_have_count(0)
 
@@ -247,7 +247,7 @@ async def test_on_touch_enter_is_a_new_line(chromium: Browser, site: Site, stack
         await expect(one.page.locator("#sidebar")).to_be_hidden()
         await one.page.get_by_role("button", name="Show conversations").tap()
         await expect(one.page.locator("#sidebar")).to_be_visible()
-        await one.page.locator("#list a").tap()
+        await one.page.locator("#conversation-list a").tap()
         await expect(one.page.locator("#sidebar")).to_be_hidden()
         width = await one.page.evaluate("document.documentElement.scrollWidth")
         assert width <= 390, "nothing is wider than the phone"
@@ -288,7 +288,7 @@ async def test_files_that_cannot_be_sent_are_told_before(person: BrowserContext)
     await pick.set_input_files({"name": "big.txt", "mimeType": "text/plain", "buffer": b"x" * 300_000})
     await expect(hint).to_contain_text("big.txt is too large")
     await pick.set_input_files([FilePayload(name=f"{n}.txt", mimeType="text/plain", buffer=b"x") for n in range(11)])
-    await expect(hint).to_contain_text("10 files at most")
+    await expect(hint).to_contain_text("at most 10 files")
     await expect(one.page.locator("#files .file")).to_have_count(10)
     await one.page.get_by_role("button", name="Remove 0.txt").click()
     await expect(one.page.locator("#files .file")).to_have_count(9)
@@ -326,13 +326,13 @@ async def test_what_finished_elsewhere_is_marked(person: BrowserContext, stack: 
     await one.say("slow")
     asked = await stack.model.wait_for_question("slow", number)
     await one.page.get_by_role("button", name="New conversation").click()
-    await expect(one.page.locator("#list .dot")).to_have_count(0)
+    await expect(one.page.locator("#conversation-list .dot")).to_have_count(0)
     await stack.model.release(asked.number, "there")
     await stack.model.finish(asked.number)
-    await expect(one.page.locator("#list .dot")).to_have_count(1)
-    await one.page.locator("#list a").click()
+    await expect(one.page.locator("#conversation-list .dot")).to_have_count(1)
+    await one.page.locator("#conversation-list a").click()
     await one.says("there")
-    await expect(one.page.locator("#list .dot")).to_have_count(0)
+    await expect(one.page.locator("#conversation-list .dot")).to_have_count(0)
 
 
 async def test_the_door_asks_for_the_token(chromium: Browser, site: Site, stack: Stack) -> None:
@@ -345,7 +345,7 @@ async def test_the_door_asks_for_the_token(chromium: Browser, site: Site, stack:
         await expect(page.get_by_role("alert")).to_have_text("that is not the access token")
         await page.get_by_label("Access token").fill("for-friends")
         await page.keyboard.press("Enter")
-        await expect(page.get_by_role("textbox", name="Message")).to_be_visible()
+        await expect(page.get_by_role("textbox", name="Message", exact=True)).to_be_visible()
         await page.close()
         one = await window(context)
         await one.say("hello")
@@ -363,7 +363,7 @@ async def test_code_has_colours_a_language_and_a_copy_button(person: BrowserCont
     await expect(block.locator(".bar span")).to_have_text("python")
     await block.get_by_role("button", name="Copy").click()
     assert await one.page.evaluate("navigator.clipboard.readText()") == code
-    await one.last.locator(".foot").get_by_role("button", name="Copy").click()
+    await one.last.locator(".footer").get_by_role("button", name="Copy").click()
     assert "```python" in await one.page.evaluate("navigator.clipboard.readText()"), "a message is copied as Markdown"
     await expect(one.last.locator(".code").last).to_contain_text("plain")
 
@@ -373,7 +373,7 @@ async def test_a_first_load_is_light(chromium: Browser, site: Site) -> None:
     async with browsing(chromium, site.url) as context:
         one = await window(context)
         await one.page.evaluate("document.fonts.ready")
-        await one.page.evaluate("import('/static/rendering.js').then((module) => module.ready)")
+        await one.page.evaluate("import('/static/markdown/lazy-markdown.js').then((module) => module.markdownReady)")
         size = await one.page.evaluate(
             """() => [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
                 .reduce((sum, one) => sum + one.encodedBodySize, 0)"""

@@ -38,7 +38,7 @@ async def _settings(one: Window) -> None:
 
 
 async def _saved(one: Window) -> None:
-    await expect(one.page.locator("#settings-note")).to_have_text("Saved; it holds from the next reply on.")
+    await expect(one.page.locator("#settings-note")).to_have_text("Saved. Applies from the next reply.")
     await one.page.keyboard.press("Escape")
     await expect(one.page.get_by_role("dialog", name="Settings")).to_be_hidden()
 
@@ -120,7 +120,7 @@ async def test_quick_messages_are_answered_as_chosen(person: BrowserContext, sta
         asked = await stack.model.wait_for_question("first", number)
         await one.say("second")
         await one.say("third")
-        await expect(one.questions.last.locator(".note")).to_contain_text("Waiting")
+        await expect(one.questions.last.locator(".note")).to_contain_text("Queued")
         await stack.model.finish(asked.number)
         await expect(one.last.locator(".body")).to_contain_text("third")
         await one.stands("answered")
@@ -145,7 +145,7 @@ async def test_the_theme_is_chosen_in_the_browser_and_stays(person: BrowserConte
     two = await window(person)
     await _settings(two)
     await expect(two.page.get_by_label("Theme")).to_have_value("dark")
-    await two.page.get_by_label("Theme").select_option("As the system")
+    await two.page.get_by_label("Theme").select_option("System")
     await eventually(paper, lambda seen: seen == light)
 
 
@@ -156,12 +156,12 @@ async def test_a_second_device_joins_by_a_link_that_works_once(
     await one.say("from the desk")
     await one.says("echo: from the desk")
     await _settings(one)
-    await one.page.get_by_role("button", name="Make a link").click()
-    field = one.page.get_by_label("Open this on the other device")
+    await one.page.get_by_role("button", name="Create link").click()
+    field = one.page.get_by_label("Open this link on the other device")
     await expect(field).to_be_visible()
     link = await field.input_value()
     assert link.startswith(f"{site.url}/join#")
-    await expect(one.page.get_by_text("This address opens on this machine alone")).to_be_visible()
+    await expect(one.page.get_by_text("This link only works on this machine")).to_be_visible()
     token = link.partition("#")[2]
 
     requested: list[str] = []
@@ -175,7 +175,7 @@ async def test_a_second_device_joins_by_a_link_that_works_once(
         await page.get_by_role("button", name="Join").click()
         two = Window(page)
         await expect(two.box).to_have_value("")
-        await page.locator("#list a").click()
+        await page.locator("#conversation-list a").click()
         await two.says("echo: from the desk")
         await two.say("from the phone")
         await one.says("echo: from the phone")
@@ -188,7 +188,7 @@ async def test_a_second_device_joins_by_a_link_that_works_once(
         await expect(page.get_by_role("alert")).to_contain_text("was used already")
         await page.goto("/")
         await expect(page.get_by_role("heading", name="What is on your mind?")).to_be_visible()
-        await expect(page.locator("#list a")).to_have_count(0)
+        await expect(page.locator("#conversation-list a")).to_have_count(0)
     secret = next(cookie["value"] for cookie in await person.cookies() if cookie["name"] == "threadwell")
     log = site.log.read_text()
     assert token not in log

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 SIZE = {"width": 360, "height": 640}
 CUT_OFF = """() => [...document.querySelectorAll('button, input, select, textarea, a, p, h1, h2, label, span')]
-    .filter((one) => one.checkVisibility({ visibilityProperty: true }) && !one.closest('.unseen, .skip, #sidebar, h1'))
+    .filter((one) => one.checkVisibility({ visibilityProperty: true }) && !one.closest('.visually-hidden, .skip, #sidebar, h1'))
     .filter((one) => {
         const { left, right } = one.getBoundingClientRect();
         const panel = one.closest('dialog[open]')?.getBoundingClientRect() || { left: 0, right: innerWidth };
@@ -51,9 +51,9 @@ async def test_nothing_is_cut_off_on_a_small_phone(chromium: Browser, site: Site
         assert await one.page.evaluate(CUT_OFF) == []
         await one.page.get_by_role("button", name="Show conversations").click()
         await one.page.get_by_role("button", name="Settings").click()
-        await one.page.get_by_role("button", name="Make a link").click()
-        await expect(one.page.get_by_label("Open this on the other device")).to_be_visible()
-        await expect(one.page.get_by_text("Before it joined")).to_be_visible()
+        await one.page.get_by_role("button", name="Create link").click()
+        await expect(one.page.get_by_label("Open this link on the other device")).to_be_visible()
+        await expect(one.page.get_by_text("Previous identity")).to_be_visible()
         link, rule = [await one.page.locator(name).bounding_box() for name in ("#invitation-link", "#invitation-here")]
         assert link
         assert rule

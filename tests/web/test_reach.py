@@ -22,36 +22,36 @@ async def _talked(stack: Stack, person: BrowserContext, asked: str, said: str, t
     await one.say(asked)
     await one.stands("answered")
     await one.page.get_by_role("button", name="Rename").click()
-    await one.page.get_by_role("textbox", name="A name for this conversation").fill(title)
+    await one.page.get_by_role("textbox", name="Conversation title").fill(title)
     await one.page.keyboard.press("Enter")
-    await expect(one.page.locator("#list a", has_text=title)).to_be_visible()
+    await expect(one.page.locator("#conversation-list a", has_text=title)).to_be_visible()
     return one
 
 
 async def test_search_finds_titles_and_texts_and_leads_there(person: BrowserContext, stack: Stack) -> None:
     await (await _talked(stack, person, "Which bread?", "Try the **walnut** rye.", "Baking")).page.close()
     one = await _talked(stack, person, "What to plant?", "A walnut tree.", "Walnut groves")
-    found = one.page.locator("#found li")
+    found = one.page.locator("#search-results li")
     await one.page.keyboard.press("Control+k")
     await one.page.keyboard.type("wAlNuT")
     await expect(found).to_have_count(2)
-    await expect(one.page.locator("#found-note")).to_have_text("Found in 2 conversations; looked through all 2.")
+    await expect(one.page.locator("#search-status")).to_have_text("Found in 2 conversations. Searched all 2.")
     await expect(found.first.locator(".name mark")).to_have_text("Walnut")
     await one.page.get_by_role("searchbox").fill("groves")  # in a title alone
     await expect(found).to_have_count(1)
     await expect(found.locator(".name mark")).to_have_text("groves")
-    await expect(found.locator("a.place")).to_have_count(0)
+    await expect(found.locator("a.excerpt")).to_have_count(0)
     await one.page.get_by_role("searchbox").fill("wAlNuT")
-    place = found.last.locator("a.place")
+    place = found.last.locator("a.excerpt")
     await expect(place).to_have_text("Try the walnut rye.")  # without its marks
     await place.click()
     await one.says("Try the walnut rye.")
     await expect(one.page.locator("h1")).to_have_text("Baking")
-    await expect(one.page.locator(".message.marked")).to_contain_text("Try the walnut rye.")
+    await expect(one.page.locator(".message.linked")).to_contain_text("Try the walnut rye.")
     await one.page.get_by_role("searchbox").fill("nobody said this")
-    await expect(one.page.locator("#found-note")).to_have_text("Nothing found; looked through all 2.")
+    await expect(one.page.locator("#search-status")).to_have_text("Nothing found. Searched all 2.")
     await one.page.keyboard.press("Escape")
-    await expect(one.page.locator("#list a")).to_have_count(2)
+    await expect(one.page.locator("#conversation-list a")).to_have_count(2)
 
 
 HAY = """async (number) => {
@@ -71,7 +71,7 @@ async def test_a_window_that_missed_more_than_a_page_of_conversations_can_reach_
     await one.page.get_by_role("button", name="New conversation").click()
     await one.say("second of all")
     await one.stands("answered")
-    await expect(one.page.locator("#list a")).to_have_count(2)
+    await expect(one.page.locator("#conversation-list a")).to_have_count(2)
     two = await person.new_page()
     await two.goto("/")
     asleep = """() => {
@@ -80,13 +80,13 @@ async def test_a_window_that_missed_more_than_a_page_of_conversations_can_reach_
     }"""
     await one.page.evaluate(asleep)
     await two.evaluate(HAY, 58)
-    await expect(two.locator("#list a")).to_have_count(60)
-    await expect(one.page.locator("#list a")).to_have_count(2)
+    await expect(two.locator("#conversation-list a")).to_have_count(60)
+    await expect(one.page.locator("#conversation-list a")).to_have_count(2)
     await one.page.evaluate("window.awake = true; 0")
     await one.say("and now?")
     older = one.page.get_by_role("button", name="Older conversations")
     await older.click()
-    await expect(one.page.locator("#list a")).to_have_count(60)
+    await expect(one.page.locator("#conversation-list a")).to_have_count(60)
     await expect(older).to_be_hidden()
 
 
@@ -94,21 +94,21 @@ async def test_search_says_how_far_it_looked_and_goes_on(person: BrowserContext,
     """The directory hands out 40 conversations at a time."""
     one = await _talked(stack, person, "first of all", "a needle", "Oldest")
     await one.page.evaluate(HAY, 42)
-    await expect(one.page.locator("#list a")).to_have_count(43)
+    await expect(one.page.locator("#conversation-list a")).to_have_count(43)
     await one.page.get_by_role("searchbox").fill("needle")
-    note = one.page.locator("#found-note")
-    await expect(note).to_have_text("Nothing found; looked through the newest 40, back to Today.")
-    await one.page.get_by_role("button", name="Look further back").click()
-    await expect(note).to_have_text("Found in 1 conversation; looked through all 43.")
-    await expect(one.page.locator("#found a.place")).to_have_text("a needle")
-    await expect(one.page.get_by_role("button", name="Look further back")).to_be_hidden()
+    note = one.page.locator("#search-status")
+    await expect(note).to_have_text("Nothing found. Searched the newest 40, back to Today.")
+    await one.page.get_by_role("button", name="Search older conversations").click()
+    await expect(note).to_have_text("Found in 1 conversation. Searched all 43.")
+    await expect(one.page.locator("#search-results a.excerpt")).to_have_text("a needle")
+    await expect(one.page.get_by_role("button", name="Search older conversations")).to_be_hidden()
 
 
 async def test_a_link_to_a_message_loads_what_is_around_it(person: BrowserContext, stack: Stack) -> None:
     requests: list[str] = []
     person.on("request", lambda request: requests.append(request.url))
     one = await opened(stack, person, 502, "/c/long#message-201")
-    marked = one.page.locator(".message.marked")
+    marked = one.page.locator(".message.linked")
     await expect(marked).to_contain_text("question 101")
     await expect(marked).to_be_in_viewport()
     assert len([url for url in requests if "/api/conversations/long?" in url]) <= 6, "not all that lies between"
@@ -139,7 +139,7 @@ async def test_the_link_of_a_message_can_be_copied(person: BrowserContext, stack
         links.append(await one.page.evaluate("navigator.clipboard.readText()"))
     for link, text in zip(links, ("Which bread?", "Try the rye."), strict=True):
         two = await window(person, link)
-        await expect(two.page.locator(".message.marked")).to_contain_text(text)
+        await expect(two.page.locator(".message.linked")).to_contain_text(text)
 
 
 async def test_back_returns_from_a_link_to_where_one_was(person: BrowserContext, stack: Stack) -> None:
@@ -147,21 +147,21 @@ async def test_back_returns_from_a_link_to_where_one_was(person: BrowserContext,
     await one.says("reply 302")
     await one.say("hello")  # which puts it into the list
     await one.says("echo: hello")
-    await expect(one.page.locator("#list a")).to_have_count(1)
+    await expect(one.page.locator("#conversation-list a")).to_have_count(1)
     await one.page.evaluate("document.getElementById('scroll').scrollTop -= 900")
     await expect(one.page.get_by_role("button", name="Jump to latest")).to_be_visible()
     read = one.page.locator(".message:has-text('reply 299')")
     await read.scroll_into_view_if_needed()
-    await one.page.wait_for_function("sessionStorage.getItem(`threadwell:place:${history.state.entry}`)")
+    await one.page.wait_for_function("sessionStorage.getItem(`threadwell:position:${history.state.entry}`)")
     await one.page.get_by_role("searchbox").fill("question 77")
-    await one.page.locator("#found a.place").click()
-    await expect(one.page.locator(".message.marked")).to_be_in_viewport()
+    await one.page.locator("#search-results a.excerpt").click()
+    await expect(one.page.locator(".message.linked")).to_be_in_viewport()
     assert one.page.url.endswith("/c/long#message-153")
     await one.page.go_back()
     await expect(read).to_be_in_viewport()
-    await expect(one.page.locator(".message.marked")).to_have_count(0)
+    await expect(one.page.locator(".message.linked")).to_have_count(0)
     await one.page.go_forward()
-    await expect(one.page.locator(".message.marked")).to_be_in_viewport()
+    await expect(one.page.locator(".message.linked")).to_be_in_viewport()
     await one.page.get_by_role("button", name="Jump to latest").click()
     await one.says("echo: hello")
     await expect(one.last).to_be_in_viewport()
@@ -169,7 +169,7 @@ async def test_back_returns_from_a_link_to_where_one_was(person: BrowserContext,
 
 async def test_what_is_said_while_reading_far_up_shows_at_the_end(person: BrowserContext, stack: Stack) -> None:
     one = await opened(stack, person, 302, "/c/long#message-21")
-    await expect(one.page.locator(".message.marked")).to_be_in_viewport()
+    await expect(one.page.locator(".message.linked")).to_be_in_viewport()
     await one.say("and now?")
     await one.says("echo: and now?")
     await expect(one.last).to_be_in_viewport()

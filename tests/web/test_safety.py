@@ -136,10 +136,10 @@ async def test_nothing_in_a_question_or_a_title_or_a_file_name_runs(person: Brow
     await expect(one.last.locator(".body")).to_contain_text(evil)
     await one.stands("answered")
     await one.page.get_by_role("button", name="Rename").click()
-    await one.page.get_by_role("textbox", name="A name").fill(evil)
+    await one.page.get_by_role("textbox", name="Conversation title").fill(evil)
     await one.page.keyboard.press("Enter")
-    await expect(one.page.locator("#list a")).to_have_text(evil)
-    assert await one.page.locator("main img, #list img").count() == 0
+    await expect(one.page.locator("#conversation-list a")).to_have_text(evil)
+    assert await one.page.locator("main img, #conversation-list img").count() == 0
     await _nothing_happened(one.page)
 
 

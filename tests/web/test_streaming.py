@@ -109,7 +109,7 @@ async def test_wide_things_scroll_inside_the_page(person: BrowserContext, stack:
     await expect(one.last.locator("math")).to_have_count(1)
     await one.page.wait_for_function(
         """() => document.documentElement.scrollWidth <= 390 && document.getElementById('scroll').scrollWidth <= 390
-            && ['.wide', '.code pre', '.formula'].every((name) => {
+            && ['.table-scroll', '.code pre', '.formula'].every((name) => {
                 const node = document.querySelector(`.reply ${name}`);
                 return node.scrollWidth > node.clientWidth && node.tabIndex === 0;
             })"""

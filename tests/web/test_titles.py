@@ -22,7 +22,7 @@ async def gated(stack: Stack, one: Window, question: str) -> int:
 
 async def called(one: Window, title: str) -> None:
     """Wait until the heading, the list and the tab say this."""
-    await expect(one.page.locator("#list a").first).to_have_text(title)
+    await expect(one.page.locator("#conversation-list a").first).to_have_text(title)
     await expect(one.page.locator("h1")).to_have_text(title)
     await expect(one.page).to_have_title(f"{title} · Threadwell")
 
@@ -34,7 +34,7 @@ async def test_a_name_given_in_mid_reply_shows_at_once_everywhere(person: Browse
     await stack.model.release(asked, "So far")
     await two.says("So far")
     await one.page.get_by_role("button", name="Rename").click()
-    await one.page.get_by_role("textbox", name="A name for this conversation").fill("Mine")
+    await one.page.get_by_role("textbox", name="Conversation title").fill("Mine")
     await one.page.keyboard.press("Enter")
     for each in (one, two):
         await called(each, "Mine")

@@ -20,7 +20,7 @@ GATE = Behaviour(kind="gate")
 
 def box_of(one: Window) -> Locator:
     """Where one's words are changed."""
-    return one.page.get_by_role("textbox", name="Change your words")
+    return one.page.get_by_role("textbox", name="Edit message")
 
 
 async def edit(one: Window, place: int) -> Locator:
@@ -164,7 +164,7 @@ async def test_a_change_waits_while_a_reply_runs(person: BrowserContext, stack: 
     box = await edit(one, 0)
     await box.fill("better")
     await box.press("Enter")
-    await expect(one.questions.last.locator(".note")).to_have_text("Waiting, next in line")
+    await expect(one.questions.last.locator(".note")).to_have_text("Queued, next")
     await expect(one.questions).to_have_count(3)
     await stack.model.finish(asked.number)
     await told(one, "better", "echo: better")
@@ -178,7 +178,7 @@ async def test_lines_that_became_one_question_are_changed_as_one(person: Browser
     asked = await stack.model.wait_for_question("first", number)
     for line in ("second", "third"):
         await one.say(line)
-        await expect(one.questions.last.locator(".note")).to_contain_text("Waiting")
+        await expect(one.questions.last.locator(".note")).to_contain_text("Queued")
     await stack.model.finish(asked.number)
     await one.says("echo: second\n\nthird")
     await expect(one.questions.nth(1).get_by_role("button", name="Edit")).to_be_hidden()
@@ -216,11 +216,11 @@ async def test_what_is_too_far_back_says_so(person: BrowserContext, stack: Stack
     await one.page.goto(f"/c/{conversation}")
     await one.says("reply 60\n\nA longer paragraph that fills more than one line of the page.")
     await one.page.locator("#scroll").evaluate("node => { node.scrollTop = 0; }")
-    oldest = one.page.locator(".person", has_text="question 40")
+    oldest = one.page.locator(".user", has_text="question 40")
     await expect(oldest).to_have_count(1)
     await oldest.hover()
     await oldest.get_by_role("button", name="Edit").click()
-    await expect(one.page.locator("#toast")).to_contain_text("too far back to be changed")
+    await expect(one.page.locator("#toast")).to_contain_text("too old to edit")
     await expect(box_of(one)).to_have_count(0)
 
 
@@ -231,7 +231,7 @@ async def test_replies_answered_anew_are_switched_by_keyboard(person: BrowserCon
     for number, text in enumerate(("First", "Second", "Third")):
         await one.says(f"{text} reply")
         if number < 2:
-            await one.last.get_by_role("button", name="Answer anew").click()
+            await one.last.get_by_role("button", name="Regenerate").click()
     two = await window(person, f"/c/{one.conversation}")
     for each in (one, two):
         await expect(switch(each.last, "Version 3 of 3")).to_contain_text("3/3")
@@ -268,9 +268,9 @@ async def test_a_reply_answered_anew_in_vain_leaves_the_good_one(person: Browser
     await one.say("hello")
     await one.says("The good one")
     two = await window(person, f"/c/{one.conversation}")
-    await one.last.get_by_role("button", name="Answer anew").click()
+    await one.last.get_by_role("button", name="Regenerate").click()
     for each in (one, two):
-        await expect(each.last.locator(".error")).to_contain_text("Answering anew did not work.")
+        await expect(each.last.locator(".error")).to_contain_text("Regenerating failed.")
         await expect(each.last.locator(".error")).to_contain_text("check OPENAI_API_KEY")
         await told(each, "hello", "The good one")
         await expect(each.page.get_by_role("group")).to_have_count(0)
@@ -300,11 +300,11 @@ async def test_an_older_version_is_answered_anew_as_well(person: BrowserContext,
     one = await window(person)
     await one.say("hello")
     await one.says("First reply")
-    await one.last.get_by_role("button", name="Answer anew").click()
+    await one.last.get_by_role("button", name="Regenerate").click()
     await one.says("Second reply")
     await one.last.get_by_role("button", name="Previous version").click()
     await one.says("First reply")
-    await one.last.get_by_role("button", name="Answer anew").click()
+    await one.last.get_by_role("button", name="Regenerate").click()
     await one.says("Third reply")
     await expect(switch(one.last, "Version 3 of 3")).to_be_visible()
 

@@ -80,14 +80,14 @@ async def test_what_waits_is_the_same_in_all_and_can_be_taken_back(person: Brows
     one = await window(person)
     asked = await gated(stack, one, "first")
     two = await window(person, f"/c/{one.conversation}")
-    for text, words in (("second", "Waiting, next in line"), ("third", "Waiting, second in line")):
+    for text, words in (("second", "Queued, next"), ("third", "Queued, position 2")):
         await one.say(text)
         for each in (one, two):
             await expect(each.questions.last).to_contain_text(text)
             await expect(each.questions.last.locator(".note")).to_have_text(words)
     await two.page.reload()
     await expect(two.questions).to_have_count(3)
-    await two.questions.nth(1).get_by_role("button", name="Take back").click()
+    await two.questions.nth(1).get_by_role("button", name="Cancel").click()
     await expect(two.box).to_have_value("second")
     for each in (one, two):
         await expect(each.questions).to_have_count(2)
@@ -128,7 +128,7 @@ async def test_a_window_that_was_offline_for_three_turns_catches_up(
         two = await window(elsewhere, f"/c/{one.conversation}")
         await two.says("echo: before")
         await relay.cut()
-        await expect(two.page.locator("#link")).to_contain_text("Offline")
+        await expect(two.page.locator("#connection")).to_contain_text("Offline")
         for text in ("one", "two", "three"):
             await one.say(text)
             await one.says(f"echo: {text}")
@@ -136,15 +136,15 @@ async def test_a_window_that_was_offline_for_three_turns_catches_up(
         await relay.join()
         await two.says("echo: three")
         assert await two.texts() == await one.texts()
-        await expect(two.page.locator("#link")).to_be_empty()
+        await expect(two.page.locator("#connection")).to_be_empty()
         await relay.cut()
-        await expect(two.page.locator("#link")).to_contain_text("Offline")
+        await expect(two.page.locator("#connection")).to_contain_text("Offline")
         await two.say("four")
         await expect(two.questions.last.locator(".note")).to_contain_text("Not sent yet")
         await relay.join()
         await two.says("echo: four")
         await one.says("echo: four")
-        await expect(two.page.locator("#link")).to_be_empty()
+        await expect(two.page.locator("#connection")).to_be_empty()
         texts = ["before", "one", "two", "three", "four"]
         whole = [said for text in texts for said in (text, f"echo: {text}")]
         assert await two.texts() == whole == await one.texts()
@@ -194,7 +194,7 @@ async def test_a_reload_in_mid_reply_keeps_everything(person: BrowserContext, st
     asked = await gated(stack, one, "a story", "Once upon")
     await one.says("Once upon")
     await one.say("and then?")
-    await expect(one.questions.last).to_contain_text("next in line")
+    await expect(one.questions.last).to_contain_text("Queued, next")
     await one.box.fill("a draft")
     await one.page.reload()
     await one.says("Once upon")
@@ -214,7 +214,7 @@ async def test_nothing_vanishes_when_the_next_turn_begins(person: BrowserContext
     asked = await gated(stack, one, "first", "The first reply")
     await one.says("The first reply")
     await one.say("second")
-    await expect(one.questions.last).to_contain_text("next in line")
+    await expect(one.questions.last).to_contain_text("Queued, next")
     held = asyncio.Event()
 
     async def late(route: Route) -> None:

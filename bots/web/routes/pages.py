@@ -64,7 +64,7 @@ class PageRoutes:
         """Answer 404: with a page for a browser, with one line for other clients."""
         if "text/html" not in request.headers.get("Accept", ""):
             raise web.HTTPNotFound(text="there is no such page")
-        response = self._files["/static/lost.html"].response(request)
+        response = self._files["/static/not-found.html"].response(request)
         response.set_status(404)
         return response
 

@@ -1,47 +1,57 @@
-// Makes this browser the person who made the link. It asks first: a link that is only looked at, by a chat program that
-// makes previews or by an eager finger, is not used up. The token leaves the address at once.
+// Joins this browser to the device that made the link. It asks first: a link that is only opened, by a chat program that
+// makes previews, is not used up. The token is removed from the address at once.
 
-import { becomeAnother } from './another.js';
+import { switchIdentity } from './net/identity.js';
 
-// It is kept for this tab, which a reload leaves as it was.
-const KEPT = 'threadwell:joining';
-if (location.hash) sessionStorage.setItem(KEPT, location.hash.slice(1));
-const token = sessionStorage.getItem(KEPT) || '';
+/** @import { DirectoryPage } from './net/types.js' */
+
+const KEY = 'threadwell:join-token'; // kept for this tab: a reload must not lose it
+if (location.hash) sessionStorage.setItem(KEY, location.hash.slice(1));
+const token = sessionStorage.getItem(KEY) || '';
 history.replaceState(null, '', '/join');
-const say = (line) => { document.getElementById('said').textContent = line; };
 
-function present(path) {
+/** @param {string} text */
+const showError = (text) => document.getElementById('error')?.replaceChildren(text);
+
+/** @param {string} path */
+function postToken(path) {
   const headers = { 'Content-Type': 'application/json' };
   return fetch(path, { method: 'POST', headers, body: JSON.stringify({ token }) });
 }
 
-// What joining would lead to, said before the button is pressed: what is wrong with the link, or what this browser
-// would no longer show.
-async function look() {
-  const looked = await present('/api/join/look');
-  if (!looked.ok) {
-    say((await looked.json()).error);
+/** Show what is wrong with the link, or what this browser would no longer show. */
+async function checkLink() {
+  const check = await postToken('/api/join/look');
+  if (!check.ok) {
+    showError((await check.json()).error);
     return;
   }
-  const answer = await fetch('/api/conversations');
-  if (!answer.ok) return; // it has no identity yet
-  const { entries, cursor } = await answer.json();
-  if (!entries.length) return;
-  const many = entries.length === 1 && !cursor ? 'one conversation' : `${cursor ? 'more than ' : ''}${entries.length} conversations`;
-  const own = document.getElementById('own');
-  own.textContent = `This browser has ${many} of its own, which it will no longer show. They are kept: Settings has a way back. Drafts are not.`;
+  const response = await fetch('/api/conversations');
+  if (!response.ok) return; // the browser has no identity yet
+  const own = document.getElementById('own-conversations');
+  const text = describeOwn(await response.json());
+  if (!own || !text) return;
+  own.textContent = text;
   own.hidden = false;
 }
 
-document.getElementById('join').addEventListener('submit', async (event) => {
+/** @param {DirectoryPage} page */
+function describeOwn({ entries, cursor }) {
+  if (!entries.length) return '';
+  const many = `${cursor ? 'more than ' : ''}${entries.length} conversations`;
+  const count = entries.length === 1 && !cursor ? 'one conversation' : many;
+  return `This browser has ${count} of its own. Joining hides them; you can switch back in Settings. Drafts are lost.`;
+}
+
+document.getElementById('join')?.addEventListener('submit', async (event) => {
   event.preventDefault();
   try {
-    const answer = await present('/api/join');
-    if (answer.ok) becomeAnother();
-    else say((await answer.json()).error);
+    const response = await postToken('/api/join');
+    if (response.ok) switchIdentity();
+    else showError((await response.json()).error);
   } catch {
-    say('The page’s server does not answer. Try again.');
+    showError('The server is not responding. Try again.');
   }
 });
 
-look().catch(() => {});
+checkLink().catch(() => {});

@@ -1,9 +1,10 @@
-// The access token is exchanged for a cookie; it is kept nowhere else.
-document.getElementById('signin').addEventListener('submit', async (event) => {
+// Exchanges the access token for a cookie. The token is stored nowhere else.
+
+document.getElementById('signin')?.addEventListener('submit', async (event) => {
   event.preventDefault();
-  const token = document.getElementById('token').value;
+  const { value: token } = /** @type {HTMLInputElement} */ (document.getElementById('token'));
   const headers = { 'Content-Type': 'application/json' };
-  const answer = await fetch('/api/signin', { method: 'POST', headers, body: JSON.stringify({ token }) });
-  if (answer.ok) location.reload();
-  else document.getElementById('said').textContent = (await answer.json()).error;
+  const response = await fetch('/api/signin', { method: 'POST', headers, body: JSON.stringify({ token }) });
+  if (response.ok) location.reload();
+  else document.getElementById('error')?.replaceChildren((await response.json()).error);
 });
