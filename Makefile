@@ -36,7 +36,7 @@ check: .venv/installed-js  ## check style and types of the Python and JavaScript
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
-	@cd bots/web && ../../$(NODE) ../../$(JS)/node_modules/.bin/biome ci --error-on-warnings .
+	@cd bots/web && ../../$(NODE) ../../$(JS)/node_modules/.bin/biome ci --error-on-warnings $$([ -t 1 ] || echo --colors=off) .
 	@$(NODE) $(JS)/node_modules/.bin/tsc --project bots/web
 
 bench: .venv/installed-bench  ## run the benchmark; ARGS='--help' lists its options

@@ -16,7 +16,8 @@ from contextlib import asynccontextmanager
 from uuid import uuid4
 
 from bots.web.liveness import LivenessProbe
-from chat_service.contracts import History, HistoryRequest, Reply
+from chat_service import handlers
+from chat_service.contracts import HistoryRequest, Reply
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.live import LiveBus, LiveEvent
 
@@ -136,7 +137,7 @@ class EventFeed:
         """Wait for a turn's reply; None when Restate has no result: it expired, or the turn was cancelled or killed."""
         while True:
             try:
-                return await self._ingress.attach(invocation, Reply, timeout=ATTACH_SECONDS)
+                return await self._ingress.attach(handlers.CHAT_MESSAGE, invocation, timeout=ATTACH_SECONDS)
             except TimeoutError:
                 continue
             except IngressError as error:
@@ -147,7 +148,7 @@ class EventFeed:
     async def _follow_restarted_turn(self, conversation: str, invocation: str) -> None:
         """Watch the invocation that runs the turn now, if a new version of the code restarted it."""
         try:
-            page = await self._ingress.call("Chat", conversation, "get_history", HistoryRequest(limit=1), History)
+            page = await self._ingress.call(handlers.CHAT_GET_HISTORY, conversation, HistoryRequest(limit=1))
         except (IngressError, TimeoutError):
             return
         if page.running and page.running.invocation != invocation:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from chat_service.contracts import History, HistoryRequest
+from chat_service import handlers
+from chat_service.contracts import HistoryRequest
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.live import LiveEvent
 
@@ -79,7 +80,7 @@ class LivenessProbe:
         """Read the history once and wait for it without limit: Restate keeps every call, so a repeat would add load."""
         last_event_at = awaited.last_event_at
         newest = HistoryRequest(limit=1)
-        call = self._ingress.call("Chat", conversation, "get_history", newest, History, timeout=CALL_TIMEOUT_SECONDS)
+        call = self._ingress.call(handlers.CHAT_GET_HISTORY, conversation, newest, timeout=CALL_TIMEOUT_SECONDS)
         task = asyncio.create_task(call)
         try:
             await asyncio.wait({task}, timeout=UNREACHABLE_AFTER_SECONDS)

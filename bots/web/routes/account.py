@@ -10,7 +10,7 @@ from aiohttp import web
 from bots.web.auth import Authenticator
 from bots.web.middleware import PERSON
 from bots.web.routes.request import body_as
-from chat_service import keys
+from chat_service import handlers, keys
 from chat_service.contracts import (
     MAX_ATTACHMENTS,
     MAX_INLINE,
@@ -83,11 +83,11 @@ class AccountRoutes:
             raise web.HTTPBadRequest(text=f"there is no persona {persona!r}: choose one of the list")
         overrides = Overrides(persona=persona, model=change.set.model, burst=change.set.burst)
         configure = ConfigureRequest(set=overrides, unset=change.unset)
-        await self._ingress.call("Channel", _scope(request[PERSON]), "configure", configure, Overrides)
+        await self._ingress.call(handlers.CHANNEL_CONFIGURE, _scope(request[PERSON]), configure)
         return await self._settings_response(request[PERSON])
 
     async def _settings_response(self, person: str) -> web.Response:
-        own = await self._ingress.call("Channel", _scope(person), "get_settings", None, Overrides)
+        own = await self._ingress.call(handlers.CHANNEL_GET_OVERRIDES, _scope(person), None)
         view = await self._effective_settings(person)
         effective = _values(view)
         effective["model"] = effective["model"] or self._settings.openai_model
@@ -102,7 +102,7 @@ class AccountRoutes:
 
     async def _effective_settings(self, person: str, timeout: float = 10) -> SettingsView:
         key = keys.web(person, TEMPLATE_CONVERSATION)
-        return await self._ingress.call("Chat", key, "get_settings", None, SettingsView, timeout=timeout)
+        return await self._ingress.call(handlers.CHAT_GET_SETTINGS, key, None, timeout=timeout)
 
 
 class _OwnSettings(Contract):

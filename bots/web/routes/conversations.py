@@ -13,24 +13,19 @@ from aiohttp import web
 from bots.web.feed import FeedRegistry
 from bots.web.middleware import PERSON
 from bots.web.routes.request import ID, body_as, conversation_key
+from chat_service import handlers
 from chat_service.contracts import (
-    AcceptedMessage,
     ConfigureRequest,
-    Contract,
-    DirectoryPage,
     DirectoryRequest,
-    History,
     HistoryRequest,
     Inbound,
     RenameRequest,
     RunningTurn,
-    SettingsView,
     StopRequest,
-    StopResult,
     WithdrawRequest,
     utc,
 )
-from chat_service.ingress import IngressClient
+from chat_service.ingress import IngressClient, Queued
 from chat_service.live import LiveBus, LiveEvent
 
 
@@ -62,7 +57,7 @@ class ConversationRoutes:
         """Return a page of the person's conversations, the newest first."""
         owner = f"person:web:{request[PERSON]}"
         query = DirectoryRequest.model_validate(dict(request.query))
-        page = await self._ingress.call("Directory", owner, "list", query, DirectoryPage)
+        page = await self._ingress.call(handlers.DIRECTORY_LIST, owner, query)
         prefix = f"web:{request[PERSON]}:"
         entries = [
             {**entry.model_dump(mode="json"), "conversation": entry.conversation.removeprefix(prefix)}
@@ -74,7 +69,7 @@ class ConversationRoutes:
         """Return a page of a conversation. The newest page also has the reply of the running turn so far."""
         key = conversation_key(request)
         query = HistoryRequest.model_validate(dict(request.query))
-        page = await self._ingress.call("Chat", key, "get_history", query, History)
+        page = await self._ingress.call(handlers.CHAT_GET_HISTORY, key, query)
         hidden = {"running": {"invocation", "partial_text"}}
         body: dict[str, Any] = page.model_dump(mode="json", exclude_none=True, exclude=hidden)
         if page.running:
@@ -110,7 +105,7 @@ class ConversationRoutes:
         idempotency_key = f"{key}/{inbound.id}" + (f"/{inbound.again}" if inbound.again else "")
         message = Inbound.model_validate(inbound.model_dump(exclude={"again"}))
         accepted = await self._ingress.call(
-            "Inbox", key, "accept", message, AcceptedMessage, timeout=20, idempotency_key=idempotency_key
+            handlers.QUEUE_ADD, key, message, timeout=20, idempotency_key=idempotency_key
         )
         feed = await self._feeds.open(request[PERSON])
         feed.watch_turn(key, accepted.invocation)
@@ -121,7 +116,7 @@ class ConversationRoutes:
     async def stop(self, request: web.Request) -> web.Response:
         """Stop the running turn; with `all`, also withdraw the queued messages."""
         body = await body_as(request, StopRequest)
-        result = await self._ingress.call("Chat", conversation_key(request), "stop", body, StopResult, timeout=30)
+        result = await self._ingress.call(handlers.CHAT_STOP, conversation_key(request), body, timeout=30)
         if body.all:
             self._feeds.publish_used(conversation_key(request))
         return web.json_response(result.model_dump())
@@ -136,43 +131,41 @@ class ConversationRoutes:
         if body.id and not ID.fullmatch(body.id):
             raise web.HTTPBadRequest(text="no message has such an id")
         idempotency_key = f"{key}/withdraw/{body.id}" if body.id else None
-        withdrawn = await self._ingress.call(
-            "Inbox", key, "withdraw", body, _Withdrawn, idempotency_key=idempotency_key
-        )
+        withdrawn = await self._ingress.call(handlers.QUEUE_WITHDRAW, key, body, idempotency_key=idempotency_key)
         self._feeds.publish_used(key)
-        return web.json_response(withdrawn.model_dump(mode="json"))
+        return web.json_response(withdrawn.model_dump(mode="json", include={"messages"}))
 
     async def rename(self, request: web.Request) -> web.Response:
         """Set the title. It takes effect at once, also while a turn runs."""
         key = conversation_key(request)
         title = await body_as(request, RenameRequest)
-        page = await self._ingress.call("Chat", key, "get_history", HistoryRequest(limit=1), History)
+        page = await self._ingress.call(handlers.CHAT_GET_HISTORY, key, HistoryRequest(limit=1))
         if page.forgotten:  # a window that does not know of the deletion would list the conversation again
             raise web.HTTPNotFound(text="this conversation was deleted")
-        await self._ingress.call("Inbox", key, "rename", title, Contract, timeout=20)
+        await self._ingress.call(handlers.QUEUE_RENAME, key, title, timeout=20)
         self._feeds.publish_used(key)
         return web.json_response({})
 
     async def reset(self, request: web.Request) -> web.Response:
         """Start the conversation again without its context."""
-        done = await self._ingress.call_or_queue("Chat", conversation_key(request), "reset", None, Contract)
-        return web.json_response({"queued": done is None})
+        done = await self._ingress.call_or_queue(handlers.CHAT_RESET, conversation_key(request), None)
+        return web.json_response({"queued": isinstance(done, Queued)})
 
     async def delete(self, request: web.Request) -> web.Response:
         """Delete the conversation."""
-        done = await self._ingress.call_or_queue("Chat", conversation_key(request), "forget", None, Contract, timeout=5)
-        return web.json_response({"queued": done is None})
+        done = await self._ingress.call_or_queue(handlers.CHAT_FORGET, conversation_key(request), None, timeout=5)
+        return web.json_response({"queued": isinstance(done, Queued)})
 
     async def settings(self, request: web.Request) -> web.Response:
         """Return the settings in effect and the scope that each value comes from."""
-        view = await self._ingress.call("Chat", conversation_key(request), "get_settings", None, SettingsView)
+        view = await self._ingress.call(handlers.CHAT_GET_SETTINGS, conversation_key(request), None)
         return web.json_response(view.model_dump())
 
     async def configure(self, request: web.Request) -> web.Response:
         """Change settings. While a turn runs, the change is queued until the turn has ended."""
         body = await body_as(request, ConfigureRequest)
-        view = await self._ingress.call_or_queue("Chat", conversation_key(request), "configure", body, SettingsView)
-        return web.json_response(view.model_dump() if view else {"queued": True})
+        view = await self._ingress.call_or_queue(handlers.CHAT_CONFIGURE, conversation_key(request), body)
+        return web.json_response({"queued": True} if isinstance(view, Queued) else view.model_dump())
 
 
 class _BrowserMessage(Inbound):
@@ -184,7 +177,3 @@ class _BrowserMessage(Inbound):
 
     again: int = 0
     queued: Literal[False] = False
-
-
-class _Withdrawn(Contract):
-    messages: list[Inbound] = []

@@ -49,7 +49,7 @@ class InvitationRoutes:
         token = secrets.token_urlsafe(32)
         sealed = base64.b64encode(_apply_pad(secret.encode(), token)).decode()
         invitation = Invitation(sealed=sealed, seconds=VALID_MINUTES * 60)
-        await self._ingress.call("Invitation", _object_key(token), "create", invitation, Contract, timeout=10)
+        await self._ingress.call(handlers.INVITATION_CREATE, _object_key(token), invitation, timeout=10)
         return web.json_response({"token": token, "minutes": VALID_MINUTES})
 
     async def check(self, request: web.Request) -> web.Response:
@@ -91,9 +91,7 @@ class InvitationRoutes:
         if not _TOKEN.fullmatch(token):
             raise web.HTTPGone(text=_INVALID)
         try:
-            invitation = await self._ingress.call(
-                "Invitation", _object_key(token), handler.name, None, Invitation, timeout=10
-            )
+            invitation = await self._ingress.call(handler, _object_key(token), None, timeout=10)
         except IngressError as error:
             if error.from_handler and error.status == 404:
                 raise web.HTTPGone(text=_INVALID) from error

@@ -10,12 +10,11 @@ from pydantic import Field
 
 from bots.web.middleware import PERSON
 from bots.web.routes.request import conversation_key
+from chat_service import handlers
 from chat_service.contracts import (
     Contract,
     DirectoryEntry,
-    DirectoryPage,
     DirectoryRequest,
-    Export,
     ExportRequest,
     Message,
     SearchRequest,
@@ -56,11 +55,9 @@ class SearchRoutes:
         """
         query = _SearchQuery.model_validate(dict(request.query))
         page = await self._ingress.call(
-            "Directory",
+            handlers.DIRECTORY_LIST,
             f"person:web:{request[PERSON]}",
-            "list",
             DirectoryRequest(cursor=query.cursor, limit=CONVERSATIONS_PER_REQUEST),
-            DirectoryPage,
         )
         slots = asyncio.Semaphore(MAX_PARALLEL_SEARCHES)
         results = await asyncio.gather(*(self._search_one(entry, query.text, slots) for entry in page.entries))
@@ -81,11 +78,9 @@ class SearchRoutes:
         async with slots:
             try:
                 return await self._ingress.call(
-                    "Chat",
+                    handlers.CHAT_SEARCH,
                     entry.conversation,
-                    "search",
                     SearchRequest(text=text, limit=MATCHES_PER_CONVERSATION),
-                    SearchResult,
                     timeout=SEARCH_TIMEOUT_SECONDS,
                 )
             except (IngressError, TimeoutError):
@@ -94,7 +89,7 @@ class SearchRoutes:
     async def export(self, request: web.Request) -> web.Response:
         """Return the whole conversation as a file, `?format=markdown` or `json`."""
         query = ExportRequest.model_validate(dict(request.query))
-        export = await self._ingress.call("Chat", conversation_key(request), "export", query, Export)
+        export = await self._ingress.call(handlers.CHAT_EXPORT, conversation_key(request), query)
         content_type, suffix = ("text/markdown", "md") if query.format == "markdown" else ("application/json", "json")
         return web.Response(
             text=export.text,

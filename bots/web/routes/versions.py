@@ -9,8 +9,9 @@ from aiohttp import web
 from bots.web.feed import FeedRegistry
 from bots.web.middleware import PERSON
 from bots.web.routes.request import body_as, conversation_key
+from chat_service import handlers
 from chat_service.contracts import ChooseRequest, ContinueRequest, Contract, TurnRequest
-from chat_service.ingress import IngressClient
+from chat_service.ingress import IngressClient, Queued
 
 
 class VersionRoutes:
@@ -35,7 +36,7 @@ class VersionRoutes:
         body = await body_as(request, _RegenerateRequest)
         idempotency_key = f"{key}/again/{body.reply}" if body.reply else None
         turn = TurnRequest(turn=body.turn, id=body.id)
-        sent = await self._ingress.send("Chat", key, "regenerate", turn, idempotency_key=idempotency_key)
+        sent = await self._ingress.send(handlers.CHAT_REGENERATE, key, turn, idempotency_key=idempotency_key)
         self._feeds.publish_used(key)
         (await self._feeds.open(request[PERSON])).watch_turn(key, sent.invocationId)
         return web.json_response({}, status=202)
@@ -48,7 +49,7 @@ class VersionRoutes:
         state = f"{body.length}/{body.at.timestamp() if body.at else ''}"
         idempotency_key = f"{key}/on/{body.reply}/{state}" if body.reply else None
         sent = await self._ingress.send(
-            "Chat", key, "go_on", ContinueRequest(seq=body.reply), idempotency_key=idempotency_key
+            handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest(seq=body.reply), idempotency_key=idempotency_key
         )
         self._feeds.publish_used(key)
         (await self._feeds.open(request[PERSON])).watch_turn(key, sent.invocationId)
@@ -57,9 +58,9 @@ class VersionRoutes:
     async def choose(self, request: web.Request) -> web.Response:
         """Show another version. While a turn runs, the change is queued until the turn has ended."""
         body = await body_as(request, ChooseRequest)
-        done = await self._ingress.call_or_queue("Chat", conversation_key(request), "choose", body, Contract)
+        done = await self._ingress.call_or_queue(handlers.CHAT_CHOOSE_VERSION, conversation_key(request), body)
         self._feeds.publish_used(conversation_key(request))
-        return web.json_response({"queued": done is None})
+        return web.json_response({"queued": isinstance(done, Queued)})
 
 
 class _RegenerateRequest(TurnRequest):
