@@ -1,182 +1,190 @@
-"""Reading Slack for what was missed: channels, and the threads the bot takes part in, which a channel's history does
-not list."""
+"""Read Slack for events that the bot missed: channels, and threads in which the bot takes part.
+
+A channel's history does not list replies in threads, so each thread is read by a call of its own.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
 import time
-from typing import Any
 
 from bots.common.backfill import MissedEvent
 from bots.common.errors import PermanentError
 from bots.common.stored_messages import remembered
-from bots.slack.client import PAGE_SIZE, SlackClient
-from bots.slack.event_routing import route_event
+from bots.slack.client import PAGE_SIZE, Payload, SlackClient, next_cursor
+from bots.slack.events import route_event
 from chat_service import keys
+from chat_service.contracts.channel import ChannelThread
 from chat_service.ingress import IngressClient
-from chat_service.objects.channel_threads import Thread
 
 log = logging.getLogger(__name__)
 
 MAX_THREADS = 200
-"""Threads of a channel that are read, the most recently used first; one call each."""
+"""Threads read per channel, most recently used first; each costs one call."""
 CHECKED_THREADS = 50
-"""Of these, so many are read in any case, since edits and deletions show nowhere else."""
+"""Threads that are read even without new replies, since edits and deletions are visible nowhere else."""
 OLDER_PAGES = 2
 OLDER_SECONDS = 14 * 86_400
-"""How far back a channel is looked through for threads that have grown: so many pages of the channel itself, and so
-long before the gap. A mention in a thread that is older, and without the bot until then, is not found."""
+"""How far before the gap a channel's history is searched for threads with new replies: at most 2 pages and 14 days. A
+mention in an older thread in which the bot took no part yet is not found."""
 COMPARED_SECONDS = 30 * 86_400
-"""How old a message may be that is compared with what Slack has now."""
-SKEW_SECONDS = 5.0
-"""How far Slack's clock and ours may be apart."""
-KINDS = ("public_channel", "private_channel", "mpim", "im")
-_TS = re.compile(r"\d+\.\d+")
+"""Maximum age of stored messages that are compared with Slack."""
+CLOCK_SKEW_SECONDS = 5.0
+"""Assumed maximum difference between Slack's clock and the bot's clock."""
+CHANNEL_TYPES = ("public_channel", "private_channel", "mpim", "im")
+_TIMESTAMP = re.compile(r"\d+\.\d+")
 
 
 class SlackHistoryReader:
-    """Reads one workspace. Slack's pace is kept by waiting out its 429s. `margin`: so many seconds are read again, in
-    case the clocks differ."""
+    """Reads one workspace, at the rate that Slack's 429 responses allow.
 
-    def __init__(self, slack: SlackClient, ingress: IngressClient, *, margin: float = 0) -> None:
-        self._slack, self._ingress, self._margin = slack, ingress, margin
-        self._connected = time.time()
-        self._hears = True
+    `overlap_seconds`: time before the gap that is read again, in case the clocks differ.
+    """
+
+    def __init__(self, slack: SlackClient, ingress: IngressClient, *, overlap_seconds: float = 0) -> None:
+        self._slack, self._ingress, self._overlap_seconds = slack, ingress, overlap_seconds
+        self._connected_at = time.time()
+        self._is_connected = True
 
     def connected(self) -> None:
-        """What comes from now on is told live; read here, an edit of it would look like something new."""
-        self._connected = time.time()
-        self._hears = True
+        """Record that Slack sends events live from now on. Read again here, an edit of them would look new."""
+        self._connected_at = time.time()
+        self._is_connected = True
 
     def disconnected(self) -> None:
-        """What opens from now on is not told."""
-        self._hears = False
+        """Record that Slack sends no events from now on."""
+        self._is_connected = False
 
-    def now(self) -> str:
-        return f"{time.time() - self._margin:.6f}"
+    def current_position(self) -> str:
+        return f"{time.time() - self._overlap_seconds:.6f}"
 
-    async def spaces(self) -> list[str]:
-        return [f"slack:{self._slack.identity.team}"] if self._hears else []
+    async def list_spaces(self) -> list[str]:
+        return [f"slack:{self._slack.identity.team}"] if self._is_connected else []
 
-    async def channels(self) -> list[str]:
+    async def list_channels(self) -> list[str]:
         try:
-            return await self._listed(",".join(KINDS))
-        except PermanentError as gone:
-            if "missing_scope" not in str(gone):
+            return await self._list_channels_of_type(",".join(CHANNEL_TYPES))
+        except PermanentError as error:
+            if "missing_scope" not in str(error):
                 raise
-        found: list[str] = []
-        for kind in KINDS:  # a scope that is missing for one of them leaves the others
+        scopes: list[str] = []
+        for channel_type in CHANNEL_TYPES:  # a missing scope for one type does not affect the others
             try:
-                found += await self._listed(kind)
-            except PermanentError as gone:
-                log.error("there is no catching up in %s: %s", kind, gone)
-        return found
+                scopes += await self._list_channels_of_type(channel_type)
+            except PermanentError as error:
+                log.error("no backfill for channels of the type %s: %s", channel_type, error)
+        return scopes
 
-    async def _listed(self, kinds: str) -> list[str]:
-        found: list[str] = []
+    async def _list_channels_of_type(self, types: str) -> list[str]:
+        scopes: list[str] = []
         cursor: str | None = None
         while True:
             page = await self._slack(
-                self._slack.web.users_conversations, types=kinds, exclude_archived=True, limit=PAGE_SIZE, cursor=cursor
+                self._slack.web.users_conversations, types=types, exclude_archived=True, limit=PAGE_SIZE, cursor=cursor
             )
-            found += [f"slack:{self._slack.identity.team}:{one['id']}" for one in page["channels"]]
-            cursor = (page.get("response_metadata") or {}).get("next_cursor")
-            if not cursor:
-                return found
+            scopes += [f"slack:{self._slack.identity.team}:{channel['id']}" for channel in page["channels"]]
+            if not (cursor := next_cursor(page)):
+                return scopes
 
-    async def since(self, scope: str, position: str, threads: list[Thread]) -> list[MissedEvent]:
+    async def read_since(self, scope: str, position: str, threads: list[ChannelThread]) -> list[MissedEvent]:
         channel = scope.rsplit(":", 1)[1]
-        top = await self._top(channel, position)
-        known = {key.thread: one for one in threads if (key := keys.parse(one.conversation))}
-        latest = {str(one["ts"]): str(one["latest_reply"]) for one in top if one.get("latest_reply")}
-        grown = [thread for thread, reply in latest.items() if reply > position]
-        recent = [thread for thread, _ in sorted(known.items(), key=lambda item: item[1].position, reverse=True)]
-        messages = [one for one in top if str(one["ts"]) > position]
+        top_level = await self._read_channel(channel, position)
+        followed = {key.thread: thread for thread in threads if (key := keys.parse(thread.conversation))}
+        latest_replies = {
+            str(message["ts"]): str(message["latest_reply"]) for message in top_level if message.get("latest_reply")
+        }
+        with_new_replies = [thread for thread, reply in latest_replies.items() if reply > position]
+        recent = [thread for thread, _ in sorted(followed.items(), key=lambda item: item[1].position, reverse=True)]
+        # Older threads that the channel's history lists without a new reply are left out: each costs one call.
+        unlisted = [thread for thread in recent[CHECKED_THREADS:MAX_THREADS] if thread not in latest_replies]
+        messages = [message for message in top_level if str(message["ts"]) > position]
         changes: list[MissedEvent] = []
-        # Beyond the first of them, what Slack lists without a new reply is left out: it is one call each.
-        rest = [thread for thread in recent[CHECKED_THREADS:MAX_THREADS] if thread not in latest]
-        for thread in dict.fromkeys([*grown, *recent[:CHECKED_THREADS], *rest]):
-            if (one := known.get(thread)) is None:
-                found = await self._replies(channel, thread, position)
-                messages += [reply for reply in found or [] if str(reply["ts"]) > position]
+        for thread in dict.fromkeys([*with_new_replies, *recent[:CHECKED_THREADS], *unlisted]):
+            if (known := followed.get(thread)) is None:
+                replies = await self._read_replies(channel, thread, position)
+                messages += [reply for reply in replies or [] if str(reply["ts"]) > position]
                 continue
-            after = min(one.position or position, position)
-            told = await self._remembered(one.conversation)
-            found = await self._replies(channel, thread, min([after, *told], key=float))
-            changes += self._changes(channel, thread, told, found, position)
-            messages += [reply for reply in found or [] if str(reply["ts"]) > after]
-        said = [one for one in messages if float(one["ts"]) <= self._latest(one)]
-        return changes + [missed for one in said if (missed := self._missed(channel, one)) is not None]
+            after = min(known.position or position, position)
+            stored = await self._stored_authors(known.conversation)
+            replies = await self._read_replies(channel, thread, min([after, *stored], key=float))
+            changes += self._find_changes(channel, thread, stored, replies, position)
+            messages += [reply for reply in replies or [] if str(reply["ts"]) > after]
+        missed = [
+            self._missed_message(channel, message)
+            for message in messages
+            if float(message["ts"]) <= self._latest_missed(message)
+        ]
+        return changes + [event for event in missed if event is not None]
 
-    async def _top(self, channel: str, position: str) -> list[dict[str, Any]]:
-        """The messages of a channel itself, the newest first: all that came after `position`, and older ones as far as
-        somebody may have called the bot into their threads meanwhile."""
+    async def _read_channel(self, channel: str, position: str) -> list[Payload]:
+        """Return a channel's top-level messages, newest first: all after `position`, and older ones (see `OLDER_PAGES`)
+        whose threads may contain a mention."""
         oldest = f"{max(float(position) - OLDER_SECONDS, 0):.6f}"
-        found: list[dict[str, Any]] = []
-        older = 0
+        messages: list[Payload] = []
+        older_pages = 0
         cursor: str | None = None
         while True:
             page = await self._slack(
                 self._slack.web.conversations_history, channel=channel, oldest=oldest, limit=PAGE_SIZE, cursor=cursor
             )
-            found += page["messages"]
-            cursor = (page.get("response_metadata") or {}).get("next_cursor")
-            older += all(str(one["ts"]) <= position for one in page["messages"])
-            if not cursor or older >= OLDER_PAGES:
-                return found
+            messages += page["messages"]
+            older_pages += all(str(message["ts"]) <= position for message in page["messages"])
+            if not (cursor := next_cursor(page)) or older_pages >= OLDER_PAGES:
+                return messages
 
-    async def _replies(self, channel: str, thread: str, after: str) -> list[dict[str, Any]] | None:
-        """A thread's first message and its replies from `after` on; None when the thread is gone."""
-        since = f"{max(float(after) - 0.000001, 0):.6f}"
+    async def _read_replies(self, channel: str, thread: str, after: str) -> list[Payload] | None:
+        """Return a thread's first message and its replies from `after` on; None when the thread was deleted."""
+        oldest = f"{max(float(after) - 0.000001, 0):.6f}"
         try:
-            return [one async for one in self._slack.iter_thread(channel, thread, oldest=since)]
-        except PermanentError as gone:
-            if "thread_not_found" not in str(gone):
+            return [message async for message in self._slack.iter_thread(channel, thread, oldest=oldest)]
+        except PermanentError as error:
+            if "thread_not_found" not in str(error):
                 raise
             return None
 
-    async def _remembered(self, conversation: str) -> dict[str, str]:
-        """The people whose messages a conversation remembers and that are young enough to be compared, by timestamp.
-        (Beyond some weeks a workspace may hide what is still there, and that is no deletion.)"""
+    async def _stored_authors(self, conversation: str) -> dict[str, str]:
+        """Return the authors' ids of the conversation's stored messages by timestamp, without those too old to compare.
+
+        After some weeks a workspace may hide messages that still exist; that is not a deletion.
+        """
         oldest = time.time() - COMPARED_SECONDS
-        told = await remembered(self._ingress, conversation)
+        stored = await remembered(self._ingress, conversation)
         return {
-            id: one.author.id
-            for id, one in told.items()
-            if _TS.fullmatch(id) and float(id) > oldest and one.author and one.author.id
+            id: message.author.id
+            for id, message in stored.items()
+            if _TIMESTAMP.fullmatch(id) and float(id) > oldest and message.author and message.author.id
         }
 
-    def _changes(
-        self, channel: str, thread: str, told: dict[str, str], found: list[dict[str, Any]] | None, position: str
+    def _find_changes(
+        self, channel: str, thread: str, authors: dict[str, str], replies: list[Payload] | None, position: str
     ) -> list[MissedEvent]:
-        """What was edited or deleted, as the events that nobody sent."""
-        now = f"{self._connected:.6f}"
-        there = {str(one["ts"]): one for one in found or [] if one.get("subtype") != "tombstone"}
-        raws: list[dict[str, Any]] = []
-        for ts, person in told.items():
-            before = {"ts": ts, "thread_ts": thread, "user": person}
-            message = there.get(ts)
+        """Return missed edits and deletions, in the form in which Slack sends them live."""
+        present = {str(reply["ts"]): reply for reply in replies or [] if reply.get("subtype") != "tombstone"}
+        changes: list[Payload] = []
+        for ts, author in authors.items():
+            before = {"ts": ts, "thread_ts": thread, "user": author}
+            message = present.get(ts)
             if message is None:
-                raws.append(
-                    {"subtype": "message_deleted", "deleted_ts": ts, "previous_message": before, "event_ts": now}
-                )
+                deletion = {"subtype": "message_deleted", "deleted_ts": ts, "previous_message": before}
+                changes.append({**deletion, "event_ts": f"{self._connected_at:.6f}"})
                 continue
             edited = str((message.get("edited") or {}).get("ts") or "")
-            if edited > position and float(edited) <= self._connected:
+            if edited > position and float(edited) <= self._connected_at:
                 change = {"subtype": "message_changed", "message": message, "previous_message": before}
-                raws.append({**change, "event_ts": edited})
-        events = [{**raw, "type": "message", "channel": channel} for raw in raws]
-        ways = [(raw, route_event(raw, self._slack.identity.team, self._slack.identity.user)) for raw in events]
-        return [MissedEvent(way.conversation, way.id, way.position, raw) for raw, way in ways if way]
+                changes.append({**change, "event_ts": edited})
+        raws = [{**change, "type": "message", "channel": channel} for change in changes]
+        routes = [(raw, route_event(raw, self._slack.identity.team, self._slack.identity.user)) for raw in raws]
+        return [MissedEvent(route.conversation, route.id, route.position, raw) for raw, route in routes if route]
 
-    def _latest(self, message: dict[str, Any]) -> float:
-        """Until when a message may have been missed."""
-        return self._connected + (0 if message.get("edited") else SKEW_SECONDS)
+    def _latest_missed(self, message: Payload) -> float:
+        """Return the time until which a message may have been missed."""
+        return self._connected_at + (0 if message.get("edited") else CLOCK_SKEW_SECONDS)
 
-    def _missed(self, channel: str, message: dict[str, Any]) -> MissedEvent | None:
+    def _missed_message(self, channel: str, message: Payload) -> MissedEvent | None:
         raw = {**message, "type": "message", "channel": channel}
         if raw.get("thread_ts") == raw.get("ts"):
-            del raw["thread_ts"]  # the first of a thread: live it came without, and only those that call the bot count
-        way = route_event(raw, self._slack.identity.team, self._slack.identity.user)
-        return MissedEvent(way.conversation, way.id, str(raw["ts"]), raw) if way else None
+            # Live, the first message of a thread has no thread_ts, and only a mention concerns the bot.
+            del raw["thread_ts"]
+        route = route_event(raw, self._slack.identity.team, self._slack.identity.user)
+        return MissedEvent(route.conversation, route.id, str(raw["ts"]), raw) if route else None

@@ -1,13 +1,12 @@
-"""The App Home, and the prompts that a direct message offers."""
+"""The App Home tab, and the suggested prompts of a direct message."""
 
 from __future__ import annotations
 
 import logging
 
-from bots.common import commands
-from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
+from bots.common import texts
 from bots.slack import formatting
-from bots.slack.client import SlackApiCallError, SlackClient
+from bots.slack.client import SLACK_ERRORS, SlackClient
 
 log = logging.getLogger(__name__)
 
@@ -19,13 +18,13 @@ PROMPTS = [
 
 
 async def fill_tab(slack: SlackClient, person: str, channel: str, tab: str) -> None:
-    """Somebody opened the app: say what it is, or offer prompts. Lossy: the next opening shows it."""
+    """Show the help on the App Home, or suggest prompts in the Messages tab. A failure is only logged."""
     try:
         if tab == "home":
-            view = {"type": "home", "blocks": [formatting.markdown(commands.HELP)]}
+            view = {"type": "home", "blocks": [formatting.markdown(texts.HELP_SLACK)]}
             await slack(slack.web.views_publish, user_id=person, view=view)
         else:
-            # With agent_view a thread_ts here makes it fail silently.
+            # Trap: with agent_view in the manifest, a thread_ts makes this call fail silently.
             await slack(slack.web.assistant_threads_setSuggestedPrompts, channel_id=channel, prompts=PROMPTS)
-    except (PermanentError, SlackApiCallError, OutcomeUnknownError, TransientError) as error:
+    except SLACK_ERRORS as error:
         log.warning("the app's %s tab was not filled: %s", tab, error)

@@ -1,94 +1,92 @@
-"""Listening in Slack, and the words beside the replies."""
+"""The messages that are not replies: events and threads read from Slack, notices, ephemeral texts and status."""
 
 from __future__ import annotations
 
 import logging
-from typing import Any
 
-from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
+from bots.common.errors import OutcomeUnknownError, PermanentError
 from bots.common.events import MessageEvent, ThreadContext
 from bots.common.reactions import StatusReactions
-from bots.slack.client import SlackApiCallError, SlackClient
-from bots.slack.event_routing import PERSON_SUBTYPES
-from bots.slack.events import EventParser
+from bots.slack.agent_sessions import AgentSessions
+from bots.slack.client import Payload, SlackApiCallError, SlackClient
+from bots.slack.events import PERSON_SUBTYPES, EventParser
 from bots.slack.history import HistoryView
 from bots.slack.permissions import Permissions
 from chat_service import keys
-from chat_service.contracts import MAX_INLINE, History, HistoryRequest
-from chat_service.ingress import IngressClient, IngressError
+from chat_service.contracts import MAX_INLINE
+from chat_service.ingress import IngressClient
 
 log = logging.getLogger(__name__)
 
-WORD = "threadwell_word"
+NOTICE_EVENT_TYPE = "threadwell_notice"
+"""The metadata's event type of a notice."""
 MAX_CONTEXT_MESSAGES = 200
-"""Messages read before a mention, at most: what the thread is about, and the newest."""
-ROOM = MAX_INLINE
-"""Characters of all files that are read with them."""
+"""Messages read before a mention: the first one, which is the subject of the thread, and the newest."""
 
 
 class SlackMessenger:
-    """The shared layer's ears and mouth in one workspace."""
+    """Reads events and sends messages in one workspace. The methods are those of `Messenger`."""
 
     def __init__(
         self,
         slack: SlackClient,
-        hearing: EventParser,
+        parser: EventParser,
         permissions: Permissions,
-        histories: HistoryView,
-        marks: StatusReactions,
+        history: HistoryView,
+        reactions: StatusReactions,
         ingress: IngressClient,
     ) -> None:
-        self._slack, self._hearing, self._permissions = slack, hearing, permissions
-        self._histories, self._marks, self._ingress = histories, marks, ingress
+        self._slack, self._parser, self._permissions = slack, parser, permissions
+        self._history, self._reactions = history, reactions
+        self._sessions = AgentSessions(slack, ingress)
 
-    async def parse_event(self, conversation: str, raw: dict[str, Any]) -> MessageEvent | None:
-        return await self._hearing.parse(raw)
+    async def parse_event(self, conversation: str, raw: Payload) -> MessageEvent:
+        return await self._parser.parse(raw)
 
-    async def read_thread(self, conversation: str, heard: MessageEvent, after: str) -> ThreadContext:
-        channel, thread = _place(conversation)
-        found: list[dict[str, Any]] = []
+    async def read_thread(self, conversation: str, event: MessageEvent, after: str) -> ThreadContext:
+        channel, thread = _thread_of(conversation)
+        raws: list[Payload] = []
         try:
-            async for message in self._slack.iter_thread(channel, thread, oldest=after, latest=heard.position):
-                if after < str(message["ts"]) < heard.position and self._is_context(message, thread):
-                    found.append(message)
-        except SlackApiCallError as refused:
-            raise PermanentError(str(refused)) from refused
-        said: list[MessageEvent] = []
-        room = ROOM
-        cut = ""
-        if len(found) > MAX_CONTEXT_MESSAGES:
-            first = [one for one in found[:1] if one["ts"] == thread]
-            newest = found[len(first) - MAX_CONTEXT_MESSAGES :]
-            cut, found = str(newest[0]["ts"]), [*first, *newest]
-        for message in reversed(found):  # the newest first: what is nearest to the question is read
-            one = await self._hearing.parse({**message, "channel": channel}, room=room)
-            if one is not None:
-                room -= sum(len(a.text or "") + len(a.data or "") for a in one.attachments)
-                said.insert(0, one)
-        return ThreadContext(messages=said, truncated_before=cut)
+            async for message in self._slack.iter_thread(channel, thread, oldest=after, latest=event.position):
+                if after < str(message["ts"]) < event.position and self._is_context(message, thread):
+                    raws.append(message)
+        except SlackApiCallError as error:
+            raise PermanentError(str(error)) from error
+        truncated_before = ""
+        if len(raws) > MAX_CONTEXT_MESSAGES:
+            first = [message for message in raws[:1] if message["ts"] == thread]
+            newest = raws[len(first) - MAX_CONTEXT_MESSAGES :]
+            truncated_before, raws = str(newest[0]["ts"]), [*first, *newest]
+        messages: list[MessageEvent] = []
+        file_characters = MAX_INLINE
+        for raw in reversed(raws):  # newest first: the files nearest to the question are the ones that are read
+            parsed = await self._parser.parse({**raw, "channel": channel}, max_file_characters=file_characters)
+            file_characters -= sum(len(file.text or "") + len(file.data or "") for file in parsed.attachments)
+            messages.insert(0, parsed)
+        return ThreadContext(messages=messages, truncated_before=truncated_before)
 
-    def _is_context(self, message: dict[str, Any], thread: str) -> bool:
-        """What a person said, or what another app's bot opened the thread with: that is what people ask about."""
+    def _is_context(self, message: Payload, thread: str) -> bool:
+        """Return whether a person wrote the message, or another app's bot opened the thread with it: people ask about
+        such a message."""
         if message.get("bot_id"):
             return message["ts"] == thread and message.get("user") != self._slack.identity.user
         return message.get("subtype") in PERSON_SUBTYPES and bool(message.get("user"))
 
-    async def send_ephemeral(self, conversation: str, heard: MessageEvent, text: str) -> None:
-        channel, thread = _place(conversation)
-        if heard.author is None:
+    async def send_ephemeral(self, conversation: str, event: MessageEvent, text: str) -> None:
+        channel, thread = _thread_of(conversation)
+        if event.author is None:
             return
-        call = self._slack.web.chat_postEphemeral
-        where = _shows_in(heard, thread)
+        method, thread_ts = self._slack.web.chat_postEphemeral, _ephemeral_thread(event, thread)
         try:
             await self._slack(
-                call, channel=channel, user=heard.author.id, thread_ts=where, text=None, markdown_text=text
+                method, channel=channel, user=event.author.id, thread_ts=thread_ts, text=None, markdown_text=text
             )
         except (SlackApiCallError, OutcomeUnknownError) as error:
-            # Nobody can look for such a word: one that may have been said is not said again.
-            log.warning("%s may not have been told: %s", heard.author.id, error)
+            # Not repeated: an ephemeral message cannot be looked for, so it might be shown twice.
+            log.warning("an ephemeral message may not have reached %s: %s", event.author.id, error)
 
     async def post_notice(self, conversation: str, name: str, text: str) -> None:
-        channel, thread = _place(conversation)
+        channel, thread = _thread_of(conversation)
         async for message in self._slack.iter_thread(channel, thread, metadata=True):
             if ((message.get("metadata") or {}).get("event_payload") or {}).get("name") == name:
                 return
@@ -97,76 +95,50 @@ class SlackMessenger:
             channel=channel,
             thread_ts=thread,
             text=text,
-            metadata={"event_type": WORD, "event_payload": {"name": name}},
+            metadata={"event_type": NOTICE_EVENT_TYPE, "event_payload": {"name": name}},
             unfurl_links=False,
             unfurl_media=False,
         )
 
-    async def add_status(self, conversation: str, heard: MessageEvent) -> None:
-        channel, thread = _place(conversation)
+    async def add_status(self, conversation: str, event: MessageEvent) -> None:
+        channel, thread = _thread_of(conversation)
         if not channel.startswith("D"):
-            await self._marks.add(conversation, heard.id)
-        elif self._marks.register(conversation, heard.id):
-            await self._busy(conversation, heard, channel, thread)
-
-    async def _busy(self, conversation: str, heard: MessageEvent, channel: str, thread: str) -> None:
-        """A session shows that it is worked on; where Slack was slower than the answer, no longer."""
-        web, place = self._slack.web, {"channel_id": channel, "thread_ts": thread}
-        more = {"initiator_user_id": heard.author.id if heard.author else None}
-        if heard.starts_conversation:  # later on it has the conversation's own title
-            more["title"] = " ".join(heard.text.split())[:60] or None
-        await self._lossy(conversation, web.agents_sessions_setStatus, status="processing", **place, **more)
-        await self._lossy(conversation, web.assistant_threads_setStatus, status="is thinking…", **place)
-        if self._marks.is_done(conversation, heard.id) and await self._is_idle(conversation):
-            await self._idle(conversation, channel, thread)
-
-    async def _idle(self, conversation: str, channel: str, thread: str) -> None:
-        web, place = self._slack.web, {"channel_id": channel, "thread_ts": thread}
-        await self._lossy(conversation, web.agents_sessions_setStatus, status="active", **place)
-        await self._lossy(conversation, web.assistant_threads_setStatus, status="", **place)
+            await self._reactions.add(conversation, event.id)
+        elif self._reactions.register(conversation, event.id):
+            await self._sessions.show_processing(channel, thread, event)
+            # The reply may have been faster than these calls.
+            if self._reactions.is_done(conversation, event.id) and await self._sessions.is_idle(conversation):
+                await self._sessions.show_idle(channel, thread)
 
     async def remove_status(self, conversation: str, ids: list[str], *, ours: bool = False) -> None:
-        channel, thread = _place(conversation)
-        removed = await self._marks.remove(conversation, ids, own_only=ours)
-        if removed and channel.startswith("D") and await self._is_idle(conversation):
-            await self._idle(conversation, channel, thread)
+        channel, thread = _thread_of(conversation)
+        removed = await self._reactions.remove(conversation, ids, own_only=ours)
+        if removed and channel.startswith("D") and await self._sessions.is_idle(conversation):
+            await self._sessions.show_idle(channel, thread)
 
-    async def _is_idle(self, conversation: str) -> bool:
-        """Return whether no turn runs and no message waits; False when that is unknown."""
+    async def show_history(self, conversation: str, event: MessageEvent) -> None:
+        if event.author is None:
+            return
+        channel, thread = _thread_of(conversation)
+        # Outside the threads of a direct message the command means all of its conversations.
+        is_outside_threads = event.is_direct_message and event.starts_conversation
+        shown, thread_ts = None if is_outside_threads else conversation, _ephemeral_thread(event, thread)
         try:
-            request = HistoryRequest(limit=1)
-            page = await self._ingress.call("Chat", conversation, "get_history", request, History, timeout=3)
-        except (IngressError, TimeoutError):
-            return False
-        return not page.running and not page.waiting
-
-    async def _lossy(self, conversation: str, call: Any, **args: Any) -> None:
-        try:
-            await self._slack(call, **args)
-        except (PermanentError, SlackApiCallError, OutcomeUnknownError, TransientError) as error:
-            log.debug("no sign in %s: %s", conversation, error)
-
-    async def show_history(self, conversation: str, heard: MessageEvent) -> None:
-        if heard.author is not None:
-            channel, thread = _place(conversation)
-            person, where = heard.author.id, _shows_in(heard, thread)
-            # Outside any thread of a direct conversation all of them are meant.
-            found = None if heard.is_direct_message and heard.starts_conversation else conversation
-            try:
-                await self._histories.post_ephemeral(found, person, channel, where)
-            except OutcomeUnknownError as unclear:
-                log.warning("the history may not have been shown: %s", unclear)
+            await self._history.post_ephemeral(shown, event.author.id, channel, thread_ts)
+        except OutcomeUnknownError as error:
+            log.warning("the history may not have been shown: %s", error)
 
     async def may_administer(self, conversation: str, person: str) -> bool:
-        return await self._permissions.may_administer(person, _place(conversation)[0])
+        return await self._permissions.may_administer(person, _thread_of(conversation)[0])
 
 
-def _shows_in(heard: MessageEvent, thread: str) -> str | None:
-    """The thread in which a word to one person shows. In one that has no replies yet Slack shows nothing."""
-    return None if heard.starts_conversation else thread
+def _ephemeral_thread(event: MessageEvent, thread: str) -> str | None:
+    """Return the thread for an ephemeral message. Trap: in a thread without replies Slack does not show it."""
+    return None if event.starts_conversation else thread
 
 
-def _place(conversation: str) -> tuple[str, str]:
+def _thread_of(conversation: str) -> tuple[str, str]:
+    """Return the channel and the thread of a conversation key."""
     key = keys.parse(conversation)
     if key is None:
         raise PermanentError(f"not a Slack thread: {conversation}")

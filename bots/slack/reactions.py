@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from bots.common.background_tasks import BackgroundTasks
 from bots.common.errors import TransientError
-from bots.common.reactions import StatusReactions
+from bots.common.events import PlatformEvent
+from bots.common.protocols import Messenger
+from bots.common.reactions import StatusReactions, mark_received
 from bots.slack.client import SlackApiCallError, SlackClient
+from bots.slack.events import PERSON_SUBTYPES, EventParser
 from chat_service import keys
+from chat_service.ingress import IngressClient
+from chat_service.settings import Settings
 
 RECEIVED = "eyes"
 
@@ -36,3 +43,26 @@ def slack_status_reactions(slack: SlackClient) -> StatusReactions:
 def _is_channel(conversation: str) -> bool:
     key = keys.parse(conversation)
     return key is not None and not key.channel.startswith("D")
+
+
+class EarlyStatus:
+    """Shows that a new message was received before the intake has parsed it."""
+
+    def __init__(
+        self,
+        ingress: IngressClient,
+        settings: Settings,
+        parser: EventParser,
+        messenger: Messenger,
+        background: BackgroundTasks,
+    ) -> None:
+        self._ingress, self._settings, self._parser = ingress, settings, parser
+        self._messenger, self._background = messenger, background
+
+    def show(self, conversation: str, event: PlatformEvent) -> None:
+        """Show the status of a new message in the background, unless it is too old to be answered."""
+        if event.raw.get("subtype") not in PERSON_SUBTYPES:
+            return
+        message = self._parser.parse_without_lookups(event.raw)
+        if time.time() - message.at.timestamp() < self._settings.catchup_max_age:
+            self._background.start(mark_received(self._ingress, self._settings, self._messenger, conversation, message))

@@ -1,68 +1,73 @@
-"""Answering whoever has pressed or typed something: to them alone, whatever comes of it."""
+"""Answers to slash commands, shortcuts and buttons, shown only to the person who used them."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import aiohttp
 
-from bots.common import commands
-from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
-from bots.slack.client import TIMEOUT_SECONDS, SlackApiCallError, SlackClient
+from bots.common import texts
+from bots.common.background_tasks import BackgroundTasks
+from bots.slack.client import SLACK_ERRORS, TIMEOUT_SECONDS, SlackClient
+from bots.slack.formatting import Blocks
 from chat_service.ingress import IngressError
 
 log = logging.getLogger(__name__)
 
-SlackMessage = dict[str, Any]
-"""Text and blocks."""
+
+class SlackMessage(TypedDict):
+    """The content of a message."""
+
+    text: str
+    blocks: NotRequired[Blocks]
 
 
 def text_message(text: str) -> SlackMessage:
-    """A plain answer."""
+    """Return a message without blocks."""
     return {"text": text}
 
 
+def call_failed(error: Exception) -> str:
+    """Return the text for a person whose request failed in Slack."""
+    return f"Slack rejected the request ({error})."
+
+
 class Responder:
-    """Does what is no event beside the acknowledgement, and says what came of it by the `response_url`."""
+    """Runs work after an interaction was acknowledged and sends its result to the interaction's `response_url`."""
 
     def __init__(self, slack: SlackClient) -> None:
         self._slack = slack
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
 
     def run_in_background(self, work: Awaitable[None]) -> None:
-        """Do something beside the acknowledgement."""
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        """Run `work` beside the acknowledgement."""
+        self._tasks.start(work)
 
-    def answer(self, url: str, work: Awaitable[SlackMessage | None]) -> None:
-        """Show what `work` gives, if anything, or why it could not be done."""
-        self.run_in_background(self._answer(url, work))
+    def respond(self, response_url: str, work: Awaitable[SlackMessage | None]) -> None:
+        """Run `work` and show its result, if there is one, or why it failed."""
+        self.run_in_background(self._respond(response_url, work))
 
     async def close(self) -> None:
-        """Give up what is beside the events."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Cancel the work that has not finished."""
+        await self._tasks.close()
 
-    async def _answer(self, url: str, work: Awaitable[SlackMessage | None]) -> None:
+    async def _respond(self, response_url: str, work: Awaitable[SlackMessage | None]) -> None:
         try:
-            shown = await work
+            message = await work
         except (IngressError, TimeoutError):
-            shown = text_message(commands.AWAY)
-        except (PermanentError, SlackApiCallError, OutcomeUnknownError, TransientError) as error:
-            log.warning("somebody did not get what they asked for: %s", error)
-            shown = text_message(f"Slack did not let me do that ({error}).")
-        if shown is None:
+            message = text_message(texts.UNREACHABLE)
+        except SLACK_ERRORS as error:
+            log.warning("an interaction failed: %s", error)
+            message = text_message(call_failed(error))
+        if message is None:
             return
-        body = {"response_type": "ephemeral", "replace_original": False, **shown}
+        body = {"response_type": "ephemeral", "replace_original": False, **message}
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
         try:
-            async with self._slack.session.post(url, json=body, timeout=timeout) as response:
+            async with self._slack.session.post(response_url, json=body, timeout=timeout) as response:
                 if response.status != 200:
-                    log.warning("an answer was not taken: %s", await response.text())
+                    log.warning("Slack rejected the answer to an interaction: %s", await response.text())
         except (aiohttp.ClientError, TimeoutError) as error:
-            log.warning("an answer was lost: %s", error or type(error).__name__)
+            log.warning("the answer to an interaction was lost: %s", error or type(error).__name__)

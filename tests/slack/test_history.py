@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+from chat_service import handlers
+from chat_service.contracts.channel import ChannelRules, ChannelRulesChange, ChannelView, ChannelViewRequest
+
 from bots.common.split import open_fence
 from chat_service.contracts import SettingsView
-from chat_service.objects.channel_threads import Place, PlaceRequest, Rules, RulesChange
 from tests.fakes.model import ModelControl
 from tests.fakes.slack.control import settle
 from tests.fakes.slack.models import Message
@@ -91,7 +93,7 @@ async def test_an_export_comes_by_direct_message(room: Room) -> None:
 
 
 async def test_to_an_outsider_a_private_thread_does_not_exist(shared_world: World) -> None:
-    """QuestionMessage from Slack at that moment: whoever has left the channel is an outsider again."""
+    """Asked from Slack at that moment: whoever has left the channel is an outsider again."""
     room = await new_room(shared_world, kind="group")
     slack = room.slack
     other = await new_room(shared_world)
@@ -167,7 +169,7 @@ async def settings_of(room: Room, thread: str) -> dict[str, object]:
     """What is in force in a thread."""
     async with room.world.stack.ingress() as ingress:
         key = room.world.key(room.channel, thread)
-        view = await ingress.call("Chat", key, "get_settings", None, SettingsView)
+        view = await ingress.call(handlers.CHAT_GET_SETTINGS, key, None)
         return {one.name: one.value for one in view.settings}
 
 
@@ -239,12 +241,12 @@ async def test_saving_the_settings_widens_nothing_that_the_modal_cannot_show(roo
     await slack.join(boss.id, room.channel)
     scope = f"slack:{slack.team.id}:{room.channel}"
     async with room.world.stack.ingress() as ingress:
-        change = RulesChange(allow=["T0OTHER", room.ben], block=["T0FOES"])
-        await ingress.call("Channel", scope, "rule", change, Rules)
+        change = ChannelRulesChange(allow=["T0OTHER", room.ben], block=["T0FOES"])
+        await ingress.call(handlers.CHANNEL_SET_RULES, scope, change)
         await slack.command(boss.id, room.channel, "/chat-settings")
         [view] = await slack.until(lambda: slack.views(boss.id))
         await slack.submit(boss.id, view.id, mode="threads", allow=[room.ada])
-        place = await ingress.call("Channel", scope, "look", PlaceRequest(), Place)
+        place = await ingress.call(handlers.CHANNEL_GET, scope, ChannelViewRequest())
     assert place.rules.allow == [room.ada, "T0OTHER"] and place.rules.block == ["T0FOES"]
 
 
@@ -268,7 +270,7 @@ async def test_the_settings_say_so_when_slack_does_not_answer(room: Room) -> Non
     delivery = await slack.command(boss.id, room.channel, "/chat-settings")
     assert delivery.state == "acked"
     [told] = await seen_by(room, boss.id, room.channel)
-    assert "Slack did not let me" in told.text
+    assert "Slack rejected the request" in told.text
     await slack.command(boss.id, room.channel, "/chat-settings")
     [view] = await slack.until(lambda: slack.views(boss.id))
     await slack.fault("conversations.info", "fail", contains=room.channel)

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
-from bots.slack.diagnostics import Telltale, check
+from bots.slack.diagnostics import EVENTS, SCOPES, MissingEventDetector, check
 from bots.slack.home import PROMPTS
-from bots.slack.required_scopes import EVENTS, SCOPES
 from chat_service.settings import Settings
 from tests.fakes.model import ModelControl
 from tests.fakes.slack.control import SlackControl
 from tests.fakes.slack.running import running_slack
-from tests.processes import ROOT, running_stack
+from tests.fork_server import ROOT
+from tests.processes import running_stack
 from tests.slack.conftest import new_room
 from tests.slack.stack import Bot, World
 from tests.slack.test_answers import finished, shown
@@ -89,12 +89,12 @@ async def test_the_doctor_names_a_bad_token(slack: SlackControl) -> None:
 
 
 def test_the_bot_notices_an_event_that_never_comes(caplog: pytest.LogCaptureFixture) -> None:
-    telltale = Telltale()
+    detector = MissingEventDetector()
     for number in range(30):
         for kind in ("app_mention", "message"):
-            telltale.saw({"type": kind, "channel": "C1", "ts": f"1.{number}"}, mention=True)
+            detector.record({"type": kind, "channel": "C1", "ts": f"1.{number}"}, mention=True)
     assert not caplog.records
     for number in range(30):
-        telltale.saw({"type": "app_mention", "channel": "C1", "ts": f"2.{number}"}, mention=True)
+        detector.record({"type": "app_mention", "channel": "C1", "ts": f"2.{number}"}, mention=True)
     assert [one.getMessage() for one in caplog.records if "message.channels" in one.getMessage()]
     assert len(caplog.records) == 1
