@@ -23,7 +23,7 @@ PERSON = web.RequestKey("person", str)
 EXPECTED_PERSON_HEADER = "X-Person"
 """The person for whom a window was opened. Its browser may have joined another person since then."""
 SAFE_METHODS = ("GET", "HEAD")
-PUBLIC_PATHS = ("/health", "/api/signin", "/api/join", "/api/join/look")
+PUBLIC_PATHS = ("/health", "/api/signin", "/api/join", "/api/join/check")
 READ_TIMEOUT_SECONDS = 10.0
 """Shorter than the page's own timeout for reads, so that the page gets an error message."""
 EVENTS_PATH = "/api/events"

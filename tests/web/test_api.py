@@ -56,7 +56,7 @@ async def test_what_waits_is_seen_and_can_be_taken_back(visitor: Visitor, conver
     number = await stack.model.count()
     await visitor.send(conversation, "first")
     asked = await stack.model.wait_for_question("first", number)
-    places = [(await visitor.send(conversation, text, id=text)).body["place"] for text in ("second", "third")]
+    places = [(await visitor.send(conversation, text, id=text)).body["position"] for text in ("second", "third")]
     assert places == [0, 1]
     page = await visitor.history(conversation)
     assert [one["message"] for one in page["waiting"]] == ["second", "third"]

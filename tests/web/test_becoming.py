@@ -171,7 +171,7 @@ async def test_whoever_followed_two_links_goes_back_to_who_they_were(site: Site,
             token = (await other.ask("POST", "/api/invitation")).body["token"]
             assert (await own.ask("POST", "/api/join", {"token": token})).status == 200
             assert await own.person() == await other.person()
-        assert (await own.ask("GET", "/api/me")).body["before"] is True
+        assert (await own.ask("GET", "/api/me")).body["previous_identity"] is True
         assert (await own.ask("POST", "/api/go-back")).status == 200
         assert await own.person() == was
-        assert (await own.ask("GET", "/api/me")).body["before"] is False
+        assert (await own.ask("GET", "/api/me")).body["previous_identity"] is False

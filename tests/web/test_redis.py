@@ -60,13 +60,13 @@ async def test_what_a_turn_waits_for_passes_between_processes(apart: tuple[Stack
         await one.send(conversation, "hello")
         told = (await events.until("retry", conversation=conversation))[-1]
         number = await stack.model.count()
-        pause = (await one.history(conversation))["running"]["pause"]
-        assert pause["why"] == told["text"]
-        assert 0 < pause["seconds"] <= told["seconds"]
+        wait = (await one.history(conversation))["running"]["retry_wait"]
+        assert wait["reason"] == told["text"]
+        assert 0 < wait["seconds"] <= told["seconds"]
         asked = await stack.model.wait_for_question("hello", number)
         await stack.model.release(asked.number, "there")
         await events.until("delta", text="there")
-        assert "pause" not in (await one.history(conversation))["running"]
+        assert "retry_wait" not in (await one.history(conversation))["running"]
         await stack.model.finish(asked.number)
         await events.until("done", conversation=conversation)
 

@@ -60,7 +60,7 @@ class AccountRoutes:
                 "demo": settings.embeds_default_model,
                 "images": settings.model_images,
                 "devices": not settings.web_auth_header,
-                "before": self._authenticator.has_previous_person(request),
+                "previous_identity": self._authenticator.has_previous_person(request),
                 "limits": {"text": MAX_TEXT, "attachments": MAX_ATTACHMENTS, "inline": MAX_INLINE},
             }
         )
@@ -94,7 +94,7 @@ class AccountRoutes:
         return web.json_response(
             {
                 "own": own.model_dump(include={"persona", "model", "burst"}),
-                "in_force": effective,
+                "effective": effective,
                 "personas": view.personas,
                 "models": not self._settings.embeds_model,
             }

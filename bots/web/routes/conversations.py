@@ -87,7 +87,7 @@ class ConversationRoutes:
         wait = await self._bus.get_retry_wait(key)
         if wait and wait.turn == running.turn:
             # Seconds from now instead of a time of day: the browser's clock may be wrong.
-            progress["pause"] = {"seconds": max(0.0, wait.until - time.time()), "why": wait.reason}
+            progress["retry_wait"] = {"seconds": max(0.0, wait.until - time.time()), "reason": wait.reason}
         return progress
 
     async def send(self, request: web.Request) -> web.Response:
@@ -111,7 +111,7 @@ class ConversationRoutes:
         feed.watch_turn(key, accepted.invocation)
         if not accepted.duplicate:
             self._bus.publish(LiveEvent(conversation=key, kind="waiting", message=message))
-        return web.json_response({"place": accepted.place, "at": inbound.at.isoformat()}, status=202)
+        return web.json_response({"position": accepted.place, "at": inbound.at.isoformat()}, status=202)
 
     async def stop(self, request: web.Request) -> web.Response:
         """Stop the running turn; with `all`, also withdraw the queued messages."""

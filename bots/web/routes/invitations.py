@@ -38,7 +38,7 @@ class InvitationRoutes:
         """Return the routes."""
         return [
             web.post("/api/invitation", self.create),
-            web.post("/api/join/look", self.check),
+            web.post("/api/join/check", self.check),
             web.post("/api/join", self.join),
             web.post("/api/go-back", self.restore_previous_person),
         ]

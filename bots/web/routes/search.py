@@ -49,9 +49,9 @@ class SearchRoutes:
     async def search(self, request: web.Request) -> web.Response:
         """Search the titles and texts of the next conversations from `cursor` on, the most recently active first.
 
-        In the answer, `looked` is the number of searched conversations and `back_to` the time of the last one. `partly`
-        counts those that were not searched to the end: the chat service did not answer, or only newer messages were
-        read.
+        In the answer, `searched` is the number of searched conversations and `oldest` the time of the last one.
+        `incomplete` counts those that were not searched to the end: the chat service did not answer, or only newer
+        messages were read.
         """
         query = _SearchQuery.model_validate(dict(request.query))
         page = await self._ingress.call(
@@ -65,12 +65,12 @@ class SearchRoutes:
         found = [_hit(entry, result, query.text, prefix) for entry, result in zip(page.entries, results, strict=True)]
         body = {
             "hits": [hit for hit in found if hit],
-            "looked": len(results),
-            "partly": sum(not _is_complete(result) for result in results),
+            "searched": len(results),
+            "incomplete": sum(not _is_complete(result) for result in results),
             "cursor": page.cursor,
         }
         if page.entries:
-            body["back_to"] = page.entries[-1].at.isoformat()
+            body["oldest"] = page.entries[-1].at.isoformat()
         return web.json_response(body)
 
     async def _search_one(self, entry: DirectoryEntry, text: str, slots: asyncio.Semaphore) -> SearchResult | None:
@@ -111,7 +111,7 @@ def _hit(entry: DirectoryEntry, result: SearchResult | None, text: str, prefix: 
     return {
         **entry.model_dump(mode="json", include={"title", "at"}),
         "conversation": entry.conversation.removeprefix(prefix),
-        "places": [_match(message, text) for message in messages],
+        "matches": [_match(message, text) for message in messages],
     }
 
 

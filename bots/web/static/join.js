@@ -21,7 +21,7 @@ function postToken(path) {
 
 /** Show what is wrong with the link, or what this browser would no longer show. */
 async function checkLink() {
-  const check = await postToken('/api/join/look');
+  const check = await postToken('/api/join/check');
   if (!check.ok) {
     showError((await check.json()).error);
     return;

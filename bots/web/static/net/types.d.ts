@@ -59,7 +59,7 @@ export interface RunningTurn {
   question?: Message[];
   attempt?: string;
   text?: string;
-  pause?: { seconds: number; why: string };
+  retry_wait?: { seconds: number; reason: string };
 }
 
 /** A page of a conversation, oldest message first. */
@@ -86,7 +86,7 @@ export interface DirectoryPage {
   cursor: string | null;
 }
 
-export interface SearchPlace {
+export interface SearchMatch {
   seq: number;
   role: string;
   at: string;
@@ -97,17 +97,18 @@ export interface SearchHit {
   conversation: string;
   title: string;
   at: string;
-  places: SearchPlace[];
+  matches: SearchMatch[];
 }
 
 export interface SearchPage {
   hits: SearchHit[];
   /** How many conversations were searched. */
-  looked: number;
+  searched: number;
   /** How many of them were not searched to the end. */
-  partly: number;
+  incomplete: number;
   cursor: string | null;
-  back_to?: string;
+  /** The time of the last searched conversation. */
+  oldest?: string;
 }
 
 export interface Limits {
@@ -124,7 +125,7 @@ export interface Me {
   /** Whether other devices can join. */
   devices: boolean;
   /** Whether this browser had another identity before it joined. */
-  before: boolean;
+  previous_identity: boolean;
   limits: Limits;
 }
 
@@ -133,7 +134,7 @@ export type SettingValues = { [name in SettingName]?: string | null };
 
 export interface SettingsView {
   own: SettingValues;
-  in_force: SettingValues;
+  effective: SettingValues;
   personas: string[];
   /** Whether another model can be chosen. */
   models: boolean;

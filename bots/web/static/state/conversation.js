@@ -122,11 +122,11 @@ export class Conversation {
       this.running = null;
       return;
     }
-    const { turn, question = [], attempt = '', text = '', pause } = running;
+    const { turn, question = [], attempt = '', text = '', retry_wait: wait } = running;
     /** @type {RunningState} */
     const current = { turn, question, attempt, text };
     this.running = current;
-    if (pause) current.retry = retryAfter(pause.seconds, pause.why);
+    if (wait) current.retry = retryAfter(wait.seconds, wait.reason);
     if (before?.turn !== turn) return;
     // A preview from the stream may be ahead of a page that was requested before it.
     const isAhead = before.attempt === attempt && before.text.length > text.length;

@@ -258,7 +258,7 @@ export class App {
   applyMe(me) {
     this.sidebar.setMe(me);
     setVisible(find('device-field'), me.devices);
-    setVisible(find('previous-identity-field'), me.before);
+    setVisible(find('previous-identity-field'), me.previous_identity);
     this.composer.setLimits(me.limits, me.images);
   }
 }

@@ -21,7 +21,7 @@ export class Search {
     this.more = find('search-more');
     this.text = '';
     this.searches = 0;
-    this.results = { hits: 0, searched: 0, partly: 0, cursor: /** @type {string | null} */ (null) };
+    this.results = { hits: 0, searched: 0, incomplete: 0, cursor: /** @type {string | null} */ (null) };
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
     this.box.addEventListener('input', () => {
@@ -59,7 +59,7 @@ export class Search {
     if (text === this.text) return;
     this.text = text;
     this.searches += 1;
-    this.results = { hits: 0, searched: 0, partly: 0, cursor: null };
+    this.results = { hits: 0, searched: 0, incomplete: 0, cursor: null };
     setVisible(find('conversation-list'), !text);
     setVisible(find('search-results'), Boolean(text));
     this.list.replaceChildren();
@@ -85,25 +85,25 @@ export class Search {
   show(page) {
     const { results } = this;
     results.hits += page.hits.length;
-    results.searched += page.looked;
-    results.partly += page.partly;
+    results.searched += page.searched;
+    results.incomplete += page.incomplete;
     results.cursor = page.cursor;
     this.list.append(...page.hits.map((hit) => this.item(hit)));
     const found = `Found in ${results.hits} conversation${results.hits === 1 ? '' : 's'}.`;
-    const since = page.back_to ? `, back to ${formatDay(new Date(page.back_to))}` : '';
+    const since = page.oldest ? `, back to ${formatDay(new Date(page.oldest))}` : '';
     const range = results.cursor ? `the newest ${results.searched}${since}` : `all ${results.searched}`;
-    const partly = results.partly ? ` (${results.partly} only partly)` : '';
+    const partly = results.incomplete ? ` (${results.incomplete} only partly)` : '';
     setText(this.status, `${results.hits ? found : 'Nothing found.'} Searched ${range}${partly}.`);
     setVisible(this.more, Boolean(results.cursor));
   }
 
   /** @param {SearchHit} hit */
-  item({ conversation, title, at, places }) {
+  item({ conversation, title, at, matches }) {
     const href = `/c/${conversation}`;
     const name = el('span', { class: 'name', dir: 'auto' }, ...this.highlighted(title || 'New conversation'));
     const day = el('span', { class: 'muted', text: formatDay(new Date(at)) });
     const item = el('li', {}, el('a', { href, 'data-conversation': conversation }, name, day));
-    for (const { seq, text } of places) {
+    for (const { seq, text } of matches) {
       const link = `${href}#message-${seq}`;
       const attributes = {
         class: 'excerpt',

@@ -17,7 +17,7 @@ const LOOPBACK = /^(127\..*|localhost|\[::1\])$/;
 const field = (name) => find(`set-${name}`, HTMLInputElement);
 
 export class SettingsDialog {
-  /** @param {(inForce: SettingValues) => void} onChange called with the settings in force after a change */
+  /** @param {(effective: SettingValues) => void} onChange called with the settings in force after a change */
   constructor(onChange) {
     this.onChange = onChange;
     /** @type {SettingValues} The user's own settings, as shown last. */
@@ -47,17 +47,17 @@ export class SettingsDialog {
     await this.attempt('Saved. Applies from the next reply.', async () => {
       const view = await api.changeSettings(value ? { set: { [name]: value } } : { unset: [name] });
       this.show(view);
-      this.onChange(view.in_force);
+      this.onChange(view.effective);
     });
   }
 
   /** @param {SettingsView} view */
-  show({ own, in_force: inForce, personas, models }) {
+  show({ own, effective, personas, models }) {
     const options = personas.map((name) => el('option', { value: name, text: name }));
     field('persona').replaceChildren(el('option', { value: '', text: 'Default' }), ...options);
     setVisible(find('persona-field'), personas.length > 0);
     setVisible(find('model-field'), models);
-    field('model').placeholder = inForce.model || 'Default';
+    field('model').placeholder = effective.model || 'Default';
     for (const name of NAMES) {
       // A response that comes late must not overwrite what is being typed.
       const isTyping = field(name) === document.activeElement && field(name).value !== (this.own[name] ?? '');
