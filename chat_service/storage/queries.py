@@ -1,168 +1,181 @@
-"""What a reader sees of a conversation: `Chat` first, then what is on its way, then the Transcript, merged by
-sequence number, so that nothing is missing while a page moves."""
+"""Read a conversation: history, a turn's outcome, search, export.
+
+The messages of `Chat`, of the outbox and of the Transcript are read in this order and merged by sequence number, so
+that none is missing while a page is on its way.
+"""
 
 from __future__ import annotations
 
 from restate import ObjectSharedContext, TerminalError
 
+from chat_service import handlers
+from chat_service.calls import call
 from chat_service.contracts import (
     Export,
     ExportRequest,
-    Found,
     History,
     HistoryRequest,
     Message,
     Reply,
     SearchRequest,
+    SearchResult,
     TurnRequest,
 )
+from chat_service.contracts.queue import QueuedMessages
+from chat_service.contracts.transcript import FindRequest
 from chat_service.domain import versions
 from chat_service.domain.conversation import Conversation
 from chat_service.domain.export import as_json, as_markdown, without_attachment_content
-from chat_service.objects import queue as inboxes
-from chat_service.objects import transcript
-from chat_service.storage import pages, turn_lookup
+from chat_service.storage import turn_lookup
 from chat_service.storage.clock import now
 from chat_service.storage.limits import count_fitting, json_bytes
 from chat_service.storage.state import Meta, Recent, set_start_time
 
-EXPORT_BYTES = 12 * 1024 * 1024
-"""Of the messages of a document: it is JSON in JSON, and may come to twice as much, still below the 32 MiB that the
-engine takes for one answer."""
+EXPORT_PAGE = 200
+MAX_EXPORT_BYTES = 12 * 1024 * 1024
+"""Bytes of the messages of a document. The document is JSON inside JSON and may be twice as large, which is still below
+the 32 MiB that Restate accepts for one response."""
 
 
 async def read_history(ctx: ObjectSharedContext, request: HistoryRequest) -> History:
-    """A page, with what is running and what waits when it is the newest one. Shorter than `limit` where one answer
-    carries no more."""
+    """Return a page of messages; the newest page includes the running turn and the queue.
+
+    It is shorter than `limit` when one response cannot carry more.
+    """
     meta = await ctx.get("meta", type_hint=Meta) or Meta()
-    held = await _held(ctx)
-    near = await turn_lookup.held_messages(ctx, held)
-    before = request.before or meta.next_seq
-    by_seq = {m.seq: m for m in near if m.seq < before}
-    first_near = min((m.seq for m in near), default=meta.next_seq)
-    more = False
-    if len(by_seq) < request.limit and meta.latest_removed_at is not None:
-        older = await ctx.object_call(
-            transcript.read,
-            ctx.key(),
-            HistoryRequest(before=min(before, first_near), limit=request.limit - len(by_seq)),
-        )
-        by_seq = {m.seq: m for m in older.messages} | by_seq
-        more = older.more
-    ordered = sorted(by_seq.values(), key=lambda m: m.seq)
-    messages = ordered[-min(request.limit, count_fitting(reversed(ordered))) :]
-    if len(ordered) > len(messages) or (len(by_seq) >= request.limit and _older_exist(meta, messages, near)):
-        more = True
-    newest = request.before is None
-    if newest and meta.running and meta.running.started_at is None:
+    recent = await _recent_messages(ctx)
+    held = await turn_lookup.held_messages(ctx, recent)
+    messages, has_older = await _read_page(ctx, request, meta, held)
+    is_newest = request.before is None
+    if is_newest and meta.running and meta.running.started_at is None:
         set_start_time(meta.running, await now(ctx))
-    inflight = meta.running.question if meta.running else []
-    held = [*held, *inflight]
-    versions.annotate_versions([*messages, *inflight], held, meta.shown_versions)
+    question = _running_question(meta)
+    with_question = [*recent, *question]
+    versions.annotate_versions([*messages, *question], with_question, meta.shown_versions)
     page = History(
         messages=messages,
-        next_before=messages[0].seq if messages and more else None,
+        next_before=messages[0].seq if messages and has_older else None,
         title=meta.title,
-        replaceable=held[0].seq if held else meta.next_seq,
+        replaceable=with_question[0].seq if with_question else meta.next_seq,
         version=meta.version,
     )
-    if newest:
+    if is_newest:
         page.running = meta.running
-        line = await _waiting(ctx, meta, near)
-        page.waiting, page.title = line.messages, line.title or page.title
+        queued = await _queued_messages(ctx, meta, held)
+        page.waiting, page.title = queued.messages, queued.title or page.title
         page.forgotten = meta.epoch > 0 and not (messages or page.running or page.waiting)
     return page
 
 
 async def read_turn(ctx: ObjectSharedContext, request: TurnRequest) -> Reply:
-    """How a turn stands.
+    """Return the reply of a turn, or its status.
 
     Raises:
-        TerminalError: 400 when none is named, 404 when there is no such turn.
+        TerminalError: 400 when the request names no turn, 404 when there is no such turn.
     """
     if request.turn is None and request.id is None:
         raise TerminalError("which turn? name its number (turn), or a message in it (id)", status_code=400)
-    # Before anything of Chat is read: a message that leaves the Inbox meanwhile is there by then. The other way round
-    # one whose whole turn falls between the two would be found in neither.
-    waiting = (await ctx.object_call(inboxes.waiting, ctx.key(), arg=None)).messages if request.id else []
+    # The queue is read before `Chat`: a message that leaves the queue meanwhile is in `Chat` by then. In the opposite
+    # order, a message whose whole turn falls between the two reads would be found in neither.
+    queued = (await call(ctx, handlers.QUEUE_GET_WAITING, ctx.key(), None)).messages if request.id else []
     meta = await ctx.get("meta", type_hint=Meta) or Meta()
-    near = await _near(ctx)
-    inflight = meta.running.question if meta.running else []
+    held = await turn_lookup.held_messages(ctx, await _recent_messages(ctx))
     number = request.turn
     if number is None:
-        named = next((m for m in (*near, *inflight) if m.id == request.id), None)
+        named = next((m for m in (*held, *_running_question(meta)) if m.id == request.id), None)
         number = named.turn if named else None
     if meta.running and meta.running.turn == number:
         return Reply(reply="", status="running", turn=meta.running.turn)
-    conversation = Conversation(meta, Recent(messages=near))
+    conversation = Conversation(meta, Recent(messages=held))
     if number is not None and (reply := turn_lookup.reply_from_held(conversation, number)):
         return reply
-    if any(one.id == request.id for one in waiting):
+    if any(message.id == request.id for message in queued):
         return Reply(reply="", status="waiting")
-    old = pages.FindRequest(id=request.id) if number is None else pages.FindRequest(turn=number)
-    if reply := await turn_lookup.reply_from_transcript(ctx, conversation, old):
+    find_request = FindRequest(id=request.id) if number is None else FindRequest(turn=number)
+    if reply := await turn_lookup.reply_from_transcript(ctx, conversation, find_request):
         return reply
     raise TerminalError("there is no such turn", status_code=404)
 
 
-async def search(ctx: ObjectSharedContext, request: SearchRequest) -> Found:
-    """Messages that contain a text, newest first: what is near, then the Transcript."""
-    near = await _near(ctx)
+async def search(ctx: ObjectSharedContext, request: SearchRequest) -> SearchResult:
+    """Return messages that contain a text, newest first: those that `Chat` holds, then those of the Transcript."""
+    held = await turn_lookup.held_messages(ctx, await _recent_messages(ctx))
     before = request.before or (await ctx.get("meta", type_hint=Meta) or Meta()).next_seq
-    hits = [m for m in reversed(near) if m.seq < before and transcript.contains(m, request.text)][: request.limit]
+    hits = [m for m in reversed(held) if m.seq < before and m.contains(request.text)][: request.limit]
     if len(hits) == request.limit:
-        return Found(messages=hits, next_before=hits[-1].seq)
-    rest = SearchRequest(
+        return SearchResult(messages=hits, next_before=hits[-1].seq)
+    transcript_request = SearchRequest(
         text=request.text,
-        before=max(min(before, near[0].seq if near else before), 1),
+        before=max(min(before, held[0].seq if held else before), 1),
         limit=request.limit - len(hits),
     )
-    older = await ctx.object_call(transcript.search, ctx.key(), rest)
+    older = await call(ctx, handlers.TRANSCRIPT_SEARCH, ctx.key(), transcript_request)
     found = hits + older.messages
-    if (most := count_fitting(found)) < len(found):
-        return Found(messages=found[:most], next_before=found[most - 1].seq)
-    return Found(messages=found, next_before=older.next_before)
+    if (count := count_fitting(found)) < len(found):
+        return SearchResult(messages=found[:count], next_before=found[count - 1].seq)
+    return SearchResult(messages=found, next_before=older.next_before)
 
 
 async def export(ctx: ObjectSharedContext, request: ExportRequest) -> Export:
-    """The whole conversation as a document.
+    """Return the whole conversation as a document.
 
     Raises:
-        TerminalError: 413 when it is larger than one answer may be; `threadwell history` prints it all the same.
+        TerminalError: 413 when it is larger than one response may be; `threadwell history` prints it nevertheless.
     """
-    write, held = (as_markdown, without_attachment_content) if request.format == "markdown" else (as_json, list[Message])
-    page = await read_history(ctx, HistoryRequest(limit=200))
-    messages = held(page.messages)
+    is_markdown = request.format == "markdown"
+    write, select = (as_markdown, without_attachment_content) if is_markdown else (as_json, list[Message])
+    page = await read_history(ctx, HistoryRequest(limit=EXPORT_PAGE))
+    messages = select(page.messages)
     size = sum(map(json_bytes, messages))
     while page.next_before is not None:
-        page = await read_history(ctx, HistoryRequest(limit=200, before=page.next_before))
-        older = held(page.messages)
+        page = await read_history(ctx, HistoryRequest(limit=EXPORT_PAGE, before=page.next_before))
+        older = select(page.messages)
         messages = older + messages
         size += sum(map(json_bytes, older))
-        if size > EXPORT_BYTES:
+        if size > MAX_EXPORT_BYTES:
             raise TerminalError("this conversation is too long for one document", status_code=413)
     return Export(text=write(ctx.key(), page.title, messages))
 
 
-async def _near(ctx: ObjectSharedContext) -> list[Message]:
-    """What `Chat` itself holds: on its way out, and recent."""
-    return await turn_lookup.held_messages(ctx, await _held(ctx))
+async def _read_page(
+    ctx: ObjectSharedContext, request: HistoryRequest, meta: Meta, held: list[Message]
+) -> tuple[list[Message], bool]:
+    """Return the messages of a page, and whether older ones exist."""
+    before = request.before or meta.next_seq
+    by_seq = {m.seq: m for m in held if m.seq < before}
+    has_older = False
+    if len(by_seq) < request.limit and meta.latest_removed_at is not None:
+        first_held = min((m.seq for m in held), default=meta.next_seq)
+        transcript_request = HistoryRequest(before=min(before, first_held), limit=request.limit - len(by_seq))
+        older = await call(ctx, handlers.TRANSCRIPT_READ, ctx.key(), transcript_request)
+        by_seq = {m.seq: m for m in older.messages} | by_seq
+        has_older = older.more
+    ordered = sorted(by_seq.values(), key=lambda m: m.seq)
+    messages = ordered[-min(request.limit, count_fitting(reversed(ordered))) :]
+    is_full = len(by_seq) >= request.limit
+    if len(ordered) > len(messages) or (is_full and _has_older(meta, messages, held)):
+        has_older = True
+    return messages, has_older
 
 
-async def _held(ctx: ObjectSharedContext) -> list[Message]:
+def _has_older(meta: Meta, messages: list[Message], held: list[Message]) -> bool:
+    """Whether older messages than those of a full page exist, held or in the Transcript."""
+    if not messages:
+        return False
+    return messages[0].seq > min(m.seq for m in held) or meta.latest_removed_at is not None
+
+
+async def _recent_messages(ctx: ObjectSharedContext) -> list[Message]:
     return (await ctx.get("recent", type_hint=Recent) or Recent()).messages
 
 
-async def _waiting(ctx: ObjectSharedContext, meta: Meta, near: list[Message]) -> inboxes.QueuedMessages:
-    inflight = meta.running.question if meta.running else []
-    known = {m.id for m in (*near, *inflight)}
-    line = await ctx.object_call(inboxes.waiting, ctx.key(), arg=None)
-    line.messages = [one for one in line.messages if one.id not in known]
-    return line
+def _running_question(meta: Meta) -> list[Message]:
+    return meta.running.question if meta.running else []
 
 
-def _older_exist(meta: Meta, messages: list[Message], near: list[Message]) -> bool:
-    """A full page was found near: whether anything lies before it, near or in the Transcript."""
-    if not messages:
-        return False
-    return messages[0].seq > min(m.seq for m in near) or meta.latest_removed_at is not None
+async def _queued_messages(ctx: ObjectSharedContext, meta: Meta, held: list[Message]) -> QueuedMessages:
+    """Return the queue without messages that have reached `Chat` already."""
+    known = {m.id for m in (*held, *_running_question(meta))}
+    queued = await call(ctx, handlers.QUEUE_GET_WAITING, ctx.key(), None)
+    queued.messages = [message for message in queued.messages if message.id not in known]
+    return queued

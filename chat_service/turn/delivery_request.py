@@ -1,7 +1,7 @@
-"""Telling a platform's delivery object, at the start of a turn, whose outcome to bring.
+"""Ask a platform's bot, at the start of a turn, to deliver the turn's reply.
 
-Which object that is follows from the key's prefix by convention (`slack` → `SlackDelivery`), never from a payload. The
-web has none: its windows read the history themselves.
+The delivery object follows from the prefix of the conversation's key (`slack` → `SlackDelivery`), never from a payload.
+The web has none: its windows read the history themselves.
 """
 
 from __future__ import annotations
@@ -11,69 +11,62 @@ import time
 import aiohttp
 from restate import ObjectContext, RunOptions
 
-from chat_service import keys, runtime
-from chat_service.contracts import Contract, DeliverRequest, Message, QuestionMessage, RunningTurn
-from chat_service.objects.chat_client import CHANNEL
+from chat_service import handlers, keys, runtime
+from chat_service.calls import send
+from chat_service.contracts import DeliverRequest, Message, QuestionMessage, RunningTurn
+from chat_service.contracts.channel import PostponedDelivery
 
-KNOWN_SECONDS = 60.0
-"""A bot that came once is expected back: its service stays registered while the process is away."""
-ABSENT_SECONDS = 2.0
-ASK_SECONDS = 2.0
-ABSENT = "the bot of this platform has not come up yet"
+REGISTERED_CACHE_SECONDS = 60.0
+"""A bot that was registered once is expected back: its service stays registered while its process is down."""
+UNREGISTERED_CACHE_SECONDS = 2.0
+ADMIN_TIMEOUT_SECONDS = 2.0
+BOT_NOT_REGISTERED = "the bot of this platform has not started yet"
 
-_seen: dict[str, tuple[bool, float]] = {}
-
-
-class PostponedDelivery(Contract):
-    """A turn whose platform was not there to be told."""
-
-    conversation: str
-    request: DeliverRequest
-
-
-def delivery_service(platform: keys.Platform) -> str | None:
-    """The name of the object that delivers for a platform; None for the web."""
-    return None if platform == "web" else f"{platform.capitalize()}Delivery"
+_registered: dict[str, tuple[bool, float]] = {}
+"""By service: whether it is registered, and until when this is valid, in seconds of the monotonic clock."""
 
 
 async def request_delivery(ctx: ObjectContext, running: RunningTurn, question: list[Message]) -> str | None:
-    """Have the turn delivered, or, when nobody delivers yet, remember it for when somebody does.
+    """Send the turn to its platform's delivery object, or postpone it until that is registered.
 
-    Gives the reason why it is not delivered now. A send to a service that does not exist would block the key, so the
-    engine is asked first; a conversation of the web, or of the bare ingress, costs no journal entry.
+    Returns the reason why it is not delivered now, or None.
+
+    Trap: a send to a service that does not exist would block the key, so Restate is asked first. Conversations of the
+    web and of the bare ingress cost no journal entry here.
     """
     key = keys.parse(ctx.key())
-    service = delivery_service(key.platform) if key else None
-    if key is None or service is None:
+    deliver = handlers.delivery_handler(key.platform) if key else None
+    if key is None or deliver is None:
         return None
-    asked = [QuestionMessage(id=m.id, person=m.author.id if m.author else "") for m in question]
-    order = DeliverRequest(turn=running.turn, invocation=running.invocation, question=asked)
+    messages = [QuestionMessage(id=m.id, person=m.author.id if m.author else "") for m in question]
+    request = DeliverRequest(turn=running.turn, invocation=running.invocation, question=messages)
 
-    async def is_there() -> bool:
-        """Only looks, so it may run twice."""
-        return await _is_registered(service)
+    async def is_registered() -> bool:
+        """Only reads, so it may be repeated."""
+        return await _is_registered(deliver.service)
 
-    if await ctx.run_typed("is the bot there", is_there, RunOptions(type_hint=bool)):
-        ctx.generic_send(service, "deliver", order.model_dump_json().encode(), key=ctx.key())
+    if await ctx.run_typed("check delivery service", is_registered, RunOptions(type_hint=bool)):
+        send(ctx, deliver, ctx.key(), request)
         return None
-    postponed = PostponedDelivery(conversation=ctx.key(), request=order.model_copy(update={"late": True}))
-    ctx.generic_send(CHANNEL, "postpone", postponed.model_dump_json().encode(), key=key.scopes[0])
-    return ABSENT
+    postponed = PostponedDelivery(conversation=ctx.key(), request=request.model_copy(update={"late": True}))
+    send(ctx, handlers.CHANNEL_POSTPONE_DELIVERY, key.scopes[0], postponed)
+    return BOT_NOT_REGISTERED
 
 
 async def _is_registered(service: str) -> bool:
-    """Whether the engine knows the service; an engine that does not say counts as no. Kept for some seconds."""
-    known, until = _seen.get(service, (False, 0.0))
-    if time.monotonic() < until:
-        return known
+    """Ask Restate whether it knows the service; no answer counts as no. The result is cached for some seconds."""
+    is_registered, valid_until = _registered.get(service, (False, 0.0))
+    if time.monotonic() < valid_until:
+        return is_registered
     url = f"{runtime.current().settings.admin_url}/services/{service}"
     try:
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ASK_SECONDS)) as session,
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ADMIN_TIMEOUT_SECONDS)) as session,
             session.get(url) as response,
         ):
-            known = response.status == 200
+            is_registered = response.status == 200
     except (aiohttp.ClientError, TimeoutError):
-        known = False
-    _seen[service] = (known, time.monotonic() + (KNOWN_SECONDS if known else ABSENT_SECONDS))
-    return known
+        is_registered = False
+    seconds = REGISTERED_CACHE_SECONDS if is_registered else UNREGISTERED_CACHE_SECONDS
+    _registered[service] = (is_registered, time.monotonic() + seconds)
+    return is_registered

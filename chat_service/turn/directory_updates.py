@@ -1,4 +1,4 @@
-"""Where a conversation is listed, and by which title: sent beside the turn, which nothing of it holds up."""
+"""Keep the directories' entries of a conversation up to date. Everything is sent, so that no turn waits for it."""
 
 from __future__ import annotations
 
@@ -8,63 +8,68 @@ from datetime import datetime
 
 from restate import ObjectContext
 
-from chat_service import keys
-from chat_service.contracts import Entry, Message
+from chat_service import handlers, keys
+from chat_service.calls import send
+from chat_service.contracts import DirectoryEntry, Message
+from chat_service.contracts.background import TitleRequest
 from chat_service.domain.conversation import Conversation
-from chat_service.objects import directory, titles
 from chat_service.storage.clock import now
 
 TITLE_CHARACTERS = 60
+TITLE_MESSAGES = 6
+"""The newest messages from which a title is written."""
 DELETED_TITLE = "Conversation"
-"""The title of a conversation whose first words were deleted."""
+"""Title of a conversation whose first words were deleted."""
 
 
 def update_directories(
-    ctx: ObjectContext, conversation: Conversation, at: datetime, asked: Iterable[Message] | None = None
+    ctx: ObjectContext, conversation: Conversation, at: datetime, question: Iterable[Message] | None = None
 ) -> None:
-    """Send the conversation's place to the directories that list it; off the turn's path. Of what was `asked` those
-    who did so are told, and who is new: in a channel of hundreds a turn would cost hundreds of calls. Else everybody.
+    """Send the conversation's entry to the directories that list it.
+
+    With a `question`, of the people only its authors and new people are updated: otherwise a turn in a channel of
+    hundreds would cost hundreds of sends.
     """
     key = keys.parse(ctx.key())
     if key is None:
         return
+    people = conversation.meta.people
+    if question is not None:
+        people = [m.author.id for m in question if m.author and m.author.id]
     entry = _entry(ctx.key(), conversation, at)
-    people = conversation.meta.people if asked is None else [m.author.id for m in asked if m.author and m.author.id]
     for owner in key.directories(tuple(dict.fromkeys([*people, *conversation.new_people]))):
-        ctx.object_send(directory.touch, owner, entry)
+        send(ctx, handlers.DIRECTORY_UPDATE, owner, entry)
 
 
 async def list_for_new_people(ctx: ObjectContext, conversation: Conversation) -> None:
-    """Send the conversation's place to those who have a part in it for the first time, though they did not ask the bot:
-    whoever wants to be forgotten must be found in it."""
+    """Send the entry to people who take part for the first time, even without a question: a request to forget them has
+    to find the conversation."""
     key = keys.parse(ctx.key())
     owners = key.people_directories(conversation.new_people) if key else ()
     if owners:
         entry = _entry(ctx.key(), conversation, await now(ctx))
         for owner in owners:
-            ctx.object_send(directory.touch, owner, entry)
-
-
-def _entry(key: str, conversation: Conversation, at: datetime) -> Entry:
-    meta = conversation.meta
-    return Entry(conversation=key, title=meta.title or first_words(conversation), at=at)
+            send(ctx, handlers.DIRECTORY_UPDATE, owner, entry)
 
 
 def first_words(conversation: Conversation) -> str:
-    """The first words that are near; they stand in the list as long as there is no title."""
+    """Return the first shown words that `Chat` holds; they are listed while there is no title."""
     running = conversation.meta.running
-    asked = [*conversation.recent.messages, *(running.question if running else [])]
-    return _excerpt(next((m.text for m in asked if m.role == "user" and not m.replaced and m.text), ""))
+    messages = [*conversation.recent.messages, *(running.question if running else [])]
+    return _excerpt(next((m.text for m in messages if m.role == "user" and not m.replaced and m.text), ""))
 
 
 def request_title(ctx: ObjectContext, conversation: Conversation) -> None:
-    """Have a title written, beside the conversation."""
+    """Request a title from the newest messages, unless a person has chosen one."""
     meta = conversation.meta
-    said = [m for m in conversation.recent.messages if m.status in ("answered", "noted") and not m.replaced][-6:]
-    if said and not meta.renamed:
-        ctx.service_send(
-            titles.write, titles.TitleRequest(conversation=ctx.key(), epoch=meta.title_epoch, messages=said)
-        )
+    shown = [m for m in conversation.recent.messages if m.status in ("answered", "noted") and not m.replaced]
+    if shown and not meta.renamed:
+        request = TitleRequest(conversation=ctx.key(), epoch=meta.title_epoch, messages=shown[-TITLE_MESSAGES:])
+        send(ctx, handlers.BACKGROUND_WRITE_TITLE, None, request)
+
+
+def _entry(key: str, conversation: Conversation, at: datetime) -> DirectoryEntry:
+    return DirectoryEntry(conversation=key, title=conversation.meta.title or first_words(conversation), at=at)
 
 
 def _excerpt(text: str) -> str:

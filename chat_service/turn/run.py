@@ -1,129 +1,156 @@
-"""A turn from its message to its reply, as the exclusive handlers of `Chat` run it.
+"""Run a turn from its message to its reply, for the exclusive handlers of `Chat`.
 
-The journal of a turn at the bare ingress, entry by entry: the input; read `meta`, read `recent` (both preloaded: no
-round trip); write `meta` (the question, before the model is called); the model step, and its result (which also tells
-the time, where the message brings none of its own); write `recent`, write `meta`; the output. Every tenth turn has a
-summary written, and one a little later sends a page to the Transcript. A turn of one of the platforms also takes its
-message from the Inbox, asks the scopes for their settings, and sends its place to the directories.
+The journal of a turn at the bare ingress has nine entries: the input; read `meta`; read `recent` (both are preloaded
+and cost no round trip); write `meta` (the question, before the model is called); the model step, and its result (which
+also sets the time of a message that came without one); write `recent`; write `meta`; the output. Every tenth turn also
+requests a summary, and a slightly later one sends a page to the Transcript. A turn of a platform also takes its message
+from the queue, reads the settings of its scopes, and updates the directories.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import restate
 from restate import ObjectContext, ObjectSharedContext, TerminalError
 
-from chat_service import keys, runtime
-from chat_service.contracts import Inbound, Overrides, Reply
+from chat_service import handlers, keys, runtime
+from chat_service.calls import call, call_all, send
+from chat_service.contracts import Inbound, Message, Overrides, Reply, RunningTurn
+from chat_service.contracts.queue import TakeRequest
+from chat_service.contracts.quota import TokenUsage
 from chat_service.domain.conversation import Conversation
+from chat_service.domain.replies import to_reply
 from chat_service.domain.settings import EffectiveSettings, resolve
-from chat_service.objects import queue as inboxes
-from chat_service.objects import quota, summaries
-from chat_service.objects.channel import layers
 from chat_service.storage import persistence
 from chat_service.storage.clock import now
 from chat_service.storage.serde import set_record
 from chat_service.storage.state import TurnResult, set_start_time
-from chat_service.turn import deduplication, delivery_request, directory_updates
+from chat_service.turn import deduplication, delivery_request, directory_updates, summary_requests
 from chat_service.turn.retry_loop import answer_turn
 
 SWITCHED_OFF = "I was switched off here before your turn came. Nothing was lost: ask again when I am back."
-UNTITLED_TURNS = (1, 3)
-"""After which turns a title is written: a first one at once, a better one when the subject is clear."""
+TITLE_AFTER_TURNS = (1, 3)
+"""Turns after which a title is written: the first immediately, a better one when the subject is clear."""
 
 
 async def take_question(
     ctx: ObjectContext, conversation: Conversation, inbound: Inbound
 ) -> tuple[list[Inbound] | None, EffectiveSettings]:
-    """The question whose turn it is, and the settings that hold for it; None when it was sent on to the Inbox."""
+    """Return the question to answer now, and the settings in force. The question is None when it went to the queue.
+
+    Raises:
+        TerminalError: 400 for a queued message without an id.
+    """
     settings = await effective_settings(ctx, conversation)
     if inbound.queued:
         if inbound.id is None:
-            raise TerminalError("what comes from the Inbox needs an id", status_code=400)
+            raise TerminalError("a message from the queue needs an id", status_code=400)
         together = settings.combines_bursts and not conversation.meta.stop_all_marker
-        request = inboxes.TakeRequest(id=inbound.id, together=together)
-        taken = await ctx.object_call(inboxes.take, ctx.key(), request)
-        return await deduplication.drop_repeats(
-            ctx, conversation, taken.messages
-        ) if taken.again else taken.messages, settings
+        taken = await call(ctx, handlers.QUEUE_TAKE, ctx.key(), TakeRequest(id=inbound.id, together=together))
+        if taken.again:
+            return await deduplication.drop_repeats(ctx, conversation, taken.messages), settings
+        return taken.messages, settings
     if settings.combines_bursts and inbound.expects_reply:
-        handed = inbound.model_copy(update={"id": inbound.id or str(ctx.uuid()), "gathered": True})
-        ctx.object_send(inboxes.accept, ctx.key(), handed)
+        queued = inbound.model_copy(update={"id": inbound.id or str(ctx.uuid()), "gathered": True})
+        send(ctx, handlers.QUEUE_ADD, ctx.key(), queued)
         return None, settings
     return [inbound], settings
 
 
 async def run(
-    ctx: ObjectContext, conversation: Conversation, settings: EffectiveSettings, *, forked: bool = False
+    ctx: ObjectContext, conversation: Conversation, settings: EffectiveSettings, *, replaces_question: bool = False
 ) -> Reply:
-    """Answer the turn that was opened, and write down how it ended.
+    """Answer the open turn and store the result.
 
-    `forked`: its question stands in the place of another, which is shown no longer from now on.
+    `replaces_question`: the turn's question is shown instead of an earlier one from now on.
+
+    Raises:
+        ValueError: no turn is running.
     """
     running = conversation.meta.running
     if running is None:
         raise ValueError("no turn is running")
     set_record(ctx, "meta", conversation.meta)
-    if forked:
+    if replaces_question:
         set_record(ctx, "recent", conversation.recent)
-        summaries.summarise_anew(ctx, conversation)
-    if conversation.meta.title == "" and keys.parse(ctx.key()):
-        # So that a new conversation shows at once.
-        asks = [*running.question, *(m for m in conversation.recent.messages if m.turn == running.turn)]
-        directory_updates.update_directories(ctx, conversation, await now(ctx), asks)
-    else:
-        await directory_updates.list_for_new_people(ctx, conversation)  # who wants to be forgotten meanwhile must be found
-    again = [m for m in conversation.recent.messages if m.turn == running.turn and m.role == "user"]
+        summary_requests.request_replacement_summary(ctx, conversation)
+    await _update_directories_at_start(ctx, conversation, running)
     history = [m for m in conversation.verbatim_messages() if m.turn != running.turn]
-    asked = running.question or again
-    absent = await delivery_request.request_delivery(ctx, running, asked)
-    if settings.off:  # it was switched off while this waited; what comes now does not get here
-        answer = TurnResult(status="failed", error=SWITCHED_OFF, at=await now(ctx))
+    question = running.question or [
+        m for m in conversation.recent.messages if m.turn == running.turn and m.role == "user"
+    ]
+    undelivered = await delivery_request.request_delivery(ctx, running, question)
+    if settings.off:  # switched off while the message waited; later messages do not get here
+        result = TurnResult(status="failed", error=SWITCHED_OFF, at=await now(ctx))
     else:
-        answer = await answer_turn(ctx, runtime.current(), conversation, history, asked, settings)
-    set_start_time(running, answer.at)
-    reply = conversation.close_turn(answer)
-    reply.undelivered = absent
-    summaries.summarise(ctx, conversation, settings.prompt)
+        result = await answer_turn(ctx, runtime.current(), conversation, history, question, settings)
+    set_start_time(running, result.at)
+    reply = conversation.close_turn(result)
+    reply.undelivered = undelivered
+    summary_requests.request_summary(ctx, conversation, settings.prompt)
     await persistence.save(ctx, conversation)
-    summaries.summarise_anew(ctx, conversation)
+    summary_requests.request_replacement_summary(ctx, conversation)
     if keys.parse(ctx.key()):
-        quota.charge(ctx, reply, asked)
-        if reply.turn in UNTITLED_TURNS or (forked and conversation.is_first_shown_turn(reply.turn)):
+        _charge_quotas(ctx, reply, question)
+        if reply.turn in TITLE_AFTER_TURNS or (replaces_question and conversation.is_first_shown_turn(reply.turn)):
             directory_updates.request_title(ctx, conversation)
-        directory_updates.update_directories(ctx, conversation, reply.at, asked)
-    return conversation.to_reply(reply)
+        directory_updates.update_directories(ctx, conversation, reply.at, question)
+    return to_reply(reply)
 
 
-async def fail_turn(ctx: ObjectContext, conversation: Conversation, why: str) -> Reply:
-    """Tell a turn that was opened as failed, without asking the model."""
+async def fail_turn(ctx: ObjectContext, conversation: Conversation, reason: str) -> Reply:
+    """Close the open turn as failed without calling the model."""
     at = await now(ctx)
     if conversation.meta.running:
         set_start_time(conversation.meta.running, at)
-    reply = conversation.close_turn(TurnResult(status="failed", error=why, at=at))
+    reply = conversation.close_turn(TurnResult(status="failed", error=reason, at=at))
     await persistence.save(ctx, conversation)
-    return conversation.to_reply(reply)
+    return to_reply(reply)
 
 
 async def effective_settings(ctx: ObjectContext, conversation: Conversation) -> EffectiveSettings:
-    """The settings in force for the conversation."""
+    """Return the settings in force for the conversation."""
     return await resolve_settings(ctx, conversation.meta.overrides)
 
 
 async def resolve_settings(ctx: ObjectContext | ObjectSharedContext, overrides: Overrides) -> EffectiveSettings:
-    """The settings in force, from the deployment down. The scopes are asked side by side."""
+    """Return the settings in force, from the deployment's to the conversation's own `overrides`.
+
+    The scopes are read at the same time.
+    """
     key = keys.parse(ctx.key())
     scopes = key.scopes if key else ()
-    asked = [ctx.object_call(layers, scope, arg=None) for scope in scopes]
-    await restate.gather(*asked)
-    widths = ("workspace", "channel")[-len(scopes) :] if scopes else ()
-    found: list[tuple[str, Overrides]] = []
+    scope_settings = await call_all(ctx, handlers.CHANNEL_GET_SCOPE_SETTINGS, [(scope, None) for scope in scopes])
+    names = ("workspace", "channel")[-len(scopes) :] if scopes else ()
+    layers: list[tuple[str, Overrides]] = []
     off = False
-    for width, answer in zip(widths, asked, strict=True):
-        there = await answer
-        off = off or there.off
-        found += [(width, there.own)] if there.around is None else [(width, there.around), ("thread", there.own)]
-    it = runtime.current()
-    given = resolve(it.settings, it.personas, [*found, ("conversation", overrides)], in_chat=key is not None)
-    return replace(given, off=off)
+    for name, scope in zip(names, scope_settings, strict=True):
+        off = off or scope.off
+        layers += [(name, scope.own)] if scope.parent is None else [(name, scope.parent), ("thread", scope.own)]
+    layers.append(("conversation", overrides))
+    process = runtime.current()
+    return replace(resolve(process.settings, process.personas, layers, in_chat=key is not None), off=off)
+
+
+async def _update_directories_at_start(ctx: ObjectContext, conversation: Conversation, running: RunningTurn) -> None:
+    """List a new conversation immediately, and any conversation for new people: a request to forget them during the
+    turn has to find it."""
+    if conversation.meta.title == "" and keys.parse(ctx.key()):
+        question = [*running.question, *(m for m in conversation.recent.messages if m.turn == running.turn)]
+        directory_updates.update_directories(ctx, conversation, await now(ctx), question)
+    else:
+        await directory_updates.list_for_new_people(ctx, conversation)
+
+
+def _charge_quotas(ctx: ObjectContext, reply: Message, question: list[Message]) -> None:
+    """Send the tokens that a turn used to the quotas of its person and its channel, where a limit is set."""
+    key = keys.parse(ctx.key())
+    limits = runtime.current().settings
+    if key is None or key.platform == "web" or reply.usage is None:
+        return
+    tokens = TokenUsage(tokens=reply.usage.prompt + reply.usage.completion)
+    person = next((m.author.id for m in reversed(question) if m.author and m.author.id), "")
+    if limits.person_tokens_per_day and person:
+        send(ctx, handlers.QUOTA_ADD_TOKENS, f"{key.platform}:{key.space}:{person}", tokens)
+    if limits.channel_tokens_per_day:
+        send(ctx, handlers.QUOTA_ADD_TOKENS, key.scopes[-1], tokens)
