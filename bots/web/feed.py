@@ -137,7 +137,7 @@ class EventFeed:
         """Wait for a turn's reply; None when Restate has no result: it expired, or the turn was cancelled or killed."""
         while True:
             try:
-                return await self._ingress.attach(handlers.CHAT_MESSAGE, invocation, timeout=ATTACH_SECONDS)
+                return await self._ingress.attach(invocation, Reply, timeout=ATTACH_SECONDS)
             except TimeoutError:
                 continue
             except IngressError as error:
