@@ -1,6 +1,6 @@
-"""A thin client of Restate's ingress, for adapters and tools.
+"""A client of Restate's ingress, for adapters and tools.
 
-The SDK's own client leaves keys unencoded, gives up after 5 s and hides whether a send was a repeat.
+The SDK's own client does not encode keys, times out after 5 s and does not say whether a send was a repeat.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 from pydantic import BaseModel
@@ -16,17 +17,19 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_e
 
 from chat_service import keys
 from chat_service.contracts import Contract
+from chat_service.handlers import Handler, Request, Response, parse_response
 
-M = TypeVar("M", bound=BaseModel)
+RETRY_SECONDS = 30.0
+SEND_SECONDS = 10.0
 
 
 class IngressError(Exception):
-    """A call that did not come through.
+    """Raised when a call failed or the engine could not be reached.
 
     Attributes:
         status: the HTTP status; 0 when the engine could not be reached.
         message: one line, without a stack trace.
-        from_handler: whether a handler said so (final), rather than the ingress (try again).
+        from_handler: True for an error of the handler, which is final; False for one of the ingress.
     """
 
     def __init__(self, status: int, message: str, *, from_handler: bool = False) -> None:
@@ -37,14 +40,14 @@ class IngressError(Exception):
 
     @property
     def may_retry(self) -> bool:
-        """Only what the ingress itself says may be tried again; a handler's word is final."""
+        """Whether a repeated call may succeed. Errors of handlers are final."""
         return not self.from_handler and (self.status in (0, 408, 429) or self.status >= 500)
 
 
 class Sent(Contract):
-    """What the ingress says of a send."""
+    """The ingress's response to a send."""
 
-    invocationId: str  # noqa: N815  the engine's own name
+    invocationId: str  # noqa: N815  the engine's name
     status: str
 
     @property
@@ -53,8 +56,13 @@ class Sent(Contract):
         return self.status == "PreviouslyAccepted"
 
 
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """Returned by `call_or_queue` when the handler still waits for a running turn."""
+
+
 class IngressClient:
-    """Calls, sends and attachments. Safe to use from many tasks."""
+    """Calls handlers, sends to them, and attaches to invocations. Safe to use from many tasks."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session = session
@@ -63,7 +71,7 @@ class IngressClient:
     @classmethod
     @asynccontextmanager
     async def connected(cls, url: str) -> AsyncIterator[IngressClient]:
-        """A client with its own connections."""
+        """Open a client with its own connections."""
         # aiohttp would send a content type with an empty body, which a handler without input answers with 400.
         async with aiohttp.ClientSession(
             skip_auto_headers=["Content-Type"], connector=aiohttp.TCPConnector(limit=0)
@@ -72,77 +80,78 @@ class IngressClient:
 
     async def call(
         self,
-        service: str,
+        handler: Handler[Request, Response],
         key: str | None,
-        handler: str,
-        payload: BaseModel | None,
-        reply: type[M],
+        payload: Request,
         *,
         timeout: float = 60,
         idempotency_key: str | None = None,
-    ) -> M:
-        """Call a handler and wait for its answer, `timeout` seconds at most. A service without keys has none (None).
+    ) -> Response:
+        """Call a handler and return its result. `key` is None for a service without keys, `timeout` is in seconds.
 
         Raises:
-            IngressError: the handler's error, or the engine's absence.
+            IngressError: the handler's error, or the engine cannot be reached.
+            TimeoutError: no result within `timeout`.
         """
-        path = f"/restate/call/{_target(service, key)}/{handler}"
-        body = await self._request("POST", path, payload, timeout, idempotency_key)
-        return reply.model_validate_json(body or b"{}")
+        path = f"/restate/call/{_target(handler, key)}"
+        return parse_response(handler.response, await self._request("POST", path, payload, timeout, idempotency_key))
 
     async def send(
         self,
-        service: str,
+        handler: Handler[Request, Response],
         key: str | None,
-        handler: str,
-        payload: BaseModel | None,
+        payload: Request,
         *,
         idempotency_key: str | None = None,
     ) -> Sent:
-        """Hand something over durably, without waiting for it. Tried again while the engine is away, for 30 s:
-        with an idempotency key that is harmless, so give one wherever a repeat would show.
+        """Send to a handler durably, without waiting for its result.
+
+        With an idempotency key a failed send is retried for 30 s, because a repeat is harmless. Give one wherever a
+        repeat would show.
 
         Raises:
-            IngressError: when the engine did not take it.
+            IngressError: the engine did not accept it.
         """
-        path = f"/restate/send/{_target(service, key)}/{handler}"
+        path = f"/restate/send/{_target(handler, key)}"
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(lambda e: isinstance(e, IngressError) and e.may_retry),
             wait=wait_exponential_jitter(multiplier=0.1, max=2),
-            stop=stop_after_delay(30 if idempotency_key else 0),
+            stop=stop_after_delay(RETRY_SECONDS if idempotency_key else 0),
             reraise=True,
         ):
             with attempt:
-                body = await self._request("POST", path, payload, 10, idempotency_key)
+                body = await self._request("POST", path, payload, SEND_SECONDS, idempotency_key)
         return Sent.model_validate_json(body)
 
-    async def attach(self, invocation: str, reply: type[M], *, timeout: float = 3600) -> M:
-        """Wait for an invocation's result.
+    async def attach(self, invocation: str, response: type[Response], *, timeout: float = 3600) -> Response:
+        """Wait for the result of an invocation.
 
         Raises:
-            IngressError: 404 when it is kept no longer, 409 when it was cancelled or killed: the truth then lies
-                in `Chat/get_turn`.
+            IngressError: 404 when the result is no longer kept, 409 when the invocation was cancelled or killed:
+                `Chat/get_turn` then tells how the turn ended.
+            TimeoutError: no result within `timeout` seconds.
         """
         body = await self._request("GET", f"/restate/invocation/{invocation}/attach", None, timeout, None)
-        return reply.model_validate_json(body or b"{}")
+        return parse_response(response, body)
 
     async def call_or_queue(
         self,
-        service: str,
+        handler: Handler[Request, Response],
         key: str | None,
-        handler: str,
-        payload: BaseModel | None,
-        reply: type[M],
+        payload: Request,
         *,
         timeout: float = 2,
-    ) -> M | None:
-        """For what a person waits for at a handler that may queue behind a running turn: the result if it comes
-        within `timeout` seconds, else None; it is done all the same, when its turn comes."""
-        sent = await self.send(service, key, handler, payload)
+    ) -> Response | Queued:
+        """Call a handler that may wait for a running turn, for a person who waits.
+
+        Returns its result if it comes within `timeout` seconds. Otherwise returns `Queued`: the handler still runs when
+        its turn comes.
+        """
+        sent = await self.send(handler, key, payload)
         try:
-            return await self.attach(sent.invocationId, reply, timeout=timeout)
+            return await self.attach(sent.invocationId, handler.response, timeout=timeout)
         except TimeoutError:
-            return None
+            return Queued()
 
     async def _request(
         self, method: str, path: str, payload: BaseModel | None, timeout: float, idempotency_key: str | None
@@ -169,8 +178,14 @@ class IngressClient:
         raise _error(response.status, body)
 
 
-def _target(service: str, key: str | None) -> str:
-    return service if key is None else f"{service}/{keys.quote(key)}"
+def _target(handler: Handler[Any, Any], key: str | None) -> str:
+    if handler.keyed != (key is not None):
+        raise ValueError(f"{handler.service}/{handler.name} takes {'a' if handler.keyed else 'no'} key")
+    return (
+        f"{handler.service}/{keys.quote(key)}/{handler.name}"
+        if key is not None
+        else f"{handler.service}/{handler.name}"
+    )
 
 
 class _Refusal(Contract):
@@ -184,6 +199,6 @@ def _error(status: int, body: bytes) -> IngressError:
         refusal = _Refusal.model_validate_json(body)
     except ValueError:
         refusal = _Refusal(message=body.decode(errors="replace"))
-    # The engine passes stack traces of killed invocations on: only the first line is for people.
+    # The engine includes stack traces of killed invocations: only the first line is for people.
     line = refusal.message.strip().splitlines()[0] if refusal.message.strip() else f"HTTP {status}"
     return IngressError(status, line, from_handler=refusal.source == "invocation")

@@ -1,7 +1,7 @@
-"""What the handlers of this process share: settings, models, the live bus.
+"""Objects that all handlers of this process share: settings, models, the live bus.
 
-Restate's handlers are module-level functions, so what they need cannot come as an argument; it is put here once,
-before the endpoint serves its first request.
+Restate's handlers are module-level functions and cannot get them as arguments. They are installed here once, before
+the endpoint serves its first request.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from chat_service.turn.cancellation import CancelRegistry
 
 @dataclass(frozen=True)
 class Runtime:
-    """The process-wide collaborators of the handlers."""
+    """The objects that the handlers of this process share."""
 
     settings: Settings
     models: Models
@@ -31,16 +31,16 @@ _current: Runtime | None = None
 
 
 def install(runtime: Runtime) -> None:
-    """Make `runtime` the one that handlers see."""
+    """Make `runtime` available to the handlers."""
     global _current
     _current = runtime
 
 
 def current() -> Runtime:
-    """The installed runtime.
+    """Return the installed runtime.
 
     Raises:
-        RuntimeError: before `install`; a mistake in the start-up order, never in a handler's input.
+        RuntimeError: nothing was installed yet, which is a mistake in the start-up order.
     """
     if _current is None:
         raise RuntimeError("the chat service is not set up: call runtime.install first")

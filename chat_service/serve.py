@@ -1,4 +1,4 @@
-"""Serving the chat service."""
+"""Serve the chat service: its Restate endpoint with the models and the live bus."""
 
 from __future__ import annotations
 
@@ -9,54 +9,36 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from chat_service import hosts, runtime
-from chat_service.domain.settings import read_personas
-from chat_service.endpoint import answering, listening
+from chat_service.endpoint import bound_config, serving_endpoint
 from chat_service.errors import UserError
 from chat_service.live import LiveBus, open_bus
-from chat_service.models.availability import check_model, tell_of_absence
+from chat_service.models.availability import check_model_configured, report_unavailable_models
 from chat_service.models.protocol import Endpoint
 from chat_service.models.registry import open_models
-
-# The handlers of these belong to Channel and to Chat.
-from chat_service.objects import (
-    channel_threads,  # noqa: F401
-    chat_deletion,  # noqa: F401
-    chat_edits,  # noqa: F401
-    chat_stop,  # noqa: F401
-    chat_versions,  # noqa: F401
-)
-from chat_service.objects.channel import channel
 from chat_service.objects.chat import chat
-from chat_service.objects.directory import directory
-from chat_service.objects.erasure import service as housekeeping
-from chat_service.objects.invitation import handover
-from chat_service.objects.queue import queue
-from chat_service.objects.quota import quota
-from chat_service.objects.summaries import service as summaries
-from chat_service.objects.titles import service as titles
-from chat_service.objects.transcript import transcript
+from chat_service.objects.services import SERVICES
+from chat_service.personas import read_personas
 from chat_service.settings import Settings
-from chat_service.signals import stoppable
+from chat_service.signals import handling_stop_signals
 from chat_service.version import code_version
 
 log = logging.getLogger(__name__)
 
-SERVICES = (chat, queue, transcript, directory, channel, quota, titles, summaries, housekeeping, handover)
-
 
 def deployment_url(settings: Settings) -> str:
-    """Where the engine finds this code version: every version has an address of its own.
+    """Return the URL at which the engine finds this code version.
 
-    A turn is pinned to the address it began at, so the same address must never serve different code.
+    Every version has its own URL: a turn is pinned to the URL at which it began, so a URL must never serve other code.
     """
-    base = settings.chat_service_url or hosts.http(settings.chat_service_host, settings.chat_service_port)
+    base = settings.chat_service_url or hosts.http_url(settings.chat_service_host, settings.chat_service_port)
     return f"{base.rstrip('/')}/{version(settings)}"
 
 
 def version(settings: Settings) -> str:
-    """Of the code, with the settings that decide which steps a turn takes: one that runs must find its own again."""
+    """Return the version of the code and of the settings that decide which steps a turn has: a replay must find the
+    same steps again."""
     has_fallback = bool(settings.fallback_model or settings.fallback_base_url)
-    return code_version(given=f"{settings.burst} {settings.model_max_attempts} {has_fallback}")
+    return code_version(salt=f"{settings.burst} {settings.model_max_attempts} {has_fallback}")
 
 
 @asynccontextmanager
@@ -67,9 +49,9 @@ async def serving(settings: Settings, *, model: Endpoint | None, bus: LiveBus) -
         UserError: when the port is taken, or a setting cannot be used.
     """
     if model is None:
-        check_model(settings)
+        check_model_configured(settings)
     async with (
-        listening(settings.chat_service_host, settings.chat_service_port, "CHAT_SERVICE_PORT") as config,
+        bound_config(settings.chat_service_host, settings.chat_service_port, "CHAT_SERVICE_PORT") as config,
         open_models(settings, model) as models,
     ):
         personas = read_personas(settings.personas_file)
@@ -78,19 +60,19 @@ async def serving(settings: Settings, *, model: Endpoint | None, bus: LiveBus) -
         it = runtime.Runtime(settings=settings, models=models, bus=bus, personas=personas)
         runtime.install(it)
         chat.inactivity_timeout = timedelta(seconds=settings.turn_inactivity_seconds)
-        listener = asyncio.create_task(it.cancellations.listen(bus))
+        listener = asyncio.create_task(it.cancellations.listen_for_stops(bus))
         try:
-            async with answering(config, SERVICES, version(settings), settings.restate_identity_key):
+            async with serving_endpoint(config, SERVICES, version(settings), settings.restate_identity_key):
                 yield deployment_url(settings)
         finally:
             listener.cancel()
 
 
 async def serve(settings: Settings) -> None:
-    """What `threadwell serve` runs: the endpoint alone, until SIGTERM or SIGINT."""
-    with stoppable() as stopping:
+    """Serve the chat service alone, until SIGTERM or SIGINT (`threadwell serve`)."""
+    with handling_stop_signals() as stopping:
         async with open_bus(settings) as bus, serving(settings, model=None, bus=bus) as url:
             print(f"chat service at {url}", flush=True)  # noqa: T201
-            looking = asyncio.create_task(tell_of_absence(runtime.current().models, log.warning))
+            looking = asyncio.create_task(report_unavailable_models(runtime.current().models, log.warning))
             await stopping.wait()
             looking.cancel()

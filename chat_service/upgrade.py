@@ -1,35 +1,36 @@
-"""Turns that began on a version of the code which is no longer there.
+"""Takes over invocations that began on a version of the code which is no longer running.
 
-The engine pins a running turn to the deployment it began on, and would try that address for ever. After a new
-version has registered, what is pinned to an address that nobody serves any more is ended and taken up by the new
-version: a turn whose question stands in the state is answered anew, anything else starts again from its input.
-Nothing is silent: a turn that cannot be answered in order is told as failed, with "try again".
+The engine pins an invocation to the deployment at which it began, and would retry at that URL for ever. After a new
+version was registered, unfinished invocations of deployments that do not respond are killed and restarted on the new
+version: a turn whose question is stored in the state is answered again, everything else starts again from its input.
+A turn that cannot be restarted is closed as failed, with the advice to try again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import aiohttp
 from pydantic import BaseModel
 from restate import Service, VirtualObject
 
-from chat_service.contracts import History, HistoryRequest, RecoverRequest
+from chat_service import handlers
+from chat_service.contracts import HistoryRequest, RecoverRequest
 from chat_service.errors import UserError
 from chat_service.ingress import IngressClient, IngressError
-from chat_service.serve import SERVICES
+from chat_service.objects.services import SERVICES
 from chat_service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-REACH_SECONDS = 3.0
-TURNS = ("message", "regenerate", "recover")
+HEALTH_SECONDS = 3.0
+TURN_HANDLERS = (handlers.CHAT_MESSAGE, handlers.CHAT_REGENERATE, handlers.CHAT_RECOVER)
 
 
-class Stranded(BaseModel):
-    """An unfinished invocation of an address that nobody serves."""
+class StrandedInvocation(BaseModel):
+    """An unfinished invocation of a deployment that does not respond."""
 
     id: str
     service: str
@@ -39,51 +40,51 @@ class Stranded(BaseModel):
 
 
 async def rescue(settings: Settings, services: Sequence[Service | VirtualObject] = SERVICES) -> int:
-    """Take up what is stranded of `services`; returns how many invocations that were.
+    """Restart the stranded invocations of `services` and return their number.
 
-    Safe to run twice, and beside living versions: whoever still answers at its own address is left alone.
+    Safe to run twice, and beside other versions: deployments that respond are not touched.
 
     Raises:
-        UserError: when the admin API cannot be reached.
+        UserError: the admin API cannot be reached.
     """
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
         try:
-            gone = await _gone(session, settings.admin_url)
-            stranded = await _stranded(session, settings.admin_url, gone, services) if gone else []
+            dead = await _find_dead_deployments(session, settings.admin_url)
+            stranded = await _find_stranded(session, settings.admin_url, dead, services) if dead else []
             if not stranded:
                 return 0
-            log.warning("%d unfinished invocations began on a version that is gone: taking them up", len(stranded))
+            log.warning("%d unfinished invocations began on a version that is gone: restarting them", len(stranded))
             async with IngressClient.connected(settings.ingress_url) as ingress:
-                for one in stranded:
-                    await _take_up(session, settings.admin_url, ingress, one)
+                for invocation in stranded:
+                    await _restart(session, settings.admin_url, ingress, invocation)
         except aiohttp.ClientError as error:
             raise UserError(f"Restate's admin API cannot be reached at {settings.admin_url}: {error}") from error
     return len(stranded)
 
 
-async def _gone(session: aiohttp.ClientSession, admin: str) -> dict[str, str]:
-    """The deployments that do not answer, by id."""
-    async with session.get(f"{admin}/deployments") as response:
+async def _find_dead_deployments(session: aiohttp.ClientSession, admin_url: str) -> list[str]:
+    """Return the ids of the deployments that do not respond."""
+    async with session.get(f"{admin_url}/deployments") as response:
         response.raise_for_status()
         deployments = (await response.json())["deployments"]
-    found = {d["id"]: d["uri"].rstrip("/") for d in deployments if "uri" in d}
-    alive = await asyncio.gather(*(_answers(session, uri) for uri in found.values()))
-    return {one: uri for (one, uri), lives in zip(found.items(), alive, strict=True) if not lives}
+    uris = {d["id"]: d["uri"].rstrip("/") for d in deployments if "uri" in d}
+    healthy = await asyncio.gather(*(_is_healthy(session, uri) for uri in uris.values()))
+    return [deployment for deployment, is_healthy in zip(uris, healthy, strict=True) if not is_healthy]
 
 
-async def _answers(session: aiohttp.ClientSession, uri: str) -> bool:
+async def _is_healthy(session: aiohttp.ClientSession, uri: str) -> bool:
     try:
-        async with session.get(f"{uri}/health", timeout=aiohttp.ClientTimeout(total=REACH_SECONDS)) as response:
+        async with session.get(f"{uri}/health", timeout=aiohttp.ClientTimeout(total=HEALTH_SECONDS)) as response:
             return response.status == 200
     except (aiohttp.ClientError, TimeoutError):
         return False
 
 
-async def _stranded(
-    session: aiohttp.ClientSession, admin: str, gone: dict[str, str], served: Sequence[Service | VirtualObject]
-) -> list[Stranded]:
+async def _find_stranded(
+    session: aiohttp.ClientSession, admin_url: str, dead: Iterable[str], served: Sequence[Service | VirtualObject]
+) -> list[StrandedInvocation]:
     services = ", ".join(f"'{service.name}'" for service in served)
-    deployments = ", ".join(f"'{one}'" for one in gone)
+    deployments = ", ".join(f"'{deployment}'" for deployment in dead)
     query = (
         "SELECT id, target_service_name AS service, target_service_key AS key, "  # noqa: S608  ids of the engine's own
         "target_handler_name AS handler, pinned_deployment_id AS deployment FROM sys_invocation "
@@ -91,33 +92,38 @@ async def _stranded(
         f"AND target_service_name IN ({services}) ORDER BY created_at"
     )
     headers = {"Accept": "application/json"}
-    async with session.post(f"{admin}/query", json={"query": query}, headers=headers) as response:
+    async with session.post(f"{admin_url}/query", json={"query": query}, headers=headers) as response:
         response.raise_for_status()
-        return [Stranded.model_validate(row) for row in (await response.json())["rows"]]
+        return [StrandedInvocation.model_validate(row) for row in (await response.json())["rows"]]
 
 
-async def _take_up(session: aiohttp.ClientSession, admin: str, ingress: IngressClient, one: Stranded) -> None:
-    is_turn = one.service == "Chat" and one.handler in TURNS and one.key is not None
-    opened = is_turn and await _has_opened(ingress, one)
-    async with session.patch(f"{admin}/invocations/{one.id}/kill") as response:
+async def _restart(
+    session: aiohttp.ClientSession, admin_url: str, ingress: IngressClient, invocation: StrandedInvocation
+) -> None:
+    key = invocation.key
+    is_turn = any((h.service, h.name) == (invocation.service, invocation.handler) for h in TURN_HANDLERS)
+    is_running = is_turn and key is not None and await _is_running_turn(ingress, key, invocation.id)
+    async with session.patch(f"{admin_url}/invocations/{invocation.id}/kill") as response:
         if response.status in (404, 409):
-            return  # it came to its end by itself, or with whoever called it
+            return  # it ended by itself, or with its caller
         response.raise_for_status()
-    if opened and one.key is not None:
-        await ingress.send("Chat", one.key, "recover", RecoverRequest(invocation=one.id), idempotency_key=one.id)
+    if is_running and key is not None:
+        request = RecoverRequest(invocation=invocation.id)
+        await ingress.send(handlers.CHAT_RECOVER, key, request, idempotency_key=invocation.id)
         return
     async with session.patch(
-        f"{admin}/invocations/{one.id}/restart-as-new", params={"deployment": "latest"}
+        f"{admin_url}/invocations/{invocation.id}/restart-as-new", params={"deployment": "latest"}
     ) as response:
         if response.status >= 400:
-            # Its input is kept no longer. The next message tells an open turn as interrupted.
-            log.error("%s %s could not be started again: %s", one.service, one.id, await response.text())
+            # Its input is no longer kept. The next message closes an open turn as interrupted.
+            reason = await response.text()
+            log.error("%s %s could not be restarted: %s", invocation.service, invocation.id, reason)
 
 
-async def _has_opened(ingress: IngressClient, one: Stranded) -> bool:
-    """Whether the question of this invocation stands in the conversation's state already."""
+async def _is_running_turn(ingress: IngressClient, key: str, invocation: str) -> bool:
+    """Return whether the question of this invocation is stored in the conversation's state."""
     try:
-        page = await ingress.call("Chat", one.key or "", "get_history", HistoryRequest(limit=1), History)
+        page = await ingress.call(handlers.CHAT_GET_HISTORY, key, HistoryRequest(limit=1))
     except IngressError:
         return False
-    return page.running is not None and page.running.invocation == one.id
+    return page.running is not None and page.running.invocation == invocation

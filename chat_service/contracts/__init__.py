@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from chat_service.contracts.base import Contract, Time, utc
 from chat_service.contracts.delivery import DeliverRequest, DeliveryReport, QuestionMessage
-from chat_service.contracts.directory import DirectoryPage, DirectoryRequest, Entry
+from chat_service.contracts.directory import DirectoryEntry, DirectoryPage, DirectoryRequest
 from chat_service.contracts.history import (
     Export,
     ExportRequest,
-    Found,
     History,
     HistoryRequest,
     RunningTurn,
     SearchRequest,
+    SearchResult,
 )
 from chat_service.contracts.messages import (
     MAX_ATTACHMENTS,
@@ -43,15 +43,15 @@ from chat_service.contracts.settings import (
     SettingsView,
 )
 from chat_service.contracts.turns import (
-    Accepted,
+    AcceptedMessage,
     ChooseRequest,
     ContinueRequest,
     EditRequest,
     FeedbackRequest,
     RecoverRequest,
     RedactRequest,
-    Stopped,
     StopRequest,
+    StopResult,
     TurnRequest,
     WithdrawRequest,
 )
@@ -60,7 +60,7 @@ __all__ = [
     "MAX_ATTACHMENTS",
     "MAX_INLINE",
     "MAX_TEXT",
-    "Accepted",
+    "AcceptedMessage",
     "Attachment",
     "Author",
     "ChooseRequest",
@@ -70,14 +70,13 @@ __all__ = [
     "CutOff",
     "DeliverRequest",
     "DeliveryReport",
+    "DirectoryEntry",
     "DirectoryPage",
     "DirectoryRequest",
     "EditRequest",
-    "Entry",
     "Export",
     "ExportRequest",
     "FeedbackRequest",
-    "Found",
     "History",
     "HistoryRequest",
     "Inbound",
@@ -92,12 +91,13 @@ __all__ = [
     "Reply",
     "RunningTurn",
     "SearchRequest",
+    "SearchResult",
     "Setting",
     "SettingName",
     "SettingsView",
     "Status",
     "StopRequest",
-    "Stopped",
+    "StopResult",
     "Time",
     "TurnRequest",
     "Usage",

@@ -7,7 +7,7 @@ from pydantic import Field
 from chat_service.contracts.base import Contract, Time
 
 
-class Entry(Contract):
+class DirectoryEntry(Contract):
     """A conversation in a directory."""
 
     conversation: str
@@ -25,5 +25,11 @@ class DirectoryRequest(Contract):
 class DirectoryPage(Contract):
     """Conversations, the most recently active first."""
 
-    entries: list[Entry] = Field(default_factory=list)
+    entries: list[DirectoryEntry] = Field(default_factory=list)
     cursor: str | None = None
+
+
+class DirectoryRemoval(Contract):
+    """Names a conversation that is to be removed from a directory."""
+
+    conversation: str

@@ -56,7 +56,7 @@ class SearchRequest(Contract):
     limit: int = Field(default=20, ge=1, le=100)
 
 
-class Found(Contract):
+class SearchResult(Contract):
     """Messages that contain the text, newest first; `next_before` goes on looking, None when all was looked at."""
 
     messages: list[Message] = Field(default_factory=list)

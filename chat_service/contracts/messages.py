@@ -157,6 +157,10 @@ class Message(Contract):
     undelivered: str | None = None
     """Why this reply has not reached its platform (yet)."""
 
+    def contains(self, text: str) -> bool:
+        """Return whether a search for `text` finds this message. Case is ignored; replaced versions are never found."""
+        return not self.replaced and text.casefold() in self.text.casefold()
+
 
 class Reply(Contract):
     """What `message` answers with: the reply, and how the turn ended."""

@@ -28,6 +28,11 @@ class ConfigureRequest(Contract):
     set: Overrides = Field(default_factory=Overrides)
     unset: list[SettingName] = Field(default_factory=list)
 
+    def apply_to(self, overrides: Overrides) -> Overrides:
+        """Return `overrides` after this request: `unset` first, then `set`."""
+        given = self.set.model_dump(exclude_none=True)
+        return overrides.model_copy(update={**dict.fromkeys(self.unset), **given})
+
 
 class Setting(Contract):
     """One setting in force, and where its value came from."""

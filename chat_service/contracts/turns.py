@@ -34,11 +34,17 @@ class StopRequest(Contract):
     turn: int | None = None
 
 
-class Stopped(Contract):
+class StopResult(Contract):
     """Whether something was running, and which turn the stop was sent to."""
 
     stopped: bool
     turn: int | None = None
+
+
+class StopAllBarrier(Contract):
+    """Sent by a "stop all" to its own conversation: messages that were accepted before it are withdrawn."""
+
+    mark: str
 
 
 class RecoverRequest(Contract):
@@ -47,7 +53,7 @@ class RecoverRequest(Contract):
     invocation: str
 
 
-class Accepted(Contract):
+class AcceptedMessage(Contract):
     """What the Inbox says of a message: the invocation that will answer it, and its place in line (0: next)."""
 
     invocation: str

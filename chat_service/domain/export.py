@@ -15,7 +15,7 @@ def as_json(conversation: str, title: str, messages: Sequence[Message]) -> str:
 
 
 def as_markdown(conversation: str, title: str, messages: Sequence[Message]) -> str:
-    """Return the messages (author, time, text) that are shown and not deleted. The key stands for a missing title."""
+    """Return the messages (author, time, text) that are shown and not deleted. The key replaces a missing title."""
     parts = [f"# {_one_line(title) or conversation}"]
     parts += [_format_message(m) for m in messages if not m.replaced and m.status != "forgotten"]
     return "\n\n".join(parts) + "\n"

@@ -1,10 +1,11 @@
-"""`Chat`: the conversation itself, one durable object per thread.
+"""`Chat`: a conversation, one virtual object per thread.
 
-Its exclusive handlers run one at a time per key, in the order in which Restate accepted them: that is the whole of
-the serialising. `message` and `get_history` keep the names and the simplest payloads of Restate's own chat example.
+Restate runs the exclusive handlers of a key one at a time, in the order in which it accepted them: nothing else
+serialises a conversation. `message` and `get_history` keep the names and the simplest payloads of Restate's chat
+example.
 
-Which handler waits for a running turn is said at each one. Those that do are sent, not called, by whoever must not
-hang (see `IngressClient.soon`).
+A handler that waits for a running turn says so. Callers that must not block send to it instead of calling it (see
+`IngressClient.call_or_queue`).
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from typing import Literal
 
 from restate import ObjectContext, ObjectSharedContext, TerminalError, VirtualObject
 
-from chat_service import runtime
+from chat_service import handlers, runtime
+from chat_service.calls import send
 from chat_service.contracts import (
     ConfigureRequest,
     Export,
     ExportRequest,
-    Found,
     History,
     HistoryRequest,
     Inbound,
@@ -27,164 +28,136 @@ from chat_service.contracts import (
     RenameRequest,
     Reply,
     SearchRequest,
+    SearchResult,
     SettingsView,
     TurnRequest,
 )
+from chat_service.contracts.background import WrittenSummary, WrittenTitle
+from chat_service.contracts.transcript import PageStored
 from chat_service.contracts.validation_errors import validation_errors_as_text
-from chat_service.objects import invocation_policy, summaries, titles
-from chat_service.objects import queue as inboxes
-from chat_service.objects.channel import changed
-from chat_service.storage import pages, persistence, queries
+from chat_service.invocation_policy import RETAIN_BRIEFLY, RETAIN_NOTHING, RETAIN_ONE_DAY, RETRY_FOREVER
+from chat_service.objects import chat_deletion, chat_edits, chat_stop, chat_versions
+from chat_service.objects.registration import ObjectOptions, register
+from chat_service.storage import persistence, queries
 from chat_service.storage.clock import now
 from chat_service.storage.serde import set_record
 from chat_service.storage.state import Meta, Outbox
 from chat_service.turn import deduplication, directory_updates, run
 
-TOO_FAR = (
+CANNOT_REPLACE = (
     "The message you changed is too far back, or has too many versions, to be replaced. "
-    "Your new words stand here: try again to have them answered as a new question."
-)
-
-chat = VirtualObject(
-    "Chat",
-    description="A conversation that remembers, survives every crash, and answers one message at a time.",
-    invocation_retry_policy=invocation_policy.PATIENT,
-    invocation_context_managers=[validation_errors_as_text],
-    abort_timeout=timedelta(hours=1),
-    idempotency_retention=invocation_policy.DAY,
-    journal_retention=invocation_policy.DAY,
+    "Your new text is kept here: try again to have it answered as a new question."
 )
 
 
-@chat.handler()
 async def message(ctx: ObjectContext, inbound: Inbound) -> Reply:
-    """Say something. Waits for its turn, and answers with the reply.
+    """Answer a message with a reply. Waits for a running turn.
 
-    A message with an `id` that was here before gets the reply it got then. Where quick lines become one question,
-    a plain call is handed to the Inbox and answered with `waiting`: the reply is found with `get_turn`.
+    A message whose `id` was here before gets the reply that it got then. Where messages in quick succession become one
+    question, a direct call is passed to `Queue` and returns the status `waiting`: `get_turn` then finds the reply.
     """
     conversation = await persistence.load(ctx)
-    question, effective = await run.take(ctx, conversation, inbound)
+    question, effective = await run.take_question(ctx, conversation, inbound)
     if question is None:
         return Reply(reply="", status="waiting")
-    fresh = await deduplication.without_repeats(ctx, conversation, question)
+    fresh = await deduplication.drop_repeats(ctx, conversation, question)
     if not fresh:
         if not question:
-            await deduplication.mark_withdrawn(ctx, conversation, inbound)
-        elif inbound.queued:
-            ctx.object_send(
-                inboxes.release_taken, ctx.key(), arg=None
-            )  # nothing of it will show, so it must not seem to wait
+            await deduplication.remember_withdrawn(ctx, conversation, inbound)
+        elif inbound.queued:  # `Queue` would show the message as waiting until it hands out the next one
+            send(ctx, handlers.QUEUE_RELEASE_TAKEN, ctx.key(), None)
         return await deduplication.earlier_reply(ctx, conversation, inbound)
     if conversation.meta.stop_all_marker or not fresh[-1].expects_reply:
         status: Literal["noted", "withdrawn"] = "withdrawn" if conversation.meta.stop_all_marker else "noted"
-        turn = conversation.note(fresh, await now(ctx), status)
+        turn = conversation.add_unanswered(fresh, await now(ctx), status)
         await persistence.save(ctx, conversation)
-        await directory_updates.list_newcomers(ctx, conversation)
+        await directory_updates.list_for_new_people(ctx, conversation)
         return Reply(reply="", status=status, turn=turn)
     conversation.open_turn(fresh, ctx.request().id, fresh[-1].at)
     replaces = fresh[0].replaces
-    if replaces is not None and not conversation.replace(replaces):
-        return await run.refuse(ctx, conversation, TOO_FAR)
-    return await run.run(ctx, conversation, effective, forked=replaces is not None)
+    if replaces is not None and not conversation.replace_question(replaces):
+        return await run.fail_turn(ctx, conversation, CANNOT_REPLACE)
+    return await run.run(ctx, conversation, effective, replaces_question=replaces is not None)
 
 
-@chat.handler()
 async def recover(ctx: ObjectContext, request: RecoverRequest) -> Reply:
-    """Answer the turn of an invocation that was killed because its code is gone (see `upgrade`).
+    """Answer the turn of an invocation that was killed because its code version is gone (see `upgrade`).
 
-    A message that was next in line may have come first: it has told the turn as failed then, and nothing is done.
+    A queued message may have come first. It has then closed the turn as failed, and nothing is done here.
     """
-    conversation = await persistence.load(ctx, dead=request.invocation)
+    conversation = await persistence.load(ctx, taken_over=request.invocation)
     running = conversation.meta.running
     if running is None or running.invocation != request.invocation:
-        return Reply(reply="", status="failed", error=persistence.INTERRUPTED)
+        return Reply(reply="", status="failed", error=persistence.INTERRUPTED_ERROR)
     running.invocation = ctx.request().id
-    return await run.run(ctx, conversation, await run.effective(ctx, conversation))
+    return await run.run(ctx, conversation, await run.effective_settings(ctx, conversation))
 
 
-@chat.handler(kind="shared", idempotency_retention=invocation_policy.BRIEF, journal_retention=invocation_policy.BRIEF)
 async def get_history(ctx: ObjectSharedContext, request: HistoryRequest | None) -> History:
-    """A page of the conversation with what is running and what waits. Never waits for a turn."""
-    return await queries.history(ctx, request or HistoryRequest())
+    """Return a page of the conversation with the running turn and the waiting messages. Never waits."""
+    return await queries.read_history(ctx, request or HistoryRequest())
 
 
-@chat.handler(
-    kind="shared",
-    state_preload=False,
-    idempotency_retention=invocation_policy.BRIEF,
-    journal_retention=invocation_policy.BRIEF,
-)
 async def get_turn(ctx: ObjectSharedContext, request: TurnRequest) -> Reply:
-    """How a turn stands, by its number or by the id of a message in it. Never waits.
+    """Return the state of a turn, named by its number or by the id of a message in it. Never waits.
 
     Raises:
-        TerminalError: 400 when none is named, 404 when there is no such turn.
+        TerminalError: 400 when the request names neither, 404 when there is no such turn.
     """
-    return await queries.turn(ctx, request)
+    return await queries.read_turn(ctx, request)
 
 
-@chat.handler(kind="shared", idempotency_retention=invocation_policy.BRIEF, journal_retention=invocation_policy.BRIEF)
-async def search(ctx: ObjectSharedContext, request: SearchRequest) -> Found:
-    """Messages of this conversation that contain a text, newest first. Never waits for a turn."""
+async def search(ctx: ObjectSharedContext, request: SearchRequest) -> SearchResult:
+    """Return messages of this conversation that contain a text, newest first. Never waits."""
     return await queries.search(ctx, request)
 
 
-@chat.handler(kind="shared", idempotency_retention=invocation_policy.BRIEF, journal_retention=invocation_policy.BRIEF)
 async def export(ctx: ObjectSharedContext, request: ExportRequest | None) -> Export:
-    """The whole conversation as Markdown or JSON. Never waits for a turn."""
+    """Return the whole conversation as Markdown or JSON. Never waits."""
     return await queries.export(ctx, request or ExportRequest())
 
 
-@chat.handler()
 async def reset(ctx: ObjectContext) -> None:
-    """Start afresh: the history stays readable, the model no longer sees it. Waits for a running turn."""
+    """Hide all earlier messages from the model; the history stays readable. Waits for a running turn."""
     conversation = await persistence.load(ctx)
-    conversation.start_afresh()
-    await persistence.changed(ctx, conversation)
+    conversation.reset_context()
+    await persistence.save_and_notify(ctx, conversation)
 
 
-@chat.handler()
 async def configure(ctx: ObjectContext, request: ConfigureRequest | None) -> SettingsView:
-    """Change this conversation's settings and show what is in force. Waits for a running turn.
+    """Change this conversation's settings and return the settings in force. Waits for a running turn.
 
     Raises:
         TerminalError: 400 for a persona that does not exist.
     """
     conversation = await persistence.load(ctx)
     if request and (request.unset or request.set.model_dump(exclude_none=True)):
-        persona = request.set.persona
-        if persona is not None and persona not in (
-            *runtime.current().personas,
-            runtime.current().settings.persona,
-        ):
-            known = ", ".join(sorted(runtime.current().personas)) or "none are defined"
+        persona, current = request.set.persona, runtime.current()
+        if persona is not None and persona not in (*current.personas, current.settings.persona):
+            known = ", ".join(sorted(current.personas)) or "none are defined"
             raise TerminalError(f"there is no persona {persona!r}: {known}", status_code=400)
-        conversation.meta.overrides = changed(conversation.meta.overrides, request)
-        await persistence.changed(ctx, conversation)
-    return (await run.effective(ctx, conversation)).view()
+        conversation.meta.overrides = request.apply_to(conversation.meta.overrides)
+        await persistence.save_and_notify(ctx, conversation)
+    return (await run.effective_settings(ctx, conversation)).view()
 
 
-@chat.handler(kind="shared", idempotency_retention=invocation_policy.BRIEF, journal_retention=invocation_policy.BRIEF)
 async def get_settings(ctx: ObjectSharedContext) -> SettingsView:
-    """The settings in force, and where each value came from. Never waits."""
+    """Return the settings in force and the source of each value. Never waits."""
     meta = await ctx.get("meta", type_hint=Meta) or Meta()
-    return (await run.resolved(ctx, meta.overrides)).view()
+    return (await run.resolve_settings(ctx, meta.overrides)).view()
 
 
-@chat.handler()
 async def rename(ctx: ObjectContext, request: RenameRequest) -> None:
-    """Give the conversation a title that stays. Waits for a running turn; `Inbox/rename` does not."""
+    """Give the conversation a permanent title. Waits for a running turn; `Queue/rename` does not."""
     conversation = await persistence.load(ctx)
     conversation.meta.title, conversation.meta.renamed = request.title.strip(), True
-    await persistence.changed(ctx, conversation)
-    ctx.object_send(inboxes.renamed, ctx.key(), request)
-    directory_updates.list_in_directories(ctx, conversation, await now(ctx))
+    await persistence.save_and_notify(ctx, conversation)
+    send(ctx, handlers.QUEUE_CONFIRM_RENAME, ctx.key(), request)
+    directory_updates.update_directories(ctx, conversation, await now(ctx))
 
 
-@chat.handler(ingress_private=True)
-async def page_stored(ctx: ObjectContext, stored: pages.PageStored) -> None:
-    """The Transcript has it: the copy on its way may go."""
+async def confirm_page(ctx: ObjectContext, stored: PageStored) -> None:
+    """Remove messages from the outbox that the Transcript has stored."""
     outbox = await ctx.get("outbox", type_hint=Outbox) or Outbox()
     outbox.messages = [m for m in outbox.messages if not stored.first <= m.seq <= stored.last]
     if outbox.messages:
@@ -193,25 +166,76 @@ async def page_stored(ctx: ObjectContext, stored: pages.PageStored) -> None:
         ctx.clear("outbox")
 
 
-# What a title or a summary says may be forgotten by the time it comes: the journal keeps nothing of either.
-@chat.handler(ingress_private=True, journal_retention=invocation_policy.NONE)
-async def apply_title(ctx: ObjectContext, written: titles.Written) -> None:
-    """Take the title the bot wrote, unless a person has chosen one, or all was forgotten meanwhile."""
+async def apply_title(ctx: ObjectContext, written: WrittenTitle) -> None:
+    """Take the model's title, unless a person has chosen one or the conversation was forgotten meanwhile."""
     conversation = await persistence.load(ctx)
     meta = conversation.meta
     if meta.renamed or written.epoch != meta.title_epoch:
         return
     meta.title = written.title
-    await persistence.changed(ctx, conversation)
-    directory_updates.list_in_directories(ctx, conversation, await now(ctx))
+    await persistence.save_and_notify(ctx, conversation)
+    directory_updates.update_directories(ctx, conversation, await now(ctx))
 
 
-@chat.handler(ingress_private=True, journal_retention=invocation_policy.NONE)
-async def apply_summary(ctx: ObjectContext, summarised: summaries.Summarised) -> None:
-    """Take the summary, unless all was forgotten or reset meanwhile, or a longer one came first."""
+async def apply_summary(ctx: ObjectContext, written: WrittenSummary) -> None:
+    """Take the summary, unless the conversation was forgotten or reset meanwhile, or a longer one came first."""
     conversation = await persistence.load(ctx)
-    if conversation.apply_summary(summarised.text, summarised.upto, summarised.epoch):
+    if conversation.apply_summary(written.text, written.upto, written.epoch):
         await persistence.save(ctx, conversation)
 
 
-__all__ = ["chat"]
+chat = VirtualObject(
+    "Chat",
+    description="A conversation that remembers, survives every crash, and answers one message at a time.",
+    invocation_retry_policy=RETRY_FOREVER,
+    invocation_context_managers=[validation_errors_as_text],
+    abort_timeout=timedelta(hours=1),
+    idempotency_retention=RETAIN_ONE_DAY,
+    journal_retention=RETAIN_ONE_DAY,
+)
+
+READ: ObjectOptions = {"kind": "shared", "idempotency_retention": RETAIN_BRIEFLY, "journal_retention": RETAIN_BRIEFLY}
+READ_WITHOUT_PRELOAD: ObjectOptions = {**READ, "state_preload": False}
+
+register(chat, handlers.CHAT_MESSAGE, message)
+register(chat, handlers.CHAT_RECOVER, recover)
+register(chat, handlers.CHAT_REGENERATE, chat_versions.regenerate)
+register(chat, handlers.CHAT_CONTINUE_REPLY, chat_versions.continue_reply)
+register(chat, handlers.CHAT_CHOOSE_VERSION, chat_versions.choose_version)
+register(
+    chat,
+    handlers.CHAT_STOP,
+    chat_stop.stop,
+    kind="shared",
+    state_preload=False,
+    idempotency_retention=RETAIN_ONE_DAY,
+    journal_retention=RETAIN_BRIEFLY,
+)
+register(chat, handlers.CHAT_PASS_STOP_ALL_BARRIER, chat_stop.pass_stop_all_barrier, ingress_private=True)
+
+register(chat, handlers.CHAT_GET_HISTORY, get_history, **READ)
+register(chat, handlers.CHAT_GET_TURN, get_turn, **READ_WITHOUT_PRELOAD)
+register(chat, handlers.CHAT_SEARCH, search, **READ)
+register(chat, handlers.CHAT_EXPORT, export, **READ)
+register(chat, handlers.CHAT_GET_SETTINGS, get_settings, **READ)
+
+register(chat, handlers.CHAT_CONFIGURE, configure)
+register(chat, handlers.CHAT_RENAME, rename)
+register(chat, handlers.CHAT_RESET, reset)
+
+register(chat, handlers.CHAT_ADD_NOTES, chat_edits.add_notes)
+register(chat, handlers.CHAT_EDIT, chat_edits.edit)
+register(chat, handlers.CHAT_REDACT, chat_edits.redact)
+register(chat, handlers.CHAT_SET_FEEDBACK, chat_edits.set_feedback)
+register(chat, handlers.CHAT_REPORT_DELIVERY, chat_edits.report_delivery, ingress_private=True)
+register(chat, handlers.CHAT_CLOSE_INTERRUPTED_TURN, chat_edits.close_interrupted_turn, ingress_private=True)
+
+register(chat, handlers.CHAT_CONFIRM_PAGE, confirm_page, ingress_private=True)
+# The text of a title or a summary may be forgotten by the time it arrives, so the journal does not keep it.
+register(chat, handlers.CHAT_APPLY_TITLE, apply_title, ingress_private=True, journal_retention=RETAIN_NOTHING)
+register(chat, handlers.CHAT_APPLY_SUMMARY, apply_summary, ingress_private=True, journal_retention=RETAIN_NOTHING)
+
+register(chat, handlers.CHAT_FORGET, chat_deletion.forget, kind="shared", state_preload=False)
+register(chat, handlers.CHAT_ERASE, chat_deletion.erase, ingress_private=True)
+register(chat, handlers.CHAT_PRUNE, chat_deletion.prune, ingress_private=True)
+register(chat, handlers.CHAT_EXPIRE, chat_deletion.expire, ingress_private=True)

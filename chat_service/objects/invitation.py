@@ -1,80 +1,78 @@
-"""`Handover`: a note that is given out once, and soon or never; keyed by a name that cannot be guessed.
+"""`Invitation`: a sealed text that is handed out once within its time; keyed by a name that cannot be guessed.
 
-What lies in it is sealed by whoever left it, since the engine's state and journal are no place for secrets.
+The caller seals the text, because the engine's state and journal are no place for secrets.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from pydantic import Field
 from restate import ObjectContext, ObjectSharedContext, TerminalError, VirtualObject
 
-from chat_service.contracts import Contract
+from chat_service import handlers
+from chat_service.calls import send
+from chat_service.contracts.invitation import Invitation
 from chat_service.contracts.validation_errors import validation_errors_as_text
-from chat_service.objects import invocation_policy
-from chat_service.storage.serde import StateRecord, set_record
-
-handover = VirtualObject(
-    "Handover",
-    description="A sealed note that is given out once, within its time.",
-    invocation_retry_policy=invocation_policy.PATIENT,
-    invocation_context_managers=[validation_errors_as_text],
-    journal_retention=invocation_policy.NONE,
-    idempotency_retention=invocation_policy.BRIEF,
-)
+from chat_service.invocation_policy import RETAIN_BRIEFLY, RETAIN_NOTHING, RETRY_FOREVER
+from chat_service.objects.registration import register
+from chat_service.storage.record import StateRecord
+from chat_service.storage.serde import set_record
 
 
-class Note(Contract):
-    """What is left, and for how long."""
-
-    sealed: str = Field(min_length=1, max_length=1000)
-    seconds: int = Field(default=600, ge=1, le=3600)
-
-
-class Kept(StateRecord):
-    """The note, as it lies in state."""
+class StoredInvitation(StateRecord):
+    """The invitation in state."""
 
     sealed: str = ""
 
 
-@handover.handler()
-async def leave(ctx: ObjectContext, note: Note) -> None:
-    """Leave a note; a durable timer takes it away."""
-    set_record(ctx, "note", Kept(sealed=note.sealed))
-    ctx.object_send(expire, ctx.key(), arg=None, send_delay=timedelta(seconds=note.seconds))
+async def create(ctx: ObjectContext, request: Invitation) -> None:
+    """Store an invitation; a durable timer deletes it after `seconds`."""
+    set_record(ctx, "invitation", StoredInvitation(sealed=request.sealed))
+    send(ctx, handlers.INVITATION_EXPIRE, ctx.key(), None, timedelta(seconds=request.seconds))
 
 
-@handover.handler()
-async def take(ctx: ObjectContext) -> Note:
-    """The note, for the first who asks.
+async def take(ctx: ObjectContext) -> Invitation:
+    """Return the invitation and delete it.
 
     Raises:
-        TerminalError: 404 when it was taken already, or its time is over.
+        TerminalError: 404 when it was taken or has expired.
     """
-    note = await _there(ctx)
-    ctx.clear("note")
-    return note
+    stored = await _load(ctx)
+    ctx.clear("invitation")
+    return stored
 
 
-@handover.handler(kind="shared")
-async def look(ctx: ObjectSharedContext) -> Note:
-    """The note, which stays for who takes it.
+async def get(ctx: ObjectSharedContext) -> Invitation:
+    """Return the invitation and keep it.
 
     Raises:
-        TerminalError: 404 when it was taken already, or its time is over.
+        TerminalError: 404 when it was taken or has expired.
     """
-    return await _there(ctx)
+    return await _load(ctx)
 
 
-async def _there(ctx: ObjectContext | ObjectSharedContext) -> Note:
-    kept = await ctx.get("note", type_hint=Kept)
-    if kept is None:
-        raise TerminalError("it was taken already, or its time is over", status_code=404)
-    return Note(sealed=kept.sealed)
-
-
-@handover.handler(ingress_private=True)
 async def expire(ctx: ObjectContext) -> None:
-    """The time is over."""
-    ctx.clear("note")
+    """Delete the invitation when its time is over."""
+    ctx.clear("invitation")
+
+
+async def _load(ctx: ObjectContext | ObjectSharedContext) -> Invitation:
+    stored = await ctx.get("invitation", type_hint=StoredInvitation)
+    if stored is None:
+        raise TerminalError("it was taken already, or its time is over", status_code=404)
+    return Invitation(sealed=stored.sealed)
+
+
+invitation = VirtualObject(
+    "Invitation",
+    description="A sealed text that is handed out once, within its time.",
+    invocation_retry_policy=RETRY_FOREVER,
+    invocation_context_managers=[validation_errors_as_text],
+    journal_retention=RETAIN_NOTHING,
+    idempotency_retention=RETAIN_BRIEFLY,
+)
+
+register(invitation, handlers.INVITATION_CREATE, create)
+register(invitation, handlers.INVITATION_TAKE, take)
+register(invitation, handlers.INVITATION_GET, get, kind="shared")
+register(invitation, handlers.INVITATION_EXPIRE, expire, ingress_private=True)

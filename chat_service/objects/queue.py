@@ -1,9 +1,10 @@
-"""`Inbox`: the messages of a conversation that wait for their turn, where everyone can see them.
+"""`Queue`: the messages of a conversation that wait for their turn, readable by everyone.
 
-Adapters hand a message in here. It is kept by its id, forwarded to `Chat/message` in the same order, and lies here
-until its turn takes it: so a reload still shows what waits, a waiting message can be taken back, and quick lines
-become one question. A title given in mid-reply waits here as well. A caller at the bare ingress sends to
-`Chat/message` and `Chat/rename` directly and needs none of this.
+Adapters add a message here. It is stored under its id and sent on to `Chat/message` in the same order, and stays here
+until its turn takes it. So a reload still shows what waits, a waiting message can be withdrawn or edited, and messages
+in quick succession become one question. A title that is given during a turn waits here as well.
+
+Callers that use `Chat/message` and `Chat/rename` directly need none of this.
 """
 
 from __future__ import annotations
@@ -12,99 +13,57 @@ from datetime import timedelta
 
 from restate import ObjectContext, ObjectSharedContext, TerminalError, VirtualObject
 
-from chat_service import keys, runtime
-from chat_service.contracts import Accepted, Contract, Entry, Inbound, RenameRequest, WithdrawRequest
+from chat_service import handlers, keys, runtime
+from chat_service.calls import send
+from chat_service.contracts import (
+    AcceptedMessage,
+    DirectoryEntry,
+    EditRequest,
+    Inbound,
+    RedactRequest,
+    RenameRequest,
+    WithdrawRequest,
+    is_blank,
+)
+from chat_service.contracts.queue import QueuedMessages, TakeRequest
 from chat_service.contracts.validation_errors import validation_errors_as_text
-from chat_service.objects import directory, invocation_policy
-from chat_service.objects.chat_client import send_to_chat
+from chat_service.invocation_policy import RETAIN_BRIEFLY, RETAIN_ONE_DAY, RETRY_FOREVER
+from chat_service.objects.queue_state import (
+    QueuedMessage,
+    QueueState,
+    delete_taken,
+    load_message,
+    load_state,
+    message_key,
+    remove_message,
+)
+from chat_service.objects.registration import register
 from chat_service.storage.clock import now
-from chat_service.storage.serde import StateRecord, set_record
+from chat_service.storage.serde import set_record
 
 MAX_WAITING = 100
 MAX_WAITING_CHARACTERS = 4 * 1024 * 1024
-"""Of all that waits together: one answer of the engine takes 32 MiB, and whoever asks what waits gets all of it."""
+"""Of all waiting messages together: one result of the engine may have 32 MiB, and readers get all of them."""
 MAX_QUESTION_CHARACTERS = 512 * 1024
-"""Of the lines that become one question: it lies in the preloaded state while it is answered."""
-
-queue = VirtualObject(
-    "Inbox",
-    description="Messages that wait for their turn.",
-    state_preload=False,
-    invocation_retry_policy=invocation_policy.PATIENT,
-    invocation_context_managers=[validation_errors_as_text],
-    idempotency_retention=invocation_policy.DAY,
-    journal_retention=invocation_policy.BRIEF,
-)
+"""Of the messages that become one question: it is part of the preloaded state while it is answered."""
 
 
-class QueueState(StateRecord):
-    """The ids of what waits, in order, and whether quick lines become one question (as Chat last said).
-
-    `taken` was handed to Chat last. It lies here until the next is taken: between our answer and the moment when
-    Chat has written it down, it would be nowhere to be seen. `swaps`: a ticket that overtook (quick lines are held
-    back a moment, what follows may not be) took the head of the line; the head's own ticket stands for it then, or for
-    whoever has overtaken that one.
-    `withdrawn`: the last ids that were taken back. A platform may tell of one again before its ticket has told Chat.
-    `characters` is how much was accepted since the line was empty last.
-    """
-
-    ids: list[str] = []
-    taken: list[str] = []
-    withdrawn: list[str] = []
-    swaps: dict[str, str] = {}
-    characters: int = 0
-    together: bool | None = None
-
-
-class QueuedMessage(StateRecord):
-    """One waiting message."""
-
-    inbound: Inbound
-
-
-class TakeRequest(Contract):
-    """The ticket whose turn it is, and whether lines of the same question come along."""
-
-    id: str
-    together: bool
-
-
-class QueuedMessages(Contract):
-    """Messages, in the order in which they were accepted, and the title that waits with them. `again`: they were
-    handed out before."""
-
-    messages: list[Inbound] = []
-    title: str = ""
-    again: bool = False
-
-
-@queue.handler()
-async def accept(ctx: ObjectContext, inbound: Inbound) -> Accepted:
-    """Take a message in and forward it. Never waits for a running turn.
+async def add(ctx: ObjectContext, inbound: Inbound) -> AcceptedMessage:
+    """Store a message and send it on to `Chat`. Never waits for a running turn.
 
     Raises:
-        TerminalError: 400 without an id, which is what it is found by; 429 when too many wait already.
+        TerminalError: 400 when the message has no id; 429 when too many messages wait already.
     """
     if inbound.id is None:
-        raise TerminalError("a message in the Inbox needs an id", status_code=400)
-    line = await ctx.get("line", type_hint=QueueState) or QueueState()
+        raise TerminalError("a message in the queue needs an id", status_code=400)
+    state = await load_state(ctx)
     if inbound.at is None:
         inbound.at, inbound.undated = await now(ctx), True
-    if inbound.gathered:  # it was not known here yet, or the first line would be answered without the others
-        line.together = True
-    duplicate = inbound.id in line.ids or inbound.id in line.withdrawn
+    if inbound.gathered:  # `Chat` decided so; without this the first message would be answered alone
+        state.together = True
+    duplicate = inbound.id in state.ids or inbound.id in state.withdrawn
     if not duplicate:
-        if len(line.ids) >= MAX_WAITING:
-            raise TerminalError(
-                f"{MAX_WAITING} messages wait here already: let some be answered first", status_code=429
-            )
-        line.characters = line.characters if line.ids else 0
-        if line.ids and line.characters + inbound.size > MAX_WAITING_CHARACTERS:
-            raise TerminalError("too much text waits here already: let some be answered first", status_code=429)
-        line.characters += inbound.size
-        line.ids.append(inbound.id)
-        set_record(ctx, _slot(inbound.id), QueuedMessage(inbound=inbound))
-        set_record(ctx, "line", line)
+        _store(ctx, state, inbound.id, inbound)
     ticket = Inbound(
         id=inbound.id,
         at=inbound.at,
@@ -113,135 +72,193 @@ async def accept(ctx: ObjectContext, inbound: Inbound) -> Accepted:
         expects_reply=inbound.expects_reply,
         queued=True,
     )
-    # What comes behind a question that still waits for more lines waits as long, or it would overtake it.
-    gathers = inbound.expects_reply and inbound.replaces is None
-    pause = _gathers(ctx, line) and (gathers or line.ids[:1] != [inbound.id])
-    delay = timedelta(seconds=runtime.current().settings.burst_pause_seconds) if pause else None
-    sent = send_to_chat(ctx, ctx.key(), "message", ticket, delay)
-    place = line.ids.index(inbound.id) if inbound.id in line.ids else 0
-    return Accepted(invocation=await sent.invocation_id(), place=place, duplicate=duplicate)
+    # A message behind a question that waits for more messages is delayed as well, or it would overtake the question.
+    is_gathered = inbound.expects_reply and inbound.replaces is None
+    is_delayed = _gathers(ctx, state) and (is_gathered or state.ids[:1] != [inbound.id])
+    delay = timedelta(seconds=runtime.current().settings.burst_pause_seconds) if is_delayed else None
+    sent = send(ctx, handlers.CHAT_MESSAGE, ctx.key(), ticket, delay)
+    place = state.ids.index(inbound.id) if inbound.id in state.ids else 0
+    return AcceptedMessage(invocation=await sent.invocation_id(), place=place, duplicate=duplicate)
 
 
-@queue.handler(ingress_private=True)
+def _store(ctx: ObjectContext, state: QueueState, message_id: str, inbound: Inbound) -> None:
+    if len(state.ids) >= MAX_WAITING:
+        raise TerminalError(f"{MAX_WAITING} messages wait here already: let some be answered first", status_code=429)
+    state.characters = state.characters if state.ids else 0
+    if state.ids and state.characters + inbound.size > MAX_WAITING_CHARACTERS:
+        raise TerminalError("too much text waits here already: let some be answered first", status_code=429)
+    state.characters += inbound.size
+    state.ids.append(message_id)
+    set_record(ctx, message_key(message_id), QueuedMessage(inbound=inbound))
+    set_record(ctx, "queue", state)
+
+
 async def take(ctx: ObjectContext, request: TakeRequest) -> QueuedMessages:
-    """Hand over the head of the line; nothing, when the ticket's message was withdrawn or answered."""
-    line = await ctx.get("line", type_hint=QueueState) or QueueState()
-    named = request.id
-    while named in line.swaps:
-        named = line.swaps.pop(named)
-    if named not in line.ids:
-        set_record(ctx, "line", line)
-        # A ticket that is started again, its code being gone, had its message already, which Chat may never have seen.
-        again = line.taken if named in line.taken else []
-        found = [await ctx.get(_slot(message_id), type_hint=QueuedMessage) for message_id in again]
-        return QueuedMessages(messages=[one.inbound for one in found if one], again=True)
-    head = line.ids[0]
-    if head != named:
-        line.swaps[head] = named
-    _let_go(ctx, line)
-    taken: list[Inbound] = []
-    size = 0
-    for message_id in list(line.ids):
-        waiting = await ctx.get(_slot(message_id), type_hint=QueuedMessage)
-        if waiting is None:
-            line.ids.remove(message_id)
-            continue
-        size += waiting.inbound.size
-        more = request.together and size <= MAX_QUESTION_CHARACTERS
-        if message_id == head or (taken and more and _continues(taken[0], waiting.inbound)):
-            taken.append(waiting.inbound)
-            line.ids.remove(message_id)
-            line.taken.append(message_id)
-        elif taken:
-            break
-    line.together = request.together
-    set_record(ctx, "line", line)
+    """Take the first message; none when the requested message was withdrawn or answered."""
+    state = await load_state(ctx)
+    wanted = request.id
+    while wanted in state.swaps:
+        wanted = state.swaps.pop(wanted)
+    if wanted not in state.ids:
+        set_record(ctx, "queue", state)
+        # A `Chat/message` that was restarted, because its code version is gone, took its message already. `Chat` may
+        # not have stored it.
+        again = state.taken if wanted in state.taken else []
+        found = [await load_message(ctx, message_id) for message_id in again]
+        return QueuedMessages(messages=[message.inbound for message in found if message], again=True)
+    first = state.ids[0]
+    if first != wanted:
+        state.swaps[first] = wanted
+    delete_taken(ctx, state)
+    taken = await _take_question(ctx, state, first, together=request.together)
+    state.together = request.together
+    set_record(ctx, "queue", state)
     return QueuedMessages(messages=taken)
 
 
-@queue.handler(ingress_private=True)
+async def _take_question(ctx: ObjectContext, state: QueueState, first: str, *, together: bool) -> list[Inbound]:
+    """Move `first`, and the messages that continue its question, from `ids` to `taken`."""
+    taken: list[Inbound] = []
+    size = 0
+    for message_id in list(state.ids):
+        waiting = await load_message(ctx, message_id)
+        if waiting is None:
+            state.ids.remove(message_id)
+            continue
+        size += waiting.inbound.size
+        has_room = together and size <= MAX_QUESTION_CHARACTERS
+        if message_id == first or (taken and has_room and _continues(taken[0], waiting.inbound)):
+            taken.append(waiting.inbound)
+            state.ids.remove(message_id)
+            state.taken.append(message_id)
+        elif taken:
+            break
+    return taken
+
+
 async def release_taken(ctx: ObjectContext) -> None:
-    """Chat needs no more of what it has taken."""
-    line = await ctx.get("line", type_hint=QueueState) or QueueState()
-    _let_go(ctx, line)
-    set_record(ctx, "line", line)
+    """Delete the messages that `Chat` took last and has stored."""
+    state = await load_state(ctx)
+    delete_taken(ctx, state)
+    set_record(ctx, "queue", state)
 
 
-@queue.handler(kind="shared", journal_retention=invocation_policy.BRIEF, idempotency_retention=invocation_policy.BRIEF)
-async def waiting(ctx: ObjectSharedContext) -> QueuedMessages:
-    """What waits, in order; first what was taken last, which the reader drops once Chat shows it."""
-    line = await ctx.get("line", type_hint=QueueState) or QueueState()
-    found = [await ctx.get(_slot(message_id), type_hint=QueuedMessage) for message_id in (*line.taken, *line.ids)]
+async def get_waiting(ctx: ObjectSharedContext) -> QueuedMessages:
+    """Return the messages that were taken last, then the waiting ones in order.
+
+    Readers drop the taken messages once `Chat` shows them.
+    """
+    state = await load_state(ctx)
+    found = [await load_message(ctx, message_id) for message_id in (*state.taken, *state.ids)]
     title = await ctx.get("title", type_hint=str) or ""
-    return QueuedMessages(messages=[one.inbound for one in found if one], title=title)
+    return QueuedMessages(messages=[message.inbound for message in found if message], title=title)
 
 
-@queue.handler()
+async def withdraw(ctx: ObjectContext, request: WithdrawRequest) -> QueuedMessages:
+    """Remove waiting messages and return them. A message that is being answered is left to `Chat/stop`."""
+    state = await load_state(ctx)
+    withdrawn: list[Inbound] = []
+    for message_id in list(state.ids):
+        waiting = await load_message(ctx, message_id)
+        if waiting is None or not _is_named(waiting.inbound, request):
+            continue
+        withdrawn.append(waiting.inbound)
+        state.ids.remove(message_id)
+        state.withdrawn = [*state.withdrawn, message_id][-MAX_WAITING:]
+        ctx.clear(message_key(message_id))
+    if request.id is None:
+        delete_taken(ctx, state)  # a deletion withdraws everything: no text may be left
+    if request.all:
+        ctx.clear("title")
+    set_record(ctx, "queue", state)
+    return QueuedMessages(messages=withdrawn)
+
+
+async def edit(ctx: ObjectContext, request: EditRequest) -> None:
+    """Replace a message's text, whether it waits, is being answered or was answered. Never waits for a running turn.
+
+    A waiting message whose new text is empty is withdrawn: an empty question has no answer.
+    """
+    waiting = await load_message(ctx, request.id)
+    if waiting is not None:
+        attachments = waiting.inbound.attachments if request.attachments is None else request.attachments
+        if is_blank(request.message) and not attachments:
+            await remove_message(ctx, request.id)
+        else:
+            changes = {"message": request.message, "attachments": attachments}
+            waiting.inbound = waiting.inbound.model_copy(update=changes)
+            set_record(ctx, message_key(request.id), waiting)
+    send(ctx, handlers.CHAT_EDIT, ctx.key(), request)
+
+
+async def redact(ctx: ObjectContext, request: RedactRequest) -> None:
+    """Delete a message wherever it is stored; one that waits is withdrawn. Never waits for a running turn."""
+    await remove_message(ctx, request.id)
+    send(ctx, handlers.CHAT_REDACT, ctx.key(), request)
+
+
 async def rename(ctx: ObjectContext, request: RenameRequest) -> None:
-    """Give a title that shows at once. `Chat` takes it when its running turn has ended; a repeat gives it again."""
+    """Set a title that shows at once. `Chat` takes it when its running turn has ended. Idempotent."""
     ctx.set("title", request.title)
     if (key := keys.parse(ctx.key())) is not None:
-        entry = Entry(conversation=ctx.key(), title=request.title, at=await now(ctx))
+        entry = DirectoryEntry(conversation=ctx.key(), title=request.title, at=await now(ctx))
         for owner in key.directories():
-            ctx.object_send(directory.touch, owner, entry)
-    send_to_chat(ctx, ctx.key(), "rename", request)
+            send(ctx, handlers.DIRECTORY_UPDATE, owner, entry)
+    send(ctx, handlers.CHAT_RENAME, ctx.key(), request)
 
 
-@queue.handler(ingress_private=True)
-async def renamed(ctx: ObjectContext, request: RenameRequest) -> None:
-    """`Chat` has this title, so it waits no longer; one that was given after it does."""
+async def confirm_rename(ctx: ObjectContext, request: RenameRequest) -> None:
+    """Remove the waiting title that `Chat` has taken, unless a newer one waits."""
     if await ctx.get("title", type_hint=str) == request.title:
         ctx.clear("title")
 
 
-@queue.handler(idempotency_retention=invocation_policy.BRIEF)
-async def withdraw(ctx: ObjectContext, request: WithdrawRequest) -> QueuedMessages:
-    """Take back what waits; what has become a turn already is left to `Chat/stop`."""
-    line = await ctx.get("line", type_hint=QueueState) or QueueState()
-    taken: list[Inbound] = []
-    for message_id in list(line.ids):
-        waiting = await ctx.get(_slot(message_id), type_hint=QueuedMessage)
-        if waiting is None or not _named(waiting.inbound, request):
-            continue
-        taken.append(waiting.inbound)
-        line.ids.remove(message_id)
-        line.withdrawn = [*line.withdrawn, message_id][-MAX_WAITING:]
-        ctx.clear(_slot(message_id))
-    if request.id is None:
-        _let_go(ctx, line)  # a forget withdraws everything: no text may stay behind
-    if request.all:
-        ctx.clear("title")
-    set_record(ctx, "line", line)
-    return QueuedMessages(messages=taken)
-
-
-def _named(inbound: Inbound, request: WithdrawRequest) -> bool:
+def _is_named(inbound: Inbound, request: WithdrawRequest) -> bool:
     author = inbound.author.id if inbound.author else None
     return request.all or inbound.id == request.id or (request.author is not None and request.author == author)
 
 
-def _let_go(ctx: ObjectContext, line: QueueState) -> None:
-    for message_id in line.taken:
-        if message_id not in line.ids:  # a repeat of it may wait again
-            ctx.clear(_slot(message_id))
-    line.taken = []
-
-
 def _continues(first: Inbound, later: Inbound) -> bool:
-    """Whether a later line belongs to the same question: its author asked it too. A note keeps its own place, and so
-    does a question in other words."""
+    """Return whether a later message belongs to the same question: the same author asked it.
+
+    A note and a question in other words (`replaces`) always stand alone.
+    """
     if first.replaces or later.replaces:
         return False
-    same = (first.author and first.author.id) == (later.author and later.author.id)
-    return same and first.expects_reply and later.expects_reply
+    is_same_author = (first.author and first.author.id) == (later.author and later.author.id)
+    return is_same_author and first.expects_reply and later.expects_reply
 
 
-def _gathers(ctx: ObjectContext, line: QueueState) -> bool:
-    if line.together is not None:
-        return line.together
+def _gathers(ctx: ObjectContext, state: QueueState) -> bool:
+    if state.together is not None:
+        return state.together
     burst = runtime.current().settings.burst
     return burst == "together" or (burst is None and keys.parse(ctx.key()) is not None)
 
 
-def _slot(message_id: str) -> str:
-    return f"waiting:{message_id}"
+queue = VirtualObject(
+    "Queue",
+    description="Messages that wait for their turn.",
+    state_preload=False,
+    invocation_retry_policy=RETRY_FOREVER,
+    invocation_context_managers=[validation_errors_as_text],
+    idempotency_retention=RETAIN_ONE_DAY,
+    journal_retention=RETAIN_BRIEFLY,
+)
+
+register(queue, handlers.QUEUE_ADD, add)
+register(queue, handlers.QUEUE_TAKE, take, ingress_private=True)
+register(queue, handlers.QUEUE_RELEASE_TAKEN, release_taken, ingress_private=True)
+register(
+    queue,
+    handlers.QUEUE_GET_WAITING,
+    get_waiting,
+    kind="shared",
+    journal_retention=RETAIN_BRIEFLY,
+    idempotency_retention=RETAIN_BRIEFLY,
+)
+register(queue, handlers.QUEUE_WITHDRAW, withdraw, idempotency_retention=RETAIN_BRIEFLY)
+register(queue, handlers.QUEUE_EDIT, edit)
+register(queue, handlers.QUEUE_REDACT, redact)
+register(queue, handlers.QUEUE_RENAME, rename)
+register(queue, handlers.QUEUE_CONFIRM_RENAME, confirm_rename, ingress_private=True)

@@ -1,8 +1,8 @@
-"""`Transcript`: the pages that scrolled out of `Chat`, one object per conversation, read lazily.
+"""`Transcript`: the messages that have left `Chat`, in pages; one object per conversation.
 
-Message `seq` lies in page `(seq - 1) // PAGE`, so any page is found without an index and reading costs the same in the
-tenth year as on the first day. Beside the pages stands one small record per platform message id, which recognises
-repeats for ever; `forget` empties the pages and leaves these textless marks.
+Message `seq` lies in page `(seq - 1) // PAGE_SIZE`, so a page is found without an index, and reading costs the same
+however long the conversation is. A small record per platform message id recognises repeats for ever: deletions keep it
+as a tombstone without text.
 """
 
 from __future__ import annotations
@@ -11,183 +11,169 @@ from itertools import groupby
 
 from restate import ObjectContext, ObjectSharedContext, VirtualObject
 
-from chat_service import keys
-from chat_service.contracts import Found, HistoryRequest, Message, SearchRequest
-from chat_service.domain.conversation import everybody
-from chat_service.domain.deletion import going, oldest_end, unjudged
-from chat_service.domain.edits import Revised, Revision, change
-from chat_service.domain.window import PAGE, characters
-from chat_service.objects import directory, invocation_policy
-from chat_service.objects.chat_client import send_to_chat
-from chat_service.storage.limits import ANSWER_BYTES, fitting
-from chat_service.storage.pages import (
-    Batch,
-    Erase,
+from chat_service import handlers, keys
+from chat_service.calls import send
+from chat_service.contracts import HistoryRequest, Message, SearchRequest, SearchResult
+from chat_service.contracts.directory import DirectoryRemoval
+from chat_service.contracts.transcript import (
+    AppendRequest,
+    EraseRequest,
     FindRequest,
-    Head,
-    Mark,
-    Marks,
-    Messages,
-    Page,
+    MessageLocation,
+    MessagePage,
     PageStored,
-    Pruned,
     PruneRequest,
-    mark_key,
-    page_key,
-    page_of,
+    PruneResult,
+    Revision,
+    RevisionResult,
+    Tombstones,
 )
+from chat_service.domain.deletion import deletion_predicate, oldest_turn_end, participant_ids, without_feedback_of
+from chat_service.domain.edits import apply_revision
+from chat_service.domain.window import PAGE_SIZE, message_characters
+from chat_service.invocation_policy import RETAIN_BRIEFLY, RETRY_FOREVER
+from chat_service.objects.registration import register
+from chat_service.storage.limits import MAX_RESPONSE_BYTES, count_fitting
+from chat_service.storage.pages import Page, TranscriptHead, id_key, page_key, page_number
 from chat_service.storage.serde import set_record
 
-SEARCH_PAGES = 200
-"""Pages that one search looks through: 4,000 messages."""
-SEARCH_CHARACTERS = 8 * 1024 * 1024
-"""Of texts and inline attachments in the pages that one search reads: all of them lie in its memory together."""
-
-transcript = VirtualObject(
-    "Transcript",
-    description="Older messages of a conversation, in pages.",
-    ingress_private=True,
-    state_preload=False,
-    invocation_retry_policy=invocation_policy.PATIENT,
-    journal_retention=invocation_policy.BRIEF,
-)
+MAX_SEARCH_PAGES = 200
+"""Pages that one search reads: 4,000 messages."""
+MAX_SEARCH_CHARACTERS = 8 * 1024 * 1024
+"""Of texts and inline attachments in the pages that one search reads: they are all in its memory at the same time."""
 
 
-@transcript.handler()
-async def append(ctx: ObjectContext, batch: Batch) -> None:
-    """Keep a batch; one of a forgotten epoch is dropped.
+async def append(ctx: ObjectContext, batch: AppendRequest) -> None:
+    """Store messages; those of a forgotten epoch are dropped.
 
-    Run twice, or late and out of order (a send that a new version took up), it adds what is missing and changes
-    nothing else: what stands may have been edited since.
+    Idempotent, also when it comes late and out of order (a send that a new version restarted): only missing messages
+    are added, because stored ones may have been edited since.
     """
-    head = await ctx.get("head", type_hint=Head) or Head()
+    head = await ctx.get("head", type_hint=TranscriptHead) or TranscriptHead()
     if batch.epoch < head.epoch or not batch.messages:
         return
-    last = page_of(head.last_seq)
-    # What would have filled the pages between may have been forgotten before it came here: an absent page would be
-    # taken for the beginning.
-    filled: dict[int, dict[int, Message]] = {n: {} for n in range(last + 1, page_of(batch.messages[-1].seq))}
-    groups = {number: {m.seq: m for m in group} for number, group in groupby(batch.messages, lambda m: page_of(m.seq))}
-    for number, by_seq in sorted((filled | groups).items()):
+    last = page_number(head.last_seq)
+    # Messages for the pages in between may have been forgotten before they came here. An absent page would be taken for
+    # the beginning of the conversation.
+    empty: dict[int, dict[int, Message]] = {n: {} for n in range(last + 1, page_number(batch.messages[-1].seq))}
+    groups = {
+        number: {m.seq: m for m in group} for number, group in groupby(batch.messages, lambda m: page_number(m.seq))
+    }
+    for number, by_seq in sorted((empty | groups).items()):
         if number <= last:
-            begun = await ctx.get(page_key(number), type_hint=Page) or Page()
-            by_seq |= {m.seq: m for m in begun.messages}
+            page = await ctx.get(page_key(number), type_hint=Page) or Page()
+            by_seq |= {m.seq: m for m in page.messages}
         set_record(ctx, page_key(number), Page(messages=[by_seq[seq] for seq in sorted(by_seq)]))
     for message in batch.messages:
         if message.id:
-            ctx.set(mark_key(message.id), message.seq)
+            ctx.set(id_key(message.id), message.seq)
     head.last_seq = max(head.last_seq, batch.messages[-1].seq)
     head.epoch = batch.epoch
     set_record(ctx, "head", head)
-    send_to_chat(ctx, ctx.key(), "page_stored", PageStored(first=batch.messages[0].seq, last=batch.messages[-1].seq))
+    send(
+        ctx, handlers.CHAT_CONFIRM_PAGE, ctx.key(), PageStored(first=batch.messages[0].seq, last=batch.messages[-1].seq)
+    )
 
 
-@transcript.handler(kind="shared")
-async def read(ctx: ObjectSharedContext, request: HistoryRequest) -> Messages:
-    """The `limit` messages before `before`, or as many as one answer can carry. Touches only the pages it needs."""
-    head = await ctx.get("head", type_hint=Head) or Head()
+async def read(ctx: ObjectSharedContext, request: HistoryRequest) -> MessagePage:
+    """Return the `limit` messages before `before`, or as many as fit into one result. Reads only the pages it needs."""
+    head = await ctx.get("head", type_hint=TranscriptHead) or TranscriptHead()
     before = min(request.before or head.last_seq + 1, head.last_seq + 1)
     found: list[Message] = []
-    number = page_of(before - 1)
+    number = page_number(before - 1)
     size = 0
-    while number >= 0 and len(found) < request.limit and size < ANSWER_BYTES:
+    while number >= 0 and len(found) < request.limit and size < MAX_RESPONSE_BYTES:
         page = await ctx.get(page_key(number), type_hint=Page)
         if page is None:
-            break  # pages are contiguous: an absent one is the beginning, or what was forgotten
+            break  # pages are contiguous: before an absent one there is nothing
         older = [m for m in page.messages if m.seq < before]
         found = older + found
-        size += sum(map(characters, older))
+        size += sum(map(message_characters, older))
         number -= 1
-    kept = found[-min(request.limit, fitting(reversed(found))) :]
+    kept = found[-min(request.limit, count_fitting(reversed(found))) :]
     more = len(found) > len(kept) or (number >= 0 and bool(await ctx.get(page_key(number), type_hint=Page)))
-    return Messages(messages=kept, more=more)
+    return MessagePage(messages=kept, more=more)
 
 
-@transcript.handler()
-async def mark(ctx: ObjectContext, marks: Marks) -> None:
-    """Remember ids without texts."""
-    for message_id in marks.ids:
-        ctx.set(mark_key(message_id), 0)
+async def add_tombstones(ctx: ObjectContext, request: Tombstones) -> None:
+    """Store ids without texts."""
+    for message_id in request.ids:
+        ctx.set(id_key(message_id), 0)
 
 
-@transcript.handler()
-async def revise(ctx: ObjectContext, revision: Revision) -> Revised:
-    """Change one message in its page. What is not here, or was forgotten, stays as it is."""
-    seq = revision.seq if revision.seq is not None else await ctx.get(mark_key(revision.id or ""), type_hint=int)
-    page = await ctx.get(page_key(page_of(seq or 0)), type_hint=Page) if seq else None
+async def revise(ctx: ObjectContext, revision: Revision) -> RevisionResult:
+    """Change one message in its page. A message that is not here, or was forgotten, is not changed."""
+    seq = revision.seq if revision.seq is not None else await ctx.get(id_key(revision.id or ""), type_hint=int)
+    page = await ctx.get(page_key(page_number(seq or 0)), type_hint=Page) if seq else None
     if page is None:
-        return Revised()
-    number = page_of(seq or 0)
+        return RevisionResult()
+    number = page_number(seq or 0)
     before = len(page.messages)
-    beyond = await ctx.get(page_key(number + 1), type_hint=Page) if revision.forget else None
-    held = page.messages + (beyond.messages if beyond else [])
-    changed = change(held, revision)
+    next_page = await ctx.get(page_key(number + 1), type_hint=Page) if revision.forget else None
+    held = page.messages + (next_page.messages if next_page else [])
+    changed = apply_revision(held, revision)
     set_record(ctx, page_key(number), Page(messages=held[:before]))
-    if beyond is not None and beyond.messages != held[before:]:
+    if next_page is not None and next_page.messages != held[before:]:
         set_record(ctx, page_key(number + 1), Page(messages=held[before:]))
-    return Revised(turn=changed.turn if changed else 0)
+    return RevisionResult(turn=changed.turn if changed else 0)
 
 
-@transcript.handler(kind="shared")
-async def search(ctx: ObjectSharedContext, request: SearchRequest) -> Found:
-    """Messages that contain a text, newest first. Looks at `SEARCH_PAGES` pages at most, fewer where they are large,
-    and finds no more than one answer can carry; the reader goes on."""
-    head = await ctx.get("head", type_hint=Head) or Head()
+async def search(ctx: ObjectSharedContext, request: SearchRequest) -> SearchResult:
+    """Return messages that contain a text, newest first.
+
+    Reads at most `MAX_SEARCH_PAGES` pages, fewer where they are large, and returns no more than fits into one result;
+    `next_before` continues the search.
+    """
+    head = await ctx.get("head", type_hint=TranscriptHead) or TranscriptHead()
     before = min(request.before or head.last_seq + 1, head.last_seq + 1)
     found: list[Message] = []
-    number, looked = page_of(before - 1), 0
-    last = max(number - SEARCH_PAGES, -1)
-    while number > last and looked < SEARCH_CHARACTERS:
+    number, characters = page_number(before - 1), 0
+    last = max(number - MAX_SEARCH_PAGES, -1)
+    while number > last and characters < MAX_SEARCH_CHARACTERS:
         page = await ctx.get(page_key(number), type_hint=Page)
         if page is None:
-            return Found(messages=found)
-        hits = [m for m in reversed(page.messages) if m.seq < before and contains(m, request.text)]
+            return SearchResult(messages=found)
+        hits = [m for m in reversed(page.messages) if m.seq < before and m.contains(request.text)]
         found += hits
-        most = min(request.limit, fitting(found)) if hits else len(found)
+        most = min(request.limit, count_fitting(found)) if hits else len(found)
         if len(found) > most or most == request.limit:
-            return Found(messages=found[:most], next_before=found[most - 1].seq)
-        looked += sum(map(characters, page.messages))
+            return SearchResult(messages=found[:most], next_before=found[most - 1].seq)
+        characters += sum(map(message_characters, page.messages))
         number -= 1
-    return Found(messages=found, next_before=(number + 1) * PAGE + 1 if number >= 0 else None)
+    return SearchResult(messages=found, next_before=(number + 1) * PAGE_SIZE + 1 if number >= 0 else None)
 
 
-def contains(message: Message, text: str) -> bool:
-    """Whether a message that stands contains a text, in any case."""
-    return not message.replaced and text.casefold() in message.text.casefold()
-
-
-@transcript.handler(kind="shared")
-async def find(ctx: ObjectSharedContext, request: FindRequest) -> Mark:
-    """Whether a platform message was ever here, forgotten or not; or where the question of a turn stands."""
+async def find(ctx: ObjectSharedContext, request: FindRequest) -> MessageLocation:
+    """Return where a platform message, or the question of a turn, is stored."""
     if request.turn is not None:
-        return Mark(seq=await _question_of(ctx, request.turn))
-    seq = await ctx.get(mark_key(request.id or ""), type_hint=int)
+        return MessageLocation(seq=await _find_question(ctx, request.turn))
+    seq = await ctx.get(id_key(request.id or ""), type_hint=int)
     if seq:
-        page = await ctx.get(page_key(page_of(seq)), type_hint=Page)
+        page = await ctx.get(page_key(page_number(seq)), type_hint=Page)
         if not any(m.seq == seq and m.status != "forgotten" for m in (page.messages if page else [])):
-            return Mark(seq=0)
-    return Mark(seq=seq)
+            return MessageLocation(seq=0)
+    return MessageLocation(seq=seq)
 
 
-async def _question_of(ctx: ObjectSharedContext, turn: int) -> int | None:
-    """Where the question of a turn stands, which may be forgotten; None when it is not here.
+async def _find_question(ctx: ObjectSharedContext, turn: int) -> int | None:
+    """Return the sequence number of a turn's question, which may be forgotten; None when it is not here.
 
-    Questions stand in the order of their turns (replies do not: one may be given anew long after), so it is found by
-    halving, which reads a dozen pages of thousands.
+    Questions are in the order of their turns (replies are not: one may be regenerated long after), so a binary search
+    finds it, which reads a dozen of thousands of pages.
     """
-    head = await ctx.get("head", type_hint=Head) or Head()
-    low, high = 0, page_of(head.last_seq)
+    head = await ctx.get("head", type_hint=TranscriptHead) or TranscriptHead()
+    low, high = 0, page_number(head.last_seq)
     while low <= high:
         middle = number = (low + high) // 2
         page = await ctx.get(page_key(number), type_hint=Page)
-        # One with replies alone does not tell on which side to look; the next one does.
+        # A page without questions does not say on which side to search; a later one does.
         while page is not None and not _questions(page) and number < high:
             number += 1
             page = await ctx.get(page_key(number), type_hint=Page)
-        asked = _questions(page) if page else []
-        if found := next((m.seq for m in asked if m.turn == turn), None):
+        questions = _questions(page) if page else []
+        if found := next((m.seq for m in questions if m.turn == turn), None):
             return found
-        if page is None or (asked and asked[-1].turn < turn):  # only what lies before the first page is absent
+        if page is None or (questions and questions[-1].turn < turn):  # only pages before the first are absent
             low = number + 1
         else:
             high = middle - 1
@@ -198,42 +184,59 @@ def _questions(page: Page) -> list[Message]:
     return [m for m in page.messages if m.role == "user"]
 
 
-@transcript.handler()
-async def prune(ctx: ObjectContext, request: PruneRequest) -> Pruned:
-    """Take messages out of the pages; their marks stay. The texts go for good. Run twice, it finds less to do."""
+async def prune(ctx: ObjectContext, request: PruneRequest) -> PruneResult:
+    """Delete messages from the pages; tombstones of their ids are kept. Idempotent."""
     numbers = sorted(int(key.removeprefix("page:")) for key in await ctx.state_keys() if key.startswith("page:"))
     pages = {number: await ctx.get(page_key(number), type_hint=Page) or Page() for number in numbers}
-    held = [*(m for page in pages.values() for m in page.messages), *request.beside]
-    goes = going(held, request.cut)
-    oldest = oldest_end([m for m in held if not goes(m)])
-    begun = False
-    gone = 0
+    held = [*(m for page in pages.values() for m in page.messages), *request.held_by_chat]
+    is_deleted = deletion_predicate(held, request.scope)
+    oldest = oldest_turn_end([m for m in held if not is_deleted(m)])
+    has_kept = False
+    removed = 0
     for number in numbers:
-        kept = unjudged([m for m in pages[number].messages if not goes(m)], request.cut)
-        gone += len(pages[number].messages) - len(kept)
-        begun = begun or bool(kept)
-        if not begun:
-            ctx.clear(page_key(number))  # pages stay contiguous: only from the beginning may one be absent
+        kept = without_feedback_of([m for m in pages[number].messages if not is_deleted(m)], request.scope)
+        removed += len(pages[number].messages) - len(kept)
+        has_kept = has_kept or bool(kept)
+        if not has_kept:
+            ctx.clear(page_key(number))  # pages stay contiguous: only those at the beginning may be absent
         elif kept != pages[number].messages:
             set_record(ctx, page_key(number), Page(messages=kept))
-    return Pruned(oldest=oldest, gone=gone)
+    return PruneResult(oldest_turn_end=oldest, removed=removed)
 
 
-@transcript.handler()
-async def erase(ctx: ObjectContext, request: Erase) -> None:
-    """Empty all pages and remember the ids."""
-    head = await ctx.get("head", type_hint=Head) or Head()
+async def erase(ctx: ObjectContext, request: EraseRequest) -> None:
+    """Delete all pages and store tombstones of the given ids."""
+    head = await ctx.get("head", type_hint=TranscriptHead) or TranscriptHead()
     for key in await ctx.state_keys():
         if key.startswith("page:"):
-            if request.crowded:
-                await _unlist(ctx, await ctx.get(key, type_hint=Page) or Page())
+            if request.has_unlisted_people:
+                await _remove_from_directories(ctx, await ctx.get(key, type_hint=Page) or Page())
             ctx.clear(key)
     for message_id in request.ids:
-        ctx.set(mark_key(message_id), 0)
-    set_record(ctx, "head", Head(epoch=max(request.epoch, head.epoch), last_seq=head.last_seq))
+        ctx.set(id_key(message_id), 0)
+    set_record(ctx, "head", TranscriptHead(epoch=max(request.epoch, head.epoch), last_seq=head.last_seq))
 
 
-async def _unlist(ctx: ObjectContext, page: Page) -> None:
+async def _remove_from_directories(ctx: ObjectContext, page: Page) -> None:
     key = keys.parse(ctx.key())
-    for owner in key.people_directories(everybody((), page.messages)) if key else ():
-        ctx.object_send(directory.remove, owner, directory.Removal(conversation=ctx.key()))
+    for owner in key.people_directories(participant_ids((), page.messages)) if key else ():
+        send(ctx, handlers.DIRECTORY_REMOVE, owner, DirectoryRemoval(conversation=ctx.key()))
+
+
+transcript = VirtualObject(
+    "Transcript",
+    description="Older messages of a conversation, in pages.",
+    ingress_private=True,
+    state_preload=False,
+    invocation_retry_policy=RETRY_FOREVER,
+    journal_retention=RETAIN_BRIEFLY,
+)
+
+register(transcript, handlers.TRANSCRIPT_APPEND, append)
+register(transcript, handlers.TRANSCRIPT_READ, read, kind="shared")
+register(transcript, handlers.TRANSCRIPT_SEARCH, search, kind="shared")
+register(transcript, handlers.TRANSCRIPT_FIND, find, kind="shared")
+register(transcript, handlers.TRANSCRIPT_ADD_TOMBSTONES, add_tombstones)
+register(transcript, handlers.TRANSCRIPT_REVISE, revise)
+register(transcript, handlers.TRANSCRIPT_PRUNE, prune)
+register(transcript, handlers.TRANSCRIPT_ERASE, erase)

@@ -9,33 +9,31 @@ import pytest
 
 from tests.fakes.model.running import running_model
 from tests.processes import Stack, running_stack
-
-
-async def _stacks(binary: Path, folders: pytest.TempPathFactory, *, replay: bool) -> AsyncIterator[Stack]:
-    folder = folders.mktemp("stack")
-    async with running_model() as model, running_stack(binary, folder, model, replay=replay) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-async def normal(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """A stack as people run it."""
-    async for one in _stacks(engine_binary, tmp_path_factory, replay=False):
-        yield one
+from tests.shared import SharedStack
 
 
 @pytest.fixture(scope="session")
 async def replaying(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """A stack that suspends at every await."""
-    async for one in _stacks(engine_binary, tmp_path_factory, replay=True):
-        yield one
+    """A stack whose handlers suspend at every await and are replayed."""
+    folder = tmp_path_factory.mktemp("replay")
+    async with running_model() as model, running_stack(engine_binary, folder, model, replay=True) as running:
+        yield running
 
 
-@pytest.fixture(scope="session", params=["normal", "replay"])
+@pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest) -> Stack:
-    """The shared stack, in both modes. Each is started once, however often files and modes take turns."""
-    found: Stack = request.getfixturevalue({"normal": "normal", "replay": "replaying"}[request.param])
-    return found
+    """The shared stack; for the second run of a test marked `replayed`, the one that suspends at every await."""
+    if getattr(request, "param", "normal") == "replay":
+        found: Stack = request.getfixturevalue("replaying")
+        return found
+    shared: SharedStack = request.getfixturevalue("shared")
+    return shared.stack
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that is marked `replayed` in both modes."""
+    if "stack" in metafunc.fixturenames and metafunc.definition.get_closest_marker("replayed"):
+        metafunc.parametrize("stack", ["normal", "replay"], indirect=True)
 
 
 @pytest.fixture(autouse=True)

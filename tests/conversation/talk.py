@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from chat_service import keys
-from chat_service.contracts import Accepted, History, HistoryRequest, Inbound, Reply, Stopped, StopRequest, TurnRequest
+from chat_service import handlers, keys
+from chat_service.contracts import (
+    AcceptedMessage,
+    History,
+    HistoryRequest,
+    Inbound,
+    Reply,
+    StopRequest,
+    StopResult,
+    TurnRequest,
+)
 from chat_service.ingress import IngressClient
 from tests.processes import eventually, session_name
 
@@ -20,7 +29,7 @@ def chat_key() -> str:
 async def say(ingress: IngressClient, key: str, text: str, **more: object) -> Reply:
     """Say something and wait for the reply."""
     inbound = Inbound.model_validate({"message": text, **more})
-    return await ingress.call("Chat", key, "message", inbound, Reply)
+    return await ingress.call(handlers.CHAT_MESSAGE, key, inbound)
 
 
 def saying(ingress: IngressClient, key: str, text: str, **more: object) -> asyncio.Task[Reply]:
@@ -28,29 +37,29 @@ def saying(ingress: IngressClient, key: str, text: str, **more: object) -> async
     return asyncio.create_task(say(ingress, key, text, **more))
 
 
-async def hand_in(ingress: IngressClient, key: str, text: str, message_id: str, **more: object) -> Accepted:
-    """Hand a message to the Inbox, as adapters do."""
+async def hand_in(ingress: IngressClient, key: str, text: str, message_id: str, **more: object) -> AcceptedMessage:
+    """Add a message to the queue, as adapters do."""
     inbound = Inbound.model_validate({"message": text, "id": message_id, **more})
-    return await ingress.call("Inbox", key, "accept", inbound, Accepted)
+    return await ingress.call(handlers.QUEUE_ADD, key, inbound)
 
 
 async def reply_to(ingress: IngressClient, key: str, message_id: str) -> Reply:
     """Wait until the turn of a message has ended."""
 
     async def look() -> Reply:
-        return await ingress.call("Chat", key, "get_turn", TurnRequest(id=message_id), Reply)
+        return await ingress.call(handlers.CHAT_GET_TURN, key, TurnRequest(id=message_id))
 
     return await eventually(look, lambda reply: reply.status not in ("waiting", "running"))
 
 
-async def stop(ingress: IngressClient, key: str, **more: object) -> Stopped:
+async def stop(ingress: IngressClient, key: str, **more: object) -> StopResult:
     """Stop what runs."""
-    return await ingress.call("Chat", key, "stop", StopRequest.model_validate(more), Stopped)
+    return await ingress.call(handlers.CHAT_STOP, key, StopRequest.model_validate(more))
 
 
 async def read(ingress: IngressClient, key: str, **more: int) -> History:
     """A page of history, the newest by default."""
-    return await ingress.call("Chat", key, "get_history", HistoryRequest(**more), History)
+    return await ingress.call(handlers.CHAT_GET_HISTORY, key, HistoryRequest(**more))
 
 
 async def whole(ingress: IngressClient, key: str) -> list[str]:

@@ -88,9 +88,15 @@ def test_a_summary_of_any_length_has_its_place_within_the_budget(
     prompt = build_prompt(summary_policy.prompt_with_summary(SYSTEM, summary, budget), history, asked(history), budget)
     assert prompt_size(prompt) <= characters
     long = build_prompt(
-        summary_policy.prompt_with_summary(SYSTEM * 400, summary, budget), history, asked(history), budget, "said so far " * 400
+        summary_policy.prompt_with_summary(SYSTEM * 400, summary, budget),
+        history,
+        asked(history),
+        budget,
+        "said so far " * 400,
     )
-    assert prompt_size(long) <= characters and long.messages[-1].text == CONTINUE_INSTRUCTION, "a long system prompt leaves room, too"
+    assert prompt_size(long) <= characters and long.messages[-1].text == CONTINUE_INSTRUCTION, (
+        "a long system prompt leaves room, too"
+    )
     first, *_, last = prompt.messages
     assert first.text.startswith(f"{SYSTEM}\n\n{summary_policy.HEADING}\n{summary[:50]}".rstrip())
     assert "the last question" in last.text

@@ -8,11 +8,11 @@ from uuid import uuid4
 
 import pytest
 
-from chat_service import keys
-from chat_service.contracts import Author, Contract, DirectoryPage, DirectoryRequest, Entry, RenameRequest
+from chat_service import handlers, keys
+from chat_service.contracts import Author, DirectoryEntry, DirectoryPage, DirectoryRequest, RenameRequest
 from chat_service.ingress import IngressClient
-from chat_service.objects.directory import HEAD, SPILL, Head, Page
-from chat_service.storage.serde import StateRecord
+from chat_service.objects.directory import MAX_HEAD, PAGE_SIZE, Head, Page
+from chat_service.storage.record import StateRecord
 from tests.conversation.talk import hand_in, read, reply_to
 from tests.fakes.model.protocol import Behaviour
 from tests.processes import Stack, eventually
@@ -25,7 +25,7 @@ def somebody() -> str:
 
 
 async def listed(ingress: IngressClient, owner: str, **more: object) -> DirectoryPage:
-    return await ingress.call("Directory", owner, "list", DirectoryRequest.model_validate(more), DirectoryPage)
+    return await ingress.call(handlers.DIRECTORY_LIST, owner, DirectoryRequest.model_validate(more))
 
 
 async def names(ingress: IngressClient, owner: str) -> list[str]:
@@ -75,7 +75,7 @@ async def test_titles_write_themselves_and_never_over_a_rename(ingress: IngressC
     page = await eventually(
         lambda: listed(ingress, f"person:web:{person}"), lambda page: page.entries[0].title == "A fine title"
     )
-    await ingress.send("Chat", key, "rename", RenameRequest(title="Mine"))
+    await ingress.send(handlers.CHAT_RENAME, key, RenameRequest(title="Mine"))
     for number in (1, 2, 3):  # the third turn would write a better title
         await hand_in(ingress, key, "hi again", f"m{number}")
         await reply_to(ingress, key, f"m{number}")
@@ -92,13 +92,13 @@ async def test_a_title_that_comes_late_does_not_undo_a_rename(ingress: IngressCl
     await stack.model.script_titles(Behaviour(kind="gate"))
     await hand_in(ingress, key, "hi", "m0")
     asked = await stack.model.wait_for_title(number)
-    await ingress.call("Chat", key, "rename", RenameRequest(title="Mine"), Contract)
+    await ingress.call(handlers.CHAT_RENAME, key, RenameRequest(title="Mine"))
     await stack.model.release(asked, "Not mine")
     await stack.model.finish(asked)
 
     async def unfinished() -> int:
         rows = await stack.admin(
-            "SELECT count(1) AS n FROM sys_invocation WHERE target_service_name = 'Titles' "
+            "SELECT count(1) AS n FROM sys_invocation WHERE target_handler_name = 'write_title' "
             f"AND status != 'completed' OR (target_service_key = '{key}' AND status != 'completed')"
         )
         return int(rows[0]["n"])
@@ -111,10 +111,10 @@ async def test_a_directory_is_paged_and_a_touched_conversation_moves_up(ingress:
     """More than its head holds: entries sink into pages, and are pulled out of them again."""
     team = f"T{uuid4().hex[:8].upper()}"
     owner = f"workspace:slack:{team}"
-    made = [keys.slack(team, "C1", f"17000{number:05}.000100") for number in range(HEAD + SPILL)]
+    made = [keys.slack(team, "C1", f"17000{number:05}.000100") for number in range(MAX_HEAD + PAGE_SIZE)]
     await asyncio.gather(*(hand_in(ingress, key, "hi", "m0") for key in made))
 
-    def all_there(seen: list[Entry]) -> bool:
+    def all_there(seen: list[DirectoryEntry]) -> bool:
         """A page read while conversations still move up may show one twice, and another not at all."""
         times = [e.at for e in seen]
         return sorted(e.conversation for e in seen) == sorted(made) and times == sorted(times, reverse=True)
@@ -138,10 +138,13 @@ async def test_a_touch_that_comes_late_finds_its_place_among_what_sank(
     person = somebody()
     owner = f"person:web:{person}"
 
-    def some(number: int) -> list[Entry]:
+    def some(number: int) -> list[DirectoryEntry]:
         year = 2100 if number >= 3 - newer_pages else 2000
         start = datetime(year, 1, 1, tzinfo=UTC) + timedelta(days=number)
-        return [Entry(conversation=keys.web(person, f"{number}-{n}"), at=start - timedelta(minutes=n)) for n in (0, 1)]
+        return [
+            DirectoryEntry(conversation=keys.web(person, f"{number}-{n}"), at=start - timedelta(minutes=n))
+            for n in (0, 1)
+        ]
 
     state: dict[str, StateRecord] = {f"page:{number}": Page(entries=some(number)) for number in range(3)}
     await write_state(stack, "Directory", owner, {"head": Head(entries=some(3), pages=3), **state})
@@ -157,8 +160,8 @@ async def test_a_touch_that_comes_late_finds_its_place_among_what_sank(
     assert len(seen) == 9
 
 
-async def all_entries(ingress: IngressClient, owner: str) -> list[Entry]:
-    found: list[Entry] = []
+async def all_entries(ingress: IngressClient, owner: str) -> list[DirectoryEntry]:
+    found: list[DirectoryEntry] = []
     cursor: str | None = None
     while True:
         page = await listed(ingress, owner, limit=40, cursor=cursor)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from chat_service.contracts import ContinueRequest, Export, ExportRequest, Reply
+from chat_service import handlers
+from chat_service.contracts import ContinueRequest, ExportRequest, Reply
 from chat_service.ingress import IngressClient, IngressError
 from tests.conversation.talk import read, say
 from tests.fakes.model.protocol import Behaviour, text_of
 from tests.processes import Stack
 
 
-async def go_on(ingress: IngressClient, key: str) -> Reply:
-    return await ingress.call("Chat", key, "go_on", ContinueRequest(), Reply)
+async def continue_reply(ingress: IngressClient, key: str) -> Reply:
+    return await ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest())
 
 
 async def test_a_reply_cut_off_at_the_limit_says_so_and_goes_on(ingress: IngressClient, stack: Stack, key: str) -> None:
@@ -20,9 +21,9 @@ async def test_a_reply_cut_off_at_the_limit_says_so_and_goes_on(ingress: Ingress
     cut = await say(ingress, key, "tell me a story")
     assert (cut.status, cut.reply, cut.cut) == ("answered", "Once upon a", "length")
     assert (await read(ingress, key)).messages[-1].cut == "length"
-    exported = await ingress.call("Chat", key, "export", ExportRequest(), Export)
+    exported = await ingress.call(handlers.CHAT_EXPORT, key, ExportRequest())
     assert "cut off" in exported.text
-    whole = await go_on(ingress, key)
+    whole = await continue_reply(ingress, key)
     assert (whole.status, whole.reply, whole.cut) == ("answered", "Once upon a time.", None)
     page = await read(ingress, key)
     assert [(m.text, m.cut) for m in page.messages] == [("tell me a story", None), ("Once upon a time.", None)]
@@ -41,8 +42,8 @@ async def test_a_reply_broken_off_by_a_filter_says_so(ingress: IngressClient, st
     await stack.model.script(Behaviour(text="The recipe is", finish="content_filter"))
     cut = await say(ingress, key, "a dangerous question")
     assert (cut.status, cut.reply, cut.cut) == ("answered", "The recipe is", "filter")
-    with pytest.raises(IngressError, match="nothing to go on with"):
-        await go_on(ingress, key)
+    with pytest.raises(IngressError, match="nothing to continue"):
+        await continue_reply(ingress, key)
 
 
 @pytest.mark.parametrize(

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 
-from chat_service.contracts import Attachment, Author, Export, ExportRequest, Found, SearchRequest
+from chat_service import handlers
+from chat_service.contracts import Attachment, Author, ExportRequest, SearchRequest, SearchResult
 from chat_service.domain.window import PAGE_SIZE
 from chat_service.ingress import IngressClient
 from tests.conversation.talk import read, say
 from tests.processes import Stack
 
 
-async def found(ingress: IngressClient, key: str, text: str, **more: int) -> Found:
-    return await ingress.call("Chat", key, "search", SearchRequest(text=text, **more), Found)
+async def found(ingress: IngressClient, key: str, text: str, **more: int) -> SearchResult:
+    return await ingress.call(handlers.CHAT_SEARCH, key, SearchRequest(text=text, **more))
 
 
 async def export(ingress: IngressClient, key: str, wanted: str) -> str:
     request = ExportRequest.model_validate({"format": wanted})
-    return (await ingress.call("Chat", key, "export", request, Export)).text
+    return (await ingress.call(handlers.CHAT_EXPORT, key, request)).text
 
 
 async def test_search_finds_texts_wherever_they_lie(ingress: IngressClient, key: str) -> None:
@@ -40,7 +41,7 @@ async def test_search_finds_texts_wherever_they_lie(ingress: IngressClient, key:
 
 
 async def test_search_in_a_conversation_that_never_was(ingress: IngressClient, key: str) -> None:
-    assert await found(ingress, key, "x") == Found()
+    assert await found(ingress, key, "x") == SearchResult()
 
 
 async def test_a_conversation_as_a_document(ingress: IngressClient, key: str) -> None:

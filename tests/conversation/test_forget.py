@@ -9,23 +9,21 @@ from uuid import uuid4
 
 import pytest
 
-from chat_service import keys
+from chat_service import handlers, keys
 from chat_service.contracts import (
     Author,
-    Contract,
     DirectoryPage,
     DirectoryRequest,
     FeedbackRequest,
-    Found,
     Inbound,
     Notes,
     RedactRequest,
     Reply,
     SearchRequest,
 )
+from chat_service.contracts.background import ForgetPersonRequest
 from chat_service.domain.conversation import MAX_PEOPLE
 from chat_service.ingress import IngressClient, IngressError
-from chat_service.objects.erasure import Forgotten, Person
 from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, saying, whole
 from tests.conversation.test_directory import somebody
 from tests.conversation.test_memory import summary_of
@@ -38,7 +36,7 @@ CROWDED = 180.0
 
 
 async def forget(ingress: IngressClient, key: str) -> None:
-    await ingress.call("Chat", key, "forget", None, Contract)
+    await ingress.call(handlers.CHAT_FORGET, key, None)
 
 
 async def kept_state(stack: Stack, key: str, text: str) -> int:
@@ -150,17 +148,17 @@ async def test_who_only_spoke_beside_the_bot_is_forgotten_too(ingress: IngressCl
     ]
     # Each new person is a message to a directory, and the next call comes after those: so a few at a time.
     for first in range(0, len(crowd), 50):
-        await ingress.call("Chat", key, "note", Notes(messages=crowd[first : first + 50]), Reply)
+        await ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=crowd[first : first + 50]))
     for person in ("UEVE", f"U{MAX_PEOPLE + 2}"):
         owner = f"slack:{team}:{person}"
-        done = await ingress.call("Housekeeping", None, "forget_person", Person(person=owner), Forgotten)
+        done = await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, ForgetPersonRequest(person=owner))
         assert done.conversations == 1, person
     for left in (f"{word} aside", f"{word} {MAX_PEOPLE + 2}"):
         await eventually(lambda left=left: holds(stack, left), lambda places: not places, patience=CROWDED)  # type: ignore[misc]
     last = f"person:slack:{team}:U{MAX_PEOPLE + 1}"
 
     async def listed() -> int:
-        return len((await ingress.call("Directory", last, "list", DirectoryRequest(), DirectoryPage)).entries)
+        return len((await ingress.call(handlers.DIRECTORY_LIST, last, DirectoryRequest())).entries)
 
     assert await listed() == 1
     await forget(ingress, key)
@@ -175,23 +173,23 @@ async def test_what_others_said_long_before_stays_listed(ingress: IngressClient,
     for name, number in (("ADA", 50), *(("EVE", 50),) * 3):
         author = Author(id=f"U{name}", name=name)
         said = [Inbound(message=f"{name} {n}", id=uuid4().hex, author=author) for n in range(number)]
-        await ingress.call("Chat", key, "note", Notes(messages=said), Reply)
-    found = Person(person=f"slack:{team}:UEVE")
-    assert (await ingress.call("Housekeeping", None, "forget_person", found, Forgotten)).conversations == 1
+        await ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=said))
+    found = ForgetPersonRequest(person=f"slack:{team}:UEVE")
+    assert (await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, found)).conversations == 1
     left = await eventually(lambda: read(ingress, key, limit=200), lambda page: len(page.messages) == 50)
     assert {m.author.name for m in left.messages if m.author} == {"ADA"}
-    page = await ingress.call("Directory", f"person:slack:{team}:UADA", "list", DirectoryRequest(), DirectoryPage)
+    page = await ingress.call(handlers.DIRECTORY_LIST, f"person:slack:{team}:UADA", DirectoryRequest())
     assert [entry.conversation for entry in page.entries] == [key]
-    hits = await ingress.call("Chat", key, "search", SearchRequest(text="ADA 3"), Found)
+    hits = await ingress.call(handlers.CHAT_SEARCH, key, SearchRequest(text="ADA 3"))
     assert len(hits.messages) == 11
     bob = Author(id="UBOB", name="BOB")
     said = [Inbound(message=f"BOB {n}", id=uuid4().hex, author=bob) for n in range(100)]
     for first in (0, 50):
-        await ingress.call("Chat", key, "note", Notes(messages=said[first : first + 50]), Reply)
+        await ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=said[first : first + 50]))
     expected = [f"ADA {n}" for n in range(50)] + [f"BOB {n}" for n in range(100)]
     assert await eventually(lambda: whole(ingress, key), lambda texts: texts == expected), "also across what went"
-    again = Person(person=f"slack:{team}:UADA")
-    assert (await ingress.call("Housekeeping", None, "forget_person", again, Forgotten)).conversations == 1
+    again = ForgetPersonRequest(person=f"slack:{team}:UADA")
+    assert (await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, again)).conversations == 1
 
 
 @pytest.mark.parametrize("what", ["redact", "forget_person"])
@@ -213,11 +211,11 @@ async def test_a_title_that_is_still_written_does_not_bring_back_what_went(
     about = await eventually(titles, lambda seen: any(word in str(one.body) for one in seen))
     title = next(one for one in about if word in str(one.body))
     if what == "redact":
-        await ingress.call("Inbox", key, "redact", RedactRequest(id="m1"), Contract)
+        await ingress.call(handlers.QUEUE_REDACT, key, RedactRequest(id="m1"))
         await eventually(lambda: read(ingress, key), lambda page: not any(m.text for m in page.messages))
     else:
-        person = Person(person=f"slack:{team}:UEVE")
-        assert (await ingress.call("Housekeeping", None, "forget_person", person, Forgotten)).conversations == 1
+        person = ForgetPersonRequest(person=f"slack:{team}:UEVE")
+        assert (await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, person)).conversations == 1
         await eventually(lambda: read(ingress, key), lambda page: len(page.messages) == 1)
     await stack.model.release(title, f"It is about a {word}")
     await stack.model.clear()
@@ -239,11 +237,11 @@ async def test_who_is_new_is_found_while_the_reply_to_them_is_written(ingress: I
     own = f"person:slack:{team}:UEVE"
 
     async def listed() -> int:
-        return len((await ingress.call("Directory", own, "list", DirectoryRequest(), DirectoryPage)).entries)
+        return len((await ingress.call(handlers.DIRECTORY_LIST, own, DirectoryRequest())).entries)
 
     assert await eventually(listed) == 1
-    person = Person(person=f"slack:{team}:UEVE")
-    assert (await ingress.call("Housekeeping", None, "forget_person", person, Forgotten)).conversations == 1
+    person = ForgetPersonRequest(person=f"slack:{team}:UEVE")
+    assert (await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, person)).conversations == 1
     await stack.model.finish(asked.number)
     assert await eventually(lambda: holds(stack, word), lambda places: not places) == []
 
@@ -257,14 +255,14 @@ async def test_who_only_thought_something_of_a_reply_is_forgotten_too(ingress: I
     liked = [(await read(ingress, key, before=5)).messages[-1], (await read(ingress, key)).messages[-1]]
     for reply in liked:
         given = FeedbackRequest(seq=reply.seq, person=person, value="up")
-        await ingress.call("Chat", key, "feedback", given, Contract)
+        await ingress.call(handlers.CHAT_SET_FEEDBACK, key, given)
     assert {m.seq for m in (await read(ingress, key, limit=200)).messages if m.feedback} == {m.seq for m in liked}
-    found = Person(person=f"slack:{team}:{person}")
-    assert (await ingress.call("Housekeeping", None, "forget_person", found, Forgotten)).conversations == 1
+    found = ForgetPersonRequest(person=f"slack:{team}:{person}")
+    assert (await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, found)).conversations == 1
 
     async def left() -> list[str]:
         """But for the person's own directory, which is emptied, and the wish to be forgotten."""
-        own = ("Housekeeping", "Directory", "forget_person")
+        own = ("Background", "Directory", "forget_person")
         return [place for place in await holds(stack, person) if not any(one in place for one in own)]
 
     assert await eventually(lambda: read(ingress, key, limit=200), lambda p: not any(m.feedback for m in p.messages))
@@ -275,7 +273,7 @@ async def test_who_only_thought_something_of_a_reply_is_forgotten_too(ingress: I
 @pytest.mark.parametrize("person", ["", "U1", "slack:T1", "slack:T1:", "web:short"])
 async def test_what_is_no_persons_id_is_refused(ingress: IngressClient, person: str) -> None:
     with pytest.raises(IngressError, match="is no person's id: slack:TEAM:USER"):
-        await ingress.call("Housekeeping", None, "forget_person", Person(person=person), Forgotten)
+        await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, ForgetPersonRequest(person=person))
 
 
 async def test_one_person_is_forgotten_everywhere(ingress: IngressClient, stack: Stack) -> None:
@@ -292,11 +290,11 @@ async def test_one_person_is_forgotten_everywhere(ingress: IngressClient, stack:
     await reply_to(ingress, alone, "m0")
 
     async def listed(owner: str) -> list[str]:
-        page = await ingress.call("Directory", owner, "list", DirectoryRequest(), DirectoryPage)
+        page = await ingress.call(handlers.DIRECTORY_LIST, owner, DirectoryRequest())
         return sorted(entry.conversation for entry in page.entries)
 
     await eventually(lambda: listed(f"person:slack:{team}:UEVE"), lambda seen: seen == sorted([*threads, alone]))
-    done = await ingress.call("Housekeeping", None, "forget_person", Person(person=f"slack:{team}:UEVE"), Forgotten)
+    done = await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, ForgetPersonRequest(person=f"slack:{team}:UEVE"))
     assert done.conversations == 3
     assert await eventually(lambda: holds(stack, word), lambda places: not places) == []
     for key in threads:
@@ -315,7 +313,7 @@ async def test_a_web_person_is_forgotten_whole(ingress: IngressClient, stack: St
     for number in range(2):
         await hand_in(ingress, keys.web(person, f"c{number}"), f"{word} {number}", "m0")
         await reply_to(ingress, keys.web(person, f"c{number}"), "m0")
-    await ingress.call("Housekeeping", None, "forget_person", Person(person=f"web:{person}"), Forgotten)
+    await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, ForgetPersonRequest(person=f"web:{person}"))
     assert await eventually(lambda: holds(stack, word), lambda places: not places) == []
 
 
@@ -423,7 +421,7 @@ async def test_a_forgotten_conversation_leaves_the_directory(ingress: IngressCli
     await reply_to(ingress, key, "m0")
 
     async def listed() -> DirectoryPage:
-        return await ingress.call("Directory", f"person:web:{person}", "list", DirectoryRequest(), DirectoryPage)
+        return await ingress.call(handlers.DIRECTORY_LIST, f"person:web:{person}", DirectoryRequest())
 
     await eventually(listed, lambda page: page.entries)
     await forget(ingress, key)
@@ -432,7 +430,7 @@ async def test_a_forgotten_conversation_leaves_the_directory(ingress: IngressCli
 
 async def test_reset_starts_afresh_and_keeps_the_history(ingress: IngressClient, key: str) -> None:
     await say(ingress, key, "my name is Ada")
-    await ingress.call("Chat", key, "reset", None, Contract)
+    await ingress.call(handlers.CHAT_RESET, key, None)
     assert (await say(ingress, key, "what is my name?")).reply == "I do not know your name."
     assert len((await read(ingress, key)).messages) == 4
 
@@ -442,7 +440,7 @@ async def test_reset_waits_for_a_running_turn(ingress: IngressClient, stack: Sta
     await stack.model.script(Behaviour(kind="gate"))
     reply = saying(ingress, key, "hello")
     await stack.model.wait(number)
-    assert await ingress.call_or_queue("Chat", key, "reset", None, Contract, timeout=0.2) is None, "told, not hung"
+    assert await ingress.call_or_queue(handlers.CHAT_RESET, key, None, timeout=0.2) is None, "told, not hung"
     await stack.model.release(number, "hi")
     await stack.model.finish(number)
     assert (await reply).reply == "hi"

@@ -7,16 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from chat_service import handlers
 from chat_service.contracts import (
     Attachment,
-    Export,
     ExportRequest,
-    Found,
-    History,
     HistoryRequest,
     Inbound,
     Notes,
-    Reply,
     SearchRequest,
     TurnRequest,
 )
@@ -45,7 +42,7 @@ async def full(ingress: IngressClient, key: str) -> None:
             Inbound(message=f"picture {n}", id=f"p{n}", at=start + timedelta(seconds=n), attachments=[picture])
             for n in range(first, first + 20)
         ]
-        await ingress.call("Chat", key, "note", Notes(messages=pictures), Reply)
+        await ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=pictures))
 
 
 async def test_large_messages_that_wait_do_not_fill_the_state(ingress: IngressClient, stack: Stack, key: str) -> None:
@@ -56,17 +53,15 @@ async def test_large_messages_that_wait_do_not_fill_the_state(ingress: IngressCl
     held = await stack.model.wait(number)
     lines = [Inbound(message="z" * MAX_TEXT) for _ in range(60)]
     notes = [
-        asyncio.create_task(ingress.call("Chat", key, "note", Notes(messages=lines), Reply, timeout=PATIENCE))
+        asyncio.create_task(ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=lines), timeout=PATIENCE))
         for _ in range(4)
     ]
     await stack.model.finish(held)
     await first
     await asyncio.gather(*notes)
-    page = await ingress.call("Chat", key, "get_history", HistoryRequest(limit=1), History, timeout=PATIENCE)
+    page = await ingress.call(handlers.CHAT_GET_HISTORY, key, HistoryRequest(limit=1), timeout=PATIENCE)
     assert page.messages[-1].seq == 4 * 60 + 2
-    oldest = await ingress.call(
-        "Chat", key, "get_history", HistoryRequest(limit=3, before=4), History, timeout=PATIENCE
-    )
+    oldest = await ingress.call(handlers.CHAT_GET_HISTORY, key, HistoryRequest(limit=3, before=4), timeout=PATIENCE)
     assert [m.seq for m in oldest.messages] == [1, 2, 3]
 
 
@@ -76,7 +71,7 @@ async def test_pages_of_large_messages_are_shorter_and_leave_nothing_out(ingress
     seen: list[int] = []
     while not seen or before is not None:
         page = await ingress.call(
-            "Chat", key, "get_history", HistoryRequest(limit=200, before=before), History, timeout=PATIENCE
+            handlers.CHAT_GET_HISTORY, key, HistoryRequest(limit=200, before=before), timeout=PATIENCE
         )
         assert page.messages
         assert len(page.model_dump_json()) < ENGINE_BYTES
@@ -87,17 +82,17 @@ async def test_pages_of_large_messages_are_shorter_and_leave_nothing_out(ingress
     found: list[str] = []
     while len(found) < MESSAGES:
         hits = await ingress.call(
-            "Chat", key, "search", SearchRequest(text="picture", limit=100, before=before), Found, timeout=PATIENCE
+            handlers.CHAT_SEARCH, key, SearchRequest(text="picture", limit=100, before=before), timeout=PATIENCE
         )
         found += [m.text for m in hits.messages]
         before = hits.next_before
     assert found == [f"picture {n}" for n in reversed(range(MESSAGES))]
 
-    old = await ingress.call("Chat", key, "get_turn", TurnRequest(id="first"), Reply, timeout=PATIENCE)
+    old = await ingress.call(handlers.CHAT_GET_TURN, key, TurnRequest(id="first"), timeout=PATIENCE)
     assert old.reply == "echo: my name is Ada"
 
-    markdown = await ingress.call("Chat", key, "export", None, Export, timeout=PATIENCE)
+    markdown = await ingress.call(handlers.CHAT_EXPORT, key, ExportRequest(), timeout=PATIENCE)
     assert markdown.text.count("*Attached: p.png*") == MESSAGES
     with pytest.raises(IngressError) as refused:
-        await ingress.call("Chat", key, "export", ExportRequest(format="json"), Export, timeout=PATIENCE)
+        await ingress.call(handlers.CHAT_EXPORT, key, ExportRequest(format="json"), timeout=PATIENCE)
     assert refused.value.status == 413

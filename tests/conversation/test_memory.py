@@ -9,15 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chat_service import handlers
 from chat_service.contracts import (
     Author,
     ConfigureRequest,
-    Contract,
     EditRequest,
     Inbound,
     Message,
     Overrides,
-    SettingsView,
 )
 from chat_service.domain import context, summary_policy
 from chat_service.domain.conversation import Conversation
@@ -99,7 +98,7 @@ async def test_words_that_were_edited_are_told_by_no_summary(ingress: IngressCli
     await say(ingress, key, "my name is Ada", id="m1")
     await talk(ingress, key, TURNS_TO_A_SUMMARY - 1)
     await eventually(lambda: summary_of(stack, key), lambda seen: seen["text"] == "Person: my name is Ada")
-    await ingress.send("Inbox", key, "edit", EditRequest(id="m1", message="my name is Bob"))
+    await ingress.send(handlers.QUEUE_EDIT, key, EditRequest(id="m1", message="my name is Bob"))
     await eventually(lambda: summary_of(stack, key), lambda seen: seen["text"] == "Person: my name is Bob")
     assert (await say(ingress, key, "what is my name?")).reply == "Your name is Bob."
 
@@ -125,7 +124,7 @@ async def test_a_reset_is_not_undone_by_a_summary_that_comes_late(
     await say(ingress, key, "my name is Ada")
     await talk(ingress, key, TURNS_TO_A_SUMMARY)
     asked = await stack.model.wait_for_summary(number)
-    await ingress.call("Chat", key, "reset", None, Contract)
+    await ingress.call(handlers.CHAT_RESET, key, None)
     await stack.model.release(asked, "my name is Ada")
     await stack.model.finish(asked)
 
@@ -172,7 +171,7 @@ async def test_what_is_learned_of_one_model_holds_for_that_one_alone(
 
     async def prompt_of(model: str | None, text: str, *refusals: Behaviour) -> str:
         request = ConfigureRequest(set=Overrides(model=model)) if model else ConfigureRequest(unset=["model"])
-        await ingress.call("Chat", key, "configure", request, SettingsView)
+        await ingress.call(handlers.CHAT_CONFIGURE, key, request)
         await stack.model.script(*refusals)
         number = await stack.model.count()
         assert (await say(ingress, key, text)).status == "answered"

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import pytest
 
-from chat_service.contracts import Attachment, Author, Contract, RenameRequest, Reply, TurnRequest
+from chat_service import handlers
+from chat_service.contracts import Attachment, Author, RenameRequest, TurnRequest
 from chat_service.ingress import IngressClient, IngressError
 from tests.conversation.talk import hand_in, read, reply_to, say, saying, whole
 from tests.fakes.model.protocol import Behaviour, text_of
@@ -131,7 +132,7 @@ async def test_a_repeat_is_known_after_it_scrolled_out(ingress: IngressClient, s
 async def test_a_repeat_is_known_that_does_not_say_when_it_was_written(
     ingress: IngressClient, stack: Stack, key: str
 ) -> None:
-    """The Inbox dates it at each coming: that time says nothing of its age. Also after all was forgotten."""
+    """The queue sets the time at each arrival, which says nothing about its age. Also after a deletion."""
     then = datetime.now(UTC) - timedelta(days=9)
     await hand_in(ingress, key, "no time", "timeless")
     assert (await reply_to(ingress, key, "timeless")).status == "answered"
@@ -143,7 +144,7 @@ async def test_a_repeat_is_known_that_does_not_say_when_it_was_written(
         await say(ingress, key, "behind it", id="behind")  # what was handed in has had its turn by then
         assert len(await stack.model.requests()) <= before + 1
         assert (await whole(ingress, key)).count("no time") <= 1
-        await ingress.call("Chat", key, "forget", None, Contract)
+        await ingress.call(handlers.CHAT_FORGET, key, None)
     assert "no time" not in await whole(ingress, key)
 
 
@@ -194,10 +195,10 @@ async def test_any_name_is_a_session(ingress: IngressClient) -> None:
 
 async def test_an_unknown_turn_is_told(ingress: IngressClient, key: str) -> None:
     await say(ingress, key, "hi", id="m1")
-    found = await ingress.call("Chat", key, "get_turn", TurnRequest(id="m1"), Reply)
+    found = await ingress.call(handlers.CHAT_GET_TURN, key, TurnRequest(id="m1"))
     assert (found.reply, found.status) == ("echo: hi", "answered")
     with pytest.raises(IngressError) as caught:
-        await ingress.call("Chat", key, "get_turn", TurnRequest(turn=7), Reply)
+        await ingress.call(handlers.CHAT_GET_TURN, key, TurnRequest(turn=7))
     assert caught.value.status == 404
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from chat_service.contracts import Attachment, ConfigureRequest, Overrides, SettingsView
+from chat_service import handlers
+from chat_service.contracts import Attachment, ConfigureRequest, Overrides
 from chat_service.ingress import IngressClient
 from chat_service.models.openai import OpenAIModel
 from chat_service.models.protocol import Endpoint
@@ -228,7 +229,7 @@ async def test_another_sdk_is_plugged_in_by_naming_a_factory(
 
 
 async def test_a_model_that_nobody_knows_is_told_by_its_own_name(ingress: IngressClient, key: str) -> None:
-    await ingress.call("Chat", key, "configure", ConfigureRequest(set=Overrides(model="no-such")), SettingsView)
+    await ingress.call(handlers.CHAT_CONFIGURE, key, ConfigureRequest(set=Overrides(model="no-such")))
     reply = await say(ingress, key, "hi")
     assert reply.status == "failed" and "the model no-such: choose another one in the settings" in (reply.error or "")
 
@@ -237,7 +238,7 @@ async def test_a_conversations_own_model_and_temperature_are_used(
     ingress: IngressClient, stack: Stack, key: str
 ) -> None:
     chosen = Overrides(model="scripted-large", temperature=0.1, prompt="Speak like a pirate.")
-    await ingress.call("Chat", key, "configure", ConfigureRequest(set=chosen), SettingsView)
+    await ingress.call(handlers.CHAT_CONFIGURE, key, ConfigureRequest(set=chosen))
     number = await stack.model.count()
     assert (await say(ingress, key, "hi")).model == "scripted-large"
     sent = (await stack.model.wait(number)).body

@@ -29,7 +29,7 @@ INVISIBLE = ["", " \n", "\u200b", "\u2060\u200d\ufeff", "\ufe0f\U000e0101", "\u3
 async def test_a_message_that_shows_nothing_is_no_question(stack: Stack, key: str, text: str) -> None:
     telling = "the message is empty: say something or attach a file"
     assert await refused(stack, f"Chat/{key}/message", {"message": text}) == telling
-    assert await refused(stack, f"Inbox/{key}/accept", {"message": text, "id": "m1"}) == telling
+    assert await refused(stack, f"Queue/{key}/add", {"message": text, "id": "m1"}) == telling
 
 
 DOORS: list[tuple[str, dict[str, Any], str]] = [
@@ -37,11 +37,11 @@ DOORS: list[tuple[str, dict[str, Any], str]] = [
     ("Chat/{key}/message", {"message": "hi", "at": "secret"}, "at: Input should be a valid datetime"),
     ("Chat/{key}/get_history", {"limit": 0}, "limit: Input should be greater than or equal to 1"),
     ("Chat/{key}/configure", {"set": {"temperature": 9}}, "set.temperature: Input should be less than or equal to 2"),
-    ("Inbox/{key}/rename", {"title": " "}, "title: String should have at least 1 character"),
+    ("Queue/{key}/rename", {"title": " "}, "title: String should have at least 1 character"),
     ("Directory/{key}/list", {"limit": 0}, "limit: Input should be greater than or equal to 1"),
     ("Channel/{key}/configure", {"unset": ["secret"]}, "unset.0: Input should be 'persona', 'prompt'"),
-    ("Handover/{key}/leave", {"sealed": "x", "seconds": 0}, "seconds: Input should be greater than or equal to 1"),
-    ("Housekeeping/forget_person", {}, "person: Field required"),
+    ("Invitation/{key}/create", {"sealed": "x", "seconds": 0}, "seconds: Input should be greater than or equal to 1"),
+    ("Background/forget_person", {}, "person: Field required"),
 ]
 
 
@@ -65,7 +65,7 @@ async def test_what_is_no_json_is_one_line(stack: Stack, key: str) -> None:
     assert body["message"].startswith("Invalid JSON: EOF while parsing a string"), body
 
 
-@pytest.mark.parametrize("door", ["Chat", "Inbox"])
+@pytest.mark.parametrize("door", ["Chat", "Queue"])
 async def test_an_edit_brings_no_larger_files_than_a_message(stack: Stack, key: str, door: str) -> None:
     large = {"name": "p.png", "media_type": "image/png", "data": "A" * (MAX_INLINE + 1)}
     edit = {"id": "m1", "message": "with a picture"}

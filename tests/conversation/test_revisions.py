@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from chat_service import keys
+from chat_service import handlers, keys
 from chat_service.contracts import Contract, EditRequest, FeedbackRequest, History, Inbound, Notes, RedactRequest
+from chat_service.contracts.channel import (
+    ChannelRulesChange,
+    ChannelViewRequest,
+    ReadPosition,
+    ThreadUpdate,
+)
+from chat_service.contracts.quota import QuotaClaim, QuotaDecision
 from chat_service.ingress import IngressClient
-from chat_service.objects.channel_threads import Follow, Place, PlaceRequest, Reach, Released, RulesChange, ThreadList
-from chat_service.objects.quota import Claim, Granted
 from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, saying, whole
 from tests.fakes.model.protocol import ENOUGH, Behaviour
 from tests.processes import Stack, eventually, session_name
@@ -29,11 +34,11 @@ def slack_key() -> str:
 
 async def edit(ingress: IngressClient, key: str, id: str, text: str) -> None:
     """Edit a message the way adapters do, and wait until Chat has it."""
-    await ingress.call("Inbox", key, "edit", EditRequest(id=id, message=text), Nothing)
+    await ingress.call(handlers.QUEUE_EDIT, key, EditRequest(id=id, message=text))
 
 
 async def redact(ingress: IngressClient, key: str, id: str, **more: object) -> None:
-    await ingress.call("Inbox", key, "redact", RedactRequest.model_validate({"id": id, **more}), Nothing)
+    await ingress.call(handlers.QUEUE_REDACT, key, RedactRequest.model_validate({"id": id, **more}))
 
 
 async def test_an_edit_replaces_the_text_and_is_not_answered(stack: Stack, ingress: IngressClient) -> None:
@@ -62,10 +67,10 @@ async def test_edits_and_deletions_reach_what_scrolled_out(stack: Stack, ingress
     key = session_name()
     for n in range(30):
         await say(ingress, key, f"line {n}", id=f"m{n}")
-    await ingress.call("Chat", key, "edit", EditRequest(id="m0", message="changed"), Nothing)
-    await ingress.call("Chat", key, "redact", RedactRequest(id="m1"), Nothing)
+    await ingress.call(handlers.CHAT_EDIT, key, EditRequest(id="m0", message="changed"))
+    await ingress.call(handlers.CHAT_REDACT, key, RedactRequest(id="m1"))
     seq = next(m.seq for m in (await read(ingress, key, limit=200)).messages if m.role == "assistant" and m.turn == 1)
-    await ingress.call("Chat", key, "feedback", FeedbackRequest(seq=seq, person="U1", value="up"), Nothing)
+    await ingress.call(handlers.CHAT_SET_FEEDBACK, key, FeedbackRequest(seq=seq, person="U1", value="up"))
 
     async def oldest() -> History:
         return await read(ingress, key, limit=200)
@@ -114,7 +119,7 @@ async def test_feedback_is_kept_with_the_turn_and_taken_back(ingress: IngressCli
     reply = await say(ingress, key, "hello")
     for person, value in (("U1", "up"), ("U2", "down"), ("U1", None)):
         request = FeedbackRequest(seq=reply.seq, person=person, value=value)
-        await ingress.call("Chat", key, "feedback", request, Nothing)
+        await ingress.call(handlers.CHAT_SET_FEEDBACK, key, request)
     assert (await read(ingress, key)).messages[1].feedback == {"U2": "down"}
 
 
@@ -122,7 +127,7 @@ async def test_context_is_noted_once_and_seen_by_the_model(ingress: IngressClien
     key = session_name()
     notes = Notes(messages=[Inbound(message="my name is Ada", id="n1"), Inbound(message="hi all", id="n2")])
     for _ in range(2):
-        await ingress.call("Chat", key, "note", notes, Nothing)
+        await ingress.call(handlers.CHAT_ADD_NOTES, key, notes)
     assert await whole(ingress, key) == ["my name is Ada", "hi all"]
     assert (await say(ingress, key, "what is my name?")).reply == "Your name is Ada."
 
@@ -153,10 +158,10 @@ async def test_the_web_costs_no_entry_for_delivery(stack: Stack, ingress: Ingres
 async def test_a_message_is_counted_once_and_refused_beyond_the_limit(ingress: IngressClient) -> None:
     owner = session_name()
 
-    async def claim(id: str) -> Granted:
-        return await ingress.call("Quota", owner, "claim", Claim(id=id, per_minute=2), Granted)
+    async def claim(id: str) -> QuotaDecision:
+        return await ingress.call(handlers.QUOTA_CLAIM, owner, QuotaClaim(id=id, per_minute=2))
 
-    assert [(await claim(id)).allowed for id in ("a", "a", "b", "c", "c", "a")] == [
+    assert [(await claim(id)).is_allowed for id in ("a", "a", "b", "c", "c", "a")] == [
         True,
         True,
         True,
@@ -164,27 +169,27 @@ async def test_a_message_is_counted_once_and_refused_beyond_the_limit(ingress: I
         False,
         True,
     ]
-    assert 0 < (await claim("c")).wait <= 60
+    assert 0 < (await claim("c")).retry_after <= 60
 
 
 async def test_a_place_keeps_rules_threads_and_reach(ingress: IngressClient) -> None:
     scope = f"slack:{session_name()[8:].upper()}:C1"
 
-    async def call(handler: str, payload: Follow | RulesChange | Reach) -> None:
-        await ingress.call("Channel", scope, handler, payload, Nothing)
-
-    await call("rule", RulesChange(off=True))
-    await call("follow", Follow(conversation="k1", seen="2"))
-    await call("follow", Follow(conversation="k1", seen="1", quiet=True))
-    await call("follow", Follow(conversation="k2", seen="1", active=False))
-    await call("advance", Reach(position="5"))
-    await call("advance", Reach(position="4"))
-    place = await ingress.call("Channel", scope, "look", PlaceRequest(conversation="k1"), Place)
+    await ingress.call(handlers.CHANNEL_SET_RULES, scope, ChannelRulesChange(off=True))
+    for update in (
+        ThreadUpdate(conversation="k1", position="2"),
+        ThreadUpdate(conversation="k1", position="1", muted=True),
+        ThreadUpdate(conversation="k2", position="1", active=False),
+    ):
+        await ingress.call(handlers.CHANNEL_UPDATE_THREAD, scope, update)
+    for position in ("5", "4"):
+        await ingress.call(handlers.CHANNEL_ADVANCE_READ_POSITION, scope, ReadPosition(position=position))
+    place = await ingress.call(handlers.CHANNEL_GET, scope, ChannelViewRequest(conversation="k1"))
     assert place.rules.off and place.position == "5"
-    assert place.thread and (place.thread.seen, place.thread.quiet) == ("2", True)
-    threads = await ingress.call("Channel", scope, "threads", None, ThreadList)
+    assert place.thread and (place.thread.position, place.thread.muted) == ("2", True)
+    threads = await ingress.call(handlers.CHANNEL_GET_THREADS, scope, None)
     assert [one.conversation for one in threads.threads] == ["k1"]
-    assert (await ingress.call("Channel", scope, "release", None, Released)).turns == 0
+    assert (await ingress.call(handlers.CHANNEL_RELEASE_DELIVERIES, scope, None)).deliveries == 0
 
 
 async def test_a_deletion_while_it_is_answered_takes_effect_afterwards(stack: Stack, ingress: IngressClient) -> None:

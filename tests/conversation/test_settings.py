@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from chat_service import keys
-from chat_service.contracts import ConfigureRequest, Overrides, SettingsView
+from chat_service import handlers, keys
+from chat_service.contracts import ConfigureRequest
+from chat_service.contracts.channel import ChannelRulesChange
 from chat_service.ingress import IngressClient, IngressError
-from chat_service.objects.channel_threads import Rules, RulesChange
 from tests.conversation.talk import hand_in, reply_to, say, saying
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import Behaviour
@@ -29,13 +29,13 @@ prompt = "Answer in verse."
 
 async def configure(ingress: IngressClient, key: str, *unset: str, **set_: object) -> dict[str, tuple[object, str]]:
     request = ConfigureRequest.model_validate({"set": set_, "unset": unset})
-    view = await ingress.call("Chat", key, "configure", request, SettingsView)
+    view = await ingress.call(handlers.CHAT_CONFIGURE, key, request)
     return {setting.name: (setting.value, setting.source) for setting in view.settings}
 
 
 async def widen(ingress: IngressClient, scope: str, *unset: str, **set_: object) -> None:
     request = ConfigureRequest.model_validate({"set": set_, "unset": unset})
-    await ingress.call("Channel", scope, "configure", request, Overrides)
+    await ingress.call(handlers.CHANNEL_CONFIGURE, scope, request)
 
 
 async def test_each_value_says_where_it_came_from(ingress: IngressClient) -> None:
@@ -61,7 +61,7 @@ async def test_settings_can_be_read_while_a_turn_runs(ingress: IngressClient, st
     await stack.model.script(Behaviour(kind="gate"))
     reply = saying(ingress, key, "hold on")
     await stack.model.wait(number)
-    view = await ingress.call("Chat", key, "get_settings", None, SettingsView)
+    view = await ingress.call(handlers.CHAT_GET_SETTINGS, key, None)
     assert {setting.name for setting in view.settings} == {"persona", "prompt", "model", "temperature", "burst"}
     assert not reply.done()
     await stack.model.finish(number)
@@ -90,13 +90,13 @@ async def test_what_waits_when_a_place_is_switched_off_is_told_and_not_answered(
     await hand_in(ingress, key, "runs", "m0")
     await stack.model.wait_for_question("runs", number)
     await hand_in(ingress, key, "waits", "m1")
-    await ingress.call("Channel", scope, "rule", RulesChange(off=True), Rules)
+    await ingress.call(handlers.CHANNEL_SET_RULES, scope, ChannelRulesChange(off=True))
     await stack.model.finish(number)
     assert (await reply_to(ingress, key, "m0")).status == "answered", "what runs comes to its end"
     waited = await reply_to(ingress, key, "m1")
     assert waited.status == "failed" and "switched off" in (waited.error or "")
     assert not [one for one in await stack.model.requests() if one.number >= number and "waits" in str(one.body)]
-    await ingress.call("Channel", scope, "rule", RulesChange(off=False), Rules)
+    await ingress.call(handlers.CHANNEL_SET_RULES, scope, ChannelRulesChange(off=False))
     await hand_in(ingress, key, "back", "m2")
     assert (await reply_to(ingress, key, "m2")).reply == "echo: back"
 

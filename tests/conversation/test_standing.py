@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chat_service.contracts import Contract, Inbound, Message, Notes, RedactRequest, Reply, TurnRequest
+from chat_service import handlers
+from chat_service.contracts import Inbound, Message, Notes, RedactRequest, Reply, TurnRequest
 from chat_service.domain.window import PAGE_SIZE
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.storage import pages
-from chat_service.storage.serde import StateRecord
+from chat_service.storage.record import StateRecord
 from chat_service.storage.state import Meta, Recent
 from tests.conversation.talk import read, say
 from tests.processes import Stack, eventually
@@ -21,7 +22,7 @@ THEN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 async def turn(ingress: IngressClient, key: str, **named: object) -> Reply:
     """How the turn stands."""
-    return await ingress.call("Chat", key, "get_turn", TurnRequest.model_validate(named), Reply)
+    return await ingress.call(handlers.CHAT_GET_TURN, key, TurnRequest.model_validate(named))
 
 
 async def no_turn(ingress: IngressClient, key: str, **named: object) -> bool:
@@ -39,7 +40,7 @@ async def test_a_turn_is_found_by_its_number_and_by_its_message(ingress: Ingress
         name, at = f"m{number}", THEN + timedelta(minutes=number)
         if number % 7 == 0:
             noted = Notes(messages=[Inbound(message="aside", id=name, at=at)])
-            expected.append((name, await ingress.call("Chat", key, "note", noted, Reply)))
+            expected.append((name, await ingress.call(handlers.CHAT_ADD_NOTES, key, noted)))
         else:
             expected.append((name, await say(ingress, key, name, id=name, at=at)))
         if number >= 11:
@@ -55,7 +56,7 @@ async def test_a_repeat_of_what_was_noted_or_deleted_long_ago_says_so(ingress: I
     await say(ingress, key, "regretted", id="gone", at=THEN)
     for number in range(45):
         await say(ingress, key, f"m{number}", id=f"m{number}", at=THEN + timedelta(minutes=number + 1))
-    await ingress.call("Chat", key, "redact", RedactRequest(id="gone"), Contract)
+    await ingress.call(handlers.CHAT_REDACT, key, RedactRequest(id="gone"))
     assert (await say(ingress, key, "aside", id="aside", at=THEN)).status == "noted"
     assert (await say(ingress, key, "regretted", id="gone", at=THEN)).status == "forgotten"
     assert (await turn(ingress, key, turn=2)).reply == ""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from chat_service import handlers
 from chat_service.contracts import Inbound, Reply, StopRequest, TurnRequest
 from chat_service.ingress import IngressClient
 from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, saying, stop
@@ -129,7 +130,7 @@ async def test_stop_of_a_turn_that_has_ended_does_not_stop_the_next(
 async def test_stop_all_withdraws_what_waits_and_later_messages_are_answered(
     ingress: IngressClient, stack: Stack
 ) -> None:
-    """Through the Inbox, where what waits can be seen."""
+    """With the queue, where waiting messages are visible."""
     key = chat_key()
     number = await stack.model.count()
     await stack.model.script(SILENT)
@@ -156,7 +157,7 @@ async def test_stop_all_withdraws_what_waits_and_later_messages_are_answered(
 async def test_a_second_stop_all_right_after_the_first_leaves_nothing_switched_off(
     ingress: IngressClient, stack: Stack
 ) -> None:
-    """Their fences come within milliseconds; the first must not go on looking, and stop what is said afterwards."""
+    """Their barriers come within milliseconds; the first must not go on looking, and stop what is said afterwards."""
     key, number = chat_key(), await stack.model.count()
     await stack.model.script(SILENT)
     await hand_in(ingress, key, "a story", "m0")
@@ -164,14 +165,14 @@ async def test_a_second_stop_all_right_after_the_first_leaves_nothing_switched_o
     stops = [asyncio.create_task(stop(ingress, key, all=True)) for _ in range(2)]
     assert (await reply_to(ingress, key, "m0")).status == "stopped"
 
-    async def fences() -> int:
+    async def barriers() -> int:
         rows = await stack.admin(
-            "SELECT count(1) AS n FROM sys_invocation WHERE target_handler_name = 'fence' AND status = 'completed' "
+            "SELECT count(1) AS n FROM sys_invocation WHERE target_handler_name = 'pass_stop_all_barrier' AND status = 'completed' "
             f"AND target_service_key = '{key}'"
         )
         return int(rows[0]["n"])
 
-    await eventually(fences, lambda count: count == 2)
+    await eventually(barriers, lambda count: count == 2)
     for n in range(12):  # a second and more, in which a stop that goes on looking would meet one of them
         await stack.model.script(Behaviour(text="here", delay=0.1))
         await hand_in(ingress, key, f"and now {n}?", f"m{n + 1}")
@@ -208,20 +209,20 @@ async def test_a_stop_survives_kill_9(own_stack: Stack, stop_sent: str) -> None:
     async with own_stack.ingress() as ingress:
         number = await own_stack.model.count()
         await own_stack.model.script(SILENT, SILENT, SILENT)
-        sent = await ingress.send("Chat", "k", "message", Inbound(message="hello", id="m1"))
+        sent = await ingress.send(handlers.CHAT_MESSAGE, "k", Inbound(message="hello", id="m1"))
         await own_stack.model.wait(number)
         if stop_sent == "before the kill":
             # Frozen, the service can neither see the stop nor act on it: it dies with the stop on its way.
             own_stack.freeze_service()
-            await ingress.send("Chat", "k", "stop", StopRequest())
+            await ingress.send(handlers.CHAT_STOP, "k", StopRequest())
             await own_stack.kill_service()
         else:
             await own_stack.kill_service()
-            await ingress.send("Chat", "k", "stop", StopRequest())
+            await ingress.send(handlers.CHAT_STOP, "k", StopRequest())
         await own_stack.start_service()
         reply = await ingress.attach(sent.invocationId, Reply, timeout=30)
         assert reply.status == "stopped"
-        found = await ingress.call("Chat", "k", "get_turn", TurnRequest(id="m1"), Reply)
+        found = await ingress.call(handlers.CHAT_GET_TURN, "k", TurnRequest(id="m1"))
         assert found.status == "stopped"
         await own_stack.model.clear()
         assert (await say(ingress, "k", "and now?")).status == "answered"

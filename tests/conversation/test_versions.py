@@ -10,14 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chat_service import handlers
 from chat_service.contracts import (
     Author,
     ChooseRequest,
     ContinueRequest,
     Contract,
-    Export,
     ExportRequest,
-    Found,
     History,
     Inbound,
     Message,
@@ -25,9 +24,9 @@ from chat_service.contracts import (
     SearchRequest,
     TurnRequest,
 )
+from chat_service.contracts.deletion import DeletionScope
 from chat_service.domain import context, summary_policy, versions
 from chat_service.domain.conversation import Conversation
-from chat_service.domain.deletion import DeletionScope
 from chat_service.domain.versions import MAX_VERSIONS
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.storage.state import Meta, Recent, TurnResult
@@ -196,7 +195,9 @@ def test_versions_that_are_not_shown_do_not_push_out_what_is() -> None:
     for _ in range(MAX_VERSIONS - 1):
         talk.regenerate()
     assert talk.conversation.scroll_out() == []
-    assert summary_policy.needed_summary_upto(talk.conversation, context.Budget(100_000)) is None, "nor bring a summary on"
+    assert summary_policy.needed_summary_upto(talk.conversation, context.Budget(100_000)) is None, (
+        "nor bring a summary on"
+    )
     prompt = context.included_turns(talk.conversation.verbatim_messages())
     assert len(prompt) == 10
     for _ in range(40):
@@ -246,11 +247,11 @@ async def named(ingress: IngressClient, key: str, text: str) -> Message:
 
 
 async def choose(ingress: IngressClient, key: str, seq: int) -> None:
-    await ingress.call("Chat", key, "choose", ChooseRequest(seq=seq), Nothing)
+    await ingress.call(handlers.CHAT_CHOOSE_VERSION, key, ChooseRequest(seq=seq))
 
 
 async def regenerate(ingress: IngressClient, key: str) -> Reply:
-    return await ingress.call("Chat", key, "regenerate", TurnRequest(), Reply)
+    return await ingress.call(handlers.CHAT_REGENERATE, key, TurnRequest())
 
 
 async def edited(ingress: IngressClient, key: str, old: str, new: str) -> Reply:
@@ -344,13 +345,13 @@ async def test_searches_and_documents_show_what_is_shown(ingress: IngressClient)
     await edited(ingress, key, "about tea", "about coffee")
 
     async def find(text: str) -> int:
-        found = await ingress.call("Chat", key, "search", SearchRequest(text=text), Found)
+        found = await ingress.call(handlers.CHAT_SEARCH, key, SearchRequest(text=text))
         return len(found.messages)
 
     assert (await find("tea"), await find("coffee")) == (0, 2)
-    document = (await ingress.call("Chat", key, "export", ExportRequest(), Export)).text
+    document = (await ingress.call(handlers.CHAT_EXPORT, key, ExportRequest())).text
     assert "tea" not in document and "coffee" in document
-    kept = (await ingress.call("Chat", key, "export", ExportRequest(format="json"), Export)).text
+    kept = (await ingress.call(handlers.CHAT_EXPORT, key, ExportRequest(format="json"))).text
     assert len(History.model_validate_json(kept).messages) == 4, "everything that is kept"
 
 
@@ -467,15 +468,15 @@ async def cut_off(stack: Stack, ingress: IngressClient, question: str, text: str
 async def test_a_stopped_reply_goes_on_where_it_ended(stack: Stack, ingress: IngressClient) -> None:
     key, stopped = await cut_off(stack, ingress, "a story", "Once upon")
     await stack.model.script(Behaviour(text="a time."))
-    rest = await ingress.call("Chat", key, "go_on", ContinueRequest(seq=stopped.seq), Reply)
+    rest = await ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest(seq=stopped.seq))
     assert (rest.status, rest.reply, rest.seq) == ("answered", "Once upon a time.", stopped.seq)
     messages = (await stack.model.requests())[-1].body["messages"]
     assert [m["role"] for m in messages[-3:]] == ["user", "assistant", "user"] and messages[-2][
         "content"
     ] == "Once upon"
     assert await shown(ingress, key) == ["a story", "Once upon a time."]
-    with pytest.raises(IngressError, match="nothing to go on with"):
-        await ingress.call("Chat", key, "go_on", ContinueRequest(), Reply)
+    with pytest.raises(IngressError, match="nothing to continue"):
+        await ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest())
     await say(ingress, key, "and then?")
     assert "Once upon a time." in await asked(stack), "it counts as an answer now"
 
@@ -489,13 +490,13 @@ async def test_going_on_that_is_stopped_or_fails_keeps_every_word(stack: Stack, 
         Behaviour(kind="stall", text=" two,"),
         Behaviour(text=" three."),
     )
-    failed = await ingress.call("Chat", key, "go_on", ContinueRequest(), Reply)
+    failed = await ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest())
     assert (failed.status, failed.reply) == ("failed", "One,") and failed.error
-    going = asyncio.create_task(ingress.call("Chat", key, "go_on", ContinueRequest(), Reply))
+    going = asyncio.create_task(ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest()))
     refused = await stack.model.wait(number)
     await stack.model.wait(refused.number + 1, "written")
     await stop(ingress, key)
     said = await going
     assert said.status == "stopped" and said.reply in ("One,", "One, two,")
-    ended = await ingress.call("Chat", key, "go_on", ContinueRequest(), Reply)
+    ended = await ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest())
     assert (ended.status, ended.reply, ended.error) == ("answered", f"{said.reply} three.", None)

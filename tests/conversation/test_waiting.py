@@ -9,17 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from chat_service import handlers
 from chat_service.contracts import (
     Author,
     ConfigureRequest,
     Inbound,
     Overrides,
-    Reply,
-    SettingsView,
     WithdrawRequest,
 )
 from chat_service.ingress import IngressClient, IngressError
-from chat_service.objects.queue import MAX_QUESTION_CHARACTERS, MAX_WAITING, MAX_WAITING_CHARACTERS, QueuedMessages
+from chat_service.objects.queue import MAX_QUESTION_CHARACTERS, MAX_WAITING, MAX_WAITING_CHARACTERS
 from chat_service.storage.state import Meta
 from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, stop, whole
 from tests.fakes.model import ModelControl
@@ -61,16 +60,16 @@ async def test_three_quick_lines_are_one_question(unhurried: IngressClient) -> N
 
 
 async def test_a_bare_session_can_gather_too(unhurried: IngressClient, key: str) -> None:
-    await unhurried.call("Chat", key, "configure", ConfigureRequest(set=Overrides(burst="together")), SettingsView)
+    await unhurried.call(handlers.CHAT_CONFIGURE, key, ConfigureRequest(set=Overrides(burst="together")))
     for number in range(3):
         sent = Inbound(message=f"line {number}", id=f"m{number}")
-        reply = await unhurried.call("Chat", key, "message", sent, Reply)
+        reply = await unhurried.call(handlers.CHAT_MESSAGE, key, sent)
         assert reply.status == "waiting"
     assert {(await reply_to(unhurried, key, f"m{number}")).turn for number in range(3)} == {1}
 
 
 async def test_what_waits_at_a_bare_session_is_seen(ingress: IngressClient, stack: Stack, key: str) -> None:
-    """What goes through the Inbox; what is sent to Chat itself waits in the engine. Nothing seems to wait that left the
+    """Messages of the queue; those that are sent to Chat itself wait in the engine. Nothing seems to wait that left the
     window since."""
     number = await busy(ingress, stack, key)
     await hand_in(ingress, key, "second", "m1")
@@ -101,7 +100,7 @@ async def test_lines_of_different_people_are_questions_of_their_own(ingress: Ing
 
 async def test_each_line_is_a_question_where_the_conversation_says_so(ingress: IngressClient) -> None:
     key = chat_key()
-    await ingress.call("Chat", key, "configure", ConfigureRequest(set=Overrides(burst="each")), SettingsView)
+    await ingress.call(handlers.CHAT_CONFIGURE, key, ConfigureRequest(set=Overrides(burst="each")))
     for number in range(3):
         await hand_in(ingress, key, f"line {number}", f"m{number}")
     assert [(await reply_to(ingress, key, f"m{number}")).turn for number in range(3)] == [1, 2, 3]
@@ -126,7 +125,7 @@ async def test_a_waiting_message_can_be_withdrawn(ingress: IngressClient, stack:
     number = await busy(ingress, stack, key)
     for n in (1, 2):
         await hand_in(ingress, key, f"line {n}", f"m{n}")
-    taken = await ingress.call("Inbox", key, "withdraw", WithdrawRequest(id="m1"), QueuedMessages)
+    taken = await ingress.call(handlers.QUEUE_WITHDRAW, key, WithdrawRequest(id="m1"))
     assert [one.message for one in taken.messages] == ["line 1"], "given back, to be edited"
     await stack.model.finish(number)
     assert (await reply_to(ingress, key, "m2")).reply == "echo: line 2"
@@ -140,7 +139,7 @@ async def test_what_was_taken_back_and_is_told_again_at_once_is_not_answered(
     key = chat_key()
     number = await busy(ingress, stack, key)
     await hand_in(ingress, key, "line 1", "m1")
-    await ingress.call("Inbox", key, "withdraw", WithdrawRequest(all=True), QueuedMessages)
+    await ingress.call(handlers.QUEUE_WITHDRAW, key, WithdrawRequest(all=True))
     assert (await hand_in(ingress, key, "line 1", "m1")).duplicate
     await stack.model.finish(number)
     await hand_in(ingress, key, "line 2", "m2")
@@ -165,7 +164,7 @@ async def test_order_holds_though_some_lines_are_held_back_a_moment(ingress: Ing
 async def test_tickets_that_overtake_leave_nobody_behind(unhurried: IngressClient) -> None:
     """What comes first is held back for further lines, and what comes after the first was taken is not."""
     key = chat_key()
-    await unhurried.call("Chat", key, "configure", ConfigureRequest(set=Overrides(burst="each")), SettingsView)
+    await unhurried.call(handlers.CHAT_CONFIGURE, key, ConfigureRequest(set=Overrides(burst="each")))
     await hand_in(unhurried, key, "line 0", "m0")
     await asyncio.sleep(2)  # of the four that each of the two is held back
     await hand_in(unhurried, key, "line 1", "m1")
@@ -179,7 +178,7 @@ async def test_tickets_that_overtake_leave_nobody_behind(unhurried: IngressClien
 
 
 async def test_a_ticket_that_is_started_again_still_has_its_message(ingress: IngressClient, stack: Stack) -> None:
-    """As after a crash between the moment in which the Inbox handed it out and that in which Chat wrote it down."""
+    """As after a crash between the moment in which the queue handed it out and that in which Chat wrote it down."""
     key = chat_key()
     handed = await hand_in(ingress, key, "are you there?", "m0")
     await reply_to(ingress, key, "m0")

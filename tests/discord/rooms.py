@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import NoneType
 
-from bots.common.events import PlatformEvent
+from bots.common.events import PlatformEvent, intake_handler
 from bots.discord.message_snapshot import MessageSnapshot
-from chat_service.contracts import Contract, History, HistoryRequest, utc
-from chat_service.objects.channel_threads import ChannelRules, ChannelRulesChange
+from chat_service import handlers
+from chat_service.contracts import History, HistoryRequest, utc
+from chat_service.contracts.channel import ChannelRulesChange
 from tests.discord.stack import World
 from tests.fakes.discord.control import WORKING, DiscordControl
 from tests.fakes.discord.models import Message
@@ -54,14 +56,14 @@ async def new_room(world: World, permissions: tuple[str, ...] = WORKING) -> Room
 async def history(room: Room, channel: str) -> History:
     """What the conversation holds."""
     async with room.world.stack.ingress() as ingress:
-        return await ingress.call("Chat", room.key(channel), "get_history", HistoryRequest(limit=200), History)
+        return await ingress.call(handlers.CHAT_GET_HISTORY, room.key(channel), HistoryRequest(limit=200))
 
 
 async def set_rules(room: Room, channel: str, **changes: object) -> None:
     """What somebody who may has decided about a channel; a server's own id stands for the server."""
     scope = f"discord:{room.guild}" + ("" if channel == room.guild else f":{channel}")
     async with room.world.stack.ingress() as ingress:
-        await ingress.call("Channel", scope, "rule", ChannelRulesChange.model_validate(changes), ChannelRules)
+        await ingress.call(handlers.CHANNEL_SET_RULES, scope, ChannelRulesChange.model_validate(changes))
 
 
 async def hand_over_again(room: Room, said: Message) -> None:
@@ -79,8 +81,8 @@ async def hand_over_again(room: Room, said: Message) -> None:
     )
     async with room.world.stack.ingress() as ingress:
         arrival = PlatformEvent(raw=record.model_dump(mode="json"), backfill_run="again")
-        sent = await ingress.send("DiscordIntake", record.conversation, "event", arrival)
-        await ingress.attach(sent.invocationId, Contract)
+        sent = await ingress.send(intake_handler("discord"), record.conversation, arrival)
+        await ingress.attach(sent.invocationId, NoneType)
 
 
 def is_done(message: Message) -> bool:

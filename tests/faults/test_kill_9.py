@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from chat_service import handlers
 from chat_service.contracts import Inbound, Reply
 from chat_service.ingress import IngressClient
 from tests.conversation.talk import read, say, saying, whole
@@ -21,7 +22,7 @@ async def in_mid_reply(stack: Stack, ingress: IngressClient) -> str:
     await say(ingress, "k", "how are you?", id="m2")
     number = await stack.model.count()
     await stack.model.script(GATE)
-    sent = await ingress.send("Chat", "k", "message", Inbound(message="what is my name?", id="m3"))
+    sent = await ingress.send(handlers.CHAT_MESSAGE, "k", Inbound(message="what is my name?", id="m3"))
     await stack.model.wait(number)
     await stack.model.release(number, "Your na")
     await stack.model.wait(number, "written")
@@ -59,9 +60,7 @@ async def test_what_was_sent_while_the_service_was_away_is_answered_in_order(own
     async with own_stack.ingress() as ingress:
         await own_stack.kill_service()
         sent = [
-            await ingress.send(
-                "Chat", "k", "message", Inbound(message=f"line {n}", id=f"m{n}"), idempotency_key=f"m{n}"
-            )
+            await ingress.send(handlers.CHAT_MESSAGE, "k", Inbound(message=f"line {n}", id=f"m{n}"), idempotency_key=f"m{n}")
             for n in range(5)
         ]
         await own_stack.start_service()
@@ -145,7 +144,7 @@ async def test_a_question_in_other_words_survives_in_mid_reply_the_death_of(
         number = await own_stack.model.count()
         await own_stack.model.script(GATE)
         inbound = Inbound(message="what is my name?", id="m3", replaces=old.seq - 1)
-        sent = await ingress.send("Chat", "k", "message", inbound)
+        sent = await ingress.send(handlers.CHAT_MESSAGE, "k", inbound)
         await own_stack.model.wait(number)
         if dies == "service":
             await own_stack.kill_service()
@@ -171,7 +170,7 @@ async def test_an_operator_can_kill_a_question_in_other_words(own_stack: Stack) 
         await say(ingress, "k", "my name is Ada", id="m1")
         number = await own_stack.model.count()
         await own_stack.model.script(GATE)
-        sent = await ingress.send("Chat", "k", "message", Inbound(message="hello", id="m2", replaces=1))
+        sent = await ingress.send(handlers.CHAT_MESSAGE, "k", Inbound(message="hello", id="m2", replaces=1))
         await own_stack.model.wait(number)
         await own_stack.operator(sent.invocationId, "kill")
         assert (await say(ingress, "k", "what is my name?")).reply == "I do not know your name."

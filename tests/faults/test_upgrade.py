@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from chat_service import handlers
 from chat_service.contracts import Inbound, Reply, TurnRequest
 from chat_service.ingress import IngressClient
 from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, whole
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import Behaviour
-from tests.processes import ROOT, Stack, eventually
+from tests.fork_server import ROOT
+from tests.processes import Stack, eventually
 
 BEFORE = "    answer = await answer_guarded("
 AFTER = "    await now(ctx)\n" + BEFORE
@@ -50,7 +52,7 @@ async def in_mid_reply(stack: Stack, ingress: IngressClient, key: str) -> str:
     await say(ingress, key, "my name is Ada")
     number = await stack.model.count()
     await stack.model.script(Behaviour(kind="gate"))
-    sent = await ingress.send("Chat", key, "message", Inbound(message="what is my name?", id="q"))
+    sent = await ingress.send(handlers.CHAT_MESSAGE, key, Inbound(message="what is my name?", id="q"))
     await stack.model.wait(number)
     return sent.invocationId
 
@@ -64,7 +66,7 @@ async def test_a_turn_in_flight_is_answered_by_the_new_version(own_stack: Stack,
         assert "1 turns restarted" in await register(own_stack)
 
         async def asked() -> Reply:
-            return await ingress.call("Chat", "k", "get_turn", TurnRequest(id="q"), Reply)
+            return await ingress.call(handlers.CHAT_GET_TURN, "k", TurnRequest(id="q"))
 
         reply = await eventually(asked, lambda reply: reply.status != "running")
         assert (reply.status, reply.reply, reply.turn) == ("answered", "Your name is Ada.", 2)

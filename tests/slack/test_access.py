@@ -9,11 +9,11 @@ from uuid import uuid4
 import pytest
 
 from bots.common.classify import may_use
-from chat_service import keys
-from chat_service.contracts import Accepted, Inbound
-from chat_service.objects.channel_threads import Rules, RulesChange
+from chat_service import handlers, keys
+from chat_service.contracts import Inbound
+from chat_service.contracts.channel import ChannelRulesChange
+from chat_service.contracts.quota import QuotaClaim
 from chat_service.objects.queue import MAX_WAITING
-from chat_service.objects.quota import Claim, Granted
 from chat_service.settings import Settings
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import Behaviour
@@ -60,7 +60,7 @@ async def told(room: Room, user: str, word: str, channel: str = "") -> None:
 async def rule(room: Room, scope: str, **change: object) -> None:
     """What an administrator decides."""
     async with room.world.stack.ingress() as ingress:
-        await ingress.call("Channel", scope, "rule", RulesChange.model_validate(change), Rules)
+        await ingress.call(handlers.CHANNEL_SET_RULES, scope, ChannelRulesChange.model_validate(change))
 
 
 async def test_messages_a_minute_are_limited_with_a_friendly_answer(strict_world: World) -> None:
@@ -130,9 +130,9 @@ async def test_a_persons_tokens_a_day_are_limited_wherever_they_write(limited_wo
     await asks(room, room.ada, room.channel, f"<@{slack.bot}> {'word ' * 2_000}")
     used = f"slack:{slack.team.id}:{room.ada}"
     async with room.world.stack.ingress() as ingress:
-        spent = Claim(id="look", tokens_per_day=2_000)  # what a turn has used is counted beside it
-        look = lambda: ingress.call("Quota", used, "claim", spent.model_copy(update={"id": str(uuid4())}), Granted)  # noqa: E731
-        await slack.until(look, lambda granted: not granted.allowed)
+        spent = QuotaClaim(id="look", tokens_per_day=2_000)  # what a turn has used is counted beside it
+        look = lambda: ingress.call(handlers.QUOTA_CLAIM, used, spent.model_copy(update={"id": str(uuid4())}))  # noqa: E731
+        await slack.until(look, lambda granted: not granted.is_allowed)
     await slack.post(room.ada, room.direct, "and here?")
     await told(room, room.ada, "daily allowance", room.direct)
     await asks(room, room.ben, room.channel, f"<@{slack.bot}> but I may")
@@ -210,7 +210,7 @@ async def test_a_message_that_finds_a_full_line_is_context_and_its_author_is_tol
     async with room.world.stack.ingress() as ingress:
         for n in range(MAX_WAITING):
             line = Inbound(message=f"line {n}", id=f"line-{n}", expects_reply=False)
-            await ingress.call("Inbox", key, "accept", line, Accepted)
+            await ingress.call(handlers.QUEUE_ADD, key, line)
     late = await slack.post(room.ben, room.channel, "my name is Ben", thread_ts=root.ts)
     await told(room, room.ben, "A hundred messages wait")
     await model.finish(running.number)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from chat_service import keys
-from chat_service.contracts import Reply
+from chat_service import handlers, keys
+from chat_service.contracts import TurnRequest
 from chat_service.ingress import IngressError
 from tests.fakes.model.protocol import Behaviour
 from tests.fakes.slack.control import settle
@@ -257,8 +257,8 @@ async def test_trying_again_a_question_that_was_deleted_says_so_and_asks_nothing
     assert "was deleted" in told.text
     async with room.world.stack.ingress() as ingress:
         key = keys.slack(slack.team.id, room.channel, said.ts)
-        with pytest.raises(IngressError, match="no reply to answer anew"):
-            await ingress.call("Chat", key, "regenerate", None, Reply)
+        with pytest.raises(IngressError, match="no reply to regenerate"):
+            await ingress.call(handlers.CHAT_REGENERATE, key, TurnRequest())
     assert await model.requests(number) == []
 
 
