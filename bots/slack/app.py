@@ -99,7 +99,7 @@ async def _build(
     messenger = SlackMessenger(slack, parser, permissions, history, reactions, ingress)
     await stack.enter_async_context(
         serving_intake_and_delivery(
-            "Slack",
+            "slack",
             settings,
             IntakeDependencies(messenger, settings),
             SlackReplyWriter(slack, ingress, reactions, names),
@@ -113,7 +113,7 @@ async def _build(
     responder = Responder(slack)
     stack.push_async_callback(responder.close)
     received = ReceivedStatus(ingress, settings, parser, messenger, responder)
-    sender = EventSender("Slack", ingress, on_new=received.show)
+    sender = EventSender("slack", ingress, on_new=received.show)
     # Socket Mode shows when events may have been missed. HTTP does not, so each run reads some time again.
     has_socket = settings.slack_app_token is not None
     reader = SlackHistoryReader(slack, ingress, overlap_seconds=0 if has_socket else CLOCK_SKEW_SECONDS)

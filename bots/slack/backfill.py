@@ -11,7 +11,7 @@ import time
 
 from bots.common.backfill import MissedEvent
 from bots.common.errors import PermanentError
-from bots.common.stored_messages import remembered
+from bots.common.history_view import read_user_messages
 from bots.slack.client import PAGE_SIZE, Payload, SlackClient, next_cursor
 from bots.slack.events import route_event
 from chat_service import keys
@@ -149,7 +149,7 @@ class SlackHistoryReader:
         After some weeks a workspace may hide messages that still exist; that is not a deletion.
         """
         oldest = time.time() - COMPARED_SECONDS
-        stored = await remembered(self._ingress, conversation)
+        stored = await read_user_messages(self._ingress, conversation)
         return {
             id: message.author.id
             for id, message in stored.items()

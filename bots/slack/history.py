@@ -63,7 +63,7 @@ class HistoryView:
             return text_message(NOT_FOUND)
         if not await self._permissions.may_read(person, key.channel):
             return text_message(NOT_FOUND)
-        page = await history_view.page(self._ingress, conversation, before)
+        page = await history_view.render_page(self._ingress, conversation, before)
         title = page.title or "Conversation"
         text = formatting.neutralize_mentions(f"**{title}**\n\n" + "\n\n".join(page.lines))
         buttons = [formatting.button("history_export", "Export", {"conversation": conversation})]
@@ -71,7 +71,7 @@ class HistoryView:
             older = formatting.button("history_older", "Older", {"conversation": conversation, "before": page.older})
             buttons.insert(0, older)
         blocks: list[Block] = [
-            formatting.markdown(history_view.shortened(text, MAX_PAGE_CHARACTERS)),
+            formatting.markdown(history_view.truncate_markdown(text, MAX_PAGE_CHARACTERS)),
             {"type": "actions", "elements": buttons},
         ]
         return {"text": title, "blocks": blocks}

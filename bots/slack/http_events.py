@@ -1,4 +1,4 @@
-"""Receives Slack's events by HTTP."""
+"""Receive events as signed HTTP requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from chat_service.settings import Settings
 PATH = "/slack/events"
 RETRY_HEADER = "X-Slack-Retry-Num"
 MIN_BACKFILL_SECONDS = 15.0
-"""Least time between two backfills, however often Slack has to repeat a request."""
+"""Minimum time between two backfills, however often Slack repeats a request."""
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The steps of bots/slack/README.md, followed as they stand by somebody who has nothing yet."""
+"""The steps of bots/slack/README.md lead from an empty machine to the first answer."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import yaml
 
 from tests.fakes.model import ModelControl
 from tests.fakes.slack.running import running_slack
+from tests.fork_server import ROOT
 from tests.operation.steps import commands, settings_in, steps_of
 from tests.operation.up import answering, prepared
-from tests.processes import ROOT
 from tests.slack.test_answers import shown
 
 PAGE = ROOT / "bots" / "slack" / "README.md"
@@ -20,7 +20,7 @@ async def test_the_steps_lead_from_nothing_to_the_first_answer(
     engine_binary: Path, model: ModelControl, tmp_path: Path
 ) -> None:
     await model.clear()
-    create, tokens, start, ask = steps_of(PAGE, "What people can do")
+    create, tokens, start, ask = steps_of(PAGE, "What the bot does")
     async with running_slack() as slack:
         ada = await slack.add_user("ada", display_name="Ada")
         assert "[manifest.yaml](manifest.yaml)" in create
