@@ -1,9 +1,12 @@
-"""The model of every row: it answers at once, over real HTTP, in the Chat Completions stream format.
+"""The model of every row: a real HTTP server that answers at once in the Chat Completions stream format.
 
-So what is measured is the backend and not a model. It never looks at what it is asked, and its events are made once.
-QuestionMessage for the model `stamped`, its first token is the machine's monotonic clock in nanoseconds, sent the moment it is
-read, and the rest follows after `PAUSE_SECONDS`: whoever sees that text knows how old it is. QuestionMessage for `caching`, it
-does look: it counts as cached what an earlier prompt began with, too, as the prefix caches of providers do.
+It makes the backend the only thing that is measured: it does not parse the request, and its events are made once.
+
+The requested model's name selects a mode:
+    instant: the answer is `TEXT`.
+    stamped: the first token is the machine's monotonic clock in nanoseconds, sent immediately. The rest follows after
+        `PAUSE_SECONDS`. A reader of the text can compute its age.
+    caching: the usage counts as cached the tokens that begin an earlier prompt, as providers' prefix caches do.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from typing import Any
 from aiohttp import web
 
 TEXT = ("The quick brown fox jumps over the lazy dog while the band plays on. " * 3)[:200]
-PIECE = 50
+CHUNK_CHARACTERS = 50
 PAUSE_SECONDS = 0.25
 INSTANT, STAMPED, CACHING = "instant", "stamped", "caching"
 
@@ -28,11 +31,11 @@ def main() -> None:
     """`python -m bench.instant_model --port 4010`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    given = parser.parse_args()
+    options = parser.parse_args()
     app = web.Application(client_max_size=64 * 1024**2)
     app.router.add_post("/v1/chat/completions", _complete)
     app.router.add_get("/health", _health)
-    web.run_app(app, host="127.0.0.1", port=given.port, access_log=None, print=None, handler_cancellation=True)
+    web.run_app(app, host="127.0.0.1", port=options.port, access_log=None, print=None, handler_cancellation=True)
 
 
 async def _health(_: web.Request) -> web.Response:
@@ -41,38 +44,42 @@ async def _health(_: web.Request) -> web.Response:
 
 async def _complete(request: web.Request) -> web.StreamResponse:
     body = await request.read()
-    stamped = b'"stamped"' in body
+    is_stamped = b'"stamped"' in body
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
-    if stamped:
+    if is_stamped:
         await response.write(_event(text=f"{time.monotonic_ns()} "))
         await asyncio.sleep(PAUSE_SECONDS)
-    for event in _PIECES:
+    for event in _EVENTS:
         await response.write(event)
-    usage = _usage(len(body) // 4, _cached(body) if b'"caching"' in body else None)
+    usage = _usage(len(body) // 4, _cached_tokens(body) if b'"caching"' in body else None)
     await response.write(_event(usage=usage) + b"data: [DONE]\n\n")
     return response
 
 
-_before: deque[list[Any]] = deque(maxlen=8)
-"""The messages of the last prompts, summaries' among them."""
+_recent_prompts: deque[list[Any]] = deque(maxlen=8)
+"""The messages of the last prompts, including those of summaries."""
 
 
-def _cached(body: bytes) -> int:
-    """Tokens at the beginning of this prompt that were the beginning of an earlier one."""
+def _cached_tokens(body: bytes) -> int:
+    """Return the size of the longest common prefix with an earlier prompt, in tokens."""
     messages = json.loads(body)["messages"]
-    begun = [
-        [one for one, _ in takewhile(lambda pair: pair[0] == pair[1], zip(messages, before, strict=False))]
-        for before in _before
+    prefixes = [
+        [message for message, _ in takewhile(lambda pair: pair[0] == pair[1], zip(messages, earlier, strict=False))]
+        for earlier in _recent_prompts
     ]
-    _before.append(messages)
-    same = max(begun, key=len, default=[])
-    return len(json.dumps(same, ensure_ascii=False, separators=(",", ":")).encode()) // 4 if same else 0
+    _recent_prompts.append(messages)
+    longest = max(prefixes, key=len, default=[])
+    return len(json.dumps(longest, ensure_ascii=False, separators=(",", ":")).encode()) // 4 if longest else 0
 
 
 def _usage(prompt: int, cached: int | None) -> dict[str, object]:
-    said = len(TEXT) // 4
-    usage: dict[str, object] = {"prompt_tokens": prompt, "completion_tokens": said, "total_tokens": prompt + said}
+    completion = len(TEXT) // 4
+    usage: dict[str, object] = {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }
     return usage if cached is None else {**usage, "prompt_tokens_details": {"cached_tokens": cached}}
 
 
@@ -92,8 +99,8 @@ def _event(*, text: str | None = None, finish: str | None = None, usage: dict[st
     return b"data: " + json.dumps(chunk, separators=(",", ":")).encode() + b"\n\n"
 
 
-_PIECES = (
-    *(_event(text=TEXT[start : start + PIECE]) for start in range(0, len(TEXT), PIECE)),
+_EVENTS = (
+    *(_event(text=TEXT[start : start + CHUNK_CHARACTERS]) for start in range(0, len(TEXT), CHUNK_CHARACTERS)),
     _event(finish="stop"),
 )
 

@@ -1,4 +1,4 @@
-"""The processes of a run: children that die with it, found by their ports, blind to the settings of whoever runs it."""
+"""The processes of a run: child processes that do not see the Threadwell settings of the caller."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import aiohttp
 
 from bench import instant_model
-from chat_service.child_process import child
+from chat_service.child_process import running_child
 from chat_service.engine.process import Engine, EnginePorts, free_port, running_engine
 from chat_service.engine.registration import register
 from chat_service.errors import UserError
@@ -22,15 +22,18 @@ from chat_service.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 READY_SECONDS = 60.0
-KEPT = ("restate_server_binary", "threadwell_cache_dir")
-"""Settings that say where programs lie; every other one of the caller's would colour the figures."""
+KEPT_SETTINGS = ("restate_server_binary", "threadwell_cache_dir")
+"""Settings with the paths of programs. All other settings of the caller could change the figures."""
 
 
 @dataclass(frozen=True)
-class World:
-    """What all rows share: a folder, the engine's program, the model.
+class BenchRun:
+    """What all rows share.
 
-    `only` names the contenders that are wanted, all if it is empty; `say` tells whoever waits how far it is.
+    Attributes:
+        folder: a temporary folder, deleted after the run.
+        only: the names of the contenders to measure; empty for all.
+        report_progress: prints what is measured now.
     """
 
     folder: Path
@@ -38,14 +41,14 @@ class World:
     model_url: str
     model_pid: int
     only: frozenset[str]
-    say: Callable[[str], None]
+    report_progress: Callable[[str], None]
 
     def new_folder(self, name: str) -> Path:
-        """An empty folder, gone with the run."""
+        """Create an empty folder, which is deleted after the run."""
         return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))
 
     def settings(self, **more: str) -> dict[str, str]:
-        """The settings by which a process finds the model, as the environment has them."""
+        """Return the environment variables with which a process uses the instant model."""
         return {
             "OPENAI_BASE_URL": f"{self.model_url}/v1",
             "OPENAI_API_KEY": "bench",
@@ -57,7 +60,7 @@ class World:
 
 @dataclass(frozen=True)
 class Running:
-    """A child of ours. `line` is the first one it printed."""
+    """A running child process. `line` is its first line on stdout."""
 
     name: str
     pid: int
@@ -65,25 +68,25 @@ class Running:
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment without anybody's Threadwell settings."""
-    fields = set(Settings.model_fields) - set(KEPT)
-    kept = {name: value for name, value in os.environ.items() if name.lower() not in fields}
-    # Not installed but run from a checkout, the packages are found by this.
+    """Return the environment without Threadwell settings."""
+    removed = set(Settings.model_fields) - set(KEPT_SETTINGS)
+    kept = {name: value for name, value in os.environ.items() if name.lower() not in removed}
+    # A checkout need not be installed: this is how children find its packages.
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     return {**kept, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 @asynccontextmanager
 async def running(folder: Path, name: str, command: list[str], settings: Mapping[str, str]) -> AsyncIterator[Running]:
-    """A child with a log of its own, once it has printed its first line.
+    """Run a child with its own log file, and enter the block when it has printed its first line.
 
     Raises:
-        UserError: when it ends or stays silent; with the end of what it said.
+        UserError: when it exits or prints nothing. The message contains the last line of its log.
     """
     log = folder / f"{name}.log"
     env = {**clean_environment(), **settings}
     with log.open("ab") as sink:
-        started = child(command, env=env, stdout=asyncio.subprocess.PIPE, stderr=sink, stop_seconds=15)
+        started = running_child(command, env=env, stdout=asyncio.subprocess.PIPE, stderr=sink, stop_seconds=15)
         async with started as process:
             assert process.stdout is not None
             try:
@@ -91,39 +94,39 @@ async def running(folder: Path, name: str, command: list[str], settings: Mapping
             except TimeoutError:
                 line = b""
             if not line:
-                said = log.read_text(errors="replace").strip().splitlines()
-                raise UserError(f"{name} did not start: {said[-1] if said else 'it said nothing'}")
-            draining = asyncio.create_task(_drain(process.stdout))
+                lines = log.read_text(errors="replace").strip().splitlines()
+                raise UserError(f"{name} did not start: {lines[-1] if lines else 'its log is empty'}")
+            discarding = asyncio.create_task(_discard_output(process.stdout))
             try:
                 yield Running(name, process.pid, line.decode().strip())
             finally:
-                draining.cancel()
+                discarding.cancel()
 
 
-async def _drain(pipe: asyncio.StreamReader) -> None:
-    """A child whose pipe is full would stand still."""
+async def _discard_output(pipe: asyncio.StreamReader) -> None:
+    """Read the pipe without end: a child blocks when its pipe is full."""
     while await pipe.read(65536):
         pass
 
 
 @asynccontextmanager
 async def running_model(folder: Path) -> AsyncIterator[tuple[str, int]]:
-    """The instant model; yields its URL and pid."""
+    """Run the instant model. Yield its URL and pid."""
     port = free_port()
     env = clean_environment()
     command = [sys.executable, "-m", "bench.instant_model", "--port", str(port)]
     with (folder / "model.log").open("ab") as sink:
-        async with child(command, env=env, stdout=sink, stderr=sink, stop_seconds=2) as process:
+        async with running_child(command, env=env, stdout=sink, stderr=sink, stop_seconds=2) as process:
             url = f"http://127.0.0.1:{port}"
-            await answers(f"{url}/health", process)
+            await wait_until_ready(f"{url}/health", process)
             yield url, process.pid
 
 
-async def answers(url: str, process: asyncio.subprocess.Process) -> None:
-    """Wait until an address answers.
+async def wait_until_ready(url: str, process: asyncio.subprocess.Process) -> None:
+    """Wait until the URL answers.
 
     Raises:
-        UserError: when its process ends, or after a minute.
+        UserError: when the process exits, or after a minute.
     """
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
         try:
@@ -143,7 +146,7 @@ async def answers(url: str, process: asyncio.subprocess.Process) -> None:
 
 @dataclass(frozen=True)
 class Backend:
-    """An engine of its own, with the process that serves its handlers."""
+    """A Restate server and the process that serves its handlers."""
 
     engine: Engine
     service: Running
@@ -151,32 +154,34 @@ class Backend:
 
     @property
     def processes(self) -> dict[str, int]:
-        """What is asked for its memory."""
+        """The pids by name, for their memory."""
         return {"restate-server": self.engine.pid, self.service.name: self.service.pid}
 
 
 @asynccontextmanager
 async def running_backend(
-    world: World, name: str, command: list[str], settings: Mapping[str, str]
+    bench_run: BenchRun, name: str, command: list[str], settings: Mapping[str, str]
 ) -> AsyncIterator[Backend]:
-    """An engine on a data folder of its own, and a process of handlers, registered. The process prints its URL last."""
-    data = world.new_folder(name) / "restate"
-    async with running_engine(world.engine_binary, data, EnginePorts(0, 0, 0)) as engine:
-        named = {
-            **world.settings(),
+    """Run a Restate server with its own data and a registered process of handlers, which prints a line with its URL."""
+    data = bench_run.new_folder(name) / "restate"
+    async with running_engine(bench_run.engine_binary, data, EnginePorts(0, 0, 0)) as engine:
+        env = {
+            **bench_run.settings(),
             "RESTATE_INGRESS_URL": engine.ingress_url,
             "RESTATE_ADMIN_URL": engine.admin_url,
             **settings,
         }
-        async with running(world.folder, name, command, named) as service:
+        async with running(bench_run.folder, name, command, env) as service:
             await register(engine.admin_url, service.line.split()[-1])
             yield Backend(engine, service, data)
 
 
 @asynccontextmanager
-async def running_chat_service(world: World, name: str = "threadwell", **settings: str) -> AsyncIterator[Backend]:
-    """This project, as it is served in production: `threadwell serve` beside an engine."""
+async def running_chat_service(
+    bench_run: BenchRun, name: str = "threadwell", **settings: str
+) -> AsyncIterator[Backend]:
+    """Run this project as in production: `threadwell serve` and a Restate server."""
     command = [sys.executable, "-m", "bots", "serve"]
-    named = {"CHAT_SERVICE_PORT": str(free_port()), "MODEL_STALL_SECONDS": "60", **settings}
-    async with running_backend(world, name, command, named) as backend:
+    env = {"CHAT_SERVICE_PORT": str(free_port()), "MODEL_STALL_SECONDS": "60", **settings}
+    async with running_backend(bench_run, name, command, env) as backend:
         yield backend

@@ -1,4 +1,4 @@
-"""A run's findings as a table for people and as JSON for machines."""
+"""Output of the findings of a run: tables on the terminal, or JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chat_service.version import code_version
 
 
 def machine() -> dict[str, Any]:
-    """What it ran on."""
+    """Describe the machine and the versions."""
     return {
         "cores": psutil.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
@@ -34,7 +34,7 @@ def machine() -> dict[str, Any]:
 
 
 def as_json(findings: Findings, about: dict[str, Any]) -> str:
-    """The whole run."""
+    """Return the whole run as a JSON document."""
     return json.dumps(
         {
             **about,
@@ -46,36 +46,36 @@ def as_json(findings: Findings, about: dict[str, Any]) -> str:
     )
 
 
-def show(findings: Findings, about: dict[str, Any], console: Console) -> None:
-    """One table of figures, one of goals, and what is missing."""
-    this = about["machine"]
-    load = " ".join(f"{one:.2f}" for one in this["load_average"])
+def print_tables(findings: Findings, about: dict[str, Any], console: Console) -> None:
+    """Print a table of figures, a table of goals and the rows that could not be measured."""
+    machine = about["machine"]
+    load = " ".join(f"{average:.2f}" for average in machine["load_average"])
     console.print(
-        f"{this['processor']}, {this['cores']} cores, {this['system']}, Python {this['python']}, "
-        f"Restate {this['restate']}; load at the start {load}",
+        f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}, "
+        f"Restate {machine['restate']}; load at the start {load}",
         soft_wrap=True,
     )
-    table = Table(title="load: the average of a minute; others: cores that were busy with anything but this run")
+    table = Table(title="load: average over one minute; others: cores that other programs kept busy")
     for heading in ("", "at", "median", "lowest", "highest", "unit", "samples", "load", "others"):
         table.add_column(heading, justify="left" if heading in ("", "unit") else "right", no_wrap=True)
     for measure, group in groupby(sorted(findings.figures, key=lambda f: f.measure), key=lambda f: f.measure):
         table.add_section()
         table.add_row(f"[bold]{measure}[/bold]")
         for figure in group:
-            table.add_row(*_cells(figure))
+            table.add_row(*_figure_cells(figure))
     console.print(table)
     if findings.goals:
         goals = Table(title="Goals, as ratios within this run")
         for heading in ("goal", "value", "bound", ""):
             goals.add_column(heading, no_wrap=True)
         for goal in findings.goals:
-            goals.add_row(*_verdict(goal))
+            goals.add_row(*_goal_cells(goal))
         console.print(goals)
     for row, reason in findings.missing.items():
         console.print(f"[yellow]missing[/yellow]  {row}: {reason}", soft_wrap=True)
 
 
-def _cells(figure: Figure) -> tuple[str, ...]:
+def _figure_cells(figure: Figure) -> tuple[str, ...]:
     load = figure.load
     return (
         f"  {figure.row}" + (f" ({figure.note})" if figure.note else ""),
@@ -90,14 +90,14 @@ def _cells(figure: Figure) -> tuple[str, ...]:
     )
 
 
-def _verdict(goal: Goal) -> tuple[str, ...]:
-    sign = "≤" if goal.most else "≥"
-    word = "[green]met[/green]" if goal.met else "[red]missed[/red]"
-    return goal.name, number(goal.value), f"{sign} {number(goal.bound)}", word
+def _goal_cells(goal: Goal) -> tuple[str, ...]:
+    sign = "≤" if goal.is_upper_bound else "≥"
+    result = "[green]met[/green]" if goal.is_met else "[red]missed[/red]"
+    return goal.name, number(goal.value), f"{sign} {number(goal.bound)}", result
 
 
 def number(value: float) -> str:
-    """Three digits that count."""
+    """Format a number with three significant digits."""
     if math.isnan(value):
         return "–"
     if abs(value) >= 100:

@@ -1,28 +1,30 @@
-"""How much is measured: the whole, a quick look, or deep."""
+"""The sizes of a run: normal, quick or deep."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-CROWD = 1280
-"""Turns of all conversations of one cell, at most."""
+MAX_CELL_TURNS = 1280
+"""Limit for the turns of all conversations in one measurement of the throughput row."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Attributes:
-    rounds: interleaved rounds of every cell of the throughput table.
-    at_once: conversations at once.
-    turns: of each conversation there.
-    alone: conversations, one after the other, where one is at work at a time.
-    depth: turns of the one long conversation.
-    depth_tail: its last turns, which are the figure.
-    flat_depth: turns of the conversation that is compared with a young one.
-    flat_rounds: interleaved rounds of that comparison.
-    window_turns: replies whose first text is timed in a browser window.
-    idle: conversations that lie idle.
-    warm: conversations before that: a process has its full size only when it has worked for a while.
-    rest_seconds: how long idle processes are watched, and what a disk gets to settle.
+    """The sizes of all rows.
+
+    Attributes:
+        rounds: interleaved rounds of the throughput row.
+        at_once: numbers of concurrent conversations.
+        turns: turns of each conversation in the throughput row.
+        alone: conversations, one after the other, where one runs at a time.
+        depth: turns of the one long conversation.
+        depth_tail: its last turns, which are measured.
+        flat_depth: turns of the long conversation that is compared with short ones.
+        flat_rounds: interleaved rounds of that comparison.
+        window_turns: replies whose first text is timed in a page.
+        idle: idle conversations.
+        warm: conversations before them, because a process reaches its full size only after some work.
+        rest_seconds: time in which idle processes are watched, and for pending writes to reach the disk.
     """
 
     rounds: int = 3
@@ -39,12 +41,12 @@ class Sizes:
     rest_seconds: float = 5.0
 
     def turns_of(self, at_once: int) -> int:
-        """Of each conversation: fewer where there are many, so that no row takes minutes."""
-        return max(min(self.turns, CROWD // at_once), 1)
+        """Return the turns of each conversation: fewer for many conversations, so that no measurement takes minutes."""
+        return max(min(self.turns, MAX_CELL_TURNS // at_once), 1)
 
 
-WHOLE = Sizes()
-DEEP = replace(WHOLE, depth=10_000, flat_depth=10_000, idle=100_000)
+NORMAL = Sizes()
+DEEP = replace(NORMAL, depth=10_000, flat_depth=10_000, idle=100_000)
 QUICK = Sizes(
     rounds=1,
     at_once=(1, 8, 32),

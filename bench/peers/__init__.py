@@ -1,1 +1,1 @@
-"""What the project is measured against; every one in a process of its own, with the same model call."""
+"""The systems that the project is compared with. Each runs in its own process and makes the same model call."""

@@ -1,4 +1,4 @@
-"""How the peers without an engine are served: aiohttp, one process, until SIGTERM."""
+"""The server process of the peers without Restate: aiohttp, until SIGTERM."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from chat_service.models.registry import open_models
 from chat_service.settings import Settings
 
 Build = Callable[[ChatModel, AsyncExitStack], Any]
-"""Makes the application, or a coroutine of it; what must be closed at the end goes on the stack."""
+"""Returns the application or a coroutine of it. Resources to close at the end go on the stack."""
 
 
 def serve_turns(name: str, port: int, build: Build) -> None:
-    """Serve on loopback; prints the address when it answers."""
+    """Serve on loopback, and print the address when the server is ready."""
     asyncio.run(_serve(name, port, build))
 
 
 async def _serve(name: str, port: int, build: Build) -> None:
-    stopping = asyncio.Event()
+    shutdown = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):
-            asyncio.get_running_loop().add_signal_handler(signum, stopping.set)
+            asyncio.get_running_loop().add_signal_handler(signum, shutdown.set)
     async with AsyncExitStack() as stack:
         models = await stack.enter_async_context(open_models(Settings(_env_file=None)))
         built = build(models.primary, stack)
@@ -38,4 +38,4 @@ async def _serve(name: str, port: int, build: Build) -> None:
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", port).start()
         print(f"{name} at http://127.0.0.1:{port}", flush=True)
-        await stopping.wait()
+        await shutdown.wait()

@@ -1,7 +1,8 @@
-"""One conversation to a thousand turns: how fast the last ones are, and what it leaves on the disk.
+"""One conversation of a thousand turns: the speed of its last turns and its size on disk.
 
-All contenders are up at once, and idle but for one: each is brought near its depth, and then they take turns, ten
-turns each, so that whatever else the machine does falls on all alike. Ten turns are one whole cycle of our pages.
+All contenders run at the same time, and all but one are idle. Each conversation is brought near its depth. Then the
+contenders alternate with ten turns each, so that other load on the machine affects all alike. Ten turns are one
+complete cycle of this project's pages.
 """
 
 from __future__ import annotations
@@ -11,90 +12,105 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from bench.contenders import Contender, Target, chosen
-from bench.disk import on_disk
-from bench.figures import Findings, Goal, Meter, memory
-from bench.load import drive, fresh, http_client
-from bench.missing import Missing
-from bench.processes import World
+from bench.contenders import Contender, Target, select_contenders
+from bench.figures import Findings, Goal, UnavailableError
+from bench.load import http_client, run_load, unique_name
+from bench.measure import LoadMeter, folder_size, process_memory
+from bench.processes import BenchRun
 from bench.sizes import Sizes
 
 NAME = "depth"
 TITLE = "one conversation to 1,000 turns: turns per second at the end, bytes on disk per turn, memory"
-CHUNK = 10
+ROUND_TURNS = 10
 MEASURE = "turns/s in one long conversation"
-GRAPH = "langgraph-postgres"
+REFERENCE = "langgraph-postgres"
 
 
 @dataclass
-class Long:
-    """A contender's long conversation, and how far it is."""
+class LongConversation:
+    """The long conversation of a contender.
+
+    Attributes:
+        turns: turns that it has so far.
+        initial_disk: bytes on disk after the first turns.
+    """
 
     contender: Contender
     target: Target
     conversation: str
-    reached: int = 0
-    disk: int = 0
+    turns: int = 0
+    initial_disk: int = 0
 
-    async def talk(self, turns: int) -> float:
-        """Go on for so many turns; gives turns per second."""
-        done = await drive(self.target.turn, [self.conversation], at_once=1, turns=turns)
-        self.reached += turns
-        return done.rate
+    async def run_turns(self, count: int) -> float:
+        """Run more turns. Return the turns per second."""
+        result = await run_load(self.target.turn, [self.conversation], at_once=1, turns=count)
+        self.turns += count
+        return result.rate
+
+    def disk_usage(self) -> int:
+        """Return the size of the contender's data in bytes."""
+        return folder_size(self.target.data) if self.target.data else 0
 
 
-async def measure(world: World, sizes: Sizes, findings: Findings) -> None:
-    """Every contender that holds a conversation."""
+async def measure(bench_run: BenchRun, sizes: Sizes, findings: Findings) -> None:
+    """Measure every contender that stores conversations."""
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(http_client())
-        runners: list[Long] = []
-        for contender in chosen(world.only):
-            if contender.deepest == 0 or contender.name in findings.missing:
+        conversations: list[LongConversation] = []
+        for contender in select_contenders(bench_run.only):
+            if contender.max_depth == 0 or contender.name in findings.missing:
                 continue
             try:
-                target = await stack.enter_async_context(contender.open(world, session))
-            except Missing as missing:
+                target = await stack.enter_async_context(contender.open(bench_run, session))
+            except UnavailableError as missing:
                 findings.missing[contender.name] = str(missing)
                 continue
-            runners.append(Long(contender, target, fresh(target.prefix)))
-        for mark in _marks(sizes.depth):
-            await _to(mark, world, runners, sizes, findings)
+            conversations.append(LongConversation(contender, target, unique_name(target.prefix)))
+        for depth in _depths(sizes.depth):
+            reaching = [c for c in conversations if c.contender.max_depth >= depth]
+            await _grow(reaching, depth, bench_run, sizes)
+            await _measure_speed(reaching, depth, sizes, findings)
+            await asyncio.sleep(sizes.rest_seconds)  # for pending writes to the disk
+            _measure_storage(reaching, depth, findings)
     at = min(sizes.depth, 1000)
-    ratio = findings.ratio(MEASURE, at, "threadwell", GRAPH)
+    ratio = findings.ratio(MEASURE, at, "threadwell", REFERENCE)
     if ratio is not None:
-        findings.goals.append(Goal(f"turns/s at turn {at:,}, threadwell to {GRAPH}", ratio, 15.0, False))
+        findings.goals.append(Goal(f"turns/s at turn {at:,}, threadwell to {REFERENCE}", ratio, 15.0, False))
 
 
-def _marks(depth: int) -> Iterator[int]:
-    """Where it is measured: at 1,000, and at the end where that is deeper."""
+def _depths(depth: int) -> Iterator[int]:
+    """Yield the depths of measurement: 1,000 turns, and the final depth if it is larger."""
     if depth > 1000:
         yield 1000
     yield depth
 
 
-async def _to(mark: int, world: World, runners: list[Long], sizes: Sizes, findings: Findings) -> None:
-    still = [one for one in runners if one.contender.deepest >= mark]
-    for one in still:
-        world.say(f"{NAME}: {one.contender.name}, to turn {mark:,}")
-        if one.reached == 0:
-            await one.talk(CHUNK)  # what a first conversation costs is not the conversation's
-            one.disk = _disk(one)
-        await one.talk(mark - sizes.depth_tail - one.reached)
-    for number in range(sizes.depth_tail // CHUNK):
-        first = number % len(still)
-        for one in (*still[first:], *still[:first]):
-            meter = Meter()
-            rate = await one.talk(CHUNK)
-            findings.add(one.contender.name, MEASURE, mark, rate, "/s", meter.read())
-    await asyncio.sleep(sizes.rest_seconds)  # for what is still on its way to the disk
-    for one in still:
-        if one.target.data:
-            grown = (_disk(one) - one.disk) / (mark - CHUNK)
-            findings.add(one.contender.name, "bytes on disk per turn of a long conversation", mark, grown, "B")
-        for process, pid in one.target.processes.items():
-            held = memory(pid) / 1e6
-            findings.add(one.contender.name, "memory after a long conversation", mark, held, "MB", note=process)
+async def _grow(conversations: list[LongConversation], depth: int, bench_run: BenchRun, sizes: Sizes) -> None:
+    """Bring each conversation near the depth."""
+    for conversation in conversations:
+        bench_run.report_progress(f"{NAME}: {conversation.contender.name}, to turn {depth:,}")
+        if conversation.turns == 0:
+            await conversation.run_turns(ROUND_TURNS)  # leaves the costs of a first conversation out of the figures
+            conversation.initial_disk = conversation.disk_usage()
+        await conversation.run_turns(depth - sizes.depth_tail - conversation.turns)
 
 
-def _disk(one: Long) -> int:
-    return on_disk(one.target.data) if one.target.data else 0
+async def _measure_speed(conversations: list[LongConversation], depth: int, sizes: Sizes, findings: Findings) -> None:
+    """Run the last turns in rounds, each of which begins with another contender."""
+    for number in range(sizes.depth_tail // ROUND_TURNS):
+        first = number % len(conversations)
+        for conversation in (*conversations[first:], *conversations[:first]):
+            meter = LoadMeter()
+            rate = await conversation.run_turns(ROUND_TURNS)
+            findings.add(conversation.contender.name, MEASURE, depth, rate, "/s", meter.read())
+
+
+def _measure_storage(conversations: list[LongConversation], depth: int, findings: Findings) -> None:
+    for conversation in conversations:
+        name, target = conversation.contender.name, conversation.target
+        if target.data:
+            growth = (conversation.disk_usage() - conversation.initial_disk) / (depth - ROUND_TURNS)
+            findings.add(name, "bytes on disk per turn of a long conversation", depth, growth, "B")
+        for process, pid in target.processes.items():
+            megabytes = process_memory(pid) / 1e6
+            findings.add(name, "memory after a long conversation", depth, megabytes, "MB", note=process)

@@ -1,11 +1,11 @@
-"""Whether a turn costs the same however long the conversation is.
+"""The cost of a turn in short and long conversations: it must not grow with the length.
 
-One conversation is brought to its depth; then rounds of ten turns there alternate with ten turns of young ones, which
-take turns in going first, so that whatever else the machine does falls on all alike. Time is the client's. Entries
-and bytes are counted twice over: in the engine's own journals, and on the wire between the engine and the handlers.
+One conversation is brought to its depth. Then rounds of ten turns there alternate with ten turns of short
+conversations, in changing order, so that other load on the machine affects all alike. The time is the client's. Journal
+entries and bytes come from Restate's tables, transferred bytes from a proxy between Restate and the handlers.
 
-Ten turns are one whole cycle of the window (see `state.STAY`): every round, from turn 10 on, pays for one summary and
-one page. So "turn 10" is the base of the goals; turn 30 stands beside it.
+Ten turns are one complete cycle of the window, so every round from turn 10 on includes one summary and one page.
+Therefore the goals compare with turn 10; turn 30 is measured too.
 """
 
 from __future__ import annotations
@@ -17,28 +17,35 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from bench.figures import Figure, Findings, Goal, Meter
-from bench.load import PERSON, Turn, drive, fresh, http_client, inbox_turn, message, posting
-from bench.processes import World, running_chat_service
+from bench.figures import Figure, Findings, Goal
+from bench.introspection import Introspection, JournalSize
+from bench.load import PERSON, Turn, http_client, http_turn, message, queue_turn, run_load, unique_name
+from bench.measure import LoadMeter
+from bench.processes import BenchRun, running_chat_service
+from bench.proxy import CountingProxy, counting_proxy
 from bench.sizes import Sizes
-from bench.tables import Tables, Written
-from bench.wire import Wire, counting_wire
 from chat_service.engine.process import free_port
 from chat_service.errors import UserError
+from chat_service.handlers import CHAT_CONFIRM_PAGE, CHAT_MESSAGE, TRANSCRIPT_APPEND
 
 NAME = "flat"
 TITLE = "a turn early and late in a conversation: time, journal entries, bytes"
-CYCLE = 10
-YOUNG = (10, 30)
-SLOWER, MORE = 1.25, 1.10
-"""The goals: time and amount of a late turn, as a ratio to an early one."""
+ROUND_TURNS = 10
+SHORT_DEPTHS = (10, 30)
+MAX_TIME_RATIO, MAX_AMOUNT_RATIO = 1.25, 1.10
+"""The goals: time, and entries or bytes, of a late turn in relation to an early one."""
+
+
+_TURN = (CHAT_MESSAGE.service, CHAT_MESSAGE.name)
+_APPEND = (TRANSCRIPT_APPEND.service, TRANSCRIPT_APPEND.name)
+_CONFIRMATION = (CHAT_CONFIRM_PAGE.service, CHAT_CONFIRM_PAGE.name)
 
 
 @dataclass
 class Cost:
-    """Rounds of ten turns at one depth, each value per turn.
+    """The cost per turn in rounds of ten turns at one depth.
 
-    `own` is the median of the turns' own invocations; the rest is the mean over everything the round set going.
+    `own_…` is the median of the turns' own invocations; the other values are means over all invocations of the round.
     """
 
     milliseconds: list[float] = field(default_factory=list)
@@ -49,8 +56,8 @@ class Cost:
     wire_read: list[float] = field(default_factory=list)
     wire_written: list[float] = field(default_factory=list)
 
-    def figures(self, row: str, depth: int, meter: Meter) -> Iterable[Figure]:
-        """As the report has them."""
+    def figures(self, row: str, depth: int, meter: LoadMeter) -> Iterable[Figure]:
+        """Return the figures of the report."""
         load = meter.read()
         for measure, values, unit in (
             ("time/turn", self.milliseconds, "ms"),
@@ -64,85 +71,96 @@ class Cost:
             yield Figure(row, measure, depth, values, unit, load)
 
 
-async def measure(world: World, sizes: Sizes, findings: Findings) -> None:
-    """Both ways in: the bare ingress, and the one of the platforms (Inbox, directories, titles)."""
+async def measure(bench_run: BenchRun, sizes: Sizes, findings: Findings) -> None:
+    """Measure calls at the bare ingress and through the queue, as the bots send (queue, directories, titles)."""
     port = free_port()
-    async with counting_wire("127.0.0.1", port) as (wire, url), http_client() as session:
-        # Without the pause in which quick lines become one question: it would be all that is measured.
-        named = {"CHAT_SERVICE_PORT": str(port), "CHAT_SERVICE_URL": url, "BURST": "each"}
-        async with running_chat_service(world, "flat", **named) as backend:
-            ingress, tables = backend.engine.ingress_url, Tables(session, backend.engine.admin_url)
-            bare = posting(session, f"{ingress}/restate/call/Chat/{{}}/message")
-            await _compare(world, "threadwell", bare, "flat", sizes, tables, wire, findings)
-            chats = inbox_turn(session, ingress)
-            await _compare(world, "threadwell-inbox", chats, f"web:{PERSON}:flat", sizes, tables, wire, findings)
+    async with counting_proxy("127.0.0.1", port) as (proxy, url), http_client() as session:
+        # BURST=each: the pause in which several messages become one question would dominate the measurement.
+        env = {"CHAT_SERVICE_PORT": str(port), "CHAT_SERVICE_URL": url, "BURST": "each"}
+        async with running_chat_service(bench_run, "flat", **env) as backend:
+            ingress, introspection = backend.engine.ingress_url, Introspection(session, backend.engine.admin_url)
+            bare = http_turn(session, f"{ingress}/restate/call/Chat/{{}}/message")
+            await _compare(bench_run, "threadwell", bare, "flat", sizes, introspection, proxy, findings)
+            chats = queue_turn(session, ingress)
+            await _compare(
+                bench_run, "threadwell-queue", chats, f"web:{PERSON}:flat", sizes, introspection, proxy, findings
+            )
 
 
 async def _compare(
-    world: World, row: str, turn: Turn, name: str, sizes: Sizes, tables: Tables, wire: Wire, findings: Findings
+    bench_run: BenchRun,
+    row: str,
+    turn: Turn,
+    name: str,
+    sizes: Sizes,
+    introspection: Introspection,
+    proxy: CountingProxy,
+    findings: Findings,
 ) -> None:
-    meter = Meter()
-    world.say(f"{NAME}: {row}, to turn {sizes.flat_depth:,}")
-    old = fresh(name)
-    await drive(turn, [old], at_once=1, turns=sizes.flat_depth)
-    costs = {depth: Cost() for depth in (*YOUNG, sizes.flat_depth)}
+    meter = LoadMeter()
+    bench_run.report_progress(f"{NAME}: {row}, to turn {sizes.flat_depth:,}")
+    long_conversation = unique_name(name)
+    await run_load(turn, [long_conversation], at_once=1, turns=sizes.flat_depth)
+    costs = {depth: Cost() for depth in (*SHORT_DEPTHS, sizes.flat_depth)}
     for number in range(sizes.flat_rounds):
         order = list(costs)
         for depth in order[number % len(order) :] + order[: number % len(order)]:
-            conversation = old
+            conversation = long_conversation
             if depth != sizes.flat_depth:
-                conversation = fresh(name)
-                await drive(turn, [conversation], at_once=1, turns=depth)
-            await _round(costs[depth], turn, conversation, tables, wire)
+                conversation = unique_name(name)
+                await run_load(turn, [conversation], at_once=1, turns=depth)
+            await _run_round(costs[depth], turn, conversation, introspection, proxy)
     for depth, cost in costs.items():
         findings.figures += cost.figures(row, depth, meter)
     findings.goals += _goals(row, findings, sizes.flat_depth)
 
 
-async def _round(cost: Cost, turn: Turn, conversation: str, tables: Tables, wire: Wire) -> None:
-    async with _counted(cost, tables, wire):
+async def _run_round(
+    cost: Cost, turn: Turn, conversation: str, introspection: Introspection, proxy: CountingProxy
+) -> None:
+    async with _counting(cost, introspection, proxy):
         started = time.perf_counter()
-        for number in range(CYCLE):
+        for number in range(ROUND_TURNS):
             await turn(conversation, message(number))
-        cost.milliseconds.append((time.perf_counter() - started) / CYCLE * 1000)
+        cost.milliseconds.append((time.perf_counter() - started) / ROUND_TURNS * 1000)
 
 
 @asynccontextmanager
-async def _counted(cost: Cost, tables: Tables, wire: Wire) -> AsyncIterator[None]:
-    await tables.settled()
-    before = await tables.invocations()
-    read, written = wire.read, wire.written
+async def _counting(cost: Cost, introspection: Introspection, proxy: CountingProxy) -> AsyncIterator[None]:
+    await introspection.wait_until_idle()
+    before = await introspection.invocations()
+    read, written = proxy.read, proxy.written
     yield
-    await tables.settled()
-    read, written = wire.read - read, wire.written - written
-    journals = await tables.written(await tables.invocations() - before)
-    if _incomplete(journals):
-        raise UserError("the machine is too busy: journals were purged before they could be counted; try again later")
-    own = [one for one in journals if (one.service, one.handler) == ("Chat", "message")]
-    cost.wire_read.append(read / CYCLE)
-    cost.wire_written.append(written / CYCLE)
-    cost.entries.append(sum(one.entries for one in journals) / CYCLE)
-    cost.journal_bytes.append(sum(one.bytes for one in journals) / CYCLE)
-    cost.own_entries.append(statistics.median(one.entries for one in own))
-    cost.own_bytes.append(statistics.median(one.bytes for one in own))
+    await introspection.wait_until_idle()
+    read, written = proxy.read - read, proxy.written - written
+    journals = await introspection.journal_sizes(await introspection.invocations() - before)
+    if _is_incomplete(journals):
+        raise UserError("the machine is too busy: journals expired before they could be counted; try again later")
+    own = [journal for journal in journals if (journal.service, journal.handler) == _TURN]
+    cost.wire_read.append(read / ROUND_TURNS)
+    cost.wire_written.append(written / ROUND_TURNS)
+    cost.entries.append(sum(journal.entries for journal in journals) / ROUND_TURNS)
+    cost.journal_bytes.append(sum(journal.bytes for journal in journals) / ROUND_TURNS)
+    cost.own_entries.append(statistics.median(journal.entries for journal in own))
+    cost.own_bytes.append(statistics.median(journal.bytes for journal in own))
 
 
-def _incomplete(journals: list[Written]) -> bool:
-    """Whether the retention of a brief one has run out meanwhile: every page that was confirmed was once kept."""
-    seen = Counter((one.service, one.handler) for one in journals)
-    return seen["Chat", "message"] != CYCLE or seen["Transcript", "append"] < seen["Chat", "page_stored"]
+def _is_incomplete(journals: list[JournalSize]) -> bool:
+    """Return whether a journal has expired: each confirmation of a page belongs to an append to the transcript."""
+    counts = Counter((journal.service, journal.handler) for journal in journals)
+    return counts[_TURN] != ROUND_TURNS or counts[_APPEND] < counts[_CONFIRMATION]
 
 
 def _goals(row: str, findings: Findings, depth: int) -> Iterable[Goal]:
-    for young in YOUNG:
+    for short in SHORT_DEPTHS:
         for measure, bound in (
-            ("time/turn", SLOWER),
-            ("journal entries of the turn itself", MORE),
-            ("journal entries/turn", MORE),
-            ("journal bytes/turn", MORE),
-            ("wire bytes read/turn", MORE),
-            ("wire bytes written/turn", MORE),
+            ("time/turn", MAX_TIME_RATIO),
+            ("journal entries of the turn itself", MAX_AMOUNT_RATIO),
+            ("journal entries/turn", MAX_AMOUNT_RATIO),
+            ("journal bytes/turn", MAX_AMOUNT_RATIO),
+            ("wire bytes read/turn", MAX_AMOUNT_RATIO),
+            ("wire bytes written/turn", MAX_AMOUNT_RATIO),
         ):
-            early, late = findings.find(row, measure, young), findings.find(row, measure, depth)
+            early, late = findings.find(row, measure, short), findings.find(row, measure, depth)
             if early and late:
-                yield Goal(f"{row}: {measure}, turn {depth} to turn {young}", late.median / early.median, bound, True)
+                yield Goal(f"{row}: {measure}, turn {depth} to turn {short}", late.median / early.median, bound, True)

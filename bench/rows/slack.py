@@ -1,7 +1,7 @@
-"""From a Slack event to Restate having it: the time until Slack is told that the event has been taken.
+"""Latency from a Slack event to its acknowledgement, over HTTP and over Socket Mode.
 
-The bot acknowledges an event only when Restate has it, so Slack's own clock is the measure: from sending the event to
-its acknowledgement, over HTTP and over Socket Mode. Slack is the server that the tests use.
+The bot acknowledges an event only after Restate has stored it, so the server side measures the whole latency. The
+server is the fake Slack of the tests.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bench.figures import Findings, Meter, memory
+from bench.figures import Findings, UnavailableError
 from bench.load import message
-from bench.missing import Missing
-from bench.processes import Backend, World, running, running_chat_service
+from bench.measure import LoadMeter, process_memory
+from bench.processes import Backend, BenchRun, running, running_chat_service
 from bench.sizes import Sizes
 from chat_service.engine.process import free_port
 from chat_service.errors import UserError
@@ -24,63 +24,64 @@ if TYPE_CHECKING:
     from tests.fakes.slack.models import Message
 
 NAME = "slack"
-TITLE = "a Slack event to Restate having it, over HTTP and over Socket Mode"
+TITLE = "a Slack event until Restate has stored it, over HTTP and over Socket Mode"
 MEASURE = "Slack event to Restate"
 
 
-async def measure(world: World, sizes: Sizes, findings: Findings) -> None:
-    """One event after the other, each a thread of its own."""
+async def measure(bench_run: BenchRun, sizes: Sizes, findings: Findings) -> None:
+    """Measure one event after the other. Each starts a thread."""
     try:
-        slack: Any = _slack()
-    except Missing as missing:
+        slack: Any = _import_fake_slack()
+    except UnavailableError as missing:
         findings.missing[NAME] = str(missing)
         return
     for row, http in (("over HTTP", True), ("over Socket Mode", False)):
-        world.say(f"{NAME}: {row}")
-        async with running_chat_service(world, "slack", BURST="each") as backend, slack() as control:
-            await _listen(world, backend, control, http, f"threadwell {row}", sizes.window_turns, findings)
+        bench_run.report_progress(f"{NAME}: {row}")
+        async with running_chat_service(bench_run, "slack", BURST="each") as backend, slack() as control:
+            await _measure_events(bench_run, backend, control, http, f"threadwell {row}", sizes.window_turns, findings)
 
 
-async def _listen(
-    world: World, backend: Backend, slack: SlackControl, http: bool, row: str, events: int, findings: Findings
+async def _measure_events(
+    bench_run: BenchRun, backend: Backend, slack: SlackControl, http: bool, row: str, count: int, findings: Findings
 ) -> None:
     port = free_port()
     settings = {
-        **world.settings(**slack.env(http=http)),
+        **bench_run.settings(**slack.env(http=http)),
         "RESTATE_INGRESS_URL": backend.engine.ingress_url,
         "RESTATE_ADMIN_URL": backend.engine.admin_url,
         "SLACK_HTTP_PORT": str(port),
         "SLACK_DELIVERY_PORT": str(free_port()),
-        "PERSON_MESSAGES_PER_MINUTE": "0",  # nobody asks as quickly as this
+        "PERSON_MESSAGES_PER_MINUTE": "0",  # no limit: the benchmark is faster than a person
     }
     command = [sys.executable, "-m", "bots", "bot", "slack"]
-    async with running(world.folder, "slack", command, settings) as bot:
+    async with running(bench_run.folder, "slack", command, settings) as bot:
         if http:
             await slack.request_url(f"http://127.0.0.1:{port}/slack/events")
         else:
             await slack.wait_connected()
         person = await slack.add_user("bench", display_name="Bench")
         channel = await slack.add_channel("bench", [person.id])
-        meter = Meter()
-        for number in range(events + 1):
-            said = await slack.mention(person.id, channel.id, message(number))
-            taken = [one.attempts[-1] for one in await slack.wait_acked(said) if one.event_type == "app_mention"]
-            if not taken or taken[0].acked_at is None:
-                raise UserError(f"Slack's event {number} was not taken")
-            if number:  # the first one also learns who everybody is
-                findings.add(row, MEASURE, 1, (taken[0].acked_at - taken[0].at) * 1000, "ms", meter.read())
-            await slack.until(partial(slack.replies, channel.id, said.ts), _answered)
-        findings.add("Slack bot", "memory with everything in it", None, memory(bot.pid) / 1e6, "MB", note=row)
+        meter = LoadMeter()
+        for number in range(count + 1):
+            mention = await slack.mention(person.id, channel.id, message(number))
+            events = await slack.wait_acked(mention)
+            attempts = [event.attempts[-1] for event in events if event.event_type == "app_mention"]
+            if not attempts or attempts[0].acked_at is None:
+                raise UserError(f"the bot did not acknowledge Slack's event {number}")
+            if number:  # the first event also reads the names of users
+                findings.add(row, MEASURE, 1, (attempts[0].acked_at - attempts[0].at) * 1000, "ms", meter.read())
+            await slack.until(partial(slack.replies, channel.id, mention.ts), _is_answered)
+        findings.add("Slack bot", "memory with everything in it", None, process_memory(bot.pid) / 1e6, "MB", note=row)
 
 
-def _answered(replies: Sequence[Message]) -> bool:
-    """Whether the turn has ended: what is measured is the way in, with nothing else under way."""
-    return any("quick brown fox" in one.text for one in replies)
+def _is_answered(replies: Sequence[Message]) -> bool:
+    """Return whether the turn has ended, so that the next event is measured without other work."""
+    return any("quick brown fox" in reply.text for reply in replies)
 
 
-def _slack() -> Any:
+def _import_fake_slack() -> Any:
     try:
         from tests.fakes.slack.running import running_slack
     except ImportError as error:
-        raise Missing("Slack's stand-in lies with the tests: run it from a checkout") from error
+        raise UnavailableError("the fake Slack is part of the tests: run the benchmark from a checkout") from error
     return running_slack

@@ -14,10 +14,10 @@ from rich.console import Console
 
 from bench import report
 from bench.contenders import CONTENDERS
-from bench.rows import PROBES
+from bench.rows import ROWS
 from bench.run import run
 from bench.sizes import Sizes
-from tests.processes import ROOT
+from tests.fork_server import ROOT
 
 TINY = Sizes(
     rounds=1,
@@ -42,7 +42,7 @@ async def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """One run of everything, as a machine reads it."""
     console = Console(file=(tmp_path_factory.mktemp("bench") / "table.txt").open("w"), width=130)
     findings, about = await run(set(), TINY, console)
-    report.show(findings, about, console)
+    report.print_tables(findings, about, console)
     given: dict[str, Any] = json.loads(report.as_json(findings, about))
     return given
 
@@ -53,7 +53,7 @@ def values(whole: dict[str, Any], row: str, measure: str) -> dict[int | None, fl
 
 
 def test_no_row_breaks_off(whole: dict[str, Any]) -> None:
-    assert not [reason for reason in whole["missing"].values() if reason.startswith("broke off")]
+    assert not [reason for reason in whole["missing"].values() if reason.startswith("failed")]
 
 
 @pytest.mark.parametrize("name", [one.name for one in CONTENDERS])
@@ -103,7 +103,7 @@ def test_the_first_token_reaches_a_real_browser(whole: dict[str, Any]) -> None:
     assert 0 < seen[1] < 10_000
 
 
-@pytest.mark.parametrize("row", ["threadwell", "threadwell-inbox"])
+@pytest.mark.parametrize("row", ["threadwell", "threadwell-queue"])
 def test_a_late_turn_has_the_journal_entries_of_an_early_one(whole: dict[str, Any], row: str) -> None:
     own = values(whole, row, "journal entries of the turn itself")
     assert own[TINY.flat_depth] == own[10] == own[30] > 0
@@ -112,7 +112,7 @@ def test_a_late_turn_has_the_journal_entries_of_an_early_one(whole: dict[str, An
     assert everything[10] > own[10]
 
 
-@pytest.mark.parametrize("row", ["threadwell", "threadwell-inbox"])
+@pytest.mark.parametrize("row", ["threadwell", "threadwell-queue"])
 @pytest.mark.parametrize(
     "measure", ["journal bytes of the turn itself", "wire bytes read/turn", "wire bytes written/turn"]
 )
@@ -170,7 +170,7 @@ async def test_a_row_that_does_not_exist_is_one_line(tmp_path: Path) -> None:
 async def test_the_rows_can_be_listed(tmp_path: Path) -> None:
     status, out, _ = await threadwell(tmp_path, "bench", "--list")
     assert status == 0
-    assert [line.split()[0] for line in out.splitlines()] == [*(p.NAME for p in PROBES), *(c.name for c in CONTENDERS)]
+    assert [line.split()[0] for line in out.splitlines()] == [*(p.NAME for p in ROWS), *(c.name for c in CONTENDERS)]
 
 
 async def threadwell(folder: Path, *arguments: str) -> tuple[int | None, str, str]:
