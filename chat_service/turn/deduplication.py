@@ -16,7 +16,7 @@ from chat_service.storage.clock import now
 from chat_service.storage.state import Outbox, Recent
 
 TOMBSTONE_SEQ = 0
-"""Stands for the sequence number of a message that was deleted, or withdrawn before its turn."""
+"""Used as sequence number of a message that was deleted, or withdrawn before its turn."""
 
 
 async def drop_repeats(ctx: ObjectContext, conversation: Conversation, inbound: Iterable[Inbound]) -> list[Inbound]:

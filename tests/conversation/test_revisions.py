@@ -152,7 +152,7 @@ async def test_the_web_costs_no_entry_for_delivery(stack: Stack, ingress: Ingres
         f"WHERE i.target_service_key = '{key}' AND i.target_handler_name = 'message'"
     )
     names = [row.get("name") for row in await stack.admin(query)]
-    assert "model" in names and "is the bot there" not in names
+    assert "model" in names and "check delivery service" not in names
 
 
 async def test_a_message_is_counted_once_and_refused_beyond_the_limit(ingress: IngressClient) -> None:
