@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from types import NoneType
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from chat_service.contracts import Attachment, Author, Contract, Inbound, Time, is_blank
+from chat_service.handlers import Handler
+from chat_service.keys import Platform
 from chat_service.unicode_text import well_formed
 
 
@@ -29,6 +32,11 @@ class PlatformEvent(Contract):
         return raw if clean == encoded else json.loads(clean)
 
 
+def intake_handler(platform: Platform) -> Handler[PlatformEvent, None]:
+    """Return the handler that takes in the events of a platform."""
+    return Handler(f"{platform.capitalize()}Intake", "take_in", PlatformEvent, NoneType)
+
+
 class MessageEvent(Contract):
     """A message that was created, edited or deleted.
 
@@ -45,7 +53,7 @@ class MessageEvent(Contract):
         edited: whether the author has edited the message since, so its text may differ from the text first received.
     """
 
-    kind: Literal["said", "edited", "deleted"] = "said"
+    kind: Literal["created", "edited", "deleted"] = "created"
     id: str
     position: str
     text: str = ""

@@ -1,1 +1,1 @@
-"""The Discord bot: translates inwards, delivers outwards, and knows nothing of models."""
+"""The Discord bot: reads events from Discord, and writes replies to it."""

@@ -1,23 +1,23 @@
-"""Putting the Discord adapter together."""
+"""Starts the Discord bot."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 
-from bots.common.backfill import Backfill
-from bots.common.delivery import DeliveryDependencies, delivery_object
-from bots.common.endpoint import serving_objects
-from bots.common.events import PlatformEvent
-from bots.common.intake import IntakeDependencies, intake_object
-from bots.common.ordered_queue import OrderedQueue
-from bots.common.previews import Previews
+from bots.common.dependencies import IntakeDependencies
+from bots.common.event_sender import EventSender
+from bots.common.runner import (
+    DeliveryAddress,
+    release_waiting_replies,
+    running_backfill,
+    running_tasks,
+    serving_intake_and_delivery,
+)
 from bots.discord.backfill import DiscordHistoryReader
 from bots.discord.buttons import Buttons
 from bots.discord.client import Bot
@@ -28,42 +28,36 @@ from bots.discord.events import EventParser
 from bots.discord.gateway import gateway_connection, logged_in_bot
 from bots.discord.history import HistoryView
 from bots.discord.listeners import Listeners
-from bots.discord.message_snapshot import SnapshotBuilder
 from bots.discord.messenger import DiscordMessenger
 from bots.discord.reactions import discord_status_reactions
 from bots.discord.reply_writer import DiscordReplyWriter
 from bots.discord.settings import ChatSettings
-from chat_service.ingress import IngressClient, IngressError
+from bots.discord.snapshot_builder import SnapshotBuilder
+from chat_service.ingress import IngressClient
 from chat_service.live import LiveBus, open_bus
-from chat_service.objects.channel_threads import ReleasedDeliveries
 from chat_service.settings import Settings
 from chat_service.signals import handling_stop_signals
-
-log = logging.getLogger(__name__)
-
-RELEASE_SECONDS = (0.0, 5.0, 30.0)
-"""When what waited for the bot is set free after a start: a turn may still be on its way to the list."""
 
 
 @asynccontextmanager
 async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
-    """Run the bot while the block runs; yields one line that says who listens.
+    """Run the bot while the block runs; yield one line for the operator.
 
     Raises:
-        UserError: without a token, or with one that Discord does not take.
+        UserError: the token is missing or Discord rejects it.
     """
-    async with _listening(settings, bus) as (line, _):
+    async with _running(settings, bus) as (line, _):
         yield line
 
 
 async def run(settings: Settings) -> None:
-    """What `threadwell bot discord` runs: the bot alone, until SIGTERM or SIGINT, or until Discord shuts it out.
+    """Run only this bot until SIGTERM, SIGINT, or until Discord ends its session for good (`threadwell bot discord`).
 
     Raises:
-        UserError: when Discord shuts it out.
+        UserError: Discord has ended the session for good.
     """
     with handling_stop_signals() as stopping:
-        async with open_bus(settings) as bus, _listening(settings, bus) as (line, gateway):
+        async with open_bus(settings) as bus, _running(settings, bus) as (line, gateway):
             print(line, flush=True)  # noqa: T201
             waiting = asyncio.create_task(stopping.wait())
             await asyncio.wait({waiting, gateway}, return_when=asyncio.FIRST_COMPLETED)
@@ -73,61 +67,43 @@ async def run(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _listening(settings: Settings, bus: LiveBus) -> AsyncIterator[tuple[str, asyncio.Task[None]]]:
+async def _running(settings: Settings, bus: LiveBus) -> AsyncIterator[tuple[str, asyncio.Task[None]]]:
+    """Yield a line for the operator and the task that is connected to Discord's gateway."""
     async with AsyncExitStack() as stack:
         bot = await stack.enter_async_context(logged_in_bot(settings))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         ingress = await stack.enter_async_context(IngressClient.connected(settings.ingress_url))
-        records, marks, watch = SnapshotBuilder(bot), discord_status_reactions(bot), EventFilter(ingress)
-        outlet = DiscordReplyWriter(bot, marks)
-        previews = Previews(outlet, bus)
-        stack.push_async_callback(previews.close)
-        stack.push_async_callback(marks.close)
-        ears = DiscordMessenger(bot, records, EventParser(session, images=settings.model_images), marks)
-        objects = [
-            intake_object("Discord", IntakeDependencies(ears, settings, ears.create_thread)),
-            delivery_object("Discord", DeliveryDependencies(outlet, previews), settings),
-        ]
+        snapshots, event_filter = SnapshotBuilder(bot), EventFilter(ingress)
+        reactions = discord_status_reactions(bot)
+        stack.push_async_callback(reactions.close)
+        messenger = DiscordMessenger(bot, snapshots, EventParser(session, images=settings.model_images), reactions)
         await stack.enter_async_context(
-            serving_objects(
+            serving_intake_and_delivery(
+                "discord",
                 settings,
-                objects,
+                IntakeDependencies(messenger, settings, messenger.create_thread),
+                DiscordReplyWriter(bot, reactions),
+                bus=bus,
+                address=DeliveryAddress(
+                    settings.discord_delivery_host, settings.discord_delivery_port, settings.discord_delivery_url
+                ),
                 folder=Path(__file__).parent,
-                host=settings.discord_delivery_host,
-                port=settings.discord_delivery_port,
-                url=settings.discord_delivery_url,
-                name="DISCORD",
             )
         )
-        histories = HistoryView(ingress, settings)
-        SlashCommands(bot, ingress, histories, ChatSettings(ingress, watch, settings), settings, marks).register()
-        lanes = OrderedQueue()
-
-        async def hand_over(conversation: str, id: str, arrival: PlatformEvent) -> None:
-            await listeners.hand_over(conversation, id, arrival)
-
-        catch_up = Backfill(DiscordHistoryReader(bot, ingress, records, watch), ingress, lanes, hand_over)
-        buttons = Buttons(ingress, histories, settings)
-        listeners = Listeners(bot, ingress, catch_up, records, watch, buttons, marks, settings)
-        listeners.register()
-        stack.push_async_callback(catch_up.flush)
-        stack.push_async_callback(lanes.close)
-        stack.push_async_callback(catch_up.close)
+        history = HistoryView(ingress, settings)
+        chat_settings = ChatSettings(ingress, event_filter, settings)
+        SlashCommands(bot, ingress, history, chat_settings, settings, reactions).register()
+        reader = DiscordHistoryReader(bot, ingress, snapshots, event_filter)
+        sender = EventSender("discord", ingress)
+        backfill = await stack.enter_async_context(running_backfill(reader, ingress, sender.send))
+        buttons = Buttons(ingress, history, settings)
+        Listeners(bot, sender, backfill, snapshots, event_filter, buttons, reactions).register()
         gateway = await stack.enter_async_context(gateway_connection(bot))
-        for work in (catch_up.keep(), _release(ingress, bot), synchronise(bot)):
-            task = asyncio.create_task(work)
-            stack.callback(task.cancel)
-        without = "" if bot.reads_content else ", without the Message Content intent: mentions and direct messages only"
-        yield f"Discord: listening as @{bot.user}{without}", gateway
+        stack.enter_context(running_tasks(_release(ingress, bot), synchronise(bot)))
+        suffix = "" if bot.reads_content else ", without the Message Content intent: mentions and direct messages only"
+        yield f"Discord: listening as @{bot.user}{suffix}", gateway
 
 
 async def _release(ingress: IngressClient, bot: Bot) -> None:
-    """Replies that waited for the bot set out."""
     await bot.all_shards_ready.wait()
-    for pause in RELEASE_SECONDS:
-        await asyncio.sleep(pause)
-        for scope in ("discord:@me", *(f"discord:{guild.id}" for guild in bot.guilds)):
-            with contextlib.suppress(IngressError, TimeoutError):
-                released = await ingress.call("Channel", scope, "release", None, ReleasedDeliveries)
-                if released.deliveries:
-                    log.info("%d replies waited for the bot: delivering them", released.deliveries)
+    await release_waiting_replies(ingress, lambda: ["discord:@me", *(f"discord:{guild.id}" for guild in bot.guilds)])

@@ -9,14 +9,16 @@ import discord
 
 from bots.common.backfill import MissedEvent
 from bots.common.errors import PermanentError
-from bots.common.stored_messages import remembered
+from bots.common.history_view import read_user_messages
 from bots.discord.channel_messages import read_messages
 from bots.discord.client import UNKNOWN_MESSAGE, Bot, DiscordApiError, MessageableChannel, call_discord
 from bots.discord.event_filter import EventFilter
-from bots.discord.message_snapshot import MessageSnapshot, SnapshotBuilder, deleted_snapshot, position_of
-from chat_service.contracts import DirectoryPage, DirectoryRequest
+from bots.discord.message_snapshot import MessageSnapshot, deleted_snapshot, position_of
+from bots.discord.snapshot_builder import SnapshotBuilder
+from chat_service import handlers
+from chat_service.contracts import DirectoryRequest
+from chat_service.contracts.channel import ChannelThread, ChannelView, ChannelViewRequest
 from chat_service.ingress import IngressClient
-from chat_service.objects.channel_threads import ChannelThread, ChannelView, ChannelViewRequest
 
 log = logging.getLogger(__name__)
 
@@ -49,10 +51,10 @@ class DiscordHistoryReader:
         self._bot, self._ingress, self._snapshots, self._filter = bot, ingress, snapshots, event_filter
         self._missed_edits = MissedEdits(bot, ingress, snapshots)
 
-    def now(self) -> str:
+    def current_position(self) -> str:
         return position_of(max(discord.utils.time_snowflake(datetime.now(UTC) - POSITION_MARGIN), 0))
 
-    async def spaces(self) -> list[str]:
+    async def list_spaces(self) -> list[str]:
         await self._bot.all_shards_ready.wait()
         if self._bot.disconnected_shards:
             return []  # new channels are not reported meanwhile
@@ -61,7 +63,7 @@ class DiscordHistoryReader:
         direct = await self._read_channel_view("discord:@me")
         return [*(f"discord:{guild.id}" for guild in self._bot.guilds), *([] if direct.position else ["discord:@me"])]
 
-    async def channels(self) -> list[str]:
+    async def list_channels(self) -> list[str]:
         await self._bot.all_shards_ready.wait()
         found: list[str] = []
         for guild in self._bot.guilds:
@@ -75,7 +77,7 @@ class DiscordHistoryReader:
 
     async def _recent_conversations(self, space: str, limit: int) -> list[str]:
         owner, request = f"workspace:discord:{space}", DirectoryRequest(limit=limit)
-        page = await self._ingress.call("Directory", owner, "list", request, DirectoryPage, timeout=30)
+        page = await self._ingress.call(handlers.DIRECTORY_LIST, owner, request, timeout=30)
         return [entry.conversation for entry in page.entries]
 
     async def _archived_threads(self, guild: discord.Guild) -> list[str]:
@@ -99,9 +101,9 @@ class DiscordHistoryReader:
         return found
 
     async def _read_channel_view(self, scope: str) -> ChannelView:
-        return await self._ingress.call("Channel", scope, "look", ChannelViewRequest(), ChannelView, timeout=10)
+        return await self._ingress.call(handlers.CHANNEL_GET, scope, ChannelViewRequest(), timeout=10)
 
-    async def since(self, scope: str, position: str, threads: list[ChannelThread]) -> list[MissedEvent]:
+    async def read_since(self, scope: str, position: str, threads: list[ChannelThread]) -> list[MissedEvent]:
         try:
             missed = await self._missed_messages(scope, position)
             takes_part = any(thread.conversation == scope for thread in threads)
@@ -163,7 +165,7 @@ class MissedEdits:
 
     async def _stored_ids(self, conversation: str) -> list[int]:
         oldest = discord.utils.time_snowflake(datetime.now(UTC) - MAX_CHECKED_AGE)
-        ids = sorted(int(id) for id in await remembered(self._ingress, conversation) if id.isdecimal())
+        ids = sorted(int(id) for id in await read_user_messages(self._ingress, conversation) if id.isdecimal())
         return [id for id in ids if id > oldest][-MAX_CHECKED_MESSAGES:]
 
     async def _check_message(self, channel: MessageableChannel, id: int, position: str) -> list[MissedEvent]:

@@ -49,16 +49,6 @@ async def read_messages(
             if until(message):
                 return
 
-    async def fetch_next_id() -> int | None:
-        bound = bounds[cursor]
-        page = await bot.http.logs_from(
-            channel.id,
-            1,
-            after=bound.id if bound and oldest_first else None,
-            before=bound.id if bound and not oldest_first else None,
-        )
-        return int(page[0]["id"]) if page else None
-
     async def read_all() -> None:
         while True:
             try:
@@ -66,7 +56,7 @@ async def read_messages(
             except CALL_ERRORS:
                 raise
             except Exception:
-                unreadable = await fetch_next_id()
+                unreadable = await _fetch_next_id(bot, channel, bounds[cursor], oldest_first=oldest_first)
                 log.exception("the message %s in %s cannot be read: skipping it", unreadable, channel.id)
                 bounds[cursor] = _as_object(unreadable)
                 if unreadable is None:
@@ -74,6 +64,16 @@ async def read_messages(
 
     await call_discord("history", read_all())
     return found
+
+
+async def _fetch_next_id(
+    bot: Bot, channel: MessageableChannel, bound: discord.Object | None, *, oldest_first: bool
+) -> int | None:
+    """Return the id of the message next to `bound`, without parsing the message."""
+    bound_id = bound.id if bound else None
+    after, before = (bound_id, None) if oldest_first else (None, bound_id)
+    page = await bot.http.logs_from(channel.id, 1, after=after, before=before)
+    return int(page[0]["id"]) if page else None
 
 
 def _as_object(id: int | None) -> discord.Object | None:

@@ -18,9 +18,10 @@ from bots.discord.history import HistoryView
 from bots.discord.permissions import conversation_of, may_bot_write, may_read, may_write, requester_of
 from bots.discord.responses import ResponseContent, respond, respond_with_text
 from bots.discord.settings import DEFAULT, ChatSettings, SettingsChange
-from chat_service.contracts import History, HistoryRequest, StopRequest, StopResult, is_blank
+from chat_service import handlers
+from chat_service.contracts import History, HistoryRequest, StopRequest, is_blank
+from chat_service.contracts.background import ForgetDiscordUserRequest
 from chat_service.ingress import IngressClient, IngressError
-from chat_service.objects.erasure import ForgetDiscordUserRequest
 from chat_service.settings import Settings
 
 BOT_MAY_NOT_WRITE = "I may not read or write in this channel. An administrator of the channel can allow it."
@@ -158,7 +159,7 @@ class SlashCommands:
     async def _reset(self, interaction: discord.Interaction) -> ResponseContent:
         if (reason := await self._refusal(interaction)) is not None:
             return ResponseContent(reason)
-        await self._ingress.send("Chat", conversation_of(interaction), "reset", None)
+        await self._ingress.send(handlers.CHAT_RESET, conversation_of(interaction), None)
         return ResponseContent(texts.RESET)
 
     async def _stop(self, interaction: discord.Interaction, everything: bool) -> ResponseContent:
@@ -167,11 +168,11 @@ class SlashCommands:
         conversation = conversation_of(interaction)
         if everything:
             request = HistoryRequest(limit=1)
-            page = await self._ingress.call("Chat", conversation, "get_history", request, History, timeout=5)
-            await self._ingress.send("Chat", conversation, "stop", StopRequest(all=True))
+            page = await self._ingress.call(handlers.CHAT_GET_HISTORY, conversation, request, timeout=5)
+            await self._ingress.send(handlers.CHAT_STOP, conversation, StopRequest(all=True))
             self._reactions.background.start(self._remove_reactions(conversation, page))
             return ResponseContent(texts.STOPPING)
-        result = await self._ingress.call("Chat", conversation, "stop", StopRequest(), StopResult, timeout=5)
+        result = await self._ingress.call(handlers.CHAT_STOP, conversation, StopRequest(), timeout=5)
         return ResponseContent(texts.STOPPED if result.stopped else texts.NOTHING_RUNS)
 
     async def _remove_reactions(self, conversation: str, page: History) -> None:
@@ -179,7 +180,7 @@ class SlashCommands:
 
     async def _forget(self, interaction: discord.Interaction) -> ResponseContent:
         request = ForgetDiscordUserRequest(person=str(interaction.user.id))
-        await self._ingress.send("Housekeeping", None, "forget_everywhere", request)
+        await self._ingress.send(handlers.BACKGROUND_FORGET_DISCORD_USER, None, request)
         return ResponseContent(FORGETTING)
 
     async def _refusal(self, interaction: discord.Interaction) -> str | None:

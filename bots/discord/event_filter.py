@@ -6,8 +6,9 @@ from __future__ import annotations
 import time
 
 from bots.discord.message_snapshot import MessageSnapshot
+from chat_service import handlers
+from chat_service.contracts.channel import ChannelRules, ChannelView, ChannelViewRequest
 from chat_service.ingress import IngressClient
-from chat_service.objects.channel_threads import ChannelRules, ChannelView, ChannelViewRequest
 
 CACHE_SECONDS = 5.0
 MAX_CACHED = 10_000
@@ -29,7 +30,7 @@ class EventFilter:
             IngressError, TimeoutError: the channel's rules cannot be read.
         """
         conversation = snapshot.conversation
-        if snapshot.kind == "said":
+        if snapshot.kind == "created":
             if snapshot.is_for_bot:
                 if len(self._conversations) > MAX_CACHED:
                     self._conversations.clear()
@@ -56,9 +57,7 @@ class EventFilter:
         view, expires = self._views.get(scope, (None, 0.0))
         if view is not None and time.monotonic() < expires:
             return view
-        view = await self._ingress.call(
-            "Channel", scope, "look", ChannelViewRequest(conversation=scope), ChannelView, timeout=10
-        )
+        view = await self._ingress.call(handlers.CHANNEL_GET, scope, ChannelViewRequest(conversation=scope), timeout=10)
         if len(self._views) > MAX_CACHED:
             self._views.clear()
         self._views[scope] = (view, time.monotonic() + CACHE_SECONDS)

@@ -39,7 +39,9 @@ class EventParser:
         """
         if snapshot.content_hidden and snapshot.kind != "deleted":
             return None
-        attachments, unreadable = await self._read_files(snapshot.files, room) if snapshot.kind == "said" else ([], [])
+        attachments, unreadable = (
+            await self._read_files(snapshot.files, room) if snapshot.kind == "created" else ([], [])
+        )
         author = Author(id=snapshot.author_id, name=snapshot.author_name[:200]) if snapshot.author_id else None
         return MessageEvent(
             kind=snapshot.kind,

@@ -30,13 +30,13 @@ class HistoryView:
         """Return a history page. `channel_id`: the channel or thread of the interaction, or a thread created in it."""
         if (refusal := await self._refusal(interaction)) is not None:
             return ResponseContent(refusal)
-        page = await history_view.page(
+        page = await history_view.render_page(
             self._ingress,
             keys.discord(interaction.guild_id, channel_id),
             before,
             limit=MAX_PAGE_MESSAGES,
-            excerpt=MAX_MESSAGE_EXCERPT,
-            room=MAX_PAGE_LENGTH,
+            characters=MAX_MESSAGE_EXCERPT,
+            max_length=MAX_PAGE_LENGTH,
         )
         buttons = [(ButtonId("export", turn=channel_id), "Export")]
         if page.older is not None:

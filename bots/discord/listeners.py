@@ -15,6 +15,7 @@ import discord
 
 from bots.common.backfill import Backfill
 from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
+from bots.common.event_sender import EventSender
 from bots.common.events import PlatformEvent
 from bots.common.ordered_queue import QueueFullError
 from bots.common.reactions import StatusReactions
@@ -22,9 +23,8 @@ from bots.discord.buttons import Buttons
 from bots.discord.client import Bot
 from bots.discord.event_filter import EventFilter
 from bots.discord.formatting import ButtonId
-from bots.discord.message_snapshot import MessageSnapshot, SnapshotBuilder, deleted_snapshot, position_of
-from chat_service.ingress import IngressClient
-from chat_service.settings import Settings
+from bots.discord.message_snapshot import MessageSnapshot, deleted_snapshot, position_of
+from bots.discord.snapshot_builder import SnapshotBuilder
 
 log = logging.getLogger(__name__)
 
@@ -35,17 +35,16 @@ class Listeners:
     def __init__(
         self,
         bot: Bot,
-        ingress: IngressClient,
+        sender: EventSender,
         backfill: Backfill,
         snapshots: SnapshotBuilder,
         event_filter: EventFilter,
         buttons: Buttons,
         reactions: StatusReactions,
-        settings: Settings,
     ) -> None:
-        self._bot, self._ingress, self._backfill = bot, ingress, backfill
+        self._bot, self._sender, self._backfill = bot, sender, backfill
         self._snapshots, self._filter, self._buttons = snapshots, event_filter, buttons
-        self._reactions, self._settings = reactions, settings
+        self._reactions = reactions
         self._last_message: dict[int, int] = {}
         """The newest message of each channel. Edits and deletions have no position of their own in Discord's order."""
 
@@ -58,21 +57,13 @@ class Listeners:
         ):
             self._bot.event(listener)
 
-    async def hand_over(self, conversation: str, id: str, event: PlatformEvent) -> None:
-        """Send an event to Restate; `id` is the idempotency key.
-
-        Raises:
-            IngressError: Restate did not accept it.
-        """
-        await self._ingress.send("DiscordIntake", conversation, "event", event, idempotency_key=id)
-
     async def on_shard_connect(self, shard: int) -> None:
         """Start a backfill for a new session. A resumed session needs none: Discord sends the missed events."""
         self._bot.disconnected_shards.discard(shard)
         self._bot.ready_shards.discard(shard)
         self._bot.all_shards_ready.clear()
         self._bot.connected.set()
-        await self._backfill.begin()
+        await self._backfill.start_run()
 
     async def on_shard_ready(self, shard: int) -> None:
         self._bot.ready_shards.add(shard)
@@ -95,11 +86,11 @@ class Listeners:
         message_position = position_of(message.id)
 
         async def work() -> None:
-            await self._backfill.ensure(scope)
+            await self._backfill.wait_for_channel(scope)
             snapshot = await self._build_snapshot(message)
             if snapshot is not None and await self._filter.accepts(snapshot):
                 await self._hand_over_snapshot(snapshot, snapshot.id)
-            self._backfill.passed(scope, message_position)
+            self._backfill.mark_processed(scope, message_position)
 
         self._enqueue(scope, str(message.id), message_position, work)
 
@@ -126,11 +117,11 @@ class Listeners:
             self._pass_on_deletion(event.guild_id, event.channel_id, id)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
-        await self._backfill.opened(f"discord:{guild.id}")
+        await self._backfill.add_space(f"discord:{guild.id}")
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
         """Discord sends this for each server of a session, also for one that was joined while the session began."""
-        await self._backfill.opened(f"discord:{guild.id}")
+        await self._backfill.add_space(f"discord:{guild.id}")
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         log.error("the bot was removed from the server %s (%s): replies there stay undelivered", guild.name, guild.id)
@@ -139,7 +130,7 @@ class Listeners:
         """Handle a button. The command tree handles the commands."""
         if interaction.guild_id is None and interaction.channel_id is not None:
             # Discord does not list direct conversations: remember this one for the next backfill.
-            self._reactions.background.start(self._backfill.ensure(_scope(None, interaction.channel_id)))
+            self._reactions.background.start(self._backfill.wait_for_channel(_scope(None, interaction.channel_id)))
         if interaction.type is discord.InteractionType.component:
             data: Any = interaction.data or {}
             if (button := ButtonId.parse(data.get("custom_id"))) is not None:
@@ -157,11 +148,11 @@ class Listeners:
         self._enqueue(_scope(guild_id, channel_id), event_id, self._position_of_change(channel_id), work)
 
     async def _hand_over_snapshot(self, snapshot: MessageSnapshot, id: str) -> None:
-        await self.hand_over(snapshot.conversation, id, PlatformEvent(raw=snapshot.model_dump(mode="json")))
+        await self._sender.send(snapshot.conversation, id, PlatformEvent(raw=snapshot.model_dump(mode="json")))
 
     async def _build_snapshot(self, message: discord.Message, *, edited: bool = False) -> MessageSnapshot | None:
         try:
-            return await self._snapshots.build(message, "edited" if edited else "said")
+            return await self._snapshots.build(message, "edited" if edited else "created")
         except PermanentError as error:
             log.warning("a message in %s can no longer be read: %s", message.channel.id, error)
             return None
@@ -171,7 +162,7 @@ class Listeners:
 
     def _enqueue(self, scope: str, id: str, event_position: str, work: Callable[[], Awaitable[None]]) -> None:
         with contextlib.suppress(QueueFullError):  # the next backfill finds the event
-            self._backfill.queue(scope, scope, id, event_position, work)
+            self._backfill.enqueue(scope, scope, id, event_position, work)
 
     def _position_of_change(self, channel_id: int) -> str:
         return f"{position_of(self._last_message.get(channel_id, 0))}+"

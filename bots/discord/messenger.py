@@ -13,10 +13,11 @@ from bots.discord import formatting
 from bots.discord.channel_messages import read_messages
 from bots.discord.client import THREAD_EXISTS, Bot, DiscordApiError, call_discord
 from bots.discord.events import EventParser
-from bots.discord.message_snapshot import MessageSnapshot, SnapshotBuilder, position_of
+from bots.discord.message_snapshot import MessageSnapshot, position_of
 from bots.discord.permissions import may_administer
 from bots.discord.reactions import show_typing
 from bots.discord.reply_writer import make_reference
+from bots.discord.snapshot_builder import SnapshotBuilder
 from chat_service import keys
 from chat_service.contracts import MAX_INLINE
 
@@ -39,7 +40,7 @@ class DiscordMessenger:
 
     async def parse_event(self, conversation: str, raw: dict[str, Any]) -> MessageEvent | None:
         snapshot = MessageSnapshot.model_validate(raw)
-        if snapshot.files and snapshot.kind == "said" and snapshot.is_for_bot:
+        if snapshot.files and snapshot.kind == "created" and snapshot.is_for_bot:
             self._reactions.background.start(show_typing(self._bot, conversation))  # while the files are downloaded
         return await self._parser.parse(snapshot)
 

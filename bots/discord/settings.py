@@ -13,9 +13,10 @@ from bots.common.access import is_blocked
 from bots.discord.event_filter import EventFilter
 from bots.discord.permissions import conversation_of, may_manage, may_read, requester_of
 from bots.discord.responses import ResponseContent
-from chat_service.contracts import ConfigureRequest, Overrides, SettingName, SettingsView
+from chat_service import handlers
+from chat_service.contracts import ConfigureRequest, Overrides, SettingName
+from chat_service.contracts.channel import ChannelRules, ChannelRulesChange, ChannelViewRequest
 from chat_service.ingress import IngressClient
-from chat_service.objects.channel_threads import ChannelRules, ChannelRulesChange, ChannelView, ChannelViewRequest
 from chat_service.personas import read_personas
 from chat_service.settings import Settings
 
@@ -79,7 +80,7 @@ class ChatSettings:
         unset = [name for name, value in given.items() if value == DEFAULT]
         if chosen or unset:
             request = ConfigureRequest(set=Overrides.model_validate(chosen), unset=unset)
-            await self._ingress.call("Channel", scope, "configure", request, Overrides, timeout=5)
+            await self._ingress.call(handlers.CHANNEL_CONFIGURE, scope, request, timeout=5)
         rules = ChannelRulesChange.model_validate(
             {
                 "reply_mode": change.answer_to,
@@ -88,11 +89,11 @@ class ChatSettings:
             }
         )
         if rules.model_dump(exclude_none=True):
-            await self._ingress.call("Channel", scope, "rule", rules, ChannelRules, timeout=5)
+            await self._ingress.call(handlers.CHANNEL_SET_RULES, scope, rules, timeout=5)
 
     async def _show(self, interaction: discord.Interaction, conversation: str) -> ResponseContent:
         in_thread = isinstance(interaction.channel, discord.Thread)
-        view = await self._ingress.call("Chat", conversation, "get_settings", None, SettingsView, timeout=5)
+        view = await self._ingress.call(handlers.CHAT_GET_SETTINGS, conversation, None, timeout=5)
         lines = [
             f"**{setting.name}**: {_short(setting.value)} _({_source(setting.source, in_thread)})_"
             for setting in view.settings
@@ -113,7 +114,7 @@ class ChatSettings:
         rules: list[tuple[Where, ChannelRules]] = []
         for width in widths:
             scope = _scope(interaction, conversation, width)
-            view = await self._ingress.call("Channel", scope, "look", ChannelViewRequest(), ChannelView, timeout=5)
+            view = await self._ingress.call(handlers.CHANNEL_GET, scope, ChannelViewRequest(), timeout=5)
             rules.append((width, view.rules))
         return rules
 
