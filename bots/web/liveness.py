@@ -34,7 +34,7 @@ class PublishEvent(Protocol):
 
 
 class LivenessProbe:
-    """Publishes `away` and `back` for the chat service, and `changed` for a turn whose start the bus lost."""
+    """Publishes `unreachable` and `reachable` for the chat service, and `changed` if the bus lost a start."""
 
     def __init__(self, ingress: IngressClient, publish: PublishEvent, has_windows: Callable[[], bool]) -> None:
         self._ingress = ingress
@@ -87,13 +87,13 @@ class LivenessProbe:
             failed = not task.done() or task.exception() is not None
             if failed and awaited.last_event_at == last_event_at and not awaited.is_unreachable:
                 awaited.is_unreachable = True
-                self._publish("away", conversation)
+                self._publish("unreachable", conversation)
             page = await task
         finally:
             task.cancel()
         if awaited.is_unreachable:
             awaited.is_unreachable = False
-            self._publish("back", conversation)
+            self._publish("reachable", conversation)
         if page.running and page.running.turn > awaited.turn:
             awaited.turn = page.running.turn
             self._publish("changed", conversation)

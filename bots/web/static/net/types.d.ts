@@ -180,11 +180,11 @@ export interface RetryEvent {
 }
 
 /**
- * `away` and `back`: the chat service stopped responding, or responds again. `ended`: the model has finished, and `done`
+ * `unreachable` and `reachable`: the chat service stopped responding, or responds again. `ended`: the model has finished, and `done`
  * follows when the history has the reply. `used`: a person changed something in the conversation.
  */
 export interface NoticeEvent {
-  kind: 'away' | 'back' | 'ended' | 'done' | 'changed' | 'used' | 'stop';
+  kind: 'unreachable' | 'reachable' | 'ended' | 'done' | 'changed' | 'used' | 'stop';
   conversation: string;
 }
 

@@ -11,7 +11,7 @@ import { itemsOf } from './conversation-items.js';
 /**
  * @typedef {{ until: number, why: string }} Retry when the model is called again, in ms since 1970, and why
  *
- * @typedef {'away' | 'back' | null} ServiceState whether the chat service stopped responding during the reply
+ * @typedef {'unreachable' | 'reachable' | null} ServiceState whether the chat service stopped responding during the reply
  *
  * @typedef {object} RunningState
  * @property {number} turn
@@ -220,8 +220,8 @@ export class Conversation {
         this.running.retry = retryAfter(event.seconds ?? 0, event.text ?? '');
         this.running.service = null;
         return false;
-      case 'away':
-      case 'back':
+      case 'unreachable':
+      case 'reachable':
         if (this.running) this.running.service = event.kind;
         return false;
       case 'ended':

@@ -24,7 +24,7 @@ const KEPT = 12;
 const MAX_REFETCHES = 3;
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
 /** Events that change nothing in the list of conversations. */
-const NOT_LISTED = new Set(['delta', 'ended', 'away', 'back']);
+const NOT_LISTED = new Set(['delta', 'ended', 'unreachable', 'reachable']);
 
 export class Store {
   /**

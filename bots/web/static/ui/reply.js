@@ -14,8 +14,8 @@ import { VersionSwitch } from './version-switch.js';
 
 const COPIED_MS = 1500;
 const SHORTENED = 'Your message is too long for this model. Its middle was left out.';
-const SERVICE_AWAY = 'The chat service is not responding. The reply will continue when it is back.';
-const SERVICE_BACK = 'The chat service is back. The reply will continue in a moment…';
+const SERVICE_UNREACHABLE = 'The chat service is not responding. The reply will continue when it is back.';
+const SERVICE_REACHABLE = 'The chat service is back. The reply will continue in a moment…';
 
 export class ReplyView extends MessageView {
   /** @param {ReplyItem} item @param {MessageActions} actions */
@@ -119,10 +119,10 @@ function noteOf(item) {
 
 /** @param {ReplyItem} item */
 function runningNoteOf({ data, retry, isStopping, service }) {
-  if (service === 'away') return SERVICE_AWAY;
+  if (service === 'unreachable') return SERVICE_UNREACHABLE;
   if (isStopping) return 'Stopping…';
   if (retry) return retryNoteOf(retry);
-  if (service === 'back') return SERVICE_BACK;
+  if (service === 'reachable') return SERVICE_REACHABLE;
   return data.text ? 'Writing…' : 'Waiting for the model…';
 }
 
