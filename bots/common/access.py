@@ -1,4 +1,4 @@
-"""How much a person and a channel may ask, and trying again by a button, which costs what a question costs."""
+"""Who may use the bot in a channel, and how much: access lists, quotas, and the refusals that people are shown."""
 
 from __future__ import annotations
 
@@ -6,160 +6,177 @@ from dataclasses import dataclass, field
 
 from restate import ObjectContext
 
-from bots.common import commands
+from bots.common import texts
 from bots.common.classify import may_use
-from bots.common.dependencies import IntakeDependencies, scope_of
+from bots.common.dependencies import IntakeDependencies, scope_of, send_ephemeral
 from bots.common.events import MessageEvent
-from bots.common.refusals import send_refusal
-from chat_service import keys
-from chat_service.contracts import History, HistoryRequest, Reply, TurnRequest
-from chat_service.ingress import IngressClient, IngressError
-from chat_service.objects.channel_threads import Place, PlaceRequest, Rules
-from chat_service.objects.quota import QuotaClaim, QuotaDecision, claim
+from chat_service import calls, handlers, keys
+from chat_service.contracts.channel import ChannelRules, ChannelViewRequest
+from chat_service.contracts.quota import QuotaClaim
+from chat_service.ingress import IngressClient
 from chat_service.settings import Settings
+from chat_service.storage.record import StateRecord
+from chat_service.storage.serde import set_record
 
-LOOK_SECONDS = 5
-OUTCOME_SECONDS = 20.0
-"""So long a retry is watched for a word that it cannot be; it goes on whether it is watched or not."""
-LAST = 20
+CALL_SECONDS = 5
+REFUSAL_PAUSE_SECONDS = 600.0
+"""A person is shown the same refusal once in this time: repeated messages would otherwise fill a channel with them."""
+MAX_REFUSAL_PAUSE_SECONDS = 3_600.0
+MAX_REFUSALS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class ButtonAction:
-    """Somebody wants a reply anew. `id` tells this press from the next; `roles` and `parent` as in `Heard`."""
+class Requester:
+    """A person who uses a button or a slash command; `roles` and `parent_scope` as in `MessageEvent`."""
 
-    id: str
     conversation: str
     person: str
-    turn: int = 0
-    seq: int = 0
     roles: list[str] = field(default_factory=list)
-    parent: str = ""
-
-    @property
-    def also(self) -> tuple[str, ...]:
-        """What else an allow or block list may name."""
-        return (*self.roles, self.parent.rpartition(":")[2])
+    parent_scope: str = ""
 
 
-def claims_of(settings: Settings, key: keys.ConversationKey, person: str, wider: str) -> list[tuple[str, int, int]]:
-    """Whose quota a message counts for, with the limits: messages a minute and tokens a day (0: none).
+@dataclass(frozen=True, slots=True)
+class QuotaLimit:
+    """The limits of one owner of a quota; 0 means no limit."""
 
-    `wider` is the channel around a thread that is a place of its own: its messages count there, while tokens are
-    counted by conversation.
+    owner: str
+    messages_per_minute: int
+    tokens_per_day: int
+
+
+class SentRefusals(StateRecord):
+    """Until when a refusal is not repeated, in seconds since 1970, by person and reason."""
+
+    until: dict[str, float] = {}
+
+
+def quota_limits(settings: Settings, key: keys.ConversationKey, person: str, parent_scope: str) -> list[QuotaLimit]:
+    """Return the quotas that a message counts for.
+
+    With a `parent_scope`, the channel around a thread that has a scope of its own, messages are counted for the channel
+    and tokens for the thread.
     """
-    claims = [
-        (f"{key.platform}:{key.space}:{person}", settings.person_messages_per_minute, settings.person_tokens_per_day),
-        (key.scopes[-1], settings.channel_messages_per_minute, settings.channel_tokens_per_day),
+    limits = [
+        QuotaLimit(
+            f"{key.platform}:{key.space}:{person}", settings.person_messages_per_minute, settings.person_tokens_per_day
+        )
     ]
-    if wider:
-        claims[1:] = [
-            (wider, settings.channel_messages_per_minute, 0),
-            (key.scopes[-1], 0, settings.channel_tokens_per_day),
-        ]
-    return [one for one in claims if one[1] or one[2]]
+    if parent_scope:
+        limits.append(QuotaLimit(parent_scope, settings.channel_messages_per_minute, 0))
+        limits.append(QuotaLimit(key.scopes[-1], 0, settings.channel_tokens_per_day))
+    else:
+        per_minute, per_day = settings.channel_messages_per_minute, settings.channel_tokens_per_day
+        limits.append(QuotaLimit(key.scopes[-1], per_minute, per_day))
+    return [limit for limit in limits if limit.messages_per_minute or limit.tokens_per_day]
 
 
-async def within_limits(
-    ctx: ObjectContext, it: IntakeDependencies, heard: MessageEvent, key: keys.ConversationKey, *, paced: bool = True
+async def claim_quota(
+    ctx: ObjectContext,
+    deps: IntakeDependencies,
+    event: MessageEvent,
+    key: keys.ConversationKey,
+    *,
+    count_messages: bool = True,
 ) -> bool:
-    """Count a message; its author is told when it is too much. Not `paced`: when it came says nothing, so messages a
-    minute do not count."""
-    person = heard.author.id if heard.author else ""
-    wider = heard.parent_scope or (scope_of(ctx) if scope_of(ctx) != key.scopes[-1] else "")
-    for owner, per_minute, per_day in claims_of(it.settings, key, person, wider):
-        if not paced and not per_day:
+    """Count a message and return whether it is within the limits; if not, its author is told.
+
+    Messages a minute do not count without `count_messages`: messages that a backfill found arrive all at once.
+    """
+    channel = scope_of(ctx)
+    parent_scope = event.parent_scope or (channel if channel != key.scopes[-1] else "")
+    for limit in quota_limits(deps.settings, key, event.author_id, parent_scope):
+        per_minute = limit.messages_per_minute if count_messages else 0
+        if not per_minute and not limit.tokens_per_day:
             continue
-        pace = per_minute if paced else 0
-        request = QuotaClaim(id=f"{ctx.key()}:{heard.id}", per_minute=pace, tokens_per_day=per_day)
-        granted = await ctx.object_call(claim, owner, request)
-        if not granted.allowed:
-            word = commands.wait_a_bit(granted.over, granted.retry_after)
-            await send_refusal(ctx, it, heard, word, why=granted.over, wait=granted.retry_after)
+        request = QuotaClaim(id=f"{ctx.key()}:{event.id}", per_minute=per_minute, tokens_per_day=limit.tokens_per_day)
+        decision = await calls.call(ctx, handlers.QUOTA_CLAIM, limit.owner, request)
+        if not decision.is_allowed:
+            text = texts.over_limit(decision.outcome, decision.retry_after)
+            await send_refusal(ctx, deps, event, text, reason=decision.outcome, pause=decision.retry_after)
             return False
     return True
 
 
-async def try_again(ingress: IngressClient, settings: Settings, press: ButtonAction) -> str | None:
-    """Have the last reply answered anew; gives the reason when it is not. Waits some seconds for that reason at most.
+async def send_refusal(
+    ctx: ObjectContext,
+    deps: IntakeDependencies,
+    event: MessageEvent,
+    text: str,
+    *,
+    reason: str,
+    pause: float = REFUSAL_PAUSE_SECONDS,
+) -> None:
+    """Tell the author of a message why it is not answered, unless they were told in the last `pause` seconds.
 
-    That the person may read the conversation is the platform's to check, before.
+    `pause` is an hour at most. `reason` identifies the refusal, whose text may contain changing figures.
+    """
+    refusal = f"{event.author_id}:{reason}"
+    now = await ctx.time()
+    sent = await ctx.get("sent_refusals", type_hint=SentRefusals) or SentRefusals()
+    if sent.until.get(refusal, 0.0) > now:
+        return
+    current = {key: until for key, until in sent.until.items() if until > now}
+    current[refusal] = now + min(pause, MAX_REFUSAL_PAUSE_SECONDS)
+    set_record(ctx, "sent_refusals", SentRefusals(until=dict(list(current.items())[-MAX_REFUSALS:])))
+    await send_ephemeral(ctx, deps, event, text)
+
+
+async def claim_quota_by_ingress(
+    ingress: IngressClient, settings: Settings, requester: Requester, id: str
+) -> str | None:
+    """Count a request that is no message; return the text of the refusal if a limit is reached.
 
     Raises:
-        IngressError, TimeoutError: Restate is away.
+        IngressError, TimeoutError: Restate cannot be reached.
     """
-    key = keys.parse(press.conversation)
+    key = keys.parse(requester.conversation)
+    assert key is not None  # noqa: S101  find_refusal has checked the key
+    for limit in quota_limits(settings, key, requester.person, requester.parent_scope):
+        request = QuotaClaim(
+            id=f"{requester.conversation}:{id}",
+            per_minute=limit.messages_per_minute,
+            tokens_per_day=limit.tokens_per_day,
+        )
+        decision = await ingress.call(handlers.QUOTA_CLAIM, limit.owner, request, timeout=CALL_SECONDS)
+        if not decision.is_allowed:
+            return texts.over_limit(decision.outcome, decision.retry_after)
+    return None
+
+
+async def find_refusal(ingress: IngressClient, settings: Settings, requester: Requester) -> str | None:
+    """Return why a person may not ask the bot something in this channel, or None if they may.
+
+    Raises:
+        IngressError, TimeoutError: Restate cannot be reached.
+    """
+    key = keys.parse(requester.conversation)
     if key is None:
-        return commands.NOT_THE_LAST
-    if (word := await refusal(ingress, settings, press)) is not None:
-        return word
-    if (word := await _is_passed(ingress, press)) is not None:
-        return word
-    for owner, per_minute, per_day in claims_of(settings, key, press.person, press.parent):
-        one = QuotaClaim(id=f"{press.conversation}:{press.id}", per_minute=per_minute, tokens_per_day=per_day)
-        granted = await ingress.call("Quota", owner, "claim", one, QuotaDecision, timeout=LOOK_SECONDS)
-        if not granted.allowed:
-            return commands.wait_a_bit(granted.over, granted.retry_after)
-    return await _regenerate(ingress, press)
+        return texts.NOT_ALLOWED
+    rules = await _read_rules(ingress, requester, key)
+    if any(rule.off for rule in rules):
+        return texts.SWITCHED_OFF
+    return None if _is_allowed(key, settings, requester, rules) else texts.NOT_ALLOWED
 
 
-async def refusal(ingress: IngressClient, settings: Settings, press: ButtonAction) -> str | None:
-    """What whoever wants an answer where they press or command something is told instead, if anything.
+async def is_blocked(ingress: IngressClient, settings: Settings, requester: Requester) -> bool:
+    """Return whether the access lists keep a person from using the bot in this channel.
 
     Raises:
-        IngressError, TimeoutError: Restate is away.
+        IngressError, TimeoutError: Restate cannot be reached.
     """
-    key = keys.parse(press.conversation)
-    if key is None:
-        return commands.NOT_ALLOWED
-    rules = await _rules(ingress, press)
-    if any(one.off for one in rules):
-        return commands.OFF
-    return None if may_use(key, press.person, settings, *rules, also=press.also) else commands.NOT_ALLOWED
+    key = keys.parse(requester.conversation)
+    return key is None or not _is_allowed(key, settings, requester, await _read_rules(ingress, requester, key))
 
 
-async def is_shut_out(ingress: IngressClient, settings: Settings, press: ButtonAction) -> bool:
-    """Whether a person may not use the bot where they press or command something.
-
-    Raises:
-        IngressError, TimeoutError: Restate is away.
-    """
-    key = keys.parse(press.conversation)
-    return key is None or not may_use(key, press.person, settings, *await _rules(ingress, press), also=press.also)
+def _is_allowed(key: keys.ConversationKey, settings: Settings, requester: Requester, rules: list[ChannelRules]) -> bool:
+    other_ids = (*requester.roles, requester.parent_scope.rpartition(":")[2])
+    return may_use(key, requester.person, settings, *rules, other_ids=other_ids)
 
 
-async def _rules(ingress: IngressClient, press: ButtonAction) -> list[Rules]:
-    key = keys.parse(press.conversation)
-    assert key is not None  # noqa: S101  whoever calls has looked
-    wide, narrow = key.scopes
-    scopes = [wide, *([press.parent] if press.parent else []), narrow]
+async def _read_rules(ingress: IngressClient, requester: Requester, key: keys.ConversationKey) -> list[ChannelRules]:
+    space, channel = key.scopes
+    scopes = [space, *([requester.parent_scope] if requester.parent_scope else []), channel]
     return [
-        (await ingress.call("Channel", scope, "look", PlaceRequest(), Place, timeout=LOOK_SECONDS)).rules
+        (await ingress.call(handlers.CHANNEL_GET, scope, ChannelViewRequest(), timeout=CALL_SECONDS)).rules
         for scope in scopes
     ]
-
-
-async def _is_passed(ingress: IngressClient, press: ButtonAction) -> str | None:
-    """What is told if the conversation has gone on since that reply, or its question is gone."""
-    request = HistoryRequest(limit=LAST)
-    page = await ingress.call("Chat", press.conversation, "get_history", request, History, timeout=LOOK_SECONDS)
-    if page.running is not None:
-        return None if page.running.turn == press.turn else commands.NOT_THE_LAST
-    last = next((one for one in reversed(page.messages) if one.role == "assistant"), None)
-    if page.waiting or last is None or last.turn != press.turn:
-        return commands.NOT_THE_LAST
-    return commands.QUESTION_GONE if last.status == "forgotten" else None
-
-
-async def _regenerate(ingress: IngressClient, press: ButtonAction) -> str | None:
-    # Pressed twice, also by two people, it is one retry of that reply.
-    once, request = f"retry:{press.seq}", TurnRequest(turn=press.turn)
-    sent = await ingress.send("Chat", press.conversation, "regenerate", request, idempotency_key=once)
-    try:
-        await ingress.attach(sent.invocationId, Reply, timeout=OUTCOME_SECONDS)
-    except IngressError as error:
-        if error.status in (404, 409) and error.from_handler and not sent.repeated:
-            return commands.NOT_THE_LAST
-    except TimeoutError:
-        pass  # it is being answered
-    return None

@@ -1,7 +1,7 @@
-"""Catch-up: what the platform did not tell, because the bot, the network or the platform was away, is read afterwards.
+"""Reads from the platform what was missed while the bot, the network or the platform was down.
 
-A channel's catch-up ends before its live events go on, so that the order is kept; a channel in which somebody speaks
-comes first. How far a channel was read is kept durably, and moves only past what Restate has.
+A channel's backfill ends before its live events continue, so that the order is kept; a channel with a live event is
+read first. How far a channel was read is stored durably and moves only past what Restate has accepted.
 """
 
 from __future__ import annotations
@@ -17,23 +17,27 @@ from typing import Any, Protocol
 from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
 from bots.common.events import PlatformEvent
 from bots.common.ordered_queue import OrderedQueue, QueueFullError, Work
+from chat_service import handlers
+from chat_service.contracts.channel import ChannelThread, ChannelViewRequest, ReadPosition
 from chat_service.ingress import IngressClient, IngressError
-from chat_service.objects.channel_threads import Place, PlaceRequest, Reach, Thread, ThreadList
 
 log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 2.0
-ALIVE_SECONDS = 30.0
+STORE_SPACES_SECONDS = 30.0
 ATTEMPTS = 5
-LIVE_PATIENCE = 8.0
-"""So long a live event waits for its channel's catch-up. Then it goes on: what is still to be read comes after it,
-which is better than nobody being answered while a platform's history is slow or broken."""
+LIVE_EVENT_SECONDS = 8.0
+"""How long a live event waits for its channel's backfill. Then it goes first, and the messages that are still to be
+read come after it: otherwise nothing would be answered while a platform's history is slow or broken."""
 RETRY_SECONDS = 2.0
+
+HandOver = Callable[[str, str, PlatformEvent], Awaitable[None]]
+"""Send an event to Restate: conversation, idempotency key, event."""
 
 
 @dataclass(frozen=True, slots=True)
 class MissedEvent:
-    """An event that may have been missed. Reading one that was not is harmless: its id is known."""
+    """An event that may have been missed. Handing over one that was not missed is harmless: its id is known."""
 
     conversation: str
     id: str
@@ -42,230 +46,238 @@ class MissedEvent:
 
 
 class HistoryReader(Protocol):
-    """How a platform is read."""
+    """Reads a platform's history."""
 
-    async def spaces(self) -> list[str]:
-        """The scopes (`slack:T1`) of all workspaces the bot is in."""
+    async def list_spaces(self) -> list[str]:
+        """Return the scopes (`slack:T1`) of all workspaces or servers that the bot is in."""
         ...
 
-    async def channels(self) -> list[str]:
-        """The scopes (`slack:T1:C1`) of all channels the bot is in."""
+    async def list_channels(self) -> list[str]:
+        """Return the scopes (`slack:T1:C1`) of all channels that the bot is in."""
         ...
 
-    async def since(self, scope: str, position: str, threads: list[Thread]) -> list[MissedEvent]:
-        """What was said in a channel after a position, the threads the bot takes part in included, at a pace that
-        respects the platform's limits. In any order.
+    async def read_since(self, scope: str, position: str, threads: list[ChannelThread]) -> list[MissedEvent]:
+        """Return a channel's events after a position, including those of `threads`, in any order.
+
+        Keeps to the platform's rate limits.
 
         Raises:
-            Gone: when the channel can no longer be read.
+            PermanentError: the channel can no longer be read.
         """
         ...
 
-    def now(self) -> str:
-        """The present position."""
+    def current_position(self) -> str:
+        """Return the present position."""
         ...
 
 
 class Backfill:
-    """The catch-up of one process. `begin` a run whenever something may have been missed.
+    """The backfill of one process. A run is started whenever events may have been missed.
 
-    Not `told`: nobody says when that is. A live event then says nothing of what came before it, and only what a run has
-    read counts as read.
+    Without `detects_gaps` the platform does not tell when that is. A live event then proves nothing about the events
+    before it, and only what a run has read counts as read.
     """
 
     def __init__(
         self,
         reader: HistoryReader,
         ingress: IngressClient,
-        lanes: OrderedQueue,
-        hand_over: Callable[[str, str, PlatformEvent], Awaitable[None]],
+        queue: OrderedQueue,
+        hand_over: HandOver,
         *,
-        told: bool = True,
+        detects_gaps: bool = True,
     ) -> None:
-        self._reader, self._ingress, self._lanes, self._hand_over = reader, ingress, lanes, hand_over
-        self._told = told
+        self._reader, self._ingress, self._queue, self._hand_over = reader, ingress, queue, hand_over
+        self._detects_gaps = detects_gaps
         self._run = ""
-        self._through = asyncio.Event()
+        self._finished = asyncio.Event()
         self._channels: dict[str, asyncio.Task[None]] = {}
-        self._passed: dict[str, str] = {}
-        self._behind: set[str] = set()
-        self._all: asyncio.Task[None] | None = None
+        self._processed: dict[str, str] = {}
+        """Positions up to which live events were processed, by channel; not stored yet."""
+        self._incomplete: set[str] = set()
+        """Channels with an event that has to be read again."""
+        self._run_task: asyncio.Task[None] | None = None
         self._slow: set[str] = set()
         """Channels whose live events have waited long enough in this run."""
 
-    async def begin(self) -> None:
+    async def start_run(self) -> None:
         """Start a run over all channels; live events wait for it, channel by channel."""
-        for task in [*self._channels.values(), *([self._all] if self._all else [])]:
+        for task in self._tasks():
             task.cancel()
-        self._run, self._channels = self._reader.now(), {}
+        self._run, self._channels = self._reader.current_position(), {}
         self._slow.clear()
-        self._through.clear()
-        self._all = asyncio.create_task(self._walk())
+        self._finished.clear()
+        self._run_task = asyncio.create_task(self._read_all_channels())
 
-    async def through(self) -> None:
-        """Wait until the run has been through all channels."""
-        await self._through.wait()
+    async def wait_until_finished(self) -> None:
+        """Wait until the run has read all channels."""
+        await self._finished.wait()
 
-    async def ensure(self, scope: str) -> None:
-        """Wait until a channel has been caught up with in this run, or as long as a live event can; it comes first
-        now."""
-        ends = time.monotonic() + LIVE_PATIENCE
+    async def wait_for_channel(self, scope: str) -> None:
+        """Read a channel first and wait until this run has read it, or as long as a live event may wait."""
+        deadline = time.monotonic() + LIVE_EVENT_SECONDS
         while scope not in self._slow:
-            task = self._started(scope)
-            done, _ = await asyncio.wait({task}, timeout=ends - time.monotonic())
+            task = self._start_channel(scope)
+            done, _ = await asyncio.wait({task}, timeout=deadline - time.monotonic())
             if not done:
-                log.warning("%s takes long to catch up with: what is said there now goes first", scope)
+                log.warning("reading missed messages of %s takes long: new messages there go first", scope)
                 self._slow.add(scope)
-            elif self._channels.get(scope) is task:  # and not taken over by a new run
+            elif self._channels.get(scope) is task:  # and not replaced by a new run
                 return
 
-    def _started(self, scope: str) -> asyncio.Task[None]:
-        if scope not in self._channels:
-            self._channels[scope] = asyncio.create_task(self._channel(scope, self._run))
-        return self._channels[scope]
+    async def add_space(self, space: str) -> None:
+        """Store the present position of a workspace or server that is new to the bot.
 
-    async def opened(self, space: str) -> None:
-        """The bot is in a workspace; if it is new there, what is said from now on is found again, whatever happens to
-        this process before the next round."""
+        Messages written from now on are then found, even if this process ends before the next run.
+        """
         with contextlib.suppress(IngressError, TimeoutError):
-            place = await self._ingress.call("Channel", space, "look", PlaceRequest(), Place)
-            if not place.position:
-                await self._advance(space, self._reader.now())
+            if not await self._read_position(space):
+                await self._advance(space, self._reader.current_position())
 
-    def passed(self, scope: str, position: str) -> None:
-        """An event of a channel was accepted by Restate, or is none of the bot's business."""
-        if self._told:
-            self._passed[scope] = max(self._passed.get(scope, ""), position)
+    def mark_processed(self, scope: str, position: str) -> None:
+        """Note that Restate has accepted a live event, or that the bot has nothing to do with it."""
+        if self._detects_gaps:
+            self._processed[scope] = max(self._processed.get(scope, ""), position)
 
-    def lost(self, scope: str) -> None:
-        """An event of a channel was let go: it has to be read again."""
-        self._behind.add(scope)
+    def mark_missed(self, scope: str) -> None:
+        """Note that an event of a channel was dropped and has to be read again."""
+        self._incomplete.add(scope)
 
-    def queue(self, scope: str, lane: str, id: str, position: str, work: Work) -> asyncio.Future[None]:
-        """Put the handing over of an event into its lane; gives what ends when it is done. What is let go, because too
-        much waits or because it cannot be done, counts as lost.
+    def enqueue(self, scope: str, conversation: str, id: str, position: str, work: Work) -> asyncio.Future[None]:
+        """Queue the hand-over of an event; return a future that ends when it is done.
+
+        An event that is dropped, because the queue is full or `work` fails, counts as missed.
 
         Raises:
-            Full: when too much waits already.
+            QueueFullError: too many events wait.
         """
         try:
-            done = self._lanes.put(scope, lane, id, position, work)
+            done = self._queue.put(scope, conversation, id, position, work)
         except QueueFullError:
-            log.error("too much waits: %s in %s is left to the next catch-up", id, scope)
-            self.lost(scope)
+            log.error("too many events wait: %s in %s is left to the next backfill", id, scope)
+            self.mark_missed(scope)
             raise
 
-        def look(ended: asyncio.Future[None]) -> None:
+        def check(ended: asyncio.Future[None]) -> None:
             if not ended.cancelled() and ended.exception() is not None:
-                self.lost(scope)
+                self.mark_missed(scope)
 
-        done.add_done_callback(look)
+        done.add_done_callback(check)
         return done
 
-    async def keep(self) -> None:
-        """Write down how far the channels were read, for ever; a gap is read again when nothing waits any more."""
+    async def store_positions(self) -> None:
+        """Store how far the channels were read, forever. Read incomplete channels again when no event waits."""
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
-            await self.flush()
-            if self._behind and self._lanes.is_empty and all(one.done() for one in self._channels.values()):
-                again, self._behind = self._behind, set()
-                for scope in again:
+            await self.flush_positions()
+            if self._incomplete and self._queue.is_empty and all(task.done() for task in self._channels.values()):
+                incomplete, self._incomplete = self._incomplete, set()
+                for scope in incomplete:
                     self._channels.pop(scope, None)
-                    self._started(scope)
+                    self._start_channel(scope)
 
-    async def flush(self) -> None:
-        """Write down how far the channels were read: never past what still waits, nor past a gap."""
-        passed, self._passed = self._passed, {}
-        for scope, position in passed.items():
-            if scope in self._behind:
+    async def flush_positions(self) -> None:
+        """Store how far the channels were read: never past an event that waits, nor past a gap."""
+        processed, self._processed = self._processed, {}
+        for scope, position in processed.items():
+            if scope in self._incomplete:
                 continue
-            floor, reading = self._lanes.floor(scope), self._channels.get(scope)
-            if reading is None or not reading.done() or (floor is not None and floor <= position):
-                self._passed[scope] = max(self._passed.get(scope, ""), position)
+            first_waiting, reading = self._queue.first_waiting(scope), self._channels.get(scope)
+            if reading is None or not reading.done() or (first_waiting is not None and first_waiting <= position):
+                self._processed[scope] = max(self._processed.get(scope, ""), position)
                 continue
             await self._advance(scope, position)
 
     async def close(self) -> None:
-        """Stop reading."""
-        tasks = [*self._channels.values(), *([self._all] if self._all else [])]
+        """Cancel the run."""
+        tasks = self._tasks()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _walk(self) -> None:
-        through = False
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [*self._channels.values(), *([self._run_task] if self._run_task else [])]
+
+    def _start_channel(self, scope: str) -> asyncio.Task[None]:
+        if scope not in self._channels:
+            self._channels[scope] = asyncio.create_task(self._read_channel(scope, self._run))
+        return self._channels[scope]
+
+    async def _read_all_channels(self) -> None:
+        """Read all channels once, then keep the positions of all spaces current, forever."""
+        has_read_all = False
         while True:
             try:
-                if not through:
-                    for scope in await self._reader.channels():
-                        await asyncio.wait({self._started(scope)})
-                    through = True
-                # A channel that is new to us then starts here, not at its beginning.
-                for space in await self._reader.spaces():
-                    await self._advance(space, self._reader.now() if self._told else self._run)
-                self._through.set()
-                pause = ALIVE_SECONDS
-            except PermanentError as gone:
-                # A token that is taken no more may be taken again: a workspace that moves, a scope that is granted.
-                log.error("catch-up is not possible for now: %s", gone)
-                pause = ALIVE_SECONDS
-            except Exception as error:  # noqa: BLE001  whatever it was, what was missed stays missed, and is looked for
-                log.warning("catch-up has to wait: %s", error)
+                if not has_read_all:
+                    for scope in await self._reader.list_channels():
+                        await asyncio.wait({self._start_channel(scope)})
+                    has_read_all = True
+                # A channel that the bot joins later starts at its space's position, not at its own beginning.
+                for space in await self._reader.list_spaces():
+                    position = self._reader.current_position() if self._detects_gaps else self._run
+                    await self._advance(space, position)
+                self._finished.set()
+                pause = STORE_SPACES_SECONDS
+            except PermanentError as error:
+                # A rejected token may be accepted later: a workspace that migrates, a scope that is granted.
+                log.error("missed messages cannot be read now: %s", error)
+                pause = STORE_SPACES_SECONDS
+            except Exception as error:  # noqa: BLE001  whatever it was, the messages are still missing
+                log.warning("reading missed messages is tried again: %s", error)
                 pause = RETRY_SECONDS
             await asyncio.sleep(pause)
 
-    async def _channel(self, scope: str, run: str) -> None:
+    async def _read_channel(self, scope: str, run: str) -> None:
         for attempt in range(ATTEMPTS):
             try:
-                await self._catch_up(scope, run)
-            except PermanentError as gone:
-                log.warning("%s cannot be caught up with: %s", scope, gone)
+                await self._hand_over_channel(scope, run)
+            except PermanentError as error:
+                log.warning("missed messages of %s cannot be read: %s", scope, error)
                 return
             except (OutcomeUnknownError, TransientError, IngressError, TimeoutError) as error:
-                log.warning("catching up with %s has to wait: %s", scope, error or type(error).__name__)
+                log.warning("reading missed messages of %s is tried again: %s", scope, error or type(error).__name__)
             except Exception:
-                # A platform's own refusal, or a mistake of ours in reading one channel: it must neither keep that
-                # channel's live events waiting nor end what keeps the others.
-                log.exception("catching up with %s failed", scope)
+                # A refusal of the platform, or a bug in reading one channel. It must neither hold back that channel's
+                # live events nor end the task that serves the other channels.
+                log.exception("reading missed messages of %s failed", scope)
             else:
-                self._behind.discard(scope)
+                self._incomplete.discard(scope)
                 return
             await asyncio.sleep(RETRY_SECONDS * (attempt + 1))
-        # Live events must go on; the gap stays where it is and is read again by the next run.
-        self._behind.add(scope)
+        # Live events must go on. The gap stays where it is, and the next run reads it.
+        self._incomplete.add(scope)
 
-    async def _catch_up(self, scope: str, run: str) -> None:
-        place = await self._ingress.call("Channel", scope, "look", PlaceRequest(), Place)
-        position = place.position
+    async def _hand_over_channel(self, scope: str, run: str) -> None:
+        space = scope.rsplit(":", 1)[0]
+        position = await self._read_position(scope)
         if not position:
-            wide = await self._ingress.call("Channel", _space(scope), "look", PlaceRequest(), Place)
-            position = wide.position
+            position = await self._read_position(space)
             if position:
-                await self._advance(scope, position)  # its own from now on: the other moves on, also while this fails
-        until = self._reader.now()
+                # From now on the channel has its own position: the space's moves on, even if this attempt fails.
+                await self._advance(scope, position)
+        until = self._reader.current_position()
         if position:
-            threads = await self._ingress.call("Channel", scope, "threads", None, ThreadList)
-            missed = await self._reader.since(scope, position, threads.threads)
-            for one in sorted(missed, key=lambda m: m.position):
-                await self._hand_over_missed(one, run)
+            threads = await self._ingress.call(handlers.CHANNEL_GET_THREADS, scope, None)
+            missed = await self._reader.read_since(scope, position, threads.threads)
+            for event in sorted(missed, key=lambda event: event.position):
+                await self._hand_over_missed(event, run)
         else:
-            # A workspace that the bot has only just come into: what opens there from now on starts here.
-            await self._advance(_space(scope), until)
+            # The bot has only just joined this workspace or server: its new channels start here.
+            await self._advance(space, until)
         await self._advance(scope, until)
 
-    async def _hand_over_missed(self, one: MissedEvent, run: str) -> None:
+    async def _hand_over_missed(self, event: MissedEvent, run: str) -> None:
         try:
-            await self._hand_over(one.conversation, one.id, PlatformEvent(raw=one.raw, backfill_run=run))
+            await self._hand_over(event.conversation, event.id, PlatformEvent(raw=event.raw, backfill_run=run))
         except (IngressError, TimeoutError):
-            raise  # Restate is away: all of it is read again
+            raise  # Restate cannot be reached: the channel is read again
         except Exception:
-            # A mistake of ours in one of them, which would be the same the next time: the others go on.
-            log.exception("%s in %s cannot be taken in, and is left out", one.id, one.conversation)
+            # A bug in handling this one, which would fail again. The others go on.
+            log.exception("%s in %s cannot be handed over and is left out", event.id, event.conversation)
+
+    async def _read_position(self, scope: str) -> str:
+        return (await self._ingress.call(handlers.CHANNEL_GET, scope, ChannelViewRequest())).position
 
     async def _advance(self, scope: str, position: str) -> None:
         with contextlib.suppress(IngressError, TimeoutError):
-            await self._ingress.send("Channel", scope, "advance", Reach(position=position))
-
-
-def _space(scope: str) -> str:
-    return scope.rsplit(":", 1)[0]
+            await self._ingress.send(handlers.CHANNEL_ADVANCE_READ_POSITION, scope, ReadPosition(position=position))

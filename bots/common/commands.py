@@ -1,117 +1,145 @@
-"""What can be said to a bot by name that is no question, and what it answers."""
+"""Commands that people write to the bot by name, such as "@bot stop".
+
+A command that would wait behind a running turn is sent to the conversation and not waited for.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import Literal
 
+from restate import ObjectContext, RunOptions
+
+from bots.common import texts
+from bots.common.dependencies import MAX_ATTEMPTS, IntakeDependencies, best_effort, scope_of, send_ephemeral
+from bots.common.events import MessageEvent
+from chat_service import calls, handlers, keys
+from chat_service.calls import list_directory
+from chat_service.contracts import StopRequest
+from chat_service.contracts.channel import ThreadUpdate
+
 Command = Literal["help", "stop", "stop all", "reset", "quiet", "history", "forget"]
 
+MAX_STOPPED = 20
+"""A stop outside any thread of a direct conversation reaches this many of its threads: the last used."""
 _COMMAND = re.compile(r"[\s/!,:]*(help|stop all|stop|reset|quiet|history|forget)[\s.!?]*", re.IGNORECASE)
 
-HELP = """\
-I am an AI assistant: what I say can be wrong, so check what matters.
 
-• **Talk**: mention me in a channel, and I answer in a thread; from then on every message there is part of the \
-conversation. In a direct message just write.
-• **`stop`** ends a running reply, **`stop all`** also takes back what waits.
-• **`reset`** starts afresh: I no longer look at what was said before. **`quiet`** keeps me silent in a thread until \
-somebody mentions me again.
-• **`history`** shows you what this conversation holds.
-• **What is kept**: the messages of conversations I take part in, until they are forgotten. Edits and deletions count \
-here too.
-• **Who can read it**: whoever can read the channel or thread it was said in, and whoever operates this bot.
-• **How to forget it**: say **`forget`** in the conversation (in a channel an administrator has to), or in our direct \
-messages outside any thread to have all of those forgotten. Whoever operates this bot can forget everything that one \
-person has said."""
-
-HELP_DISCORD = """\
-I am an AI assistant: what I say can be wrong, so check what matters.
-
-• **Talk**: mention me in a channel or reply to me, and I answer there; in a thread of mine and in direct messages \
-just write.
-• **`/stop`** ends a running reply, **`/stop everything`** also takes back what waits. **`/reset`** starts afresh: I \
-no longer look at what was said before. `@me quiet` keeps me silent until somebody mentions me again.
-• **`/history`** shows you, and you alone, what this channel or thread holds. **`/settings`** shows and changes how I \
-behave here. **`/ask`** asks me something without a mention.
-• **What is kept**: the messages of conversations I take part in, until they are forgotten. Edits and deletions count \
-here too.
-• **Who can read it**: whoever can read the channel or thread it was said in, and whoever operates this bot.
-• **How to forget it**: **`/forget-me`** removes what you have said to me, everywhere."""
-
-AWAY = "I cannot reach my memory right now. Nothing is lost: please try again in a moment."
-NOT_READABLE = "You may not read what is said here, so this is not for you."
-NOTHING_RUNS = "Nothing is being answered here right now."
-STOPPED = "Stopped; what was said so far stays."
-STOPPING = "Stopping, and taking back what waits."
-RESET = "A fresh start: from here on I no longer look at what was said before. The history stays readable."
-QUIET = "I keep quiet here until somebody mentions me again."
-NOT_QUIET = "Here we talk alone, so I answer whatever you write. `stop` ends a reply that is running."
-QUESTION_GONE = "That question was deleted, so there is nothing to answer any more: please ask anew."
-NOT_THE_LAST = "Only the last reply of a conversation can be tried again: please ask your question once more."
-NOTED: dict[str, str] = {
-    "up": "Thank you: your 👍 is kept with this answer.",
-    "down": "Thank you: your 👎 is kept with this answer. Say what was wrong, and I try again.",
-}
-ALL_FORGOTTEN = "Forgotten: nothing of what we have said here is kept, in any thread."
-ALWAYS_FRESH = "Outside a thread each of your messages starts afresh. Say `reset` in a thread to start afresh there."
-FORGOTTEN = "Forgotten: nothing of this conversation is kept."
-NOT_YOURS = "Only an administrator, or the one who created this channel, can do that here."
-NOT_YOURS_DISCORD = "Only somebody who may manage this channel can do that here, and the server's settings want more."
-NOT_YOURS_TO_FORGET = (
-    "Only somebody who may manage this channel can do that. **`/forget-me`** removes what you have said."
-)
-BLANK = "Write your question after my name, and I will answer."
-OFF = "I am switched off here. Whoever administers this place can switch me on again."
-NOT_ALLOWED = "I may not answer you here. Whoever operates this bot decides who may use it."
-FULL = "A hundred messages wait here already. Please let some of them be answered first."
+def parse_command(text: str) -> Command | None:
+    """Return the command if the text is a command and nothing else."""
+    match = _COMMAND.fullmatch(text)
+    if match is None:
+        return None
+    command: Command = match.group(1).lower()  # type: ignore[assignment]
+    return command
 
 
-def help_on(conversation: str) -> str:
-    """What this is, in the words of the conversation's platform."""
-    return HELP_DISCORD if conversation.startswith("discord:") else HELP
+def remove_bot_name(text: str, name: re.Pattern[str]) -> str:
+    """Remove the bot's name at the beginning of a text, where it is the address.
 
-
-def not_yours(conversation: str) -> str:
-    """Why somebody may not have a conversation forgotten, in the words of its platform."""
-    return NOT_YOURS_TO_FORGET if conversation.startswith("discord:") else NOT_YOURS
-
-
-def without_name(text: str, name: re.Pattern[str]) -> str:
-    """A text without the bot's own name at the beginning: there it is the address. Anywhere else it is part of what is
-    said, unless nothing but a command is left without it ("stop @bot")."""
+    Elsewhere it is part of the sentence and stays, unless only a command is left without it ("stop @bot").
+    """
     bare = name.sub(" ", text)
-    if command_of(bare) is not None:
+    if parse_command(bare) is not None:
         return bare
     return re.sub(rf"^\s*(?:(?:{name.pattern})[\s,:]*)+", "", text)
 
 
-def command_of(text: str) -> Command | None:
-    """The command that a message to the bot is, if it is nothing else."""
-    match = _COMMAND.fullmatch(text)
-    if match is None:
-        return None
-    found: Command = match.group(1).lower()  # type: ignore[assignment]
-    return found
+async def run_command(ctx: ObjectContext, deps: IntakeDependencies, event: MessageEvent, command: Command) -> None:
+    """Carry out a command and answer the person."""
+    match command:
+        case "help":
+            await send_ephemeral(ctx, deps, event, texts.help_text(ctx.key()))
+        case "stop":
+            if not await _stop(ctx, event):
+                await send_ephemeral(ctx, deps, event, texts.NOTHING_RUNS)
+        case "stop all":
+            for conversation in await _addressed_conversations(ctx, event):
+                await _stop_all(ctx, deps, conversation)
+            await send_ephemeral(ctx, deps, event, texts.STOPPING)
+        case "reset":
+            await _reset(ctx, deps, event)
+        case "quiet":
+            await _mute(ctx, deps, event)
+        case "history":
+            await best_effort(ctx, "show history", lambda: deps.messenger.show_history(ctx.key(), event))
+        case "forget":
+            await _forget(ctx, deps, event)
 
 
-def unreadable(names: list[str]) -> str:
-    """What cannot be read, by name."""
-    return f"I cannot read {', '.join(names)}. Text files work, and pictures where the model can see."
+def _is_outside_threads(ctx: ObjectContext, event: MessageEvent) -> bool:
+    """Return whether a direct conversation that has threads got the message outside them: it is then about them all."""
+    key = keys.parse(ctx.key())
+    return event.is_direct_message and event.starts_conversation and key is not None and bool(key.thread)
 
 
-def wait_a_bit(over: str, seconds: float) -> str:
-    """A limit was reached."""
-    if over == "tokens":
-        return (
-            f"That is all for today: the daily allowance is used up. It starts anew in {max(seconds / 3600, 1):.0f} h."
-        )
-    return f"That was quick! Please give me {max(seconds, 1):.0f} s before the next message."
+async def _addressed_conversations(ctx: ObjectContext, event: MessageEvent) -> list[str]:
+    """Return the conversations that a command is about, the last used ones."""
+    if not _is_outside_threads(ctx, event):
+        return [ctx.key()]
+    found = await calls.call(ctx, handlers.CHANNEL_GET_THREADS, scope_of(ctx), None)
+    return [thread.conversation for thread in found.threads[-MAX_STOPPED:]]
 
 
-def was_away(hours: float) -> str:
-    """Messages that came while nobody was there, too long ago to be answered now."""
-    return (
-        f"I was away and have read only now what was said here more than {hours:.0f} h ago. "
-        "Do you still want an answer? Then ask again."
+async def _stop(ctx: ObjectContext, event: MessageEvent) -> bool:
+    if not _is_outside_threads(ctx, event):
+        return (await calls.call(ctx, handlers.CHAT_STOP, ctx.key(), StopRequest())).stopped
+    requests = [(conversation, StopRequest()) for conversation in await _addressed_conversations(ctx, event)]
+    return any(result.stopped for result in await calls.call_all(ctx, handlers.CHAT_STOP, requests))
+
+
+async def _stop_all(ctx: ObjectContext, deps: IntakeDependencies, conversation: str) -> None:
+    messages = (await calls.call(ctx, handlers.QUEUE_GET_WAITING, conversation, None)).messages
+    calls.send(ctx, handlers.CHAT_STOP, conversation, StopRequest(all=True))
+    if ids := [message.id for message in messages if message.id]:
+        await best_effort(ctx, "remove status", lambda: deps.messenger.remove_status(conversation, ids))
+
+
+async def _reset(ctx: ObjectContext, deps: IntakeDependencies, event: MessageEvent) -> None:
+    if _is_outside_threads(ctx, event):
+        await send_ephemeral(ctx, deps, event, texts.RESET_NEEDS_THREAD)
+        return
+    calls.send(ctx, handlers.CHAT_RESET, ctx.key(), None)
+    _skip_earlier_messages(ctx, event)
+    await send_ephemeral(ctx, deps, event, texts.RESET)
+
+
+async def _mute(ctx: ObjectContext, deps: IntakeDependencies, event: MessageEvent) -> None:
+    """Ignore messages until the next mention. Not possible in a direct message, where every message is for the bot."""
+    if event.is_direct_message:
+        await send_ephemeral(ctx, deps, event, texts.NOT_QUIET)
+        return
+    # Messages before this one were not read; the next mention reads from there.
+    muted = ThreadUpdate(
+        conversation=ctx.key(), position=event.position, unread=not event.starts_conversation, muted=True
     )
+    await calls.call(ctx, handlers.CHANNEL_UPDATE_THREAD, scope_of(ctx), muted)
+    await send_ephemeral(ctx, deps, event, texts.QUIET)
+
+
+def _skip_earlier_messages(ctx: ObjectContext, event: MessageEvent) -> None:
+    """Make the next mention read only what was written after this message."""
+    here = ThreadUpdate(conversation=ctx.key(), position=event.position, active=False, gap_start="")
+    calls.send(ctx, handlers.CHANNEL_UPDATE_THREAD, scope_of(ctx), here)
+
+
+async def _forget(ctx: ObjectContext, deps: IntakeDependencies, event: MessageEvent) -> None:
+    async def is_permitted() -> bool:
+        """Only reads, so it may run twice."""
+        return event.is_direct_message or await deps.messenger.may_administer(ctx.key(), event.author_id)
+
+    options = RunOptions(type_hint=bool, max_attempts=MAX_ATTEMPTS)
+    if not await ctx.run_typed("check permission", is_permitted, options):
+        await send_ephemeral(ctx, deps, event, texts.not_permitted_to_forget(ctx.key()))
+        return
+    if _is_outside_threads(ctx, event):
+        found = await calls.call(ctx, handlers.CHANNEL_GET_THREADS, scope_of(ctx), None)
+        # The channel's directory lists threads that `Channel` no longer follows, and lacks the newest ones.
+        listed_there = await list_directory(ctx, f"channel:{scope_of(ctx)}")
+        for conversation in sorted({thread.conversation for thread in found.threads} | set(listed_there)):
+            calls.send(ctx, handlers.CHAT_FORGET, conversation, None)
+    else:
+        calls.send(ctx, handlers.CHAT_FORGET, ctx.key(), None)
+    _skip_earlier_messages(ctx, event)
+    text = texts.ALL_FORGOTTEN if _is_outside_threads(ctx, event) else texts.FORGOTTEN
+    await send_ephemeral(ctx, deps, event, text)

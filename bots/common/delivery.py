@@ -1,7 +1,7 @@
 """`SlackDelivery`, `DiscordDelivery`: bring each turn's outcome to its thread, once.
 
-One `deliver` at a time per conversation, hosted by the process that has the platform's token. Every message is looked
-for before it is posted a second time, and completed where it stands, whatever died in between.
+One `deliver` runs at a time per conversation, in the process that has the platform's token. Every message is looked for
+before it is posted a second time, and completed where it is, whichever process died in between.
 """
 
 from __future__ import annotations
@@ -12,272 +12,271 @@ from datetime import timedelta
 
 from restate import ObjectContext, RunOptions, TerminalError, VirtualObject
 
+from bots.common import texts
 from bots.common.dependencies import StepDone, best_effort
 from bots.common.errors import PermanentError
-from bots.common.posting import GONE_STATUS, DeliveryDependencies, post_once
+from bots.common.posting import PERMANENT_STATUS, DeliveryDependencies, post_once
 from bots.common.protocols import DeliveryTarget, PostedMessage, TurnOutcome
-from chat_service.contracts import (
-    Contract,
-    CutOff,
-    DeliverRequest,
-    DeliveryReport,
-    History,
-    HistoryRequest,
-    Reply,
-    TurnRequest,
-)
-from chat_service.objects import invocation_policy
-from chat_service.objects.chat import get_history, get_turn
-from chat_service.objects.chat_edits import delivered, tend
+from chat_service import calls, handlers
+from chat_service.contracts import Contract, DeliverRequest, DeliveryReport, HistoryRequest, Reply, TurnRequest
+from chat_service.invocation_policy import RETAIN_BRIEFLY, RETRY_FOREVER
+from chat_service.keys import Platform
 from chat_service.settings import Settings
 from chat_service.storage.record import StateRecord
 from chat_service.storage.serde import set_record
 
 log = logging.getLogger(__name__)
 
-SWEEPS = (timedelta(seconds=10), timedelta(minutes=3))
-"""A commit can come later than that, too: after an unclear try the thread is looked through so much later again."""
-KEPT_TURNS = 20
-LOOKS = 5
-LOOK_PAUSE = timedelta(seconds=1)
+DUPLICATE_CHECK_DELAYS = (timedelta(seconds=10), timedelta(minutes=3))
+"""When a thread is searched for duplicates after a post without a clear response, which may take effect late."""
+MAX_TURNS = 20
+END_CHECKS = 5
+CHECK_PAUSE = timedelta(seconds=1)
 
 
-class Posted(StateRecord):
-    """The messages of a turn, in order, and the reply they show (0: none yet)."""
+class PostedReply(StateRecord):
+    """The messages that show a turn's reply.
 
-    opened: PostedMessage | None = None
+    `first` is the message that shows the running turn, `more` the ids of the others in order, and `seq` the number of
+    the reply that they show (0: none yet).
+    """
+
+    first: PostedMessage | None = None
     more: list[str] = []
     seq: int = 0
 
 
-class Sweep(Contract):
-    """A turn one of whose posts got no clear answer."""
+class DuplicateCheck(Contract):
+    """Searches the thread of a turn one of whose posts had no clear response."""
 
-    spot: DeliveryTarget
+    target: DeliveryTarget
 
 
-class Turns(StateRecord):
-    """The turns whose messages are remembered."""
+class DeliveredTurns(StateRecord):
+    """The turns whose messages are remembered, the latest last."""
 
     turns: list[int] = []
 
 
-def delivery_object(name: str, it: DeliveryDependencies, settings: Settings) -> VirtualObject:
-    """The delivery object of a platform; `name` is the key's prefix with a capital (`Slack`)."""
+def delivery_object(platform: Platform, deps: DeliveryDependencies, settings: Settings) -> VirtualObject:
+    """Return the delivery object of a platform."""
     obj = VirtualObject(
-        f"{name}Delivery",
-        description=f"Brings replies to {name}.",
+        f"{platform.capitalize()}Delivery",
+        description=f"Brings replies to {platform.capitalize()}.",
         ingress_private=True,
         state_preload=False,
-        invocation_retry_policy=invocation_policy.PATIENT,
+        invocation_retry_policy=RETRY_FOREVER,
         inactivity_timeout=timedelta(seconds=settings.turn_inactivity_seconds),
         abort_timeout=timedelta(hours=1),
-        journal_retention=invocation_policy.BRIEF,
+        journal_retention=RETAIN_BRIEFLY,
     )
 
     @obj.handler()
-    async def sweep(ctx: ObjectContext, request: Sweep) -> None:
-        """Look for a post that was committed late, long after it was tried. Waits for the delivery that runs."""
-        posted = await ctx.get(_slot(request.spot.turn), type_hint=Posted)
-        if posted is not None and posted.opened is not None:
-            kept = [posted.opened.id, *posted.more]
-            await best_effort(ctx, "sweep", lambda: it.outlet.remove_duplicates(request.spot, kept))
+    async def remove_duplicates(ctx: ObjectContext, request: DuplicateCheck) -> None:
+        """Remove a message that a post made long after it was tried. Waits for the running delivery."""
+        posted = await ctx.get(_state_key(request.target.turn), type_hint=PostedReply)
+        if posted is not None and posted.first is not None:
+            kept = [posted.first.id, *posted.more]
+            await best_effort(ctx, "remove duplicates", lambda: deps.writer.remove_duplicates(request.target, kept))
 
     @obj.handler()
-    async def deliver(ctx: ObjectContext, order: DeliverRequest) -> None:
-        """Bring the outcome of a turn: a message now, the reply in it when it is there."""
-        spot = DeliveryTarget(conversation=ctx.key(), turn=order.turn, question=order.question)
+    async def deliver(ctx: ObjectContext, request: DeliverRequest) -> None:
+        """Deliver a turn: post a message now, and show the reply in it when the turn has ended."""
+        target = DeliveryTarget(conversation=ctx.key(), turn=request.turn, question=request.question)
 
-        def doubt(opened: PostedMessage) -> None:
-            for pause in () if opened.confirmed else SWEEPS:
-                ctx.object_send(sweep, ctx.key(), Sweep(spot=spot), send_delay=pause)
+        def check_later(message: PostedMessage) -> None:
+            for delay in () if message.confirmed else DUPLICATE_CHECK_DELAYS:
+                ctx.object_send(remove_duplicates, ctx.key(), DuplicateCheck(target=target), send_delay=delay)
 
+        delivery = _Delivery(ctx, deps, target, check_later)
         try:
-            await _deliver(ctx, it, order, spot, doubt)
+            await delivery.run(request)
         except TerminalError as error:
-            # Cancelled by an operator, or gone for good; either way the key goes on, and somebody has to know.
-            await it.previews.end(spot)
-            log.error("turn %s of %s is undelivered: %s", order.turn, ctx.key(), error.message)
-            ctx.object_send(delivered, ctx.key(), DeliveryReport(turn=order.turn, undelivered=error.message))
-            await _settle(ctx, it, spot, TurnOutcome(status="failed", turn=order.turn))
+            # Cancelled by an operator, or not possible any more. The key must go on, and the history must show it.
+            await delivery.give_up(error.message)
 
     return obj
 
 
-async def _deliver(
-    ctx: ObjectContext,
-    it: DeliveryDependencies,
-    order: DeliverRequest,
-    spot: DeliveryTarget,
-    doubt: Callable[[PostedMessage], None],
-) -> None:
-    posted = await ctx.get(_slot(order.turn), type_hint=Posted) or Posted()
-    if posted.opened is None:
-        posted.opened = await post_once(ctx, it, spot, 0, lambda: it.outlet.open(spot))
-        doubt(posted.opened)
-        set_record(ctx, _slot(order.turn), posted)
-    elif posted.seq:
-        page: History = await ctx.object_call(get_history, ctx.key(), HistoryRequest(limit=1))
-        if page.running is not None and page.running.turn == order.turn:  # answered anew, and not just told again
-            await _step(ctx, "open again", lambda: it.outlet.reopen(spot, _opened(posted)))
-    it.previews.watch(spot, posted.opened)
-    reply = await _outcome(ctx, order)
-    if posted.seq and reply.seq == posted.seq:
-        await it.previews.end(spot)
-        return  # a repeat: it says so already
-    await _finish(ctx, it, spot, posted, reply, doubt)
-    if order.late:
-        ctx.object_send(delivered, ctx.key(), DeliveryReport(turn=order.turn))
+class _Delivery:
+    """One delivery of a turn. `check_later` is called with each posted message."""
+
+    def __init__(
+        self,
+        ctx: ObjectContext,
+        deps: DeliveryDependencies,
+        target: DeliveryTarget,
+        check_later: Callable[[PostedMessage], None],
+    ) -> None:
+        self._ctx, self._deps, self._target, self._check_later = ctx, deps, target, check_later
+        self._writer, self._previews = deps.writer, deps.previews
+
+    async def run(self, request: DeliverRequest) -> None:
+        """Post the first message, wait for the turn, and show its reply."""
+        ctx, target = self._ctx, self._target
+        posted = await ctx.get(_state_key(target.turn), type_hint=PostedReply) or PostedReply()
+        first = posted.first
+        if first is None:
+            first = await self._post_first()
+            posted.first = first
+            set_record(ctx, _state_key(target.turn), posted)
+        elif posted.seq:
+            await self._reopen_if_regenerated(first)
+        self._previews.start(target, first)
+        reply = await _wait_for_reply(ctx, request)
+        if posted.seq and reply.seq == posted.seq:
+            await self._previews.end(target)
+            return  # delivered before: the messages show this reply
+        if reply.status in ("answered", "stopped", "failed"):
+            await self._show_reply(posted, first, reply)
+        else:
+            await self._remove(first, reply)
+        if request.late:
+            calls.send(ctx, handlers.CHAT_REPORT_DELIVERY, ctx.key(), DeliveryReport(turn=request.turn))
+
+    async def give_up(self, reason: str) -> None:
+        """Record in the history that the reply could not be delivered."""
+        ctx, turn = self._ctx, self._target.turn
+        await self._previews.end(self._target)
+        log.error("turn %s of %s is undelivered: %s", turn, ctx.key(), reason)
+        report = DeliveryReport(turn=turn, undelivered=reason)
+        calls.send(ctx, handlers.CHAT_REPORT_DELIVERY, ctx.key(), report)
+        await self._clear_status(TurnOutcome(status="failed", turn=turn))
+
+    async def _post_first(self) -> PostedMessage:
+        first = await post_once(self._ctx, self._deps, self._target, 0, lambda: self._writer.open(self._target))
+        self._check_later(first)
+        return first
+
+    async def _reopen_if_regenerated(self, first: PostedMessage) -> None:
+        ctx, target = self._ctx, self._target
+        page = await calls.call(ctx, handlers.CHAT_GET_HISTORY, ctx.key(), HistoryRequest(limit=1))
+        if page.running is not None and page.running.turn == target.turn:  # not only delivered again
+            await self._step("reopen", lambda: self._writer.reopen(target, first))
+
+    async def _remove(self, first: PostedMessage, reply: Reply) -> None:
+        """Remove the message of a turn that has no reply: its question was deleted."""
+        target = self._target
+        outcome = TurnOutcome(status=reply.status, turn=target.turn)
+
+        async def remove() -> None:
+            shown = await self._previews.end(target)
+            if first.streaming:
+                await self._writer.complete(target, first, shown, "…", outcome)
+            await self._writer.remove(target, first.id)
+
+        await self._step("remove message", remove)
+        self._ctx.clear(_state_key(target.turn))
+        await self._clear_status(outcome)
+
+    async def _show_reply(self, posted: PostedReply, first: PostedMessage, reply: Reply) -> None:
+        """Show the reply in the first message and the parts that do not fit in further ones."""
+        target = self._target
+        parts = self._writer.split(reply_text(reply))
+        outcomes = [
+            TurnOutcome(status=reply.status, turn=target.turn, seq=reply.seq, last=number == len(parts) - 1)
+            for number in range(len(parts))
+        ]
+
+        async def complete() -> None:
+            shown = await self._previews.end(target)  # None in a replay that did not start the previews
+            await self._writer.complete(target, first, shown, parts[0], outcomes[0])
+
+        await self._step("complete", complete)
+        posted.first = PostedMessage(id=first.id)
+        await self._remove_older_version(posted.more)
+        posted.more = []
+        for number in range(1, len(parts)):
+
+            async def post(number: int = number) -> PostedMessage:
+                return await self._writer.post(target, number, parts[number], outcomes[number])
+
+            message = await post_once(self._ctx, self._deps, target, number, post)
+            self._check_later(message)
+            posted.more.append(message.id)
+        posted.seq = reply.seq
+        set_record(self._ctx, _state_key(target.turn), posted)
+        await _forget_older_turns(self._ctx, target.turn)
+        await self._clear_status(outcomes[-1])
+
+    async def _remove_older_version(self, ids: list[str]) -> None:
+        """Remove the further messages of the version that the reply replaces."""
+        for id in ids:
+
+            async def remove(id: str = id) -> None:
+                await self._writer.remove(self._target, id)
+
+            await self._step("remove older version", remove)
+
+    async def _clear_status(self, outcome: TurnOutcome) -> None:
+        await self._step("clear status", lambda: self._writer.clear_status(self._target, outcome))
+
+    async def _step(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work` in a durable step that may run twice. Only a PermanentError ends the delivery."""
+
+        async def attempt() -> StepDone:
+            try:
+                await work()
+            except PermanentError as error:
+                raise TerminalError(str(error), status_code=PERMANENT_STATUS) from error
+            return StepDone()
+
+        options = RunOptions(
+            type_hint=StepDone,
+            initial_retry_interval=timedelta(milliseconds=500),
+            max_retry_interval=timedelta(seconds=10),
+            retry_interval_factor=2,
+        )
+        await self._ctx.run_typed(name, attempt, options)
 
 
-async def _finish(
-    ctx: ObjectContext,
-    it: DeliveryDependencies,
-    spot: DeliveryTarget,
-    posted: Posted,
-    reply: Reply,
-    doubt: Callable[[PostedMessage], None],
-) -> None:
-    """The reply in its message, what does not fit behind it, and nothing of an older version left."""
-    opened = _opened(posted)
-    if reply.status not in ("answered", "stopped", "failed"):
-
-        async def take_away() -> None:
-            shown = await it.previews.end(spot)
-            if opened.streaming:
-                await it.outlet.complete(spot, opened, shown, "…", TurnOutcome(status=reply.status, turn=spot.turn))
-            await it.outlet.remove(spot, opened.id)
-
-        await _step(ctx, "take away", take_away)
-        ctx.clear(_slot(spot.turn))
-        await _settle(ctx, it, spot, TurnOutcome(status=reply.status, turn=spot.turn))
-        return
-    parts = it.outlet.split(told(reply))
-
-    def ending(number: int) -> TurnOutcome:
-        return TurnOutcome(status=reply.status, turn=spot.turn, seq=reply.seq, last=number == len(parts) - 1)
-
-    async def complete() -> None:
-        shown = await it.previews.end(spot)  # a replay that did not begin it knows nothing: None
-        await it.outlet.complete(spot, opened, shown, parts[0], ending(0))
-
-    await _step(ctx, "complete", complete)
-    posted.opened = PostedMessage(id=opened.id)
-    for surplus in posted.more:
-
-        async def remove(id: str = surplus) -> None:
-            await it.outlet.remove(spot, id)
-
-        await _step(ctx, "remove what is left over", remove)
-    posted.more = []
-    for number in range(1, len(parts)):
-
-        async def post(number: int = number) -> PostedMessage:
-            return await it.outlet.post(spot, number, parts[number], ending(number))
-
-        more = await post_once(ctx, it, spot, number, post)
-        doubt(more)
-        posted.more.append(more.id)
-    posted.seq = reply.seq
-    set_record(ctx, _slot(spot.turn), posted)
-    await _keep_few(ctx, spot.turn)
-    await _settle(ctx, it, spot, ending(len(parts) - 1))
-
-
-async def _settle(ctx: ObjectContext, it: DeliveryDependencies, spot: DeliveryTarget, ending: TurnOutcome) -> None:
-    async def settle() -> None:
-        await it.outlet.clear_status(spot, ending)
-
-    await _step(ctx, "settle", settle)
-
-
-async def _outcome(ctx: ObjectContext, order: DeliverRequest) -> Reply:
-    """Wait for the turn, however long it takes."""
+async def _wait_for_reply(ctx: ObjectContext, request: DeliverRequest) -> Reply:
+    """Wait for the turn without limit."""
     try:
-        return await ctx.attach_invocation(order.invocation, type_hint=Reply)
+        return await ctx.attach_invocation(request.invocation, type_hint=Reply)
     except TerminalError as error:
         if error.status_code not in (404, 409):
-            log.warning("turn %s of %s ended as %s", order.turn, ctx.key(), error.message)
-    # Kept no longer, cancelled, or killed: the truth lies in the conversation. A turn that was killed for the sake of
-    # a new version is soon taken up by it; one that an operator has killed stays open until somebody closes it.
-    for _ in range(LOOKS):
-        page: History = await ctx.object_call(get_history, ctx.key(), HistoryRequest(limit=1))
-        if page.running is None or page.running.invocation != order.invocation:
+            log.warning("turn %s of %s ended with an error: %s", request.turn, ctx.key(), error.message)
+    # The result is no longer kept, or the turn was cancelled or killed: the conversation knows the outcome. A turn
+    # killed for a new code version is soon restarted; one that an operator has killed stays open until it is closed.
+    for _ in range(END_CHECKS):
+        page = await calls.call(ctx, handlers.CHAT_GET_HISTORY, ctx.key(), HistoryRequest(limit=1))
+        if page.running is None or page.running.invocation != request.invocation:
             break
-        await ctx.sleep(LOOK_PAUSE)
+        await ctx.sleep(CHECK_PAUSE)
     else:
-        await ctx.object_call(tend, ctx.key(), arg=None)
+        await calls.call(ctx, handlers.CHAT_CLOSE_INTERRUPTED_TURN, ctx.key(), None)
     while True:
         try:
-            reply: Reply = await ctx.object_call(get_turn, ctx.key(), TurnRequest(turn=order.turn))
+            reply = await calls.call(ctx, handlers.CHAT_GET_TURN, ctx.key(), TurnRequest(turn=request.turn))
         except TerminalError:
-            return Reply(reply="", status="forgotten", turn=order.turn)
+            return Reply(reply="", status="forgotten", turn=request.turn)
         if reply.status not in ("running", "waiting"):
             return reply
-        await ctx.sleep(LOOK_PAUSE)
+        await ctx.sleep(CHECK_PAUSE)
 
 
-CUTS: dict[CutOff, str] = {
-    "length": "cut off here, at the model's limit: ask it to go on",
-    "filter": "cut off here, by a filter of the model's provider",
-}
-
-
-SHORTENED = "what you wrote was longer than this model can read: its middle was left out"
-
-
-def told(reply: Reply) -> str:
-    """What a person reads: the reply, and how it ended where that is not plain."""
+def reply_text(reply: Reply) -> str:
+    """Return the text that people read: the reply, and how it ended if it did not end normally."""
     text = reply.reply.strip()
     if reply.status == "stopped":
         return f"{text}\n\n_(stopped)_" if text else "_(stopped)_"
     if reply.status == "failed":
         error = reply.error or "Something went wrong. Nothing was lost: please try again."
         return f"{text}\n\n⚠️ {error}" if text else f"⚠️ {error}"
-    marks = [CUTS[reply.cut]] if reply.cut else []
-    marks += [SHORTENED] if reply.shortened else []
-    return "\n\n".join([text, *(f"_({mark})_" for mark in marks)])
+    notes = [texts.CUT_OFF[reply.cut]] if reply.cut else []
+    notes += [texts.QUESTION_SHORTENED] if reply.shortened else []
+    return "\n\n".join([text, *(f"_({note})_" for note in notes)])
 
 
-async def _step(ctx: ObjectContext, name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """A step that may run twice; what fails is tried again without limit, what is gone for good ends the delivery."""
-
-    async def attempt() -> StepDone:
-        try:
-            await work()
-        except PermanentError as gone:
-            raise TerminalError(str(gone), status_code=GONE_STATUS) from gone
-        return StepDone()
-
-    await ctx.run_typed(
-        name,
-        attempt,
-        RunOptions(
-            type_hint=StepDone,
-            initial_retry_interval=timedelta(milliseconds=500),
-            max_retry_interval=timedelta(seconds=10),
-            retry_interval_factor=2,
-        ),
-    )
+async def _forget_older_turns(ctx: ObjectContext, turn: int) -> None:
+    """Remember the messages of the latest turns only: older ones are not regenerated."""
+    delivered = await ctx.get("delivered_turns", type_hint=DeliveredTurns) or DeliveredTurns()
+    turns = [*(known for known in delivered.turns if known != turn), turn]
+    for old in turns[:-MAX_TURNS]:
+        ctx.clear(_state_key(old))
+    set_record(ctx, "delivered_turns", DeliveredTurns(turns=turns[-MAX_TURNS:]))
 
 
-async def _keep_few(ctx: ObjectContext, turn: int) -> None:
-    """Remember the messages of the last turns only: older ones are not answered anew."""
-    kept = await ctx.get("turns", type_hint=Turns) or Turns()
-    kept.turns = [*(one for one in kept.turns if one != turn), turn]
-    for old in kept.turns[:-KEPT_TURNS]:
-        ctx.clear(_slot(old))
-    kept.turns = kept.turns[-KEPT_TURNS:]
-    set_record(ctx, "turns", kept)
-
-
-def _opened(posted: Posted) -> PostedMessage:
-    assert posted.opened is not None  # noqa: S101
-    return posted.opened
-
-
-def _slot(turn: int) -> str:
+def _state_key(turn: int) -> str:
     return f"turn:{turn}"
-
-
-__all__ = ["DeliveryDependencies", "delivery_object"]

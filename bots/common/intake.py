@@ -14,9 +14,7 @@ from restate import ObjectContext, RunOptions, TerminalError, VirtualObject
 from bots.common.access import send_refusal
 from bots.common.classify import Action, classify, narrowest
 from bots.common.commands import run_command
-from bots.common.dependencies import (
-    IntakeDependencies,
-)
+from bots.common.dependencies import IntakeDependencies
 from bots.common.errors import PermanentError
 from bots.common.events import MessageEvent, PlatformEvent, intake_handler
 from bots.common.offline_notice import (

@@ -1,7 +1,7 @@
-"""One thing at a time per conversation, in the platform's order, until Restate has it.
+"""Hands events to Restate one at a time per conversation, in the platform's order.
 
-What cannot be handed over yet is tried again from memory and holds back what came after it: the engine keeps the
-order in which it accepts, so nothing may overtake here. A repeat of something that is still waiting joins it.
+An event that cannot be handed over yet is tried again from memory and holds back the later ones: Restate keeps the
+order in which it accepts events, so no event may overtake another here. A repeat of an event that still waits joins it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from chat_service.ingress import IngressError
 log = logging.getLogger(__name__)
 
 MAX_WAITING = 10_000
-LONGEST_PAUSE = 5.0
+MAX_RETRY_PAUSE = 5.0
 
 Work = Callable[[], Awaitable[None]]
 
 
 class QueueFullError(Exception):
-    """Too much waits in memory already: the platform has to keep this and try again."""
+    """Raised when too many events wait in memory. The platform has to keep the event and try again."""
 
 
 @dataclass(order=True)
@@ -36,67 +36,73 @@ class _Item:
 
 
 class OrderedQueue:
-    """The lanes of one process; `place` groups them for `floor`. At most so many things wait in them."""
+    """The events of one process that Restate has not accepted yet. `scope` groups conversations for `first_waiting`."""
 
-    def __init__(self, most: int = MAX_WAITING) -> None:
-        self._most = most
-        self._waiting: dict[str, list[_Item]] = {}
-        self._places: dict[str, str] = {}
+    def __init__(self, max_waiting: int = MAX_WAITING) -> None:
+        self._max_waiting = max_waiting
+        self._items: dict[str, list[_Item]] = {}
+        self._scopes: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._count = 0
 
-    def put(self, place: str, lane: str, id: str, position: str, work: Work) -> asyncio.Future[None]:
-        """Queue `work` in a lane; gives what ends when it is done.
+    def put(self, scope: str, conversation: str, id: str, position: str, work: Work) -> asyncio.Future[None]:
+        """Queue `work`; return a future that ends when it is done.
 
         Raises:
-            Full: when as many things wait already as may.
+            QueueFullError: too many events wait.
         """
-        items = self._waiting.get(lane)
-        if items is not None and (known := next((one for one in items if one.id == id), None)):
+        items = self._items.get(conversation)
+        if items is not None and (known := next((item for item in items if item.id == id), None)):
             return known.done
-        if self._count >= self._most:
+        if self._count >= self._max_waiting:
             raise QueueFullError
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        done.add_done_callback(lambda future: future.cancelled() or future.exception())  # nobody may be waiting
+        # Mark an exception as retrieved: the caller may not wait for the future.
+        done.add_done_callback(lambda future: future.cancelled() or future.exception())
         item = _Item(position, id, work, done)
         self._count += 1
         if items is None:
-            self._waiting[lane], self._places[lane] = [item], place
-            task = asyncio.create_task(self._run(lane))
+            self._items[conversation], self._scopes[conversation] = [item], scope
+            task = asyncio.create_task(self._run(conversation))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         else:
-            # The first is being handed over; the rest stand in the platform's order, however they came.
+            # The first is being handed over. The rest stand in the platform's order, in whatever order they came.
             items[1:] = sorted([*items[1:], item])
         return done
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits."""
+        """Whether no event waits."""
         return self._count == 0
 
-    def floor(self, place: str) -> str | None:
-        """The earliest position in a place that still waits."""
-        waiting = [i.position for lane, items in self._waiting.items() if self._places[lane] == place for i in items]
-        return min(waiting, default=None)
+    def first_waiting(self, scope: str) -> str | None:
+        """Return the earliest position in a scope that still waits."""
+        positions = [
+            item.position
+            for conversation, items in self._items.items()
+            if self._scopes[conversation] == scope
+            for item in items
+        ]
+        return min(positions, default=None)
 
     async def close(self) -> None:
-        """Give up; what waits was not acknowledged, and is found again."""
+        """Cancel all work. Waiting events were not acknowledged, so a backfill finds them."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _run(self, lane: str) -> None:
-        items = self._waiting[lane]
+    async def _run(self, conversation: str) -> None:
+        items = self._items[conversation]
         try:
             while items:
                 item = items[0]
                 try:
-                    await self._until_done(item.work)
+                    await self._retry_until_done(item.work)
                 except asyncio.CancelledError:
                     raise
                 except Exception as error:
-                    log.exception("an event of %s could not be handed over", lane)
+                    log.exception("an event of %s could not be handed over", conversation)
                     item.done.set_exception(error)
                 else:
                     if not item.done.done():
@@ -105,13 +111,13 @@ class OrderedQueue:
                 del items[0]
         finally:
             self._count -= len(items)
-            del self._waiting[lane], self._places[lane]
+            del self._items[conversation], self._scopes[conversation]
 
-    async def _until_done(self, work: Work) -> None:
-        """For as long as it takes: only an absent engine is waited for, a mistake of ours is not."""
+    async def _retry_until_done(self, work: Work) -> None:
+        """Try without limit while Restate cannot be reached. Any other exception is a bug and is raised."""
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type((IngressError, TimeoutError)),
-            wait=wait_exponential_jitter(multiplier=0.1, max=LONGEST_PAUSE),
+            wait=wait_exponential_jitter(multiplier=0.1, max=MAX_RETRY_PAUSE),
             before_sleep=before_sleep_log(log, logging.WARNING),
         ):
             with attempt:

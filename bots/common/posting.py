@@ -1,4 +1,4 @@
-"""Posting a message once, whatever dies or gets lost: looked for before it is posted a second time."""
+"""Posts a message once, whatever fails: a message is looked for before it is posted a second time."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from bots.common.previews import Previews
 from bots.common.protocols import DeliveryTarget, PostedMessage, ReplyWriter
 
 PROCESS = uuid4().hex
-"""Tells the tries of this process from those of one that died."""
-SETTLE_SECONDS = 3.0
-"""After an unclear answer a commit can still come: so long it is waited for before the message is looked for."""
-GONE_STATUS = 410
-REPEAT = RunOptions[PostedMessage](
+"""Distinguishes the attempts of this process from those of one that died."""
+LATE_SECONDS = 3.0
+"""After an unclear response the post may still take effect; the message is looked for after this time."""
+PERMANENT_STATUS = 410
+RETRY_OPTIONS = RunOptions[PostedMessage](
     type_hint=PostedMessage,
     initial_retry_interval=timedelta(milliseconds=500),
     max_retry_interval=timedelta(seconds=10),
@@ -28,72 +28,77 @@ REPEAT = RunOptions[PostedMessage](
 
 
 class DeliveryDependencies:
-    """What `deliver` needs of its process."""
+    """What the delivery's handlers need from their process."""
 
     def __init__(self, writer: ReplyWriter, previews: Previews) -> None:
-        self.outlet, self.previews = writer, previews
-        self._tried: dict[str, float] = {}
+        self.writer, self.previews = writer, previews
+        self._unclear_at: dict[str, float | None] = {}
+        """When an attempt of this process ended without a clear response, by message; None: not yet."""
 
-    async def once(
+    async def post_unless_found(
         self,
         name: str,
-        first: str,
+        first_process: str,
         find: Callable[[], Awaitable[PostedMessage | None]],
         post: Callable[[], Awaitable[PostedMessage]],
     ) -> PostedMessage:
-        """Post, unless it was posted: only the first try of all may do so without looking.
+        """Post a message, or return the one that an earlier attempt has posted.
 
-        `first` is the process that began; a try of another, or a second one of ours, looks first, and waits before it
-        does, since a post whose answer was lost may be committed late.
+        Only the first attempt of all may post without looking: that of `first_process`, and only once. Any other one
+        waits and looks first, since a post whose response was lost may take effect late.
         """
-        ours = first == PROCESS
-        sure = ours and not self._tried.get(name)  # a refusal is clear: nothing of it comes later
-        if ours and name not in self._tried:
-            self._tried[name] = 0
+        is_first_process = first_process == PROCESS
+        # A rejected post is clear: nothing of it takes effect later.
+        is_confirmed = is_first_process and self._unclear_at.get(name) is None
+        if is_first_process and name not in self._unclear_at:
+            self._unclear_at[name] = None
         else:
-            await asyncio.sleep(max(self._tried.get(name, time.monotonic()) + SETTLE_SECONDS - time.monotonic(), 0))
-            if (there := await find()) is not None:
-                self._tried.pop(name, None)
-                return there.model_copy(update={"confirmed": False})
+            await self._wait_for_late_post(name)
+            if (found := await find()) is not None:
+                self._unclear_at.pop(name, None)
+                return found.model_copy(update={"confirmed": False})
         try:
-            opened = await post()
-        except (
-            OutcomeUnknownError,
-            asyncio.CancelledError,
-        ):  # cancelled when the engine's connection breaks in the middle
-            self._tried[name] = time.monotonic()
+            message = await post()
+        except (OutcomeUnknownError, asyncio.CancelledError):  # cancelled when the connection to Restate breaks
+            self._unclear_at[name] = time.monotonic()
             raise
-        self._tried.pop(name, None)
-        return opened if sure else opened.model_copy(update={"confirmed": False})
+        self._unclear_at.pop(name, None)
+        return message if is_confirmed else message.model_copy(update={"confirmed": False})
+
+    async def _wait_for_late_post(self, name: str) -> None:
+        now = time.monotonic()
+        unclear_at = self._unclear_at.get(name, now)  # now: another process tried, at an unknown time
+        if unclear_at is not None:
+            await asyncio.sleep(max(unclear_at + LATE_SECONDS - now, 0))
 
 
 async def post_once(
     ctx: ObjectContext,
-    it: DeliveryDependencies,
-    spot: DeliveryTarget,
+    deps: DeliveryDependencies,
+    target: DeliveryTarget,
     number: int,
     post: Callable[[], Awaitable[PostedMessage]],
 ) -> PostedMessage:
-    """Message `number` of a turn, posted by this handler or found."""
+    """Return message `number` of a turn, posted by this handler or found."""
 
-    async def begins() -> str:
+    async def get_process() -> str:
         """Run twice it names the later process, which has not posted either."""
         return PROCESS
 
-    first = await ctx.run_typed(f"who posts {number} first", begins, RunOptions(type_hint=str))
+    first_process = await ctx.run_typed(f"first process to post {number}", get_process, RunOptions(type_hint=str))
     name = f"{ctx.request().id}:{number}"
 
-    async def newly() -> PostedMessage:
-        opened = await post()
+    async def post_new() -> PostedMessage:
+        message = await post()
         if number == 0:
-            it.previews.opened(opened)
-        return opened
+            deps.previews.mark_empty(message)
+        return message
 
     async def attempt() -> PostedMessage:
         try:
-            return await it.once(name, first, lambda: it.outlet.find(spot, number), newly)
-        except PermanentError as gone:
-            raise TerminalError(str(gone), status_code=GONE_STATUS) from gone
+            return await deps.post_unless_found(name, first_process, lambda: deps.writer.find(target, number), post_new)
+        except PermanentError as error:
+            raise TerminalError(str(error), status_code=PERMANENT_STATUS) from error
 
-    opened: PostedMessage = await ctx.run_typed(f"post {number}", attempt, REPEAT)
-    return opened
+    message: PostedMessage = await ctx.run_typed(f"post {number}", attempt, RETRY_OPTIONS)
+    return message

@@ -1,6 +1,6 @@
-"""Previews: what the model says, shown while it says it, by tasks of this process outside the journal.
+"""Shows the text of running turns, by tasks of this process outside the journal.
 
-They may be lost, never late: `end` lets no preview out once it has returned, so none can cover the final text.
+A preview may be lost, but never comes late: `end` returns only when no further preview can replace the final text.
 """
 
 from __future__ import annotations
@@ -18,106 +18,111 @@ from chat_service.live.bus import Preview
 log = logging.getLogger(__name__)
 
 
-class _Show:
-    """One reply that is being shown."""
+class PreviewTask:
+    """Shows the previews of one turn. `shown` is what the message shows now, None when that is unknown."""
 
     def __init__(
-        self, outlet: ReplyWriter, bus: LiveBus, spot: DeliveryTarget, opened: PostedMessage, shown: str | None
+        self, writer: ReplyWriter, bus: LiveBus, target: DeliveryTarget, message: PostedMessage, shown: str | None
     ) -> None:
-        self._outlet, self._bus, self._spot, self._opened = outlet, bus, spot, opened
-        self._said: Preview | None = None
-        self._news = asyncio.Event()
+        self._writer, self._bus, self._target, self._message = writer, bus, target, message
+        self._latest: Preview | None = None
+        self._has_changed = asyncio.Event()
         self._ending = asyncio.Event()
         self.shown = shown
-        self.task = asyncio.create_task(self._run())
+        self._task = asyncio.create_task(self._run())
 
     async def end(self) -> None:
-        """No further preview; one whose request is on its way is waited for."""
+        """Send no further preview, and wait for one whose request is running."""
         self._ending.set()
-        self._news.set()
-        await asyncio.wait({self.task})
+        self._has_changed.set()
+        await asyncio.wait({self._task})
 
     async def _run(self) -> None:
-        listening = asyncio.create_task(self._listen())
-        last = 0.0
+        subscription = asyncio.create_task(self._subscribe())
+        last_sent = 0.0
         try:
             while not self._ending.is_set():
-                await self._news.wait()
+                await self._has_changed.wait()
+                pause = max(last_sent + self._writer.preview_interval - time.monotonic(), 0)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(
-                        self._ending.wait(), max(last + self._outlet.preview_interval - time.monotonic(), 0)
-                    )
-                self._news.clear()
-                said = self._said
-                if self._ending.is_set() or said is None or not said.text or said.text == self.shown:
+                    await asyncio.wait_for(self._ending.wait(), pause)
+                self._has_changed.clear()
+                preview = self._latest
+                if self._ending.is_set() or preview is None or not preview.text or preview.text == self.shown:
                     continue
-                last = time.monotonic()
-                before, self.shown = self.shown, None  # whatever happens to the request, nobody knows any more
-                try:
-                    self.shown = await self._outlet.update_preview(self._spot, self._opened, before, said.text)
-                except RateLimitedError:
-                    self.shown = before
-                    self._news.set()  # as soon as it may
-                except (OutcomeUnknownError, TransientError) as error:
-                    log.info("a preview of %s was lost: %s", self._spot.conversation, error)
-        except Exception as error:  # noqa: BLE001  the final text follows, whatever became of a preview
-            log.info("the preview of %s ended: %s", self._spot.conversation, error)
+                last_sent = time.monotonic()
+                await self._send(preview.text)
+        except Exception as error:  # noqa: BLE001  the final text follows, whatever happens to a preview
+            log.info("the preview of %s ended: %s", self._target.conversation, error)
         finally:
-            listening.cancel()
+            subscription.cancel()
 
-    async def _listen(self) -> None:
-        async with self._bus.subscribe(self._spot.conversation) as events:
-            self._hear(await self._bus.get_preview(self._spot.conversation))
+    async def _send(self, text: str) -> None:
+        before, self.shown = self.shown, None  # unknown from the request on until its response
+        try:
+            self.shown = await self._writer.update_preview(self._target, self._message, before, text)
+        except RateLimitedError:
+            self.shown = before
+            self._has_changed.set()  # try again after the pause
+        except (OutcomeUnknownError, TransientError) as error:
+            log.info("a preview of %s was lost: %s", self._target.conversation, error)
+
+    async def _subscribe(self) -> None:
+        conversation = self._target.conversation
+        async with self._bus.subscribe(conversation) as events:
+            self._update(await self._bus.get_preview(conversation))
             async for event in events:
-                if event.conversation == self._spot.conversation and event.kind == "delta":
-                    self._hear(self._extended(event))
+                if event.conversation == conversation and event.kind == "delta":
+                    self._update(self._extend(event))
 
-    def _extended(self, event: LiveEvent) -> Preview | None:
-        if self._said and self._said.attempt == event.attempt and event.offset > len(self._said.text):
-            return None  # a gap: the text goes on when the final one comes
-        return Preview.extend(self._said, event)
+    def _extend(self, event: LiveEvent) -> Preview | None:
+        latest = self._latest
+        if latest and latest.attempt == event.attempt and event.offset > len(latest.text):
+            return None  # events are missing: the final text fills the gap
+        return Preview.extend(latest, event)
 
-    def _hear(self, said: Preview | None) -> None:
-        if said is not None and said.turn == self._spot.turn:
-            self._said = said
-            self._news.set()
+    def _update(self, preview: Preview | None) -> None:
+        if preview is not None and preview.turn == self._target.turn:
+            self._latest = preview
+            self._has_changed.set()
 
 
 class Previews:
-    """The replies that this process is showing."""
+    """The previews that this process shows."""
 
-    def __init__(self, outlet: ReplyWriter, bus: LiveBus) -> None:
-        self._outlet, self._bus = outlet, bus
-        self._shows: dict[tuple[str, int], _Show] = {}
-        self._blank: set[str] = set()
+    def __init__(self, writer: ReplyWriter, bus: LiveBus) -> None:
+        self._writer, self._bus = writer, bus
+        self._tasks: dict[tuple[str, int], PreviewTask] = {}
+        self._empty: set[str] = set()
 
-    def opened(self, opened: PostedMessage) -> None:
-        """This process has just posted a message that shows nothing yet."""
-        self._blank.add(opened.id)
+    def mark_empty(self, message: PostedMessage) -> None:
+        """Note that this process has just posted a message that shows no text yet."""
+        self._empty.add(message.id)
 
-    def watch(self, spot: DeliveryTarget, opened: PostedMessage) -> None:
-        """Show what is said in this turn from now on; a second call changes nothing.
+    def start(self, target: DeliveryTarget, message: PostedMessage) -> None:
+        """Show the text of a turn from now on. A second call has no effect.
 
-        Of a message that was not just posted here nobody knows what it shows: another process, or an earlier try of
-        this one, may have shown previews in it.
+        What the message shows is unknown unless it was just posted here: another process, or an earlier attempt of this
+        one, may have shown previews in it.
         """
-        where = (spot.conversation, spot.turn)
-        if where not in self._shows:
-            shown = "" if opened.id in self._blank else None
-            self._blank.discard(opened.id)
-            self._shows[where] = _Show(self._outlet, self._bus, spot, opened, shown)
+        key = (target.conversation, target.turn)
+        if key not in self._tasks:
+            shown = "" if message.id in self._empty else None
+            self._empty.discard(message.id)
+            self._tasks[key] = PreviewTask(self._writer, self._bus, target, message, shown)
 
-    async def end(self, spot: DeliveryTarget) -> str | None:
-        """Show no more; gives what the message shows now, or None when that is not known."""
-        show = self._shows.get((spot.conversation, spot.turn))
-        if show is None:
+    async def end(self, target: DeliveryTarget) -> str | None:
+        """Show no further preview; return what the message shows now, or None when that is unknown."""
+        key = (target.conversation, target.turn)
+        task = self._tasks.get(key)
+        if task is None:
             return None
-        await show.end()  # cancelled here, the next try waits for the same request
-        self._shows.pop((spot.conversation, spot.turn), None)
-        return show.shown
+        await task.end()  # if this is cancelled, the next attempt waits for the same request
+        self._tasks.pop(key, None)
+        return task.shown
 
     async def close(self) -> None:
-        """End all of them."""
-        for show in list(self._shows.values()):
-            await show.end()
-        self._shows.clear()
+        """End all previews."""
+        for task in list(self._tasks.values()):
+            await task.end()
+        self._tasks.clear()

@@ -11,12 +11,19 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 
 from bots.common.background_tasks import BackgroundTasks
+from bots.common.classify import classify
 from bots.common.errors import OutcomeUnknownError, PermanentError, TransientError
-from bots.common.protocols import DeliveryTarget
+from bots.common.events import MessageEvent
+from bots.common.protocols import DeliveryTarget, Messenger
+from chat_service import handlers, keys
+from chat_service.contracts.channel import ChannelViewRequest
+from chat_service.ingress import IngressClient, IngressError
+from chat_service.settings import Settings
 
 log = logging.getLogger(__name__)
 
 MAX_REMEMBERED = 1_000
+CALL_SECONDS = 3
 LATE_SECONDS = 6.0
 """After an unclear response the reaction may still appear; it is removed once more after this time."""
 CLEAR_SECONDS = 1.5
@@ -112,3 +119,29 @@ def _remember(known: OrderedDict[tuple[str, str], None], key: tuple[str, str]) -
     known[key] = None
     while len(known) > MAX_REMEMBERED:
         known.popitem(last=False)
+
+
+async def mark_received(
+    ingress: IngressClient, settings: Settings, messenger: Messenger, conversation: str, event: MessageEvent
+) -> None:
+    """Show that a message was received as soon as Restate has it: the intake's first steps take their time.
+
+    Decides as the intake will, without asking the platform. Where the intake decides otherwise, it removes the status.
+    May be lost: the intake adds the status too.
+    """
+    key = keys.parse(conversation)
+    if key is None or not event.has_question_content:
+        return
+    space, channel = key.scopes
+    requests = [(space, ChannelViewRequest()), (channel, ChannelViewRequest(conversation=conversation))]
+    if event.parent_scope:
+        requests.insert(1, (event.parent_scope, ChannelViewRequest()))
+    try:
+        channels = await asyncio.gather(
+            *(ingress.call(handlers.CHANNEL_GET, scope, request, timeout=CALL_SECONDS) for scope, request in requests)
+        )
+    except (IngressError, TimeoutError) as error:
+        log.debug("the received status in %s is left to the intake: %s", conversation, error)
+        return
+    if classify(event, key, channels, settings).kind == "ask":
+        await messenger.add_status(conversation, event)

@@ -1,122 +1,169 @@
-"""Before a question that calls the bot into a thread: what was said there meanwhile, as context."""
+"""Reads the messages of a thread before a mention and stores them as context.
+
+Messages that mention the bot and whose events were lost are answered as questions.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
+from typing import TypeVar
 
 from restate import ObjectContext, RunOptions, TerminalError
 
-from bots.common import commands
-from bots.common.classify import is_welcome
-from bots.common.dependencies import IntakeDependencies, StepDone, is_too_old, send_ephemeral
+from bots.common import commands, texts
+from bots.common.classify import is_author_allowed
+from bots.common.dependencies import IntakeDependencies, add_status, is_too_old, send_ephemeral
 from bots.common.errors import PermanentError
 from bots.common.events import MessageEvent, ThreadContext
-from chat_service import keys
-from chat_service.contracts import Author, Inbound, Notes
-from chat_service.objects.channel_threads import BEGINNING, Place
-from chat_service.objects.chat_edits import note
-from chat_service.objects.queue import accept, waiting
+from chat_service import calls, handlers, keys
+from chat_service.contracts import MAX_INLINE, Author, Inbound, Notes
+from chat_service.contracts.channel import FIRST_POSITION, ChannelThread, ChannelView
+from chat_service.contracts.queue import QueuedMessages
 from chat_service.storage.record import StateRecord
 
 log = logging.getLogger(__name__)
+Raw = TypeVar("Raw")
 
+MAX_MESSAGES = 200
+"""Messages that are read before a mention."""
 ATTEMPTS = 4
-"""Tries to read the thread, over some seconds: after them the question is answered without, and the next mention reads
-from the same place."""
-LEFT_OUT = "(More was said here before than can be read: it is left out.)"
-DEALT = "dealt"
-"""Names what the intake keeps of the last message that led to no turn."""
-NAMED = 8
-"""Unreadable files that are named to the person, at most."""
+"""Attempts to read the thread, over some seconds. After them the question is answered without context, and the next
+mention reads from the same position."""
+HANDLED_POSITION = "handled_position"
+"""State key of `HandledPosition`."""
+MAX_NAMED_FILES = 8
 
 
-class Dealt(StateRecord):
-    """The place of the last message that was taken in and led to no turn: refused, a command, or blank."""
+class HandledPosition(StateRecord):
+    """The position of the last message that was taken in without a turn: refused, a command, or empty."""
 
     position: str = ""
 
 
-async def collect_thread_context(
-    ctx: ObjectContext, it: IntakeDependencies, heard: MessageEvent, places: Sequence[Place]
-) -> str:
-    """Note what was said since the bot last took part, and ask what was meant for it and never came. Gives what
-    `Follow.gap` has to be: the position after which it could not be read, or nothing."""
-    thread, key = places[-1].thread, keys.parse(ctx.key())
-    assert key is not None  # noqa: S101  the intake has looked
-    after = (thread.gap_start or thread.position) if thread else ""
+async def parse_newest_first(
+    messages: Iterable[Raw], parse: Callable[[Raw, int], Awaitable[MessageEvent | None]]
+) -> list[MessageEvent]:
+    """Parse a thread's messages, the newest first, and return them oldest first.
 
-    async def earlier() -> ThreadContext:
+    `parse` gets a message and the characters that are left for attachments: those nearest to the question are read.
+    """
+    events: list[MessageEvent] = []
+    room = MAX_INLINE
+    for message in messages:
+        event = await parse(message, room)
+        if event is not None:
+            room -= sum(len(file.text or "") + len(file.data or "") for file in event.attachments)
+            events.insert(0, event)
+    return events
+
+
+async def collect_thread_context(
+    ctx: ObjectContext, deps: IntakeDependencies, event: MessageEvent, channels: Sequence[ChannelView]
+) -> str:
+    """Store what was written since the bot last read the thread, and answer questions whose events were lost.
+
+    Return the position after which the thread could not be read, for `ThreadUpdate.gap_start`; "" if all was read.
+    """
+    thread, key = channels[-1].thread, keys.parse(ctx.key())
+    assert key is not None  # noqa: S101  the intake has checked the key
+    after = (thread.gap_start or thread.position) if thread else ""
+    context = await _read_thread(ctx, deps, event, after)
+    # A person who may not use the bot does not reach the model through another person's mention either.
+    kept = [
+        message
+        for message in context.messages
+        if _is_context(message) and is_author_allowed(message, key, channels, deps.settings)
+    ]
+    lost = await _find_lost_questions(ctx, deps, kept, thread)
+    # A message in the queue is answered in its turn. As context its id would be known, and it would not be answered.
+    queue = await calls.call(ctx, handlers.QUEUE_GET_WAITING, ctx.key(), None) if kept else QueuedMessages()
+    queued = {message.id for message in queue.messages}
+    notes = [
+        message.to_inbound(expects_reply=False) for message in kept if message not in lost and message.id not in queued
+    ]
+    if context.truncated_before and notes:
+        _insert_omission(notes, kept, context.truncated_before)
+    if notes:
+        calls.send(ctx, handlers.CHAT_ADD_NOTES, ctx.key(), Notes(messages=notes))
+    for message in lost:
+        await _ask(ctx, deps, message)
+    if names := [name for message in kept for name in message.unreadable_files][-MAX_NAMED_FILES:]:
+        await send_ephemeral(ctx, deps, event, texts.unreadable_files(names))
+    return "" if context.complete else after or FIRST_POSITION
+
+
+async def _read_thread(ctx: ObjectContext, deps: IntakeDependencies, event: MessageEvent, after: str) -> ThreadContext:
+    async def read() -> ThreadContext:
         """Only reads, so it may run twice."""
         try:
-            return await it.ears.read_thread(ctx.key(), heard, after)
-        except PermanentError as gone:
-            log.warning("the thread %s cannot be read: %s", ctx.key(), gone)
+            return await deps.messenger.read_thread(ctx.key(), event, after)
+        except PermanentError as error:
+            log.warning("the thread %s cannot be read: %s", ctx.key(), error)
             return ThreadContext(complete=False)
 
+    options = RunOptions(
+        type_hint=ThreadContext,
+        max_attempts=ATTEMPTS,
+        initial_retry_interval=timedelta(milliseconds=500),
+        retry_interval_factor=2,
+    )
     try:
-        found: ThreadContext = await ctx.run_typed(
-            "read up",
-            earlier,
-            RunOptions(
-                type_hint=ThreadContext,
-                max_attempts=ATTEMPTS,
-                initial_retry_interval=timedelta(milliseconds=500),
-                retry_interval_factor=2,
-            ),
-        )
+        context: ThreadContext = await ctx.run_typed("read thread", read, options)
     except TerminalError as error:
-        if error.status_code == 409:
+        if error.status_code == 409:  # the invocation was cancelled
             raise
-        log.warning("the thread %s was not read, which is left to the next mention: %s", ctx.key(), error.message)
-        found = ThreadContext(complete=False)
-    # Whoever may not use the bot does not reach the model through somebody else's mention either.
-    kept = [one for one in found.messages if _is_context(one) and is_welcome(one, key, places, it.settings)]
-    dealt = await ctx.get(DEALT, type_hint=Dealt) or Dealt() if any(map(_is_question, kept)) else Dealt()
-    known = max(thread.position if thread else "", dealt.position)
-    # Their events were lost: as context alone they would be known by their ids, and never answered.
-    lost = [m for m in kept if m.position > known and _is_question(m) and not await is_too_old(ctx, it, m)]
-    # What waits for its turn is answered then; as context it would be known by its id, and never be.
-    waits = {one.id for one in (await ctx.object_call(waiting, ctx.key(), arg=None)).messages} if kept else set()
-    notes = [one.to_inbound(expects_reply=False) for one in kept if one not in lost and one.id not in waits]
-    if found.truncated_before and notes:
-        place = next((n for n, one in enumerate(kept) if one.position >= found.truncated_before), len(kept) - 1)
-        notes.insert(place, _left_out(notes[min(place, len(notes) - 1)]))
-    if notes:
-        ctx.object_send(note, ctx.key(), Notes(messages=notes))
-    for one in lost:
-        await _ask(ctx, it, one)
-    if names := [name for one in kept for name in one.unreadable_files][-NAMED:]:
-        await send_ephemeral(ctx, it, heard, commands.unreadable(names))
-    return "" if found.complete else after or BEGINNING
+        log.warning("the thread %s was not read; the next mention reads it: %s", ctx.key(), error.message)
+        return ThreadContext(complete=False)
+    return context
 
 
-def _is_question(one: MessageEvent) -> bool:
-    return one.mentions_bot and one.has_question_content and not one.edited  # an edit is not answered
+async def _find_lost_questions(
+    ctx: ObjectContext, deps: IntakeDependencies, messages: list[MessageEvent], thread: ChannelThread | None
+) -> list[MessageEvent]:
+    """Return the questions whose events were lost. As context they would be known by their ids and stay unanswered."""
+    handled = HandledPosition()
+    if any(map(_is_question, messages)):
+        handled = await ctx.get(HANDLED_POSITION, type_hint=HandledPosition) or HandledPosition()
+    known = max(thread.position if thread else "", handled.position)
+    return [
+        message
+        for message in messages
+        if message.position > known and _is_question(message) and not await is_too_old(ctx, deps, message)
+    ]
 
 
-async def _ask(ctx: ObjectContext, it: IntakeDependencies, one: MessageEvent) -> None:
-    async def mark() -> StepDone:
-        """Run twice it marks twice, which shows once."""
-        it.run_in_background(it.ears.add_status(ctx.key(), one))
-        return StepDone()
-
+async def _ask(ctx: ObjectContext, deps: IntakeDependencies, message: MessageEvent) -> None:
     try:
-        await ctx.object_call(accept, ctx.key(), one.to_inbound())
+        await calls.call(ctx, handlers.QUEUE_ADD, ctx.key(), message.to_inbound())
     except TerminalError as error:
-        log.warning("%s in %s is context alone: %s", one.id, ctx.key(), error.message)
-        ctx.object_send(note, ctx.key(), Notes(messages=[one.to_inbound(expects_reply=False)]))
+        log.warning("%s in %s was not queued and is kept as context: %s", message.id, ctx.key(), error.message)
+        calls.send(ctx, handlers.CHAT_ADD_NOTES, ctx.key(), Notes(messages=[message.to_inbound(expects_reply=False)]))
     else:
-        await ctx.run_typed("mark", mark, RunOptions(type_hint=StepDone))
+        await add_status(ctx, deps, ctx.key(), message)
 
 
-def _is_context(one: MessageEvent) -> bool:
-    """What was said to somebody: a command is not."""
-    return one.has_content and not (one.mentions_bot and commands.command_of(one.text))
+def _is_question(message: MessageEvent) -> bool:
+    return message.mentions_bot and message.has_question_content and not message.edited  # an edit is not answered
 
 
-def _left_out(later: Inbound) -> Inbound:
-    """What the model is told in place of what is not read, so that it does not take the rest for all there is."""
-    said = Author(id="", name="Note")
-    return Inbound(message=LEFT_OUT, id=f"cut:{later.id}", author=said, at=later.at, expects_reply=False)
+def _is_context(message: MessageEvent) -> bool:
+    """Return whether the message has content and is not a command."""
+    return message.has_content and not (message.mentions_bot and commands.parse_command(message.text))
+
+
+def _insert_omission(notes: list[Inbound], kept: list[MessageEvent], truncated_before: str) -> None:
+    """Tell the model where messages were left out, so that it does not take the rest for all there is."""
+    index = next((n for n, message in enumerate(kept) if message.position >= truncated_before), len(kept) - 1)
+    following = notes[min(index, len(notes) - 1)]
+    notes.insert(
+        index,
+        Inbound(
+            message=texts.EARLIER_MESSAGES_OMITTED,
+            id=f"cut:{following.id}",
+            author=Author(id="", name="Note"),
+            at=following.at,
+            expects_reply=False,
+        ),
+    )

@@ -1,5 +1,7 @@
-"""Which conversation answers a message, on a platform whose channels are conversations: the channel's own, or one in a
-thread that is opened for the question."""
+"""Decides which conversation answers a message on a platform whose channels are conversations.
+
+That is the channel's own conversation, or one in a thread that is opened for the question.
+"""
 
 from __future__ import annotations
 
@@ -10,85 +12,83 @@ from restate import ObjectContext, RunOptions
 from bots.common.dependencies import IntakeDependencies, scope_of
 from bots.common.errors import PermanentError
 from bots.common.events import MessageEvent
-from chat_service import keys
+from chat_service import calls, handlers, keys
 from chat_service.contracts import HistoryRequest
-from chat_service.objects.channel_threads import Place, PlaceRequest, Thread, look
-from chat_service.objects.chat import get_history
+from chat_service.contracts.channel import ChannelThread, ChannelView, ChannelViewRequest
 from chat_service.storage.record import StateRecord
 from chat_service.storage.serde import set_record
 
 log = logging.getLogger(__name__)
 
-KEPT_HOMES = 200
+MAX_ROUTED = 200
 
 
-class RoutedThreads(StateRecord):
-    """Where the latest questions of a channel are answered, by message id: a setting may decide it, and a repeat must
-    get the same key after the setting has changed."""
+class RoutedQuestions(StateRecord):
+    """The conversations that answer the latest questions of a channel, by message id.
 
-    homes: dict[str, str] = {}
+    A setting decides where a question is answered; a repeat must get the same key after the setting has changed.
+    """
 
-
-def may_branch(it: IntakeDependencies, key: keys.ConversationKey, heard: MessageEvent) -> bool:
-    """Whether the message stands in a channel, where a thread can be opened from it, and says something to answer."""
-    return (
-        it.branch is not None
-        and not (heard.is_direct_message or heard.parent_scope or key.thread)
-        and heard.has_question_content
-    )
+    conversations: dict[str, str] = {}
 
 
-async def resolve(ctx: ObjectContext, it: IntakeDependencies, heard: MessageEvent, *, in_thread: bool) -> str:
-    """The conversation that answers a question: the channel's, or one in a thread of its own. The first decision
-    stays."""
-    known = await ctx.get("homes", type_hint=RoutedThreads) or RoutedThreads()
-    if (home := known.homes.get(heard.id)) is not None:
-        return home
-    home = await _branch(ctx, it, heard) if in_thread else ctx.key()
-    known.homes = dict([*known.homes.items(), (heard.id, home)][-KEPT_HOMES:])
-    set_record(ctx, "homes", known)
-    return home
+def may_open_thread(deps: IntakeDependencies, key: keys.ConversationKey, event: MessageEvent) -> bool:
+    """Return whether a thread can be opened from the message: it is in a channel and contains something to answer."""
+    is_in_channel = not (event.is_direct_message or event.parent_scope or key.thread)
+    return deps.open_thread is not None and is_in_channel and event.has_question_content
 
 
-async def as_it_was(ctx: ObjectContext, place: Place) -> Place:
-    """The place with the conversation that is of interest, also when the bot takes part in more of them than are
-    listed: then the conversation itself is asked."""
-    if place.thread is not None or not place.full:
-        return place
-    page = await ctx.object_call(get_history, ctx.key(), HistoryRequest(limit=1))
+async def resolve(ctx: ObjectContext, deps: IntakeDependencies, event: MessageEvent, *, in_thread: bool) -> str:
+    """Return the key of the conversation that answers a question. The first decision for a message is kept."""
+    routed = await ctx.get("routed_questions", type_hint=RoutedQuestions) or RoutedQuestions()
+    if (conversation := routed.conversations.get(event.id)) is not None:
+        return conversation
+    conversation = await _open_thread(ctx, deps, event) if in_thread else ctx.key()
+    routed.conversations = dict([*routed.conversations.items(), (event.id, conversation)][-MAX_ROUTED:])
+    set_record(ctx, "routed_questions", routed)
+    return conversation
+
+
+async def with_own_thread(ctx: ObjectContext, channel: ChannelView) -> ChannelView:
+    """Return the channel with this conversation as its thread, even if the channel has more threads than it lists.
+
+    A full list may lack this conversation, so its history is asked for.
+    """
+    if channel.thread is not None or not channel.is_full:
+        return channel
+    page = await calls.call(ctx, handlers.CHAT_GET_HISTORY, ctx.key(), HistoryRequest(limit=1))
     if not (page.messages or page.running or page.waiting):
-        return place
-    return place.model_copy(update={"thread": Thread(conversation=ctx.key())})
+        return channel
+    return channel.model_copy(update={"thread": ChannelThread(conversation=ctx.key())})
 
 
-async def known_conversation(
-    ctx: ObjectContext, it: IntakeDependencies, heard: MessageEvent, channel: Place
+async def find_conversation(
+    ctx: ObjectContext, deps: IntakeDependencies, event: MessageEvent, channel: ChannelView
 ) -> str | None:
-    """The conversation that a changed message belongs to; None when the bot never took part."""
-    if it.branch is not None and not heard.parent_scope:
-        known = await ctx.get("homes", type_hint=RoutedThreads) or RoutedThreads()
-        if (home := known.homes.get(heard.id)) is not None:
-            return home
-        own = f"{scope_of(ctx).rpartition(':')[0]}:{heard.id}"
-        if (
-            not heard.is_direct_message
-            and (await ctx.object_call(look, own, PlaceRequest(conversation=own))).thread is not None
-        ):
-            return own
+    """Return the conversation that holds an edited or deleted message; None if the bot takes no part in it."""
+    if deps.open_thread is not None and not event.parent_scope:
+        routed = await ctx.get("routed_questions", type_hint=RoutedQuestions) or RoutedQuestions()
+        if (conversation := routed.conversations.get(event.id)) is not None:
+            return conversation
+        if not event.is_direct_message:
+            thread = f"{scope_of(ctx).rpartition(':')[0]}:{event.id}"
+            view = await calls.call(ctx, handlers.CHANNEL_GET, thread, ChannelViewRequest(conversation=thread))
+            if view.thread is not None:
+                return thread
     return ctx.key() if channel.thread is not None else None
 
 
-async def _branch(ctx: ObjectContext, it: IntakeDependencies, heard: MessageEvent) -> str:
-    assert it.branch is not None  # noqa: S101
-    branch = it.branch
+async def _open_thread(ctx: ObjectContext, deps: IntakeDependencies, event: MessageEvent) -> str:
+    assert deps.open_thread is not None  # noqa: S101  may_open_thread has checked it
+    open_thread = deps.open_thread
 
     async def attempt() -> str:
-        """Run twice it finds the thread that it opened."""
+        """May run twice: the second run finds the thread that the first has opened."""
         try:
-            return await branch(ctx.key(), heard)
-        except PermanentError as gone:
-            log.warning("no thread can be opened in %s, so the answer goes into the channel: %s", ctx.key(), gone)
+            return await open_thread(ctx.key(), event)
+        except PermanentError as error:
+            log.warning("no thread can be opened in %s, so the answer goes into the channel: %s", ctx.key(), error)
             return ctx.key()
 
-    home: str = await ctx.run_typed("open a thread", attempt, RunOptions(type_hint=str))
-    return home
+    conversation: str = await ctx.run_typed("open a thread", attempt, RunOptions(type_hint=str))
+    return conversation

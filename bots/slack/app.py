@@ -47,8 +47,8 @@ from chat_service.signals import handling_stop_signals
 
 
 @dataclass(frozen=True, slots=True)
-class _Inputs:
-    """What the connection to Slack needs."""
+class _BotParts:
+    """The parts that a connection to Slack needs."""
 
     app: AsyncApp
     reader: SlackHistoryReader
@@ -57,7 +57,7 @@ class _Inputs:
 
 @asynccontextmanager
 async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
-    """Run the bot while the block runs; yields one line that says how it receives events.
+    """Run the bot while the block runs; yield one line for the operator.
 
     Raises:
         UserError: a token is missing, or Slack rejects one.
@@ -68,28 +68,28 @@ async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
     async with AsyncExitStack() as stack:
         slack = await stack.enter_async_context(connect(settings))
         ingress = await stack.enter_async_context(IngressClient.connected(settings.ingress_url))
-        inputs = await _build(stack, settings, slack, ingress, bus)
-        await inputs.backfill.start_run()
+        parts = await _build(stack, settings, slack, ingress, bus)
+        await parts.backfill.start_run()
         release = release_waiting_replies(ingress, lambda: [f"slack:{slack.identity.team}"])
         stack.enter_context(running_tasks(release))
         if app_token is not None:
             token = app_token.get_secret_value()
-            connection = connected_by_socket_mode(inputs.app, token, inputs.reader, inputs.backfill)
+            connection = connected_by_socket_mode(parts.app, token, parts.reader, parts.backfill)
             await stack.enter_async_context(connection)
             yield f"Slack: listening as @{slack.identity.name} by Socket Mode"
             return
         has_retried = asyncio.Event()
-        url = await stack.enter_async_context(listening_for_http_events(inputs.app, settings, has_retried))
-        inputs.reader.connected()
-        await inputs.backfill.start_run()  # requests before this moment may have failed
+        url = await stack.enter_async_context(listening_for_http_events(parts.app, settings, has_retried))
+        parts.reader.connected()
+        await parts.backfill.start_run()  # requests before this moment may have failed
         seconds = settings.slack_http_catchup_seconds
-        stack.enter_context(running_tasks(repeat_backfill(inputs.reader, inputs.backfill, has_retried, seconds)))
+        stack.enter_context(running_tasks(repeat_backfill(parts.reader, parts.backfill, has_retried, seconds)))
         yield f"Slack: listening as @{slack.identity.name} at {url}"
 
 
 async def _build(
     stack: AsyncExitStack, settings: Settings, slack: SlackClient, ingress: IngressClient, bus: LiveBus
-) -> _Inputs:
+) -> _BotParts:
     """Create the bot's parts and serve its Restate objects until `stack` is closed."""
     names, permissions = UserNames(slack), Permissions(slack)
     history = HistoryView(slack, ingress, permissions)
@@ -122,7 +122,7 @@ async def _build(
     Listeners(slack, ingress, settings, permissions, backfill, sender, responder).register(app)
     Buttons(slack, ingress, permissions, settings).register(app, responder)
     SlashCommands(slack, history, ChatSettings(slack, ingress, permissions, settings)).register(app, responder)
-    return _Inputs(app, reader, backfill)
+    return _BotParts(app, reader, backfill)
 
 
 def _bolt_app(settings: Settings, slack: SlackClient) -> AsyncApp:

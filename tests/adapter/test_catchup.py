@@ -13,7 +13,7 @@ import pytest
 from bots.common.backfill import Backfill, MissedEvent
 from bots.common.events import PlatformEvent
 from bots.common.ordered_queue import OrderedQueue, QueueFullError
-from chat_service.objects.channel_threads import Thread
+from chat_service.contracts.channel import ChannelThread
 from tests.fakes.model import ModelControl
 from tests.processes import Stack, eventually, running_stack
 
@@ -26,21 +26,21 @@ class Platform:
     def __init__(self) -> None:
         self.said: list[MissedEvent] = []
 
-    async def spaces(self) -> list[str]:
+    async def list_spaces(self) -> list[str]:
         return [SPACE]
 
-    async def channels(self) -> list[str]:
+    async def list_channels(self) -> list[str]:
         return [SCOPE]
 
-    async def since(self, scope: str, position: str, threads: list[Thread]) -> list[MissedEvent]:
+    async def read_since(self, scope: str, position: str, threads: list[ChannelThread]) -> list[MissedEvent]:
         return [one for one in self.said if one.position > position]
 
-    def now(self) -> str:
+    def current_position(self) -> str:
         return f"{time.time():.6f}"
 
     def say(self) -> MissedEvent:
         """Somebody says something."""
-        self.said.append(MissedEvent(LANE, f"message {len(self.said)}", self.now(), {}))
+        self.said.append(MissedEvent(LANE, f"message {len(self.said)}", self.current_position(), {}))
         return self.said[-1]
 
 
@@ -62,9 +62,9 @@ async def caught_up(stack: Stack, platform: Platform, lanes: OrderedQueue) -> As
 
     async with stack.ingress() as ingress:
         catch_up = Backfill(platform, ingress, lanes, hand_over)
-        await catch_up.begin()
-        await catch_up.through()
-        keeping = asyncio.create_task(catch_up.keep())
+        await catch_up.start_run()
+        await catch_up.wait_until_finished()
+        keeping = asyncio.create_task(catch_up.store_positions())
         try:
             yield catch_up, handed
         finally:
@@ -84,10 +84,10 @@ async def broken() -> None:
 
 async def test_what_finds_no_room_in_memory_is_read_again(stack: Stack) -> None:
     platform = Platform()
-    async with caught_up(stack, platform, OrderedQueue(most=0)) as (catch_up, handed):
+    async with caught_up(stack, platform, OrderedQueue(max_waiting=0)) as (catch_up, handed):
         one = platform.say()
         with pytest.raises(QueueFullError):
-            catch_up.queue(SCOPE, LANE, one.id, one.position, broken)
+            catch_up.enqueue(SCOPE, LANE, one.id, one.position, broken)
         await eventually(lambda: is_in(handed, one.id))
 
 
@@ -95,7 +95,7 @@ async def test_what_could_not_be_handed_over_is_read_again(stack: Stack) -> None
     platform = Platform()
     async with caught_up(stack, platform, OrderedQueue()) as (catch_up, handed):
         one = platform.say()
-        done = catch_up.queue(SCOPE, LANE, one.id, one.position, broken)
+        done = catch_up.enqueue(SCOPE, LANE, one.id, one.position, broken)
         await asyncio.wait({done})
-        catch_up.passed(SCOPE, platform.say().position)  # what comes later does not hide it
+        catch_up.mark_processed(SCOPE, platform.say().position)  # what comes later does not hide it
         await eventually(lambda: is_in(handed, one.id))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bots.common.delivery import told
+from bots.common.delivery import reply_text
 from chat_service.contracts import Reply
 
 LIMIT = "_(cut off here, at the model's limit: ask it to go on)_"
@@ -24,4 +24,4 @@ SHORTENED = "_(what you wrote was longer than this model can read: its middle wa
     ],
 )
 def test_how_it_ended_is_told(reply: Reply, words: str) -> None:
-    assert told(reply) == words
+    assert reply_text(reply) == words

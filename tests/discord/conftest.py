@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import discord
 import pytest
 
 from tests.discord.rooms import Room, new_room
-from tests.discord.stack import World, running_world
+from tests.discord.stack import Bot, World
 from tests.fakes.discord import DiscordControl
 from tests.fakes.discord.models import Rules
 from tests.fakes.discord.running import running_discord
 from tests.fakes.discord.trial import Trial, connected
-from tests.fakes.model.running import running_model
+from tests.shared import SharedStack
 
 
 @dataclass
@@ -87,11 +86,10 @@ async def place(ground: DiscordControl) -> AsyncIterator[Place]:
 
 
 @pytest.fixture(scope="session")
-async def shared_world(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """Everything in one process, as `threadwell up` runs it, so that previews show."""
-    folder = tmp_path_factory.mktemp("discord")
-    async with running_model() as model, running_world(engine_binary, folder, model) as world:
-        yield world
+def shared_world(shared: SharedStack) -> World:
+    """The stack that tests share as long as they kill nothing."""
+    bot = Bot(stack=shared.stack, discord=shared.discord, whole=True, said=shared.process.said)
+    return World(shared.stack, shared.discord, bot)
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from tests.discord.rooms import is_done
 from tests.fakes.discord import DiscordControl
 from tests.fakes.discord.running import running_discord
 from tests.fakes.model import ModelControl
+from tests.fork_server import ROOT
 from tests.operation.steps import block, commands, settings_in, steps_of
 from tests.operation.up import answering, clean_env, prepared
-from tests.processes import ROOT
 
 PAGE = ROOT / "bots" / "discord" / "README.md"
 EVERYBODY = ("send_messages", "send_messages_in_threads", "read_message_history", "attach_files", "add_reactions")

@@ -168,7 +168,7 @@ async def test_restate_is_killed_in_mid_stream(room: Room, engine_binary: Path) 
     [question] = await discord.answers(asked)
     used = await discord.command(room.ben, room.channel, "history")
     told = await discord.until(lambda: discord.answers(used), lambda found: found and not found[0].loading)
-    assert "cannot reach my memory" in told[0].content
+    assert "cannot reach the chat service" in told[0].content
     await stack.start_engine(engine_binary, ports_of(engine.ingress_url, engine.admin_url))
     [reply] = await answered(room, said)
     assert reply.id == before.id and "a tale" in reply.content

@@ -13,7 +13,8 @@ import pytest
 from discord import utils
 
 from bots.discord.message_snapshot import position_of
-from chat_service.objects.channel_threads import ChannelView, ChannelViewRequest, ReadPosition
+from chat_service import handlers
+from chat_service.contracts.channel import ChannelViewRequest, ReadPosition
 from tests.discord.rooms import GATE, Room, answered, asks, history, is_done, new_room, prompt, set_rules
 from tests.discord.stack import World, running_world
 from tests.fakes.discord.models import Message
@@ -195,11 +196,11 @@ async def test_limits_per_person_and_per_channel(room: Room) -> None:
     for number in range(2):
         await asks(room, room.ada, room.channel, f"<@{discord.bot}> question {number}")
     said = await discord.mention(room.ada, room.channel, "one too many")
-    assert "That was quick" in await told(room, said)
+    assert "Too many messages" in await told(room, said)
     thread = await discord.start_thread(room.ada, room.channel, "aside", None, type=11)
     await asks(room, room.ben, thread.id, f"<@{discord.bot}> the third of this channel")
     said = await discord.mention(room.ben, thread.id, "the fourth")
-    assert "That was quick" in await told(room, said)
+    assert "Too many messages" in await told(room, said)
     # What a limit refuses is no question, but the next answer knows of it.
     kept = [m for m in (await history(room, room.channel)).messages if m.role == "user"]
     assert [m.status for m in kept] == ["answered", "answered", "noted"]
@@ -214,7 +215,7 @@ async def test_a_refusal_is_said_once_to_a_person_and_not_again_for_a_while(room
         await discord.mention(room.ben, room.channel, f"may I now? {number}")
     await asks(room, room.ada, room.channel, f"<@{discord.bot}> I may")
     quick = await discord.mention(room.ada, room.channel, "and at once again")
-    assert "That was quick" in await told(room, quick)
+    assert "Too many messages" in await told(room, quick)
     again = await discord.mention(room.ada, room.channel, "and again")
     await discord.until(lambda: history(room, room.channel), lambda h: h.messages[-1].text == "and again")
     help_ = await discord.mention(room.ada, room.channel, "help")  # what comes later is told, so the others were not
@@ -237,7 +238,7 @@ async def test_what_is_too_old_becomes_context_and_is_asked_about_once(room: Roo
     await eventually(lambda: older_than(last, 1.5))
     await bot.start(CATCHUP_MAX_AGE="1")
     for place in (room.channel, room.direct):
-        await discord.wait_reply(place, None, lambda m: "I was away" in m.content)
+        await discord.wait_reply(place, None, lambda m: "I was offline" in m.content)
         _, reply, _ = await asks(room, room.ada, place, f"<@{discord.bot}> what is my name?")
         assert reply.content == "Your name is Ada."
         assert len(await discord.replies(place)) == 3
@@ -261,13 +262,13 @@ async def test_that_nobody_was_there_is_said_when_nobody_waits_any_more(room: Ro
     async def seen() -> str:
         async with room.world.stack.ingress() as ingress:
             request = ChannelViewRequest(conversation=room.key(room.channel))
-            place = await ingress.call("Channel", room.key(room.channel), "look", request, ChannelView)
+            place = await ingress.call(handlers.CHANNEL_GET, room.key(room.channel), request)
         return place.thread.position if place.thread else ""
 
     await discord.until(seen, lambda found: found >= position_of(old.id))
     await model.release(running.number, "At last.")
     await model.finish(running.number)
-    away = await discord.wait_reply(room.channel, None, lambda m: "I was away" in m.content)
+    away = await discord.wait_reply(room.channel, None, lambda m: "I was offline" in m.content)
     for said in (first, waiting):
         [reply] = await answered(room, said)
         assert int(reply.id) < int(away.id)
@@ -336,13 +337,13 @@ async def test_a_first_direct_message_that_nobody_heard_is_answered_when_its_aut
         discord = world.discord
         hour_ago = position_of(utils.time_snowflake(datetime.now(UTC) - timedelta(hours=1)))
         async with world.stack.ingress() as ingress:
-            await ingress.send("Channel", "discord:@me", "advance", ReadPosition(position=hour_ago))
+            await ingress.send(handlers.CHANNEL_ADVANCE_READ_POSITION, "discord:@me", ReadPosition(position=hour_ago))
         room = await new_room(world)
         await world.bot.start()
 
         async def reached() -> str:
             async with world.stack.ingress() as ingress:
-                place = await ingress.call("Channel", f"discord:{room.guild}", "look", ChannelViewRequest(), ChannelView)
+                place = await ingress.call(handlers.CHANNEL_GET, f"discord:{room.guild}", ChannelViewRequest())
             return place.position
 
         await discord.until(reached)

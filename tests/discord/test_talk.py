@@ -111,7 +111,7 @@ async def test_what_was_said_before_a_command_is_read_at_the_next_mention(room: 
 
 async def test_quiet_is_not_promised_where_only_two_talk(room: Room) -> None:
     said = await room.discord.post(room.ada, room.direct, "quiet")
-    await room.discord.wait_reply(room.direct, said, lambda m: "Here we talk alone" in m.content)
+    await room.discord.wait_reply(room.direct, said, lambda m: "In a direct message I answer" in m.content)
     await asks(room, room.ada, room.direct, "and now?")
 
 

@@ -11,7 +11,8 @@ import pytest
 from tests.fakes.model.running import running_model
 from tests.fakes.slack.control import SlackControl
 from tests.processes import session_name
-from tests.slack.stack import World, running_world
+from tests.shared import SharedStack
+from tests.slack.stack import Bot, World, running_world
 
 
 @dataclass
@@ -27,11 +28,10 @@ class Room:
 
 
 @pytest.fixture(scope="session")
-async def shared_world(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """Everything in one process, as `threadwell up` runs it, so that previews show."""
-    folder = tmp_path_factory.mktemp("slack")
-    async with running_model() as model, running_world(engine_binary, folder, model) as world:
-        yield world
+def shared_world(shared: SharedStack) -> World:
+    """The stack that tests share as long as they kill nothing."""
+    bot = Bot(stack=shared.stack, slack=shared.slack, whole=True, said=shared.process.said)
+    return World(shared.stack, shared.slack, bot)
 
 
 async def new_room(world: World, **more: object) -> Room:

@@ -71,7 +71,7 @@ async def test_messages_a_minute_are_limited_with_a_friendly_answer(strict_world
         await slack.post(room.ada, room.direct, text, thread_ts=said.ts)
         if number == 0:
             await slack.until(lambda: slack.replies(room.direct), lambda found: len(found) == 2)
-    await told(room, room.ada, "That was quick", room.direct)
+    await told(room, room.ada, "Too many messages", room.direct)
     assert len(await slack.replies(room.direct)) == 2
     await slack.until(lambda: slack.session(room.direct, said.ts), lambda s: s and s.status == "active")
     await slack.until(
@@ -117,7 +117,7 @@ async def test_a_channels_messages_a_minute_are_limited_whoever_writes_them(limi
         await slack.mention(person, room.channel, "hello")
         await slack.until(lambda: slack.replies(room.channel), lambda found, n=number: len(found) == n)  # type: ignore[misc]
     await slack.mention(room.ben, room.channel, "and me?")
-    await told(room, room.ben, "That was quick")
+    await told(room, room.ben, "Too many messages")
     await slack.until(lambda: signs(room, room.channel), lambda found: not found)
     await asks(room, room.ben, (await slack.direct(room.ben)).id, "elsewhere I may")
     assert len(await slack.replies(room.channel)) == 3
@@ -228,7 +228,7 @@ async def test_trying_again_counts_as_asking(strict_world: World) -> None:
         said = await slack.post(room.ada, room.direct, text)
         [failed] = await finished(room, room.direct, said.ts)
     await slack.click(room.ada, room.direct, failed.ts, "retry")
-    await told(room, room.ada, "That was quick", room.direct)
+    await told(room, room.ada, "Too many messages", room.direct)
     assert len((await history(room, room.direct, said.ts)).messages) == 2
 
 

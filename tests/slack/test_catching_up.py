@@ -5,7 +5,8 @@ from __future__ import annotations
 import aiohttp
 import pytest
 
-from chat_service.objects.channel_threads import Place, PlaceRequest, ThreadList
+from chat_service import handlers
+from chat_service.contracts.channel import ChannelViewRequest
 from tests.fakes.model.protocol import Behaviour
 from tests.fakes.slack.control import settle
 from tests.slack.conftest import Room
@@ -126,9 +127,9 @@ async def _is_read(room: Room) -> bool:
     """Whether the channel counts as read as far as the thread."""
     scope = f"slack:{room.slack.team.id}:{room.channel}"
     async with room.world.stack.ingress() as ingress:
-        place = await ingress.call("Channel", scope, "look", PlaceRequest(), Place)
-        [thread] = (await ingress.call("Channel", scope, "threads", None, ThreadList)).threads
-    return place.position >= thread.seen
+        place = await ingress.call(handlers.CHANNEL_GET, scope, ChannelViewRequest())
+        [thread] = (await ingress.call(handlers.CHANNEL_GET_THREADS, scope, None)).threads
+    return place.position >= thread.position
 
 
 async def _forget_what_was_taken_in(room: Room) -> bool:

@@ -12,12 +12,12 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from chat_service.child_process import child
+from chat_service.child_process import running_child
 from chat_service.engine.process import free_port
 from tests.fakes.slack import Impossible, SlackControl
 from tests.fakes.slack.running import running_slack
 from tests.fakes.slack.trial import Trial
-from tests.processes import ROOT
+from tests.fork_server import ROOT
 
 BUTTONS: list[dict[str, Any]] = [
     {
@@ -349,7 +349,7 @@ async def test_by_hand(slack: SlackControl) -> None:
     command = [sys.executable, "-m", "tests.fakes.slack", "--port", str(port)]
     pipe = asyncio.subprocess.PIPE
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    async with child(command, env=env, stop_seconds=2, stdin=pipe, stdout=pipe) as process:
+    async with running_child(command, env=env, stop_seconds=2, stdin=pipe, stdout=pipe) as process:
         assert process.stdin is not None and process.stdout is not None
 
         async def line(start: str) -> str:

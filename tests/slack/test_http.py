@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bots.common import commands
+from bots.common import texts
 from tests.fakes.model import ModelControl
 from tests.fakes.slack.control import settle
 from tests.slack.conftest import Room, new_room
@@ -184,7 +184,7 @@ async def test_an_outsider_can_neither_stop_nor_retry_nor_judge(room: Room) -> N
     for action, value in (("retry", "1|2"), ("feedback", "up|2")):
         assert await press(room, room.ben, private.id, place, action, value, url) == 200
     told = await slack.until(lambda: slack.ephemerals(room.channel, room.ben), lambda found: len(found) == 3)
-    assert [one.text for one in told[1:]] == [commands.NOT_READABLE] * 2
+    assert [one.text for one in told[1:]] == [texts.NOT_READABLE] * 2
     whole = await history(inside, private.id, said.ts)
     assert len(whole.messages) == 2 and not whole.running and not whole.messages[-1].feedback
     assert running

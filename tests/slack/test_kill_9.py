@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from chat_service.contracts import Accepted, Inbound
+from chat_service import handlers
+from chat_service.contracts import Inbound
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import Seen
 from tests.fakes.slack.control import settle
 from tests.fakes.slack.models import Message
-from tests.processes import ROOT
+from tests.fork_server import ROOT
 from tests.slack.conftest import Room, new_room
 from tests.slack.stack import running_world
 from tests.slack.test_answers import finished, shown
@@ -189,7 +190,7 @@ async def test_replies_that_waited_for_the_bot_go_out_when_it_comes(
         said = await room.slack.post(room.ada, room.direct, "is anybody there?", silent=True)
         async with world.stack.ingress() as ingress:
             inbound = Inbound(message="is anybody there?", id=said.ts)
-            await ingress.call("Inbox", world.key(room.direct, said.ts), "accept", inbound, Accepted)
+            await ingress.call(handlers.QUEUE_ADD, world.key(room.direct, said.ts), inbound)
         whole = await room.slack.until(lambda: history(room, room.direct, said.ts), lambda h: len(h.messages) == 2)
         assert whole.messages[-1].undelivered
         await world.bot.start()
@@ -236,10 +237,10 @@ async def test_what_is_too_old_becomes_context_and_gets_one_word(frail: Room) ->
     world.bot.env = {"CATCHUP_MAX_AGE": "1"}
     # Slack takes the word and loses the answer; to find it again takes more than a page.
     await slack.rules(history_page=2)
-    await slack.fault("chat.postMessage", "commit_cut", contains="I was away")
+    await slack.fault("chat.postMessage", "commit_cut", contains="I was offline")
     try:
         await world.bot.start()
-        await slack.wait_reply(frail.channel, root.ts, lambda m: "I was away" in m.text)
+        await slack.wait_reply(frail.channel, root.ts, lambda m: "I was offline" in m.text)
         await slack.post(frail.ada, frail.channel, "what is my name?", thread_ts=root.ts)
         await slack.wait_reply(frail.channel, root.ts, lambda m: "Your name is Ada" in shown(m))
         assert len(await slack.replies(frail.channel)) == 3

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from chat_service import handlers
 from chat_service.contracts import TurnRequest
 from tests.fakes.model.protocol import Behaviour
 from tests.fakes.slack.control import settle
@@ -115,7 +116,7 @@ async def test_what_slack_goes_on_refusing_has_an_end(room: Room) -> None:
     await slack.fault("chat.delete", "refuse", error="a_word_nobody_knows", times=20, contains=room.channel)
     await model.script(Behaviour(text="in short"))
     async with room.world.stack.ingress() as ingress:
-        await ingress.send("Chat", room.world.key(room.channel, long.ts), "regenerate", TurnRequest())
+        await ingress.send(handlers.CHAT_REGENERATE, room.world.key(room.channel, long.ts), TurnRequest())
     await slack.wait_reply(room.channel, long.ts, lambda m: shown(m) == "in short")
     await asks(room, room.ada, room.channel, "and now?", thread_ts=long.ts)
     assert len(parts) == 2

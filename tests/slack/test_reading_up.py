@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from bots.common.thread_context import LEFT_OUT
+from bots.common.texts import EARLIER_MESSAGES_OMITTED
 from bots.slack.messenger import MAX_CONTEXT_MESSAGES
+from chat_service import handlers
 from chat_service.contracts import History, HistoryRequest
-from chat_service.objects.channel_threads import Place, PlaceRequest
+from chat_service.contracts.channel import ChannelView, ChannelViewRequest
 from tests.fakes.slack.models import Message
 from tests.slack.conftest import Room
 from tests.slack.test_access import rule
@@ -134,10 +135,10 @@ async def test_of_a_thread_that_is_too_long_the_beginning_is_read_and_what_is_le
     held = await history(room, room.channel, root.ts)
     async with room.world.stack.ingress() as ingress:
         older = HistoryRequest(limit=200, before=held.next_before)
-        first = await ingress.call("Chat", room.world.key(room.channel, root.ts), "get_history", older, History)
+        first = await ingress.call(handlers.CHAT_GET_HISTORY, room.world.key(room.channel, root.ts), older)
     texts = [m.text for m in [*first.messages, *held.messages] if m.role == "user"]
     lines = [f"line {number} ends" for number in range(6, MAX_CONTEXT_MESSAGES + 5)]
-    assert texts == ["my name is Ada", LEFT_OUT, *lines, "what is my name?"]
+    assert texts == ["my name is Ada", EARLIER_MESSAGES_OMITTED, *lines, "what is my name?"]
 
 
 async def _missed(room: Room, text: str) -> Message:
@@ -146,12 +147,12 @@ async def _missed(room: Room, text: str) -> Message:
     await rule(room, scope, reply_mode="mentions")
     root, _ = await asks(room, room.ada, room.channel, f"<@{slack.bot}> hello")
     await slack.wait_acked(await slack.post(room.ada, room.channel, text, thread_ts=root.ts))
-    await slack.until(lambda: _place(room, root.ts), lambda p: p.thread is not None and bool(p.thread.gap))
+    await slack.until(lambda: _place(room, root.ts), lambda p: p.thread is not None and bool(p.thread.gap_start))
     await rule(room, scope, reply_mode="threads")
     return root
 
 
-async def _place(room: Room, thread: str) -> Place:
+async def _place(room: Room, thread: str) -> ChannelView:
     async with room.world.stack.ingress() as ingress:
-        request = PlaceRequest(conversation=room.world.key(room.channel, thread))
-        return await ingress.call("Channel", f"slack:{room.slack.team.id}:{room.channel}", "look", request, Place)
+        request = ChannelViewRequest(conversation=room.world.key(room.channel, thread))
+        return await ingress.call(handlers.CHANNEL_GET, f"slack:{room.slack.team.id}:{room.channel}", request)

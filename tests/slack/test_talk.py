@@ -7,8 +7,10 @@ import base64
 
 import pytest
 
+from chat_service import handlers
 from chat_service.contracts import History, HistoryRequest
-from chat_service.objects.channel_threads import MAX_THREADS, Follow, Place, PlaceRequest
+from chat_service.contracts.channel import ChannelViewRequest, ThreadUpdate
+from chat_service.objects.channel import MAX_THREADS
 from tests.fakes.model.protocol import Behaviour, Seen
 from tests.fakes.slack.control import attached, settle
 from tests.fakes.slack.models import Call, Message
@@ -21,7 +23,7 @@ async def history(room: Room, channel: str, thread: str) -> History:
     """What the conversation holds."""
     async with room.world.stack.ingress() as ingress:
         key = room.world.key(channel, thread)
-        return await ingress.call("Chat", key, "get_history", HistoryRequest(limit=200), History)
+        return await ingress.call(handlers.CHAT_GET_HISTORY, key, HistoryRequest(limit=200))
 
 
 async def asks(room: Room, user: str, channel: str, text: str, **more: object) -> tuple[Message, Seen]:
@@ -450,13 +452,15 @@ async def test_a_thread_is_known_however_many_others_the_channel_has(room: Room)
     hushed, _ = await asks(room, room.ben, room.channel, f"<@{slack.bot}> a word about lunch")
     await slack.mention(room.ben, room.channel, "quiet", thread_ts=hushed.ts)
     await slack.until(lambda: slack.ephemerals(room.channel, room.ben))
-    mine = PlaceRequest(conversation=room.world.key(room.channel, root.ts))
+    mine = ChannelViewRequest(conversation=room.world.key(room.channel, root.ts))
     async with room.world.stack.ingress() as ingress:
         others = [f"{1_600_000_000 + number}.000001" for number in range(MAX_THREADS)]
-        asked = [Follow(conversation=f"{scope}:{one}", seen=one) for one in others]
-        await asyncio.gather(*(ingress.send("Channel", scope, "follow", one) for one in asked))
+        asked = [ThreadUpdate(conversation=f"{scope}:{one}", position=one) for one in others]
+        await asyncio.gather(*(ingress.send(handlers.CHANNEL_UPDATE_THREAD, scope, one) for one in asked))
         await slack.until(
-            lambda: ingress.call("Channel", scope, "look", mine, Place), lambda p: p.full and p.thread is None, 60
+            lambda: ingress.call(handlers.CHANNEL_GET, scope, mine),
+            lambda p: p.is_full and p.thread is None,
+            60,
         )
     await slack.delete(room.ada, room.channel, root.ts)
     await slack.edit(room.ada, room.channel, wrong.ts, "my name is Ada")
