@@ -1,9 +1,9 @@
-"""Conversation keys: made and taken apart here, and nowhere else.
+"""Conversation keys: built and parsed only here.
 
 `slack:{team}:{channel}:{thread_ts}`, `discord:{guild or @me}:{channel or thread}`, `web:{person}:{conversation}`.
-Any other string is a session too (`session123`), listed in no directory. A key is public: it stands in logs and
-in the engine's tables, so no secret may enter it. The parts use only characters that Restate takes unencoded in
-a URL; `quote` covers the sessions that people name themselves.
+Any other string is the key of a session (`session123`), which no directory lists. Keys are public: they appear in logs
+and in the engine's tables, so they must not contain secrets. Their parts use only characters that Restate accepts
+unencoded in a URL; `quote` is for sessions that people name themselves.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ _PARTS: dict[Platform, re.Pattern[str]] = {
 }
 
 PERSON = "slack:TEAM:USER, discord:SERVER:USER (or discord:@me:USER), or web:PERSON"
-"""How people are named, in words."""
+"""How people are named, for error messages."""
 _PERSON = re.compile(r"slack:[A-Z0-9]+:[A-Z0-9]+|discord:(?:\d+|@me):\d+|web:[a-z2-7]{26}")
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationKey:
-    """A key of one of the platforms, taken apart.
+    """The parts of a platform's conversation key.
 
     Attributes:
-        platform: which adapter the conversation belongs to.
+        platform: the adapter that the conversation belongs to.
         space: the workspace or server; empty for the web.
         channel: the channel; for the web, the person.
-        thread: the thread or the conversation; empty where the channel is the conversation.
+        thread: the thread, or on the web the conversation; empty where the channel is the conversation.
     """
 
     platform: Platform
@@ -45,27 +45,28 @@ class ConversationKey:
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """The keys of the `Channel` objects whose settings apply here, widest first."""
+        """Keys of the `Channel` objects whose settings apply here, widest first."""
         if self.platform == "web":
             return (f"web:{self.channel}",)
         return (f"{self.platform}:{self.space}", f"{self.platform}:{self.space}:{self.channel}")
 
     def directories(self, people: tuple[str, ...] = ()) -> tuple[str, ...]:
-        """The keys of the `Directory` objects that list this conversation; `people` are its authors' ids."""
+        """Return the keys of the `Directory` objects that list this conversation; `people` are its authors' ids."""
         if self.platform == "web":
             return (f"person:web:{self.channel}",)
-        place = f"{self.platform}:{self.space}"
-        return (f"workspace:{place}", f"channel:{place}:{self.channel}", *self.people_directories(people))
+        workspace = f"{self.platform}:{self.space}"
+        people_directories = self.people_directories(people)
+        return (f"workspace:{workspace}", f"channel:{workspace}:{self.channel}", *people_directories)
 
     def people_directories(self, people: Iterable[str]) -> tuple[str, ...]:
-        """The keys of the directories of these people; on the web there is one person, who has it anyway."""
+        """Return the keys of these people's directories; none on the web, where `directories` has the one person's."""
         if self.platform == "web":
             return ()
         return tuple(f"person:{self.platform}:{self.space}:{person}" for person in people)
 
 
 def parse(key: str) -> ConversationKey | None:
-    """Take a platform's key apart; None for a session that somebody named themselves."""
+    """Return the parts of a platform's key; None for a session."""
     for platform, pattern in _PARTS.items():
         if match := pattern.fullmatch(key):
             parts = match.groupdict()
@@ -74,27 +75,27 @@ def parse(key: str) -> ConversationKey | None:
 
 
 def is_person(text: str) -> bool:
-    """Whether this names a person, as directories do: see `PERSON`."""
+    """Return whether a text names a person; see `PERSON`."""
     return _PERSON.fullmatch(text) is not None
 
 
 def slack(team: str, channel: str, thread_ts: str) -> str:
-    """The key of a Slack thread. `team` is the installing workspace, also in Slack Connect."""
+    """Return the key of a Slack thread. `team` is the installing workspace, also in Slack Connect."""
     return _checked(f"slack:{team}:{channel}:{thread_ts}")
 
 
 def discord(guild: int | None, channel: int) -> str:
-    """The key of a Discord channel or thread; no guild means a direct message."""
+    """Return the key of a Discord channel or thread; without a guild it is a direct message."""
     return _checked(f"discord:{guild or '@me'}:{channel}")
 
 
 def web(person: str, conversation: str) -> str:
-    """The key of a conversation in the browser. `person` is the public id, never the secret."""
+    """Return the key of a web conversation. `person` is the public id, never the secret."""
     return _checked(f"web:{person}:{conversation}")
 
 
 def quote(key: str) -> str:
-    """The key as a segment of a URL path; what Restate takes as it is stays readable."""
+    """Return the key as a segment of a URL path. Characters that Restate accepts stay readable."""
     return _quote(key, safe=":.-_~@+")
 
 

@@ -57,10 +57,10 @@ async def serving(settings: Settings, *, model: Endpoint | None, bus: LiveBus) -
         personas = read_personas(settings.personas_file)
         if settings.persona != "default" and settings.persona not in personas:
             raise UserError(f"PERSONA={settings.persona}: there is no such persona in PERSONAS_FILE")
-        it = runtime.Runtime(settings=settings, models=models, bus=bus, personas=personas)
-        runtime.install(it)
+        current = runtime.Runtime(settings=settings, models=models, bus=bus, personas=personas)
+        runtime.install(current)
         chat.inactivity_timeout = timedelta(seconds=settings.turn_inactivity_seconds)
-        listener = asyncio.create_task(it.cancellations.listen_for_stops(bus))
+        listener = asyncio.create_task(current.cancellations.listen_for_stops(bus))
         try:
             async with serving_endpoint(config, SERVICES, version(settings), settings.restate_identity_key):
                 yield deployment_url(settings)
@@ -73,6 +73,6 @@ async def serve(settings: Settings) -> None:
     with handling_stop_signals() as stopping:
         async with open_bus(settings) as bus, serving(settings, model=None, bus=bus) as url:
             print(f"chat service at {url}", flush=True)  # noqa: T201
-            looking = asyncio.create_task(report_unavailable_models(runtime.current().models, log.warning))
+            reporter = asyncio.create_task(report_unavailable_models(runtime.current().models, log.warning))
             await stopping.wait()
-            looking.cancel()
+            reporter.cancel()

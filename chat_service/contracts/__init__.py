@@ -1,7 +1,7 @@
-"""What goes into the objects and what comes out: the contract between adapters and conversations.
+"""Requests and results of the Restate handlers: the interface between adapters and conversations.
 
-Pydantic models, so that Restate derives a JSON schema and its playground shows a form. Every field beyond the
-plain payload (`{"message": "hi"}`) is optional.
+They are pydantic models, so that Restate derives a JSON schema and its playground shows a form. Every field beyond the
+simplest payload (`{"message": "hi"}`) is optional.
 """
 
 from __future__ import annotations

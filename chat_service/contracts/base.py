@@ -1,4 +1,4 @@
-"""What all contracts share."""
+"""The base class and the time type of all contracts."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def _in_utc(value: datetime) -> datetime:
 
 
 Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-"""A moment, kept in UTC."""
+"""A time, stored in UTC."""
 
 
 class Contract(BaseModel):
-    """Base of all contracts: unknown fields are ignored, so that old and new versions can talk."""
+    """Base of all contracts. Unknown fields are ignored, so that old and new versions can communicate."""
 
     model_config = ConfigDict(extra="ignore", protected_namespaces=())
 
 
 def utc(seconds: float) -> datetime:
-    """Seconds since the epoch as a moment in UTC."""
+    """Return seconds since the epoch as a time in UTC."""
     return datetime.fromtimestamp(seconds, UTC)

@@ -1,4 +1,4 @@
-"""Which conversations there are."""
+"""Calls of `Directory`, which lists conversations."""
 
 from __future__ import annotations
 

@@ -11,30 +11,37 @@ from chat_service.contracts.messages import Inbound, Message
 
 
 class HistoryRequest(Contract):
-    """A page of history: the `limit` messages before sequence number `before`, or the newest. Fewer come where they are
-    large (inline attachments): `next_before` of the answer goes on."""
+    """Asks for the `limit` messages before sequence number `before`, or for the newest.
+
+    The result has fewer where they are large (inline attachments): its `next_before` continues.
+    """
 
     before: int | None = Field(default=None, ge=1)
     limit: int = Field(default=50, ge=1, le=200)
 
 
 class RunningTurn(Contract):
-    """The turn that is being answered now. Readers always get `started_at`."""
+    """The turn that is being answered now. Results always have `started_at`."""
 
     turn: int
     invocation: str
     question: list[Message] = Field(default_factory=list)
     started_at: Time | None = None
     partial_text: str = ""
-    """What stands of the reply already, which goes on from there."""
+    """The existing part of the reply, which is continued."""
 
 
 class History(Contract):
-    """A page of a conversation, oldest first, with what is under way.
+    """A page of a conversation, oldest first, with the running turn and the waiting messages.
 
-    `next_before` continues to older messages; None at the beginning. `running` and `waiting` come with the newest
-    page only. `replaceable` is the first message from which on questions can be asked anew in other words. `forgotten`
-    says that nothing is here since everything was deleted.
+    Attributes:
+        messages: the page.
+        next_before: continues to older messages; None at the beginning.
+        running: the running turn; only with the newest page.
+        waiting: the waiting messages; only with the newest page.
+        title: the conversation's title.
+        replaceable: the first message from which on questions can be replaced.
+        forgotten: there are no messages because the conversation was deleted.
     """
 
     messages: list[Message] = Field(default_factory=list)
@@ -45,11 +52,11 @@ class History(Contract):
     replaceable: int = 0
     forgotten: bool = False
     version: int = 0
-    """Grows with every change; equal versions mean nothing happened."""
+    """Grows with every change: equal versions mean that nothing changed."""
 
 
 class SearchRequest(Contract):
-    """Looks for a text, in any case, from `before` back (the newest message, if left out)."""
+    """Searches for a text, ignoring case, from `before` back (from the newest message, if left out)."""
 
     text: str = Field(min_length=1, max_length=200)
     before: int | None = Field(default=None, ge=1)
@@ -57,14 +64,14 @@ class SearchRequest(Contract):
 
 
 class SearchResult(Contract):
-    """Messages that contain the text, newest first; `next_before` goes on looking, None when all was looked at."""
+    """Messages that contain the text, newest first; `next_before` continues, None when all messages were searched."""
 
     messages: list[Message] = Field(default_factory=list)
     next_before: int | None = None
 
 
 class ExportRequest(Contract):
-    """As what a conversation is wanted."""
+    """The format of an export."""
 
     format: Literal["markdown", "json"] = "markdown"
 

@@ -1,4 +1,4 @@
-"""A message: on its way in, as it is kept, and the reply to it."""
+"""Messages: as they arrive, as they are stored, and the reply to them."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_v
 from chat_service.contracts.base import Contract, Time
 
 MAX_TEXT = 256 * 1024
-"""Characters of one message. The engine takes 32 MiB; a model never does, and state is kept small on purpose."""
+"""Characters of one message. The engine accepts 32 MiB; a model never does, and state is kept small on purpose."""
 MAX_INLINE = 256 * 1024
-"""Characters of all inline attachments of one message; what is larger comes by reference (`url`)."""
+"""Characters of all inline attachments of one message; larger files are given by `url`."""
 MAX_ATTACHMENTS = 10
 Status = Literal["waiting", "running", "answered", "stopped", "failed", "withdrawn", "noted", "forgotten"]
-"""How a turn stands. `noted`: context without a question. `withdrawn`: taken back before it was answered."""
+"""State of a turn. `noted`: context without a question. `withdrawn`: removed before it was answered."""
 CutOff = Literal["length", "filter"]
-"""What broke off a reply that was answered: the model's limit of tokens, or its provider's filter."""
+"""Why a reply is incomplete: the model's limit of tokens, or its provider's content filter."""
 Rating = Literal["up", "down"]
-"""A person's word on a reply."""
-_SHAPELESS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-"""Letters and symbols by their category that show nothing."""
+"""A person's rating of a reply."""
+_INVISIBLE = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Characters that are letters or symbols by their category, but invisible."""
 
 
 def is_blank(text: str) -> bool:
-    """Whether a text shows nothing: spaces, characters of no width, marks that stand on no letter."""
+    """Return whether a text is invisible: only spaces, characters of no width, and marks without a letter."""
     return all(
-        one.isspace() or one in _SHAPELESS or unicodedata.category(one) in ("Cc", "Cf", "Mn", "Me") for one in text
+        char.isspace() or char in _INVISIBLE or unicodedata.category(char) in ("Cc", "Cf", "Mn", "Me") for char in text
     )
 
 
 class Author(Contract):
-    """Who wrote a message, as the platform knows them."""
+    """The author of a message: the platform's id and name."""
 
     id: str = Field(default="", max_length=200)
     name: str = Field(default="", max_length=200)
 
 
 class Attachment(Contract):
-    """A file beside a message: `text` or `data` (base64) inline, or `url` where a larger one lies."""
+    """A file of a message: inline as `text` or `data` (base64), or by `url` if it is larger."""
 
     name: str = Field(max_length=300)
     media_type: str = Field(default="text/plain", max_length=100)
@@ -53,50 +53,50 @@ class Attachment(Contract):
 
     @property
     def size(self) -> int:
-        """Characters that lie inline."""
+        """Inline characters."""
         return len(self.text or "") + len(self.data or "")
 
 
 def _are_small(attachments: list[Attachment]) -> list[Attachment]:
-    if sum(one.size for one in attachments) > MAX_INLINE:
+    if sum(attachment.size for attachment in attachments) > MAX_INLINE:
         raise ValueError(f"the attachments are larger than {MAX_INLINE // 1024} KiB together: send a url instead")
     return attachments
 
 
 Attachments = Annotated[list[Attachment], Field(max_length=MAX_ATTACHMENTS), AfterValidator(_are_small)]
-"""All files beside one message."""
+"""All files of one message."""
 
 
 class Inbound(Contract):
-    """A message on its way in.
+    """A message as it arrives.
 
-    `id` is the platform's identity of the message and makes a repeat harmless; `at` is when it was written.
-    `expects_reply=False` is context that was said in the thread, but not to the bot.
+    `id` is the platform's id of the message: a repeat has no effect. `at` is when it was written. With
+    `expects_reply=False` it is context that was written in the thread, but not to the bot.
     """
 
-    # What Restate's playground fills its form with; left to itself it invents a value for every field, `id` among
-    # them, and whoever sends the form twice is taken for a repeat.
+    # Restate's playground fills its form with this example. Without it, the form has a value for every field, and a
+    # person who sends it twice sends the same `id` twice.
     model_config = ConfigDict(json_schema_extra={"examples": [{"message": "Hello! Who are you?"}]})
 
-    message: str = Field(
-        default="", max_length=MAX_TEXT, description="What the person says.", examples=["Hello! Who are you?"]
-    )
+    message: str = Field(default="", max_length=MAX_TEXT, description="The text.", examples=["Hello! Who are you?"])
     id: str | None = Field(default=None, max_length=200, description="The platform's id of the message.")
     author: Author | None = None
     at: Time | None = Field(default=None, description="When it was written; now, if left out.")
     attachments: Attachments = Field(default_factory=list)
     expects_reply: bool = True
     replaces: int | None = Field(
-        default=None, ge=1, lt=2**53, description="The question (by `seq`) that this one is asked instead of."
+        default=None, ge=1, lt=2**53, description="The question (by `seq`) that this one replaces."
     )
-    queued: bool = Field(default=False, description="Set by the Inbox: its text lies there.")
-    gathered: bool = Field(default=False, description="Set by Chat, for the Inbox: quick lines become one question.")
-    undated: bool = Field(default=False, description="Set where `at` is when it came, which says nothing of its age.")
+    queued: bool = Field(default=False, description="Set by Queue, which holds the text.")
+    gathered: bool = Field(
+        default=False, description="Set by Chat, for Queue: messages in quick succession become one question."
+    )
+    undated: bool = Field(default=False, description="Set when `at` is the time of arrival, not of writing.")
 
     @field_validator("id")
     @classmethod
     def _no_id_is_none(cls, value: str | None) -> str | None:
-        return value or None  # or all messages without one would be repeats of the first
+        return value or None  # an empty id would make all such messages repeats of the first
 
     @property
     def size(self) -> int:
@@ -104,20 +104,20 @@ class Inbound(Contract):
         return len(self.message) + sum(a.size for a in self.attachments)
 
     @model_validator(mode="after")
-    def _says_something(self) -> Inbound:
+    def _is_not_blank(self) -> Inbound:
         if not self.queued and is_blank(self.message) and not self.attachments:
             raise ValueError("the message is empty: say something or attach a file")
         return self
 
 
 class Notes(Contract):
-    """What was said in a thread without the bot, in order: context, not questions."""
+    """Messages that were written in a thread but not to the bot, in order: context, not questions."""
 
     messages: list[Inbound] = Field(default_factory=list, max_length=500)
 
 
 class Usage(Contract):
-    """Tokens, by the provider's own count."""
+    """Tokens, as counted by the provider."""
 
     prompt: int = 0
     completion: int = 0
@@ -125,11 +125,11 @@ class Usage(Contract):
 
 
 class Message(Contract):
-    """One message of a conversation, as it is kept and shown.
+    """One message of a conversation, as it is stored and shown.
 
-    A reply carries what became of its turn. `replaced`: another version stands in its place, or in the place of one
-    that it followed; the model sees none of that. `after` is the message that it follows, where that is not the one
-    before it.
+    A reply has the result of its turn. `replaced`: another version is shown in its place, or in the place of a message
+    that it followed; the model does not see it. `after` is the message that it follows, if that is not the one before
+    it.
     """
 
     seq: int
@@ -147,13 +147,13 @@ class Message(Contract):
     seconds: float | None = None
     cut: CutOff | None = None
     shortened: bool = False
-    """Whether the question was longer than the model can read: its middle was left out."""
+    """The question was longer than the model can read: its middle was left out."""
     replaced: bool = False
     after: int | None = None
     versions: list[int] = Field(default_factory=list)
-    """All versions of this message by `seq`, oldest first, itself among them; told by `get_history`, never kept."""
+    """All versions of this message by `seq`, oldest first, including itself. Set by `get_history`, never stored."""
     feedback: dict[str, Rating] = Field(default_factory=dict)
-    """What people said of this reply, by person."""
+    """Ratings of this reply, by person."""
     undelivered: str | None = None
     """Why this reply has not reached its platform (yet)."""
 
@@ -163,7 +163,7 @@ class Message(Contract):
 
 
 class Reply(Contract):
-    """What `message` answers with: the reply, and how the turn ended."""
+    """The result of `Chat/message`: the reply, and how the turn ended."""
 
     reply: str
     status: Status

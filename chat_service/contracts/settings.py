@@ -10,7 +10,7 @@ from chat_service.contracts.base import Contract
 
 
 class Overrides(Contract):
-    """Settings of a conversation, a channel or a workspace; None leaves the wider one in force."""
+    """Settings of a conversation, a channel or a workspace; None leaves those of the wider scope in force."""
 
     persona: str | None = Field(default=None, max_length=100)
     prompt: str | None = Field(default=None, max_length=20_000)
@@ -23,7 +23,7 @@ SettingName = Literal["persona", "prompt", "model", "temperature", "burst"]
 
 
 class ConfigureRequest(Contract):
-    """Change settings (`set`), give some back to the wider scope (`unset`), or neither: just show them."""
+    """Changes settings (`set`), or returns them to the wider scope (`unset`); neither only shows them."""
 
     set: Overrides = Field(default_factory=Overrides)
     unset: list[SettingName] = Field(default_factory=list)
@@ -50,6 +50,6 @@ class SettingsView(Contract):
 
 
 class RenameRequest(Contract):
-    """A title chosen by a person; it is never overwritten by the bot's own."""
+    """A title chosen by a person. The model's titles never replace it."""
 
     title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]

@@ -1,4 +1,4 @@
-"""What can be done to turns and to what waits for one."""
+"""Calls that change turns, waiting messages and stored messages."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ class TurnRequest(Contract):
 
 
 class ContinueRequest(Contract):
-    """`seq` guards against going on with a later reply than the one that was seen."""
+    """`seq` is the reply that the person saw: a later one is not continued."""
 
     seq: int | None = None
 
 
 class ChooseRequest(Contract):
-    """Names the version that is to be shown, by its sequence number."""
+    """Names the version to show, by its sequence number."""
 
     seq: int = Field(ge=1, lt=2**53)
 
 
 class StopRequest(Contract):
-    """`turn` guards against stopping a later turn than the one that was seen; `all` also withdraws what waits."""
+    """`turn` is the turn that the person saw: a later one is not stopped. `all` also withdraws the waiting messages."""
 
     all: bool = False
     turn: int | None = None
 
 
 class StopResult(Contract):
-    """Whether something was running, and which turn the stop was sent to."""
+    """Whether a turn was running, and which turn was stopped."""
 
     stopped: bool
     turn: int | None = None
@@ -48,13 +48,13 @@ class StopAllBarrier(Contract):
 
 
 class RecoverRequest(Contract):
-    """Names the dead invocation whose turn is to be answered anew."""
+    """Names the dead invocation whose turn is to be answered again."""
 
     invocation: str
 
 
 class AcceptedMessage(Contract):
-    """What the Inbox says of a message: the invocation that will answer it, and its place in line (0: next)."""
+    """A message was added to the queue: the invocation that will answer it, and its place in the queue (0: next)."""
 
     invocation: str
     place: int = 0
@@ -62,7 +62,7 @@ class AcceptedMessage(Contract):
 
 
 class WithdrawRequest(Contract):
-    """Take back a waiting message, all of one `author` (by id), or `all` of them."""
+    """Names the waiting messages to remove: one by `id`, all of one `author` (by id), or `all`."""
 
     id: str | None = None
     author: str | None = None
@@ -70,7 +70,7 @@ class WithdrawRequest(Contract):
 
 
 class EditRequest(Contract):
-    """The new words of a message; it is not answered again. `attachments` None leaves them."""
+    """The new text of a message, which is not answered again. `attachments` None leaves them as they are."""
 
     id: str
     message: str = Field(max_length=MAX_TEXT)
@@ -78,14 +78,14 @@ class EditRequest(Contract):
 
 
 class RedactRequest(Contract):
-    """A message that its author deleted. `at` is when it was written: it keeps an unseen one from being answered."""
+    """A message that its author deleted. `at` is when it was written: if it arrives later, it is not answered."""
 
     id: str
     at: Time | None = None
 
 
 class FeedbackRequest(Contract):
-    """A person's word on a reply, by its sequence number; None takes it back."""
+    """A person's rating of a reply, named by its sequence number; None removes the rating."""
 
     seq: int
     person: str = Field(min_length=1, max_length=200)

@@ -1,4 +1,4 @@
-"""What a contract refuses, in words: one line, for whoever sent it."""
+"""Validation errors as one line of text for the caller."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ from restate import TerminalError
 
 
 def first_mistake(error: ValidationError) -> str:
-    """What is wrong with an input, for the person who typed it. The input itself is not repeated."""
+    """Return the first error of an input, without repeating the input itself."""
     first = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    said = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {said}" if where else said
+    field = ".".join(str(part) for part in first["loc"])
+    text = first["msg"].removeprefix("Value error, ")
+    return f"{field}: {text}" if field else text
 
 
 @asynccontextmanager
 async def validation_errors_as_text() -> AsyncIterator[None]:
-    """Around every call of an object (`invocation_context_managers`): a payload that its contract refuses is answered
-    with 400 and one line. The SDK says 500 of it, as of a fault of ours, and shows all that pydantic has to say.
+    """Turn an invalid payload into an error with status 400 and one line; used in `invocation_context_managers`.
+
+    The SDK would respond with status 500, as to an error of the service, and with all of pydantic's text.
 
     Raises:
-        TerminalError: 400 for such a payload; whatever else the handler raises goes through.
+        TerminalError: 400 for an invalid payload; every other error of the handler unchanged.
     """
     try:
         yield
     except TerminalError as error:
-        # The SDK reads the payload before the handler begins, and names what pydantic raised as the cause.
+        # The SDK parses the payload before the handler begins, with pydantic's error as the cause.
         if not isinstance(error.__cause__, ValidationError):
             raise
         raise TerminalError(first_mistake(error.__cause__), status_code=400) from error

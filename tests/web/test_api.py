@@ -179,7 +179,7 @@ async def test_a_name_given_in_mid_reply_shows_at_once_and_stays(
     after = await answered(visitor, conversation)
     assert after["title"] == "No, this one"
     waits = (
-        "SELECT count(1) AS n FROM state WHERE service_name = 'Inbox' AND key = 'title' "
+        "SELECT count(1) AS n FROM state WHERE service_name = 'Queue' AND key = 'title' "
         f"AND service_key LIKE '%{conversation}'"
     )
     await eventually(lambda: stack.admin(waits), lambda rows: rows[0]["n"] == 0)
