@@ -150,7 +150,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def embeds_engine(self) -> bool:
-        """Whether `threadwell up` runs an embedded Restate server: yes, unless the URL of another one is set."""
+        """True if `threadwell up` runs an embedded Restate server: yes, unless the URL of another one is set."""
         return self.restate_ingress_url is None and self.restate_admin_url is None
 
     @cached_property
@@ -160,18 +160,18 @@ class Settings(BaseSettings):
 
     @cached_property
     def embeds_model(self) -> bool:
-        """Whether the embedded model is used: when no other model is configured and LOCAL_MODEL is not `off`."""
+        """True if the embedded model is used: when no other model is configured and LOCAL_MODEL is not `off`."""
         configured = self.openai_api_key or self.openai_base_url or self.openai_model
         return not configured and not self.custom_backend and self.local_model.lower() != "off"
 
     @cached_property
     def embeds_default_model(self) -> bool:
-        """Whether the embedded model is the default one that is downloaded, not the operator's own file."""
+        """True if the embedded model is the default one that is downloaded, not the operator's own file."""
         return self.embeds_model and self.local_model.lower() == "on"
 
     @cached_property
     def web_is_loopback(self) -> bool:
-        """Whether the web page listens on loopback only."""
+        """True if the web page listens on loopback only."""
         if self.web_host == "localhost":
             return True
         try:
