@@ -14,7 +14,8 @@ pytestmark = pytest.mark.browser
 
 SIZE = {"width": 360, "height": 640}
 CUT_OFF = """() => [...document.querySelectorAll('button, input, select, textarea, a, p, h1, h2, label, span')]
-    .filter((one) => one.checkVisibility({ visibilityProperty: true }) && !one.closest('.visually-hidden, .skip, #sidebar, h1'))
+    .filter((one) => one.checkVisibility({ visibilityProperty: true }))
+    .filter((one) => !one.closest('.visually-hidden, .skip, #sidebar, h1'))
     .filter((one) => {
         const { left, right } = one.getBoundingClientRect();
         const panel = one.closest('dialog[open]')?.getBoundingClientRect() || { left: 0, right: innerWidth };

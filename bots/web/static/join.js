@@ -1,5 +1,5 @@
-// Joins this browser to the device that made the link. It asks first: a link that is only opened, by a chat program that
-// makes previews, is not used up. The token is removed from the address at once.
+// Joins this browser to the device that made the link. It asks first: a link that is only opened, by a chat program
+// that makes previews, is not used up. The token is removed from the address at once.
 
 import { switchIdentity } from './net/identity.js';
 

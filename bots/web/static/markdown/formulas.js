@@ -68,8 +68,8 @@ export function typeset(node) {
     const limits = { strict: 'ignore', maxExpand: 200, maxSize: 30, errorColor: REFUSED };
     const html = katex.renderToString(source, { displayMode, output: 'mathml', ...limits });
     if (html.includes(REFUSED)) return;
-    // Trap: the sanitizer would leave the text of the annotation, which is the source, beside the formula. It would also
-    // remove the styles, but only after the browser has reported a violation of the page's policy.
+    // Trap: the sanitizer would leave the text of the annotation, which is the source, beside the formula. It would
+    // also remove the styles, but only after the browser has reported a violation of the page's policy.
     const clean = html.replace(/<annotation [\s\S]*<\/annotation>/, '').replace(/ style="[^"]*"/g, '');
     node.replaceChildren(window.DOMPurify.sanitize(clean, SANITIZER_OPTIONS));
     if (displayMode) node.tabIndex = 0; // a wide formula scrolls

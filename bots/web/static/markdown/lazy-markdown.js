@@ -1,5 +1,5 @@
-// Renders Markdown once its renderer and sanitizer are loaded. They are the larger part of the first load, and not needed
-// to write a message. Until then text is shown unformatted.
+// Renders Markdown once its renderer and sanitizer are loaded. They are the larger part of the first load, and not
+// needed to write a message. Until then text is shown unformatted.
 
 import { LIBRARY_LOADED, loadScript } from './libraries.js';
 

@@ -1,5 +1,5 @@
-// Renders Markdown safely: a renderer that accepts next to no HTML (inline-tags.js), then a sanitizer that does not trust
-// the renderer.
+// Renders Markdown safely: a renderer that accepts next to no HTML (inline-tags.js), then a sanitizer that does not
+// trust the renderer.
 
 import { copyWithToast } from '../ui/dialogs.js';
 import { el } from '../ui/dom.js';
@@ -13,8 +13,8 @@ import { addTaskLists } from './task-lists.js';
 const COPIED_MS = 1500;
 // biome-ignore format: tags by kind
 const ALLOWED_TAGS = [
-  'p', 'br', 'hr', 'em', 'strong', 's', 'code', 'pre', 'blockquote', 'ul', 'ol', 'li', 'a', 'h1', 'h2', 'h3', 'h4', 'h5',
-  'h6', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'span', 'kbd', 'sub', 'sup',
+  'p', 'br', 'hr', 'em', 'strong', 's', 'code', 'pre', 'blockquote', 'ul', 'ol', 'li', 'a',
+  'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'span', 'kbd', 'sub', 'sup',
 ];
 const SANITIZER_OPTIONS = {
   ALLOWED_TAGS,
@@ -58,8 +58,8 @@ function renderFragment(text) {
   return fragment;
 }
 
-// Each block has the direction of its own text. Trap: an element with a `dir` of its own does not count for its parent's
-// `dir="auto"`, so only the outermost blocks get one.
+// Each block has the direction of its own text. Trap: an element with a `dir` of its own does not count for its
+// parent's `dir="auto"`, so only the outermost blocks get one.
 /** @param {DocumentFragment} fragment */
 function setDirections(fragment) {
   for (const block of fragment.children) block.setAttribute('dir', 'auto');

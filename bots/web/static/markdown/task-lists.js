@@ -1,5 +1,5 @@
-// Task lists: "- [x] done". A box character replaces the mark and the bullet. It needs no script, and screen readers read
-// it.
+// Task lists: "- [x] done". A box character replaces the mark and the bullet. It needs no script, and screen readers
+// read it.
 
 /** @import { MarkdownIt } from './markdown-it.js' */
 

@@ -1,5 +1,5 @@
-// The identity of this browser: it changes when the browser joins another device, or goes back. All windows reload then,
-// and the shared worker opens its stream again. Both listen on one BroadcastChannel.
+// The identity of this browser: it changes when the browser joins another device, or goes back. All windows reload
+// then, and the shared worker opens its stream again. Both listen on one BroadcastChannel.
 
 import { clearStored } from '../state/storage.js';
 

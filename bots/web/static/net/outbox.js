@@ -1,7 +1,7 @@
 // Messages on their way to the server: one at a time per conversation, in the order they were written. A failed message
 // holds back the later ones. Each message has an id from the start, so sending it again is harmless. Until the server
-// has accepted it, each is one record in the browser's local storage: a reload loses none, windows do not overwrite each
-// other's messages, and all windows of the browser show and send the same outbox.
+// has accepted it, each is one record in the browser's local storage: a reload loses none, windows do not overwrite
+// each other's messages, and all windows of the browser show and send the same outbox.
 
 import { storage } from '../state/storage.js';
 import { ApiError, api, IDENTITY_CHANGED } from './api.js';
@@ -49,8 +49,8 @@ export function onOutboxChange(callback) {
   storage.onChange(KIND, (id) => callback(id.split(':')[0]));
 }
 
-// Only one window sends at a time. Without locks (the origin is not secure) two windows may send the same message, which
-// the server recognizes by its id.
+// Only one window sends at a time. Without locks (the origin is not secure) two windows may send the same message,
+// which the server recognizes by its id.
 /**
  * @param {string} conversation
  * @param {() => Promise<boolean>} act
@@ -113,7 +113,7 @@ export class Outbox {
     for (const message of this.conversation.outgoing.splice(0)) this.removeRecord(message.id);
   }
 
-  /** Add what other windows have stored, and remove what they have sent or cancelled. Return whether any was removed. */
+  /** Add what other windows have stored, remove what they have sent or cancelled. Return whether any was removed. */
   syncWithStorage() {
     const { conversation } = this;
     const known = conversation.knownIds();

@@ -1,6 +1,6 @@
 // The shared worker that holds the one event stream of a browser for all its windows. Over HTTP/1.1 a browser opens six
-// connections to a host, so eight windows with a stream each would block one another. The worker lives as long as any of
-// its windows.
+// connections to a host, so eight windows with a stream each would block one another. The worker lives as long as any
+// of its windows.
 
 import { EventStream } from './event-stream.js';
 import { onIdentitySwitch } from './identity.js';

@@ -180,8 +180,8 @@ export interface RetryEvent {
 }
 
 /**
- * `unreachable` and `reachable`: the chat service stopped responding, or responds again. `ended`: the model has finished, and `done`
- * follows when the history has the reply. `used`: a person changed something in the conversation.
+ * `unreachable` and `reachable`: the chat service stopped responding, or responds again. `ended`: the model has
+ * finished, and `done` follows when the history has the reply. `used`: a person changed something in the conversation.
  */
 export interface NoticeEvent {
   kind: 'unreachable' | 'reachable' | 'ended' | 'done' | 'changed' | 'used' | 'stop';

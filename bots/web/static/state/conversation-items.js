@@ -100,7 +100,8 @@ export function itemsOf(conversation) {
  * @returns {UserItem[]}
  */
 function outgoingItems(outgoing) {
-  const blocking = outgoing.find((message) => message.error && !message.isRefused)?.error; // it holds back the later ones
+  // A failed message holds back the later ones.
+  const blocking = outgoing.find((message) => message.error && !message.isRefused)?.error;
   return outgoing.map((data) => {
     const error = data.error || blocking || undefined;
     return { key: `m${data.id}`, kind: 'user', data, status: error ? 'unsent' : 'sending', error };

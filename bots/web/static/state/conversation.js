@@ -5,13 +5,15 @@ import { itemsOf } from './conversation-items.js';
 
 /**
  * @import { OutgoingMessage } from '../net/outbox.js'
- * @import { ConversationEvent, DeltaEvent, History, Inbound, Message, RunningTurn, StartedEvent } from '../net/types.js'
+ * @import { ConversationEvent, DeltaEvent, StartedEvent } from '../net/types.js'
+ * @import { History, Inbound, Message, RunningTurn } from '../net/types.js'
  */
 
 /**
  * @typedef {{ until: number, why: string }} Retry when the model is called again, in ms since 1970, and why
  *
- * @typedef {'unreachable' | 'reachable' | null} ServiceState whether the chat service stopped responding during the reply
+ * @typedef {'unreachable' | 'reachable' | null} ServiceState whether the chat service stopped responding during the
+ *   reply
  *
  * @typedef {object} RunningState
  * @property {number} turn

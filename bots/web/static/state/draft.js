@@ -21,9 +21,9 @@ const storeFor = (key) => (key === NEW ? sessionStore : storage);
 const isEqual = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 /**
- * One draft per conversation, the same in all windows of the browser: what is typed in one window appears in the others.
- * When two windows write at the same moment, the one that learns of it later keeps its own draft (`hasDiverged`) until
- * it is sent or the window leaves the conversation. Then it is appended to the stored draft.
+ * One draft per conversation, the same in all windows of the browser: what is typed in one window appears in the
+ * others. When two windows write at the same moment, the one that learns of it later keeps its own draft
+ * (`hasDiverged`) until it is sent or the window leaves the conversation. Then it is appended to the stored draft.
  * @template T
  */
 export class Draft {

@@ -1,6 +1,9 @@
 // Versions of questions and replies: which messages are shown, and which belong together.
 
-/** @import { Attachment, Inbound, Message } from '../net/types.js' */
+/**
+ * @import { Attachment, Message } from '../net/types.js'
+ * @import { Conversation } from './conversation.js'
+ */
 
 /**
  * The messages of one turn's question, edited as a whole. `seq` is that of the first message.
@@ -13,10 +16,10 @@
  */
 
 /**
- * Return the messages that are shown. The server says what is replaced. An edit that is being sent is shown in its place
- * at once, unless another message comes before it.
+ * Return the messages that are shown. The server says what is replaced. An edit that is being sent is shown in its
+ * place at once, unless another message comes before it.
  * @param {Message[]} messages
- * @param {{ running: { turn: number, question: Message[] } | null, waiting: Inbound[], outgoing: Inbound[] }} conversation
+ * @param {Pick<Conversation, 'running' | 'waiting' | 'outgoing'>} conversation
  */
 export function visibleMessages(messages, { running, waiting, outgoing }) {
   const kept = messages.filter((message) => !message.replaced);

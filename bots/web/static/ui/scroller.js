@@ -1,11 +1,12 @@
-// The scroll position in a conversation. The view follows a reply only while the user is at the bottom. Older messages are
-// inserted above without moving what is being read. The position survives a reload.
+// The scroll position in a conversation. The view follows a reply only while the user is at the bottom. Older messages
+// are inserted above without moving what is being read. The position survives a reload.
 
 import { sessionStore } from '../state/storage.js';
 import { setVisible } from './dom.js';
 
 /**
- * @typedef {{ seq: number | null, offset: number }} Position the first visible message, and its distance to the top edge
+ * @typedef {{ seq: number | null, offset: number }} Position the first visible message, and its distance to the top
+ *   edge
  *
  * @typedef {object} ScrollActions
  * @property {() => void} loadOlder
@@ -97,8 +98,8 @@ export class Scroller {
   scrollToEnd() {
     if (this.targetSeq) this.finishEntering(); // the position will not be restored any more
     this.isFollowing = true;
-    // Trap: a smooth scroll that the keyboard has started continues after `scrollTop` is set. A smooth scroll of our own
-    // ends it, and is itself ended by setting `scrollTop`.
+    // Trap: a smooth scroll that the keyboard has started continues after `scrollTop` is set. A smooth scroll of our
+    // own ends it, and is itself ended by setting `scrollTop`.
     this.box.scrollTo({ top: this.box.scrollHeight, behavior: 'smooth' });
     this.handleResize();
   }

@@ -1,5 +1,5 @@
-// Search in titles and messages. Each request searches some conversations, the newest first. The status line says how far
-// back, and a button continues.
+// Search in titles and messages. Each request searches some conversations, the newest first. The status line says how
+// far back, and a button continues.
 
 import { api } from '../net/api.js';
 import { el, errorMessage, find, formatDay, isPlainClick, setText, setVisible } from './dom.js';

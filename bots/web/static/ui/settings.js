@@ -1,5 +1,5 @@
-// The settings dialog. The theme is stored in this browser. The other settings apply to all conversations on every device,
-// from the next reply. Each change is saved at once.
+// The settings dialog. The theme is stored in this browser. The other settings apply to all conversations on every
+// device, from the next reply. Each change is saved at once.
 
 import { api } from '../net/api.js';
 import { switchIdentity } from '../net/identity.js';

@@ -47,8 +47,8 @@ export class Sidebar {
   }
 
   /**
-   * Replace the top of the list by the newest page. Entries below it stay if the page reaches them: if its last entry was
-   * known and has not moved. Else there may be other entries between.
+   * Replace the top of the list by the newest page. Entries below it stay if the page reaches them: if its last entry
+   * was known and has not moved. Else there may be other entries between.
    */
   async fetch() {
     const { entries, cursor } = await api.listConversations();

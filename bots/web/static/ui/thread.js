@@ -71,9 +71,9 @@ export class Thread {
   }
 
   /**
-   * Remove the views of items that are gone, before anything else: the elements that stay are then not moved, which would
-   * take the focus from them. Return the nodes, and keys, of messages that are gone while the user edits them. Their edit
-   * box stays until it is closed.
+   * Remove the views of items that are gone, before anything else: the elements that stay are then not moved, which
+   * would take the focus from them. Return the nodes, and keys, of messages that are gone while the user edits them.
+   * Their edit box stays until it is closed.
    * @param {Set<string>} keys
    * @returns {Map<Node, string>}
    */
@@ -124,8 +124,8 @@ export class Thread {
   }
 
   /**
-   * Open the edit box of a question with a cancelled message that was to replace it. Return whether the question is shown
-   * and can be edited.
+   * Open the edit box of a question with a cancelled message that was to replace it. Return whether the question is
+   * shown and can be edited.
    * @param {number} seq
    * @param {Content} cancelled
    */
