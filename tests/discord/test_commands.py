@@ -90,7 +90,7 @@ async def test_the_context_menu_shows_the_history_of_where_a_message_was_answere
 async def test_stop_and_stop_everything(room: Room) -> None:
     discord, model = room.discord, room.model
     told = await shown(room, await discord.command(room.ada, room.channel, "stop"))
-    assert "Nothing" in told.content
+    assert "No reply is running" in told.content
     number = await model.count()
     await model.script(GATE)
     said = await discord.mention(room.ada, room.channel, "first")

@@ -69,7 +69,7 @@ async def test_a_command_said_as_a_reply_is_one(room: Room) -> None:
     [reply] = await answered(room, said)
     assert [one["label"] for one in reply.buttons()] == ["Try again"]
     quiet = await discord.post(room.ada, room.channel, "quiet", reply_to=growing.id)
-    await discord.wait_reply(room.channel, quiet, lambda m: "keep quiet" in m.content)
+    await discord.wait_reply(room.channel, quiet, lambda m: "silent" in m.content)
 
 
 async def test_ask_writes_for_nobody_who_may_not_write_or_not_use_the_bot(room: Room) -> None:

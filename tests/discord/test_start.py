@@ -118,7 +118,7 @@ async def test_a_wrong_token_is_told_in_one_line(room: Room, tmp_path: Path) -> 
         )
         said, _ = await asyncio.wait_for(process.communicate(), 60)
         assert process.returncode == status
-        [line] = [one for one in said.decode().splitlines() if "DISCORD_TOKEN" in one and "take" in one]
+        [line] = [one for one in said.decode().splitlines() if "DISCORD_TOKEN" in one and "rejects" in one]
         assert "Traceback" not in said.decode() and "copy it again" in line
 
 

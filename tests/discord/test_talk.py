@@ -88,7 +88,7 @@ async def test_quiet_silences_until_the_next_mention(room: Room) -> None:
     await set_rules(room, room.channel, reply_mode="everything")
     await asks(room, room.ada, room.channel, "hello")
     said = await discord.mention(room.ada, room.channel, "quiet")
-    await discord.wait_reply(room.channel, said, lambda m: "quiet" in m.content)
+    await discord.wait_reply(room.channel, said, lambda m: "silent" in m.content)
     await discord.post(room.ada, room.channel, "among us")
     await asks(room, room.ada, room.channel, f"<@{discord.bot}> back again")
     await asks(room, room.ada, room.channel, "and without a mention")
@@ -98,7 +98,7 @@ async def test_quiet_silences_until_the_next_mention(room: Room) -> None:
 async def test_what_was_said_before_a_command_is_read_at_the_next_mention(room: Room) -> None:
     discord = room.discord
     await asks(room, room.ada, room.channel, f"<@{discord.bot}> hello")
-    for command, word in (("quiet", "I keep quiet"), ("help", "I am an AI assistant")):
+    for command, word in (("quiet", "I am silent"), ("help", "I am an AI assistant")):
         await discord.post(room.ada, room.channel, f"said before {command}")
         said = await discord.mention(room.ada, room.channel, command)
         await discord.wait_reply(room.channel, said, lambda m, word=word: word in m.content)  # type: ignore[misc]
