@@ -181,7 +181,7 @@ class EventParser:
         """Return a forwarded message with its author's name, or the title of a link."""
         text = await self._names.resolve_codes(str(attachment.get("text") or ""))
         if attachment.get("is_share") or attachment.get("is_msg_unfurl"):
-            author = safe_name(str(attachment.get("author_name") or "")) or "somebody"
+            author = safe_name(str(attachment.get("author_name") or "")) or "an unknown person"
             channel = str(attachment.get("channel_id") or "")
             is_named = channel and not channel.startswith("D")
             where = f" in #{await self._names.channel_name(channel)}" if is_named else ""
