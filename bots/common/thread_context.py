@@ -13,6 +13,7 @@ from typing import TypeVar
 from restate import ObjectContext, RunOptions, TerminalError
 
 from bots.common import commands, texts
+from bots.common.attachments import content_length
 from bots.common.classify import is_author_allowed
 from bots.common.dependencies import IntakeDependencies, add_status, is_too_old, send_ephemeral
 from bots.common.errors import PermanentError
@@ -26,8 +27,6 @@ from chat_service.storage.record import StateRecord
 log = logging.getLogger(__name__)
 Raw = TypeVar("Raw")
 
-MAX_MESSAGES = 200
-"""Messages that are read before a mention."""
 ATTEMPTS = 4
 """Attempts to read the thread, over some seconds. After them the question is answered without context, and the next
 mention reads from the same position."""
@@ -54,7 +53,7 @@ async def parse_newest_first(
     for message in messages:
         event = await parse(message, room)
         if event is not None:
-            room -= sum(len(file.text or "") + len(file.data or "") for file in event.attachments)
+            room -= sum(map(content_length, event.attachments))
             events.insert(0, event)
     return events
 

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import base64
 import logging
-import re
+from functools import partial
 
 import aiohttp
 
-from bots.common.attachments import text_of
+from bots.common.attachments import AttachmentReader, RemoteFile
 from bots.common.events import MessageEvent
 from bots.discord.message_snapshot import AttachedFile, MessageSnapshot, position_of
 from chat_service.contracts import MAX_INLINE, Attachment, Author
 
 log = logging.getLogger(__name__)
 
-MAX_FILES = 8
-MAX_TEXT_FILE = 150_000
 DOWNLOAD_SECONDS = 5
 DOWNLOAD_ATTEMPTS = 2
-IMAGE_TYPES = re.compile(r"image/(png|jpeg|gif|webp)")
-"""Images that models accept. SVG is read as text."""
-UNKNOWN_TYPE = "application/octet-stream"
-TEXT_TYPES = re.compile(r"text/.*|application/(json|xml|x-?yaml|toml|javascript|x-sh|sql|csv)|.*\+(json|xml)")
 
 
 class EventParser:
     """Converts snapshots. `images`: the model accepts images."""
 
     def __init__(self, session: aiohttp.ClientSession, *, images: bool) -> None:
-        self._session, self._images = session, images
+        self._session = session
+        # Discord derives the type from the file's name, and sends none for a name that it does not know.
+        self._attachments = AttachmentReader(images=images, unknown_as_text=True)
 
     async def parse(self, snapshot: MessageSnapshot, *, room: int = MAX_INLINE) -> MessageEvent | None:
         """Return the event of a snapshot, or None if Discord withheld the message's text. `room`: the most characters
@@ -64,39 +59,15 @@ class EventParser:
         )
 
     async def _read_files(self, files: list[AttachedFile], room: int) -> tuple[list[Attachment], list[str]]:
-        attachments: list[Attachment] = []
-        unreadable: list[str] = []
-        room = min(room, MAX_INLINE)
-        for number, file in enumerate(files):
-            attachment = await self._read_file(file, room) if number < MAX_FILES else None
-            if attachment is None:
-                unreadable.append(file.name)
-                if len(attachments) < MAX_FILES:
-                    attachments.append(Attachment(name=file.name[:300], media_type=file.media_type[:100]))
-            else:
-                room -= len(attachment.text or "") + len(attachment.data or "")
-                attachments.append(attachment)
-        return attachments, unreadable
-
-    async def _read_file(self, file: AttachedFile, room: int) -> Attachment | None:
-        """Return a file with its content, or None if the model cannot read it."""
-        is_image = self._images and bool(IMAGE_TYPES.fullmatch(file.media_type))
-        # Discord derives the type from the file's name, and sends none for a name that it does not know.
-        is_text = bool(TEXT_TYPES.fullmatch(file.media_type)) or file.media_type == UNKNOWN_TYPE
-        fits = (is_image and 4 * ((file.size + 2) // 3) < room) or (is_text and file.size < min(MAX_TEXT_FILE, room))
-        content = await self._download(file.url) if fits and file.url else None
-        if content is None:
-            return None
-        name, media_type = file.name[:300], file.media_type[:100]
-        if is_image:
-            return Attachment(name=name, media_type=media_type, data=base64.b64encode(content).decode())
-        if media_type == UNKNOWN_TYPE or media_type.startswith("image/"):
-            media_type = "text/plain"
-        text = text_of(content)
-        return None if text is None else Attachment(name=name, media_type=media_type, text=text)
+        remote_files = [
+            RemoteFile(file.name, file.media_type, file.size, partial(self._download, file.url)) for file in files
+        ]
+        return await self._attachments.read(remote_files, min(room, MAX_INLINE))
 
     async def _download(self, url: str) -> bytes | None:
         """Download a file. The address came from Discord itself and needs no token."""
+        if not url:
+            return None
         timeout = aiohttp.ClientTimeout(total=DOWNLOAD_SECONDS)
         for attempt in range(DOWNLOAD_ATTEMPTS):
             try:

@@ -9,6 +9,7 @@ import discord
 from bots.common.errors import PermanentError
 from bots.common.events import MessageEvent, ThreadContext
 from bots.common.reactions import StatusReactions
+from bots.common.thread_context import parse_newest_first
 from bots.discord import formatting
 from bots.discord.channel_messages import read_messages
 from bots.discord.client import THREAD_EXISTS, Bot, DiscordApiError, call_discord
@@ -19,13 +20,10 @@ from bots.discord.reactions import show_typing
 from bots.discord.reply_writer import make_reference
 from bots.discord.snapshot_builder import SnapshotBuilder
 from chat_service import keys
-from chat_service.contracts import MAX_INLINE
 
 MAX_CONTEXT_MESSAGES = 99
 """Messages that are read before a mention, the newest first. One more fits into a page of Discord's history, which
 shows that there are more."""
-MAX_CONTEXT_FILES = MAX_INLINE
-"""Characters of the contents of their files."""
 MAX_SEARCHED_NOTICES = 50
 """Messages among which an earlier notice is searched for."""
 MAX_THREAD_NAME = 60
@@ -49,16 +47,14 @@ class DiscordMessenger:
         since = int(after) if after else None
         found = await read_messages(self._bot, channel, MAX_CONTEXT_MESSAGES + 1, before=int(event.id), after=since)
         is_truncated = len(found) > MAX_CONTEXT_MESSAGES
-        events: list[MessageEvent] = []
-        room = MAX_CONTEXT_FILES
-        for message in found[:MAX_CONTEXT_MESSAGES]:  # the newest first: files near the question are read first
+
+        async def parse(message: discord.Message, room: int) -> MessageEvent | None:
             message = _starter_message(message) or message
             if not self._snapshots.is_user_message(message):
-                continue
-            earlier = await self._parser.parse(await self._snapshots.build(message), room=room)
-            if earlier is not None:
-                room -= sum(len(file.text or "") + len(file.data or "") for file in earlier.attachments)
-                events.insert(0, earlier)
+                return None
+            return await self._parser.parse(await self._snapshots.build(message), room=room)
+
+        events = await parse_newest_first(found[:MAX_CONTEXT_MESSAGES], parse)
         return ThreadContext(
             messages=events, truncated_before=position_of(found[MAX_CONTEXT_MESSAGES - 1].id) if is_truncated else ""
         )

@@ -1,31 +1,25 @@
-"""Read the files of a message: images as base64, text files as text. Other files are named as unreadable."""
+"""Downloads the files of a message from Slack."""
 
 from __future__ import annotations
 
-import base64
 import logging
-import re
 from urllib.parse import urlsplit
 
 import aiohttp
 
-from bots.common.attachments import text_of
+from bots.common.attachments import UNKNOWN_TYPE, AttachmentReader, RemoteFile
 from bots.common.errors import PermanentError
 from bots.slack.client import TIMEOUT_SECONDS, Payload, SlackApiCallError, SlackClient
 from chat_service.contracts import Attachment
 
 log = logging.getLogger(__name__)
 
-MAX_FILES = 8
-MAX_TEXT_FILE_BYTES = 150_000
-TEXT_TYPES = re.compile(r"text/.*|application/(json|xml|x-?yaml|toml|javascript|x-sh|sql|csv)|.*\+(json|xml)")
-
 
 class FileReader:
     """Downloads files from Slack. `images` is whether the model accepts images."""
 
     def __init__(self, slack: SlackClient, *, images: bool) -> None:
-        self._slack, self._images = slack, images
+        self._slack, self._reader = slack, AttachmentReader(images=images)
 
     async def read(self, files: list[Payload], max_characters: int) -> tuple[list[Attachment], list[str]]:
         """Return the attachments, with at most `max_characters` of content, and the names of the unreadable files.
@@ -33,21 +27,8 @@ class FileReader:
         Raises:
             OutcomeUnknownError, TransientError: Slack cannot be reached.
         """
-        attachments: list[Attachment] = []
-        unreadable: list[str] = []
-        for number, listed in enumerate(files):
-            file = await self._with_details(listed)
-            name = str(file.get("name") or file.get("title") or "a file")[:300]
-            media_type = str(file.get("mimetype") or "application/octet-stream")[:100]
-            content = await self._read_one(file, media_type, name, max_characters) if number < MAX_FILES else None
-            if content is None:
-                unreadable.append(name)
-                if len(attachments) < MAX_FILES:
-                    attachments.append(Attachment(name=name, media_type=media_type))
-            else:
-                max_characters -= len(content.text or "") + len(content.data or "")
-                attachments.append(content)
-        return attachments, unreadable
+        remote_files = [self._remote_file(await self._with_details(file)) for file in files]
+        return await self._reader.read(remote_files, max_characters)
 
     async def _with_details(self, file: Payload) -> Payload:
         """In a shared channel an event contains only the id of a file."""
@@ -59,20 +40,15 @@ class FileReader:
             return file
         return details
 
-    async def _read_one(self, file: Payload, media_type: str, name: str, max_characters: int) -> Attachment | None:
-        """Return the file with its content; None if the model cannot read it."""
+    def _remote_file(self, file: Payload) -> RemoteFile:
         size, url = int(file.get("size") or 0), str(file.get("url_private") or "")
-        is_image = media_type.startswith("image/") and self._images and 4 * ((size + 2) // 3) < max_characters
-        is_text = bool(TEXT_TYPES.fullmatch(media_type)) and size < min(MAX_TEXT_FILE_BYTES, max_characters)
-        if not (is_image or is_text):
-            return None
-        content = await self._download(url, size, media_type) if self._is_slack_url(url) else None
-        if not content:
-            return None  # an empty file has nothing to read either
-        if is_image:
-            return Attachment(name=name, media_type=media_type, data=base64.b64encode(content).decode())
-        text = text_of(content)
-        return None if text is None else Attachment(name=name, media_type=media_type, text=text)
+        media_type = str(file.get("mimetype") or UNKNOWN_TYPE)
+        return RemoteFile(
+            name=str(file.get("name") or file.get("title") or "a file"),
+            media_type=media_type,
+            size=size,
+            download=lambda: self._download(url, size, media_type),
+        )
 
     def _is_slack_url(self, url: str) -> bool:
         """Return whether the bot token may be sent to this address."""
@@ -82,6 +58,8 @@ class FileReader:
         return target.scheme == "https" and (target.hostname or "").endswith((".slack.com", ".slack-files.com"))
 
     async def _download(self, url: str, size: int, media_type: str) -> bytes | None:
+        if not self._is_slack_url(url):
+            return None
         headers = {"Authorization": f"Bearer {self._slack.web.token}"}
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
         get = self._slack.session.get

@@ -7,13 +7,13 @@ import logging
 from bots.common.errors import OutcomeUnknownError, PermanentError
 from bots.common.events import MessageEvent, ThreadContext
 from bots.common.reactions import StatusReactions
+from bots.common.thread_context import parse_newest_first
 from bots.slack.agent_sessions import AgentSessions
 from bots.slack.client import Payload, SlackApiCallError, SlackClient
 from bots.slack.events import PERSON_SUBTYPES, EventParser
 from bots.slack.history import HistoryView
 from bots.slack.permissions import Permissions
 from chat_service import keys
-from chat_service.contracts import MAX_INLINE
 from chat_service.ingress import IngressClient
 
 log = logging.getLogger(__name__)
@@ -57,12 +57,11 @@ class SlackMessenger:
             first = [message for message in raws[:1] if message["ts"] == thread]
             newest = raws[len(first) - MAX_CONTEXT_MESSAGES :]
             truncated_before, raws = str(newest[0]["ts"]), [*first, *newest]
-        messages: list[MessageEvent] = []
-        file_characters = MAX_INLINE
-        for raw in reversed(raws):  # newest first: the files nearest to the question are the ones that are read
-            parsed = await self._parser.parse({**raw, "channel": channel}, max_file_characters=file_characters)
-            file_characters -= sum(len(file.text or "") + len(file.data or "") for file in parsed.attachments)
-            messages.insert(0, parsed)
+
+        async def parse(raw: Payload, room: int) -> MessageEvent:
+            return await self._parser.parse({**raw, "channel": channel}, max_file_characters=room)
+
+        messages = await parse_newest_first(reversed(raws), parse)
         return ThreadContext(messages=messages, truncated_before=truncated_before)
 
     def _is_context(self, message: Payload, thread: str) -> bool:

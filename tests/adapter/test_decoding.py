@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.common.attachments import text_of
+from bots.common.attachments import decode_text
 
 RUSSIAN = "Привет, как дела? Сегодня хорошая погода."
 JAPANESE = "これは日本語のテキストです。よろしくお願いします。"
@@ -16,16 +16,16 @@ JAPANESE = "これは日本語のテキストです。よろしくお願いし�
 
 @given(st.text().filter(lambda text: "\0" not in text and not text.startswith("\ufeff")))
 def test_utf_8_is_taken_as_it_is(text: str) -> None:
-    assert text_of(text.encode()) == text
+    assert decode_text(text.encode()) == text
 
 
 @pytest.mark.parametrize(
     ("text", "encoding"), [("Größe", "cp1252"), ("Größe", "utf-16"), (RUSSIAN, "cp1251"), (JAPANESE, "shift_jis")]
 )
 def test_older_encodings_are_recognised(text: str, encoding: str) -> None:
-    assert text_of(text.encode(encoding)) == text
+    assert decode_text(text.encode(encoding)) == text
 
 
 def test_what_is_no_text_is_none() -> None:
-    assert text_of(b"PK\x03\x04" + random.Random(1).randbytes(500)) is None
-    assert text_of(b"a\0b") is None
+    assert decode_text(b"PK\x03\x04" + random.Random(1).randbytes(500)) is None
+    assert decode_text(b"a\0b") is None
