@@ -140,7 +140,7 @@ async def test_in_a_direct_message_quiet_promises_nothing_that_it_does_not_do(ro
     said, _ = await asks(room, room.ada, room.direct, "hello")
     await slack.post(room.ada, room.direct, "quiet", thread_ts=said.ts)
     [told] = await slack.until(lambda: slack.ephemerals(room.direct, room.ada))
-    assert "answer whatever you write" in told.text and "keep quiet" not in told.text
+    assert "I answer everything" in told.text and "silent" not in told.text
     await asks(room, room.ada, room.direct, "still there?", thread_ts=said.ts)
 
 
