@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 
 
 class BackgroundTasks:
@@ -24,3 +25,14 @@ class BackgroundTasks:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@contextmanager
+def running_tasks(*work: Awaitable[None]) -> Iterator[None]:
+    """Run tasks while the block runs, then cancel them."""
+    tasks = [asyncio.ensure_future(awaitable) for awaitable in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()

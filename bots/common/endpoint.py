@@ -1,4 +1,4 @@
-"""The endpoint of a bot: its intake and its delivery, served by its own process under its own versioned address."""
+"""Serves a bot's Restate objects from the bot's process, under an address that contains the code version."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 from restate import VirtualObject
 
+from bots.common.background_tasks import running_tasks
 from chat_service import hosts
 from chat_service.endpoint import bound_config, bound_port, serving_endpoint
 from chat_service.engine.registration import get_deployment_url, register
@@ -21,10 +22,10 @@ from chat_service.version import code_version
 
 log = logging.getLogger(__name__)
 
-SHARED = Path(__file__).parent
-LOOK_SECONDS = 5.0
-MISSES = 2
-"""Looks in a row at which the other was gone: a restart is shorter."""
+COMMON_FOLDER = Path(__file__).parent
+CHECK_SECONDS = 5.0
+MAX_FAILED_CHECKS = 2
+"""Failed checks in a row after which another process counts as ended: a restart takes less time."""
 
 
 @asynccontextmanager
@@ -38,15 +39,15 @@ async def serving_objects(
     url: str | None,
     name: str,
 ) -> AsyncIterator[str]:
-    """Serve and register `objects` while the block runs, and take up what an older version of them left behind.
+    """Serve and register `objects` while the block runs, and continue the invocations of older versions of them.
 
-    `name` is the prefix of the settings that move the endpoint (`SLACK` → `SLACK_DELIVERY_PORT`), `folder` the bot's
-    own code: a new version of it is a new deployment.
+    `name` is the prefix of the endpoint's settings (`SLACK` → `SLACK_DELIVERY_PORT`). `folder` contains the bot's code:
+    a new version of it is a new deployment.
 
     Raises:
-        UserError: when the port is taken, or Restate does not come up.
+        UserError: the port is taken, or Restate does not start.
     """
-    version = code_version(SHARED, folder)
+    version = code_version(COMMON_FOLDER, folder)
     async with (
         bound_config(host, port, f"{name}_DELIVERY_PORT") as config,
         serving_endpoint(config, objects, version, settings.restate_identity_key),
@@ -54,35 +55,35 @@ async def serving_objects(
         address = f"{(url or hosts.http_url(host, bound_port(config))).rstrip('/')}/{version}"
         await register(settings.admin_url, address)
         await rescue(settings, objects)
-        holding = asyncio.create_task(_hold(settings, objects, address))
-        try:
+        with running_tasks(_stay_registered(settings, objects, address)):
             yield address
-        finally:
-            holding.cancel()
 
 
-async def _hold(settings: Settings, objects: Sequence[VirtualObject], address: str) -> None:
-    """Take the bot's events back when another process of it, which had taken them over, is gone: else nobody would be
-    answered, though this one is there. Taken back in error, events come here instead of there, each once all the same.
+async def _stay_registered(settings: Settings, objects: Sequence[VirtualObject], address: str) -> None:
+    """Register again when another process of the bot had registered after this one and has ended.
+
+    Without this nothing would be answered although this process runs. Registering by mistake is harmless: events come
+    here instead of to the other process, each of them once.
     """
-    missed = 0
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=LOOK_SECONDS)) as session:
+    failed_checks = 0
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CHECK_SECONDS)) as session:
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(CHECK_SECONDS)
             try:
                 current = await get_deployment_url(session, settings.admin_url, objects[0].name)
-                missed = missed + 1 if current not in (None, address) and await _is_gone(session, current) else 0
-                if missed >= MISSES:
-                    log.warning("%s, which had taken over, is gone: events come to this process again", current)
+                has_failed = current not in (None, address) and await _is_unreachable(session, current)
+                failed_checks = failed_checks + 1 if has_failed else 0
+                if failed_checks >= MAX_FAILED_CHECKS:
+                    log.warning("the bot's process at %s has ended: this process receives the events again", current)
                     await register(settings.admin_url, address)
                     await rescue(settings, objects)
-                    missed = 0
+                    failed_checks = 0
             except (aiohttp.ClientError, TimeoutError, UserError) as error:
-                log.debug("it could not be seen who gets the bot's events: %s", error)
+                log.debug("the registered address of the bot could not be read: %s", error)
 
 
-async def _is_gone(session: aiohttp.ClientSession, address: str | None) -> bool:
-    """Whether nobody listens there any more. One that is slow is there."""
+async def _is_unreachable(session: aiohttp.ClientSession, address: str | None) -> bool:
+    """Return whether no process listens at the address. A slow one does."""
     try:
         async with session.get(address or ""):
             return False

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bots.common.backfill import Backfill, HandOver, HistoryReader
+from bots.common.background_tasks import running_tasks
 from bots.common.delivery import delivery_object
 from bots.common.dependencies import IntakeDependencies
 from bots.common.endpoint import serving_objects
@@ -93,17 +94,6 @@ async def running_backfill(
         stack.push_async_callback(backfill.flush_positions)
         stack.enter_context(running_tasks(backfill.store_positions()))
         yield backfill
-
-
-@contextlib.contextmanager
-def running_tasks(*work: Awaitable[None]) -> Iterator[None]:
-    """Run tasks while the block runs, then cancel them."""
-    tasks = [asyncio.ensure_future(awaitable) for awaitable in work]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
 
 
 async def release_waiting_replies(ingress: IngressClient, get_spaces: Callable[[], Sequence[str]]) -> None:

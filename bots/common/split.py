@@ -1,19 +1,19 @@
-"""Long texts in parts: at paragraphs, lines or words, and never through a code fence."""
+"""Splits a long Markdown text at paragraphs, lines or words. A code block that is cut is closed and reopened."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-LONGEST_FENCE = 60
-LONGEST_INFO = 40
-"""Of what stands behind a fence, the language, so much is said again where a cut fence is opened again."""
-LONGEST_PREFIX = 30
-"""The deepest that a fence may stand in lists and quotes."""
-LONGEST_CLOSING = LONGEST_PREFIX + LONGEST_FENCE
+MAX_FENCE = 60
+MAX_INFO = 40
+"""Characters of the info string (the language) that are repeated where a cut code block is reopened."""
+MAX_PREFIX = 30
+"""Characters of lists and quotes in front of a fence."""
+MAX_CLOSING = MAX_PREFIX + MAX_FENCE
 _FENCE = re.compile(
     r"^((?:[ \t>]|[-*+] |\d{1,3}[.)] )*)"
-    rf"(`{{3,{LONGEST_FENCE}}}(?!`)|~{{3,{LONGEST_FENCE}}}(?!~))(.*)$"
+    rf"(`{{3,{MAX_FENCE}}}(?!`)|~{{3,{MAX_FENCE}}}(?!~))(.*)$"
 )
 _MARKS = re.compile(r"`{3,}|~{3,}")
 _ITEM = re.compile(r"[^ \t>]")
@@ -22,8 +22,11 @@ _QUOTED = re.compile(r"[ \t>]*")
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """A line of fence marks. `prefix` is what a further line of the same list item or quote begins with; `begins` is
-    whether it is the first line of its item."""
+    """A code fence.
+
+    `prefix` is the beginning of a further line in the same list item or quote. `begins` is whether the fence is on the
+    first line of its list item.
+    """
 
     prefix: str
     marks: str
@@ -32,7 +35,7 @@ class Fence:
 
     @property
     def opening(self) -> str:
-        return f"{self.prefix}{self.marks}{self.info[:LONGEST_INFO]}"
+        return f"{self.prefix}{self.marks}{self.info[:MAX_INFO]}"
 
     @property
     def closing(self) -> str:
@@ -40,27 +43,27 @@ class Fence:
 
     @property
     def depth(self) -> int:
-        """How many quotes it stands in."""
+        """How many quotes contain the fence."""
         return self.prefix.count(">")
 
     def closes(self, other: Fence) -> bool:
-        """Whether this line is the end of `other`."""
+        """Return whether this line ends the code block that `other` has opened."""
         deeper = len(self.prefix) > len(other.prefix) + 3
         same = self.marks[0] == other.marks[0] and len(self.marks) >= len(other.marks)
         return same and not (self.info or self.begins or deeper) and self.depth == other.depth
 
 
 def split(text: str, limit: int) -> list[str]:
-    """`text` in parts of at most `limit` characters. A fence that is cut is closed and opened again, with its language,
-    in the quote or list item that it stands in.
+    """Return `text` in parts of at most `limit` characters.
 
-    Joined, the parts say what the text said; nothing is left out but empty lines where a part would be blank.
+    A code block that is cut is closed and reopened with its language, in its quote or list item. Joined, the parts
+    contain the whole text, except empty lines where a part would be blank.
     """
     parts: list[str] = []
     rest, reopen = text, ""
     marks = max(map(len, _MARKS.findall(text)), default=0)
-    # Wherever marks stand now, a cut may make a fence of them.
-    closing = 1 + (LONGEST_PREFIX + min(marks, LONGEST_FENCE) if marks else 0)
+    # A cut can make a fence of marks anywhere in a line.
+    closing = 1 + (MAX_PREFIX + min(marks, MAX_FENCE) if marks else 0)
     while len(reopen) + len(rest) > limit:
         room = limit - len(reopen) - closing
         cut = _cut(rest, max(room, 1))
@@ -81,11 +84,11 @@ def split(text: str, limit: int) -> list[str]:
 
 
 def open_fence(text: str) -> Fence | None:
-    """The fence a text ends inside of."""
+    """Return the fence of the code block in which a text ends, or None."""
     current: Fence | None = None
     for line in text.split("\n"):
         if current is not None and _depth(line) < current.depth:
-            current = None  # with its quote
+            current = None  # a code block ends with its quote
         found = _read(line)
         if found is None:
             continue
@@ -98,7 +101,7 @@ def open_fence(text: str) -> Fence | None:
 
 def _read(line: str) -> Fence | None:
     match = _FENCE.match(line)
-    if match is None or len(match.group(1)) > LONGEST_PREFIX:
+    if match is None or len(match.group(1)) > MAX_PREFIX:
         return None
     before, marks, info = match.groups()
     return Fence(_ITEM.sub(" ", before), marks, info.strip(), begins=bool(_ITEM.search(before)))
@@ -110,7 +113,7 @@ def _depth(line: str) -> int:
 
 
 def _cut(text: str, room: int) -> int:
-    """Where to cut: after the last paragraph, line or word that fits, unless that wastes more than half the room."""
+    """Return where to cut: after the last paragraph, line or word that fits, if it uses half of the room."""
     window = text[:room]
     for mark in ("\n\n", "\n", " "):
         found = window.rfind(mark)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import aiohttp
 
+from bots.common.background_tasks import running_tasks
 from bots.common.dependencies import IntakeDependencies
 from bots.common.event_sender import EventSender
 from bots.common.runner import (
     DeliveryAddress,
     release_waiting_replies,
     running_backfill,
-    running_tasks,
     serving_intake_and_delivery,
 )
 from bots.discord.backfill import DiscordHistoryReader

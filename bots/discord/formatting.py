@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import discord
 
 from bots.common.protocols import TurnOutcome
-from bots.common.split import LONGEST_CLOSING, open_fence, split
+from bots.common.split import MAX_CLOSING, open_fence, split
 
 MAX_MESSAGE_LENGTH = 2_000
 """Characters of a message."""
@@ -93,7 +93,7 @@ def file_excerpt(text: str) -> str:
 
 def preview(text: str) -> str:
     """Format an unfinished reply; of one that is longer than a message, the end."""
-    chunks = split(to_discord_markdown(text), MAX_MESSAGE_LENGTH - LONGEST_CLOSING - 3)
+    chunks = split(to_discord_markdown(text), MAX_MESSAGE_LENGTH - MAX_CLOSING - 3)
     last = chunks[-1] if len(chunks) == 1 else f"…\n{chunks[-1]}"
     fence = open_fence(last)
     return (f"{last}\n{fence.closing}" if fence else last).strip() or PLACEHOLDER

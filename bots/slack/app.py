@@ -14,13 +14,13 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common.backfill import Backfill
+from bots.common.background_tasks import running_tasks
 from bots.common.dependencies import IntakeDependencies
 from bots.common.event_sender import EventSender
 from bots.common.runner import (
     DeliveryAddress,
     release_waiting_replies,
     running_backfill,
-    running_tasks,
     serving_intake_and_delivery,
 )
 from bots.slack.backfill import CLOCK_SKEW_SECONDS, SlackHistoryReader

@@ -13,7 +13,7 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 
 from bots.common.backfill import Backfill
-from bots.common.runner import running_tasks
+from bots.common.background_tasks import running_tasks
 from bots.slack.backfill import SlackHistoryReader
 from bots.slack.client import Payload
 from chat_service.errors import UserError
