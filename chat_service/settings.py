@@ -1,7 +1,7 @@
 """All settings of the deployment, read once from the environment or `.env`.
 
-The variable of a field is its name in upper case (`web_port` is `WEB_PORT`). `.env.example` describes all of them; a test
-compares it with this module. An empty value counts as not set, so `KEY=` in `.env` means the default.
+The variable of a field is its name in upper case (`web_port` is `WEB_PORT`). `.env.example` describes all of them; a
+test compares it with this module. An empty value counts as not set, so `KEY=` in `.env` means the default.
 """
 
 from __future__ import annotations

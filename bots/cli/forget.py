@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bots.cli.reachability import UNREACHABLE, is_reachable
-from chat_service.contracts import Contract
+from chat_service import handlers
+from chat_service.contracts.background import ForgetPersonRequest
 from chat_service.errors import UserError
-from chat_service.ingress import IngressClient, IngressError
+from chat_service.ingress import IngressClient, IngressError, Queued
 from chat_service.keys import PERSON, is_person
-from chat_service.objects.erasure import ForgetPersonRequest, ForgetResult
 from chat_service.settings import Settings
 
 TIMEOUT_SECONDS = 30.0
@@ -37,20 +37,20 @@ async def forget(settings: Settings, key: str | None, person: str | None) -> Non
 async def _send_request(ingress: IngressClient, key: str | None, person: str | None) -> None:
     """Send the request to Restate, which holds it until the chat service runs."""
     if person:
-        await ingress.send("Housekeeping", None, "forget_person", ForgetPersonRequest(person=person))
+        await ingress.send(handlers.BACKGROUND_FORGET_PERSON, None, ForgetPersonRequest(person=person))
     else:
-        await ingress.send("Chat", key, "forget", None)
+        await ingress.send(handlers.CHAT_FORGET, key, None)
 
 
 async def _call_and_describe(ingress: IngressClient, key: str | None, person: str | None) -> str:
     if person:
         request = ForgetPersonRequest(person=person)
         try:
-            done = await ingress.call(
-                "Housekeeping", None, "forget_person", request, ForgetResult, timeout=TIMEOUT_SECONDS
-            )
+            done = await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, request, timeout=TIMEOUT_SECONDS)
         except TimeoutError:  # very many conversations: Restate continues in the background
             return f"{person}: being forgotten"
         return f"{person}: being forgotten in {done.conversations} conversations"
-    result = await ingress.call_or_queue("Chat", key, "forget", None, Contract, timeout=TIMEOUT_SECONDS)
-    return f"{key}: forgotten" if result is not None else f"{key}: will be forgotten when its running turn has ended"
+    result = await ingress.call_or_queue(handlers.CHAT_FORGET, key, None, timeout=TIMEOUT_SECONDS)
+    if isinstance(result, Queued):
+        return f"{key}: will be forgotten when its running turn has ended"
+    return f"{key}: forgotten"

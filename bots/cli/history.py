@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bots.cli.reachability import UNREACHABLE, read_newest
+from chat_service import handlers
 from chat_service.contracts import History, HistoryRequest, Message
 from chat_service.errors import UserError
 from chat_service.ingress import IngressClient, IngressError
@@ -47,7 +48,7 @@ async def _read_range(ingress: IngressClient, key: str, start: int, end: int) ->
     before: int | None = end
     while before is not None and before > start:
         request = HistoryRequest(before=before, limit=PAGE)
-        page = await ingress.call("Chat", key, "get_history", request, History)
+        page = await ingress.call(handlers.CHAT_GET_HISTORY, key, request)
         older = [message for message in page.messages if message.seq >= start]
         part = page.model_copy(update={"messages": older + part.messages})
         before = page.next_before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chat_service import handlers
 from chat_service.contracts import History, HistoryRequest
 from chat_service.ingress import IngressClient
 
@@ -19,7 +20,7 @@ async def read_newest(ingress: IngressClient, key: str, limit: int = 1) -> Histo
         TimeoutError: when the chat service does not answer.
         IngressError: when Restate does not answer.
     """
-    return await ingress.call("Chat", key, "get_history", HistoryRequest(limit=limit), History, timeout=ANSWER_SECONDS)
+    return await ingress.call(handlers.CHAT_GET_HISTORY, key, HistoryRequest(limit=limit), timeout=ANSWER_SECONDS)
 
 
 async def is_reachable(ingress: IngressClient) -> bool:
