@@ -16,6 +16,7 @@ from tests.fakes.model import ModelControl
 from tests.fakes.model.running import running_model
 from tests.fork_server import close_fork_server
 from tests.processes import Stack, running_stack, session_name
+from tests.shared import SharedStack, running_shared_stack
 
 # A busy machine is no failure, and a failure must come back when it is looked for.
 hypothesis.settings.register_profile("threadwell", deadline=None, derandomize=True, max_examples=200)
@@ -43,13 +44,16 @@ async def model() -> AsyncIterator[ModelControl]:
 
 
 @pytest.fixture(scope="session")
-async def stack(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """The stack that tests share as long as they kill nothing."""
-    async with (
-        running_model() as its,
-        running_stack(engine_binary, tmp_path_factory.mktemp("stack"), its) as running,
-    ):
+async def shared(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SharedStack]:
+    """Everything that tests share as long as they kill nothing."""
+    async with running_shared_stack(engine_binary, tmp_path_factory.mktemp("shared")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def stack(shared: SharedStack) -> Stack:
+    """The shared engine, model and chat service."""
+    return shared.stack
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
-from chat_service.child_process import child
+from chat_service.child_process import running_child
 from chat_service.engine.binary import VERSION
 from chat_service.engine.process import free_port
 from chat_service.ingress import IngressClient
@@ -28,9 +28,10 @@ from tests.conversation.talk import say
 from tests.fakes.discord.running import running_discord
 from tests.fakes.model import ModelControl
 from tests.fakes.slack.running import running_slack
+from tests.fork_server import ROOT
 from tests.operation.page import browser
 from tests.operation.up import answering, clean_env
-from tests.processes import ROOT, SMALL, eventually
+from tests.processes import SMALL, eventually
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -119,7 +120,7 @@ class Container:
 
     async def start(self, exits: AsyncExitStack) -> None:
         sink = exits.enter_context((self.folder / "log").open("wb"))
-        running = child(self.command, env=self.env, cwd=self.folder, stdout=sink, stderr=sink)
+        running = running_child(self.command, env=self.env, cwd=self.folder, stdout=sink, stderr=sink)
         self.process = await exits.enter_async_context(running)
 
     async def becomes_healthy(self) -> None:
@@ -133,7 +134,7 @@ class Container:
         if command[0] == "python":
             command[0] = sys.executable
         nowhere = asyncio.subprocess.DEVNULL
-        async with child(command, stdout=nowhere, stderr=nowhere, stop_seconds=1) as probe:
+        async with running_child(command, stdout=nowhere, stderr=nowhere, stop_seconds=1) as probe:
             with contextlib.suppress(TimeoutError):
                 seconds = float(self.service["healthcheck"]["timeout"].removesuffix("s"))
                 return await asyncio.wait_for(probe.wait(), seconds) == 0

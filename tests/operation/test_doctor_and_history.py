@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from chat_service.contracts import Attachment, Inbound, Reply
+from chat_service import handlers
+from chat_service.contracts import Attachment, Inbound
 from chat_service.contracts.messages import MAX_INLINE
 from chat_service.engine.process import free_port
 from chat_service.ingress import IngressClient
@@ -150,7 +151,7 @@ async def test_history_for_machines_is_json_with_every_page(
     stack: Stack, ingress: IngressClient, key: str, tmp_path: Path
 ) -> None:
     for number in range(240):
-        await ingress.call("Chat", key, "message", Inbound(message=f"{number}", expects_reply=False), Reply)
+        await ingress.call(handlers.CHAT_MESSAGE, key, Inbound(message=f"{number}", expects_reply=False))
     await say(ingress, key, "and?")
     status, said = await threadwell(tmp_path, "history", key, "--json", **of(stack))
     assert status == 0
@@ -166,7 +167,7 @@ async def test_history_prints_large_messages_too(
     picture = Attachment(name="p.png", media_type="image/png", data="A" * MAX_INLINE)
     for number in range(40):
         one = Inbound(message=f"picture {number}", attachments=[picture], expects_reply=False)
-        await ingress.call("Chat", key, "message", one, Reply)
+        await ingress.call(handlers.CHAT_MESSAGE, key, one)
     assert len((await read(ingress, key, limit=200)).messages) < 20
     status, said = await threadwell(tmp_path, "history", key, **of(stack))
     assert status == 0
@@ -191,7 +192,7 @@ async def test_history_shows_what_is_being_answered_and_what_failed(
     await say(ingress, key, "first")
     await stack.model.script(Behaviour(kind="gate"))
     number = await stack.model.count()
-    await ingress.send("Chat", key, "message", Inbound(message="second"))
+    await ingress.send(handlers.CHAT_MESSAGE, key, Inbound(message="second"))
     seen = await stack.model.wait_for_question("second", number)
     status, said = await threadwell(tmp_path, "history", key, **of(stack))
     await stack.model.finish(seen.number)
@@ -230,7 +231,7 @@ async def test_history_ends_quietly_when_whoever_reads_has_read_enough(
 ) -> None:
     for number in range(40):
         text = f"{number} " + "word " * 2000
-        await ingress.call("Chat", key, "message", Inbound(message=text, expects_reply=False), Reply)
+        await ingress.call(handlers.CHAT_MESSAGE, key, Inbound(message=text, expects_reply=False))
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bots", "history", key, *form, cwd=tmp_path, env=clean_env(**of(stack)),
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,

@@ -99,7 +99,9 @@ async def test_a_model_that_dies_again_and_again_ends_the_rest_with_a_word(tmp_p
         for _ in range(MAX_EXITS):
             await killed_model(up)
         assert await up.ended() == 1
-        assert up.said[-1].startswith(f"threadwell: the embedded model stopped by itself (status -9), {MAX_EXITS} times ")
+        assert up.said[-1].startswith(
+            f"threadwell: the embedded model stopped by itself (status -9), {MAX_EXITS} times "
+        )
         assert not any("Traceback" in line for line in up.said)
         assert up.survivors() == []
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import ROOT
+from tests.fork_server import ROOT
 
 
 @pytest.fixture

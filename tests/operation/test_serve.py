@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from chat_service import handlers
 from chat_service.contracts import Inbound, Reply
 from tests.fakes.model.protocol import Behaviour
 from tests.operation.up import answering, prepared
@@ -17,7 +18,7 @@ async def test_sigterm_lets_the_turn_in_flight_finish_and_ends_with_0(own_stack:
     async with own_stack.ingress() as ingress:
         await model.script(Behaviour(kind="gate"))
         number = await model.count()
-        sent = await ingress.send("Chat", "k", "message", Inbound(message="hi"))
+        sent = await ingress.send(handlers.CHAT_MESSAGE, "k", Inbound(message="hi"))
         seen = await model.wait_for_question("hi", number)
         await model.release(seen.number, "half a ")
         await model.wait(seen.number, "written")

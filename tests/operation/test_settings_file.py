@@ -11,8 +11,8 @@ import pytest
 from dotenv import dotenv_values
 
 from chat_service.settings import Settings
+from tests.fork_server import ROOT
 from tests.operation.up import clean_env
-from tests.processes import ROOT
 
 EXAMPLE = ROOT / ".env.example"
 

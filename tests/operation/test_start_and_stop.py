@@ -13,13 +13,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from chat_service import handlers
 from chat_service.contracts import Inbound, Reply
 from chat_service.ingress import IngressClient
 from tests.conversation.talk import say, whole
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import Behaviour
+from tests.fork_server import ROOT
 from tests.operation.up import Up, answering, prepared
-from tests.processes import ROOT, eventually
+from tests.processes import eventually
 
 GATE = Behaviour(kind="gate")
 
@@ -34,7 +36,7 @@ async def in_mid_reply(model: ModelControl, ingress: IngressClient) -> tuple[str
     await say(ingress, "k", "my name is Ada", id="m1")
     number = await model.count()
     await model.script(GATE)
-    sent = await ingress.send("Chat", "k", "message", Inbound(message="what is my name?", id="m2"))
+    sent = await ingress.send(handlers.CHAT_MESSAGE, "k", Inbound(message="what is my name?", id="m2"))
     seen = await model.wait_for_question("what is my name?", number)
     await model.release(seen.number, "Your na")
     await model.wait(seen.number, "written")

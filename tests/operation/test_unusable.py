@@ -160,7 +160,8 @@ async def test_a_folder_that_cannot_be_made_is_one_line(engine_binary: Path, tmp
         status, said = await up.outcome()
     assert status == 1
     assert (
-        said[-1] == f"threadwell: THREADWELL_CACHE_DIR={within} cannot be created (Not a directory): set it to another folder"
+        said[-1]
+        == f"threadwell: THREADWELL_CACHE_DIR={within} cannot be created (Not a directory): set it to another folder"
     )
 
 

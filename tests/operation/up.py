@@ -18,7 +18,7 @@ from chat_service.engine.process import free_port
 from chat_service.ingress import IngressClient
 from chat_service.settings import Settings
 from tests.fakes.model import ModelControl
-from tests.processes import ROOT
+from tests.fork_server import ROOT
 
 READY_SECONDS = 120.0
 PORTS = ("WEB_PORT", "CHAT_SERVICE_PORT", "RESTATE_INGRESS_PORT", "RESTATE_ADMIN_PORT", "RESTATE_NODE_PORT")

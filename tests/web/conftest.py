@@ -11,19 +11,11 @@ from playwright.async_api import Browser, BrowserContext
 
 from chat_service.engine.process import free_port
 from tests.fakes.model import ModelControl
-from tests.fakes.model.running import running_model
 from tests.processes import Stack
+from tests.shared import SharedStack
 from tests.web.browser import browsing, running_browser
 from tests.web.redis_server import running_redis
-from tests.web.site import Site, Visitor, running_engine_alone, running_up, visiting
-
-
-@pytest.fixture(scope="session")
-async def stack(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """An engine and a model; the chat service comes with the page."""
-    folder = tmp_path_factory.mktemp("web")
-    async with running_model() as its, running_engine_alone(engine_binary, folder, its) as running:
-        yield running
+from tests.web.site import Site, Visitor, running_engine_alone, visiting
 
 
 @pytest.fixture
@@ -35,10 +27,10 @@ async def own(engine_binary: Path, model: ModelControl, tmp_path: Path) -> Async
 
 
 @pytest.fixture(scope="session")
-async def site(stack: Stack) -> AsyncIterator[Site]:
+def site(shared: SharedStack) -> Site:
     """The page that tests share as long as they kill nothing."""
-    async with running_up(stack) as running:
-        yield running
+    assert shared.process.process is not None
+    return Site(shared.page, shared.process.process, shared.stack.data / "bot.log")
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 from playwright.async_api import BrowserContext, expect
 
-from chat_service.contracts import History, HistoryRequest
+from chat_service import handlers
+from chat_service.contracts import HistoryRequest
 from tests.fakes.model.protocol import Behaviour
 from tests.processes import Stack, eventually
 from tests.web.browser import Window, window
@@ -42,7 +43,7 @@ async def opened(stack: Stack, person: BrowserContext, turns: int, path: str = "
     async with stack.ingress() as ingress:
 
         async def there() -> bool:
-            return bool((await ingress.call("Chat", key, "get_history", HistoryRequest(limit=1), History)).messages)
+            return bool((await ingress.call(handlers.CHAT_GET_HISTORY, key, HistoryRequest(limit=1))).messages)
 
         await eventually(there)
     await one.page.close()

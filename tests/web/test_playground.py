@@ -7,7 +7,8 @@ import json
 import pytest
 from playwright.async_api import Browser, expect
 
-from chat_service.contracts import History, HistoryRequest
+from chat_service import handlers
+from chat_service.contracts import HistoryRequest
 from tests.processes import Stack, session_name
 from tests.web.site import Site
 
@@ -28,6 +29,6 @@ async def test_the_playground_sends_a_message(chromium: Browser, stack: Stack, s
     await page.get_by_role("button", name="Send API Request").click()
     await expect(page.get_by_text("echo: hi from the playground")).to_be_visible(timeout=60_000)
     async with stack.ingress() as ingress:
-        history = await ingress.call("Chat", key, "get_history", HistoryRequest(), History)
+        history = await ingress.call(handlers.CHAT_GET_HISTORY, key, HistoryRequest())
     assert [m.text for m in history.messages] == ["hi from the playground", "echo: hi from the playground"]
     await page.close()
