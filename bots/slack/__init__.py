@@ -1,1 +1,1 @@
-"""The Slack bot: translates inwards, delivers outwards, and knows nothing of models."""
+"""The Slack bot: reads events from Slack, and writes replies to it."""
