@@ -141,7 +141,7 @@ async def _handle_without_turn(
     thread = channels[-1].thread
     if action.kind != "ignore" or thread is not None:
         # The message may have looked like a question when it arrived.
-        await remove_status(ctx, deps, ctx.key(), event, ours=True)
+        await remove_status(ctx, deps, ctx.key(), event, own_only=True)
     match action.kind:
         case "ignore" if thread is not None:
             mark_handled(ctx, event)

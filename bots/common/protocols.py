@@ -40,8 +40,8 @@ class Messenger(Protocol):
         """Show that the message was received. May be lost; never raises."""
         ...
 
-    async def remove_status(self, conversation: str, ids: list[str], *, ours: bool = False) -> None:
-        """Remove the status of messages that will not be answered; with `ours`, only statuses that this process added.
+    async def remove_status(self, conversation: str, ids: list[str], *, own_only: bool = False) -> None:
+        """Remove the status of messages that will not be answered; with `own_only`, only statuses that this process added.
 
         Never raises.
         """

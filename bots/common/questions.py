@@ -75,8 +75,8 @@ async def ask(ctx: ObjectContext, deps: IntakeDependencies, question: Question) 
 
 async def _leave_unanswered(ctx: ObjectContext, deps: IntakeDependencies, question: Question) -> None:
     mark_handled(ctx, question.event)
-    ours = bool(question.backfill_run)
-    await remove_status(ctx, deps, question.conversation, question.event, ours=ours)
+    own_only = bool(question.backfill_run)
+    await remove_status(ctx, deps, question.conversation, question.event, own_only=own_only)
 
 
 async def _collect_context(ctx: ObjectContext, deps: IntakeDependencies, question: Question) -> str | None:
@@ -154,6 +154,6 @@ def mark_handled(ctx: ObjectContext, event: MessageEvent) -> None:
 
 
 async def remove_status(
-    ctx: ObjectContext, deps: IntakeDependencies, conversation: str, event: MessageEvent, *, ours: bool = False
+    ctx: ObjectContext, deps: IntakeDependencies, conversation: str, event: MessageEvent, *, own_only: bool = False
 ) -> None:
-    await best_effort(ctx, "remove status", lambda: deps.messenger.remove_status(conversation, [event.id], ours=ours))
+    await best_effort(ctx, "remove status", lambda: deps.messenger.remove_status(conversation, [event.id], own_only=own_only))

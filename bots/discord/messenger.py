@@ -99,8 +99,8 @@ class DiscordMessenger:
     async def add_status(self, conversation: str, event: MessageEvent) -> None:
         await self._reactions.add(conversation, event.id)
 
-    async def remove_status(self, conversation: str, ids: list[str], *, ours: bool = False) -> None:
-        await self._reactions.remove(conversation, ids, own_only=ours)
+    async def remove_status(self, conversation: str, ids: list[str], *, own_only: bool = False) -> None:
+        await self._reactions.remove(conversation, ids, own_only=own_only)
 
     async def show_history(self, conversation: str, event: MessageEvent) -> None:
         await self.send_ephemeral(conversation, event, HISTORY_HINT)

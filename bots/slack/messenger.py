@@ -109,9 +109,9 @@ class SlackMessenger:
             if self._reactions.is_done(conversation, event.id) and await self._sessions.is_idle(conversation):
                 await self._sessions.show_idle(channel, thread)
 
-    async def remove_status(self, conversation: str, ids: list[str], *, ours: bool = False) -> None:
+    async def remove_status(self, conversation: str, ids: list[str], *, own_only: bool = False) -> None:
         channel, thread = _thread_of(conversation)
-        removed = await self._reactions.remove(conversation, ids, own_only=ours)
+        removed = await self._reactions.remove(conversation, ids, own_only=own_only)
         if removed and channel.startswith("D") and await self._sessions.is_idle(conversation):
             await self._sessions.show_idle(channel, thread)
 
