@@ -48,7 +48,7 @@ async def test_each_paragraph_runs_in_the_direction_of_its_words(person: Browser
         return found
 
     assert await directions(".body > p, .body > ul, .body pre") == ["rtl", "rtl", "ltr", "rtl", "ltr"]
-    assert await directions(".person .text") == ["rtl"]
+    assert await directions(".user .text") == ["rtl"]
 
 
 async def test_nothing_that_stands_is_drawn_again(person: BrowserContext, stack: Stack) -> None:
