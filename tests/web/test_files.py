@@ -30,7 +30,7 @@ async def test_neither_a_picture_nor_a_long_text_hides_what_is_wrong(person: Bro
     await one.page.locator("#picker").set_input_files([song, picture])
     hint = one.page.locator("#hint")
     told = "song.mp3: only text files and pictures can be sent."
-    unseen = "This model cannot see pictures; it will only know that there is one."
+    unseen = "This model cannot see pictures. It is only told that one is attached."
     await expect(hint).to_have_text(f"{told} {unseen}")
     await one.box.fill("x" * (MAX_TEXT + 1))
     await expect(hint).to_have_text(f"The message is one character too long. {told} {unseen}")
