@@ -55,7 +55,9 @@ async def test_nothing_is_cut_off_on_a_small_phone(chromium: Browser, site: Site
         await one.page.get_by_role("button", name="Create link").click()
         await expect(one.page.get_by_label("Open this link on the other device")).to_be_visible()
         await expect(one.page.get_by_text("Previous identity")).to_be_visible()
-        link, rule = [await one.page.locator(name).bounding_box() for name in ("#invitation-link", "#invitation-loopback")]
+        link, rule = [
+            await one.page.locator(name).bounding_box() for name in ("#invitation-link", "#invitation-loopback")
+        ]
         assert link
         assert rule
         assert rule["y"] - link["y"] - link["height"] >= 4, "the hint does not touch the field"
