@@ -41,7 +41,7 @@ class Messenger(Protocol):
         ...
 
     async def remove_status(self, conversation: str, ids: list[str], *, own_only: bool = False) -> None:
-        """Remove the status of messages that will not be answered; with `own_only`, only statuses that this process added.
+        """Remove the status of messages that will not be answered; with `own_only`, only if this process added it.
 
         Never raises.
         """

@@ -156,4 +156,6 @@ def mark_handled(ctx: ObjectContext, event: MessageEvent) -> None:
 async def remove_status(
     ctx: ObjectContext, deps: IntakeDependencies, conversation: str, event: MessageEvent, *, own_only: bool = False
 ) -> None:
-    await best_effort(ctx, "remove status", lambda: deps.messenger.remove_status(conversation, [event.id], own_only=own_only))
+    await best_effort(
+        ctx, "remove status", lambda: deps.messenger.remove_status(conversation, [event.id], own_only=own_only)
+    )
