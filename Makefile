@@ -74,7 +74,7 @@ clean:  ## delete .venv and caches; conversations (.threadwell) stay
 
 .venv/installed-js: .venv/installed-dev bots/web/package.json
 	@echo 'Installing the checks for JavaScript (about 50 MB, once) …'
-	@mkdir -p $(JS) && cp bots/web/package.json $(JS) && $(NPM) || $(OFFLINE)
+	@mkdir -p $(JS) && cp bots/web/package.json $(JS) && $(NPM) >/dev/null || $(OFFLINE)
 	@touch $@
 
 .venv/installed-bench: .venv/installed-dev
