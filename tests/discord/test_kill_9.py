@@ -188,7 +188,7 @@ async def test_what_was_said_between_two_sessions_while_restate_was_away_is_answ
     await discord.cut_sockets()
     silent = await discord.mention(room.ada, room.channel, "nobody hears this", silent=True)
     await discord.wait_connected()
-    await eventually(lambda: said_in_log(room, "catch-up has to wait"))
+    await eventually(lambda: said_in_log(room, "reading missed messages is tried again"))
     await stack.start_engine(engine_binary, ports_of(engine.ingress_url, engine.admin_url))
     await answered(room, silent)
 
@@ -231,7 +231,7 @@ async def test_when_a_second_process_dies_the_first_answers_again(room: Room) ->
         await other.kill()
         said = await room.discord.mention(room.ada, room.channel, "anybody there?")
         await room.discord.wait_reply(room.channel, said, is_done, patience=60)
-    assert "is gone: events come to this process again" in room.world.bot.log
+    assert "has ended: this process receives the events again" in room.world.bot.log
 
 
 async def answered_in(room: Room, text: str) -> bool:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
-from chat_service import handlers
-from chat_service.contracts.channel import ChannelRules, ChannelRulesChange, ChannelView, ChannelViewRequest
-
 from bots.common.split import open_fence
-from chat_service.contracts import SettingsView
+from chat_service import handlers
+from chat_service.contracts.channel import ChannelRulesChange, ChannelViewRequest
 from tests.fakes.model import ModelControl
 from tests.fakes.slack.control import settle
 from tests.fakes.slack.models import Message
