@@ -346,7 +346,7 @@ async def test_what_is_commanded_in_a_direct_message_outside_any_thread_is_about
         return next(m for m in found if word in str(m))
 
     await slack.post(room.ada, room.direct, "stop")
-    await told("Nothing is being answered")
+    await told("No reply is running")
     await slack.post(room.ada, room.direct, "history")
     assert "my name is Ada" in shown(await told("my name is Ada"))
     await slack.post(room.ada, room.direct, "reset")

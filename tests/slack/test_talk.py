@@ -477,22 +477,3 @@ async def test_a_thread_is_known_however_many_others_the_channel_has(room: Room)
     )
     kinds = [m.role for m in held.messages]
     assert kinds == ["user", "assistant", "user", "user", "assistant"], "it was told to be quiet there"
-
-
-async def test_a_stop_does_not_wait_for_what_is_read_before_it(room: Room) -> None:
-    slack, model = room.slack, room.world.model
-    number = await model.count()
-    await model.script(GATE)
-    said = await slack.mention(room.ada, room.channel, "a long story")
-    await model.wait(number)
-    await slack.fault("users.info", "ratelimited", times=500, retry_after=1, contains=room.ben)
-    slow = await slack.post(room.ben, room.channel, "read it", thread_ts=said.ts)
-    await slack.wait_acked(slow)
-    await slack.mention(room.ada, room.channel, "stop", thread_ts=said.ts)
-    held = await slack.until(
-        lambda: history(room, room.channel, said.ts), lambda h: any(m.status == "stopped" for m in h.messages)
-    )
-    assert not any("read it" in m.text for m in held.messages) and not held.waiting, "it is still being read"
-    await slack.clear()
-    # In its turn it stops nothing once more: the question that was read before it is answered.
-    await slack.wait_reply(room.channel, said.ts, lambda m: m.ts > slow.ts and "read it" in m.text)
