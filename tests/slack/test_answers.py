@@ -350,7 +350,7 @@ async def test_what_is_commanded_in_a_direct_message_outside_any_thread_is_about
     await slack.post(room.ada, room.direct, "history")
     assert "my name is Ada" in shown(await told("my name is Ada"))
     await slack.post(room.ada, room.direct, "reset")
-    await told("starts afresh")
+    await told("starts a new conversation")
     number = await model.count()
     await model.script(GATE)
     other = await slack.post(room.ada, room.direct, "a long story")
