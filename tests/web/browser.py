@@ -45,7 +45,7 @@ async def running_browser() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def browsing(browser: Browser, url: str, **options: Any) -> AsyncIterator[BrowserContext]:
+async def open_context(browser: Browser, url: str, **options: Any) -> AsyncIterator[BrowserContext]:
     """A browser with an identity of its own. A script error or a refused resource fails the test."""
     context = await browser.new_context(base_url=url, **options)
     context.set_default_timeout(20_000)
@@ -64,50 +64,50 @@ async def browsing(browser: Browser, url: str, **options: Any) -> AsyncIterator[
     assert not mistakes, mistakes
 
 
-class Window:
+class ChatPage:
     """A page, in the words of somebody who uses it."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.box = page.get_by_role("textbox", name="Message", exact=True)
+        self.message_box = page.get_by_role("textbox", name="Message", exact=True)
         self.replies = page.locator(".message.reply")
         self.questions = page.locator(".message.user")
         self.messages = page.locator(".message")
-        self.last = self.replies.last
+        self.last_reply = self.replies.last
 
     @property
     def conversation(self) -> str:
         """The id in the address."""
         return self.page.url.rsplit("/c/", 1)[1]
 
-    async def say(self, text: str) -> None:
+    async def send(self, text: str) -> None:
         """Type a message and send it."""
-        await self.box.fill(text)
-        await self.box.press("Enter")
+        await self.message_box.fill(text)
+        await self.message_box.press("Enter")
 
-    async def says(self, text: str) -> None:
+    async def expect_reply(self, text: str) -> None:
         """Wait until the last reply is exactly this."""
-        await expect(self.last.locator(".body")).to_have_text(text)
+        await expect(self.last_reply.locator(".body")).to_have_text(text)
 
-    async def stands(self, status: str) -> None:
+    async def expect_status(self, status: str) -> None:
         """Wait until the last reply stands like this."""
-        await expect(self.last).to_have_attribute("data-status", status)
+        await expect(self.last_reply).to_have_attribute("data-status", status)
 
-    async def texts(self) -> list[str]:
+    async def read_texts(self) -> list[str]:
         """What is said, in order, by both sides."""
         return await self.page.locator(".message .text, .message .body").all_inner_texts()
 
 
-async def window(context: BrowserContext, path: str = "/", *, loaded: bool = True) -> Window:
+async def open_chat(context: BrowserContext, path: str = "/", *, loaded: bool = True) -> ChatPage:
     """Open a page in the browser and wait until it shows something; not `loaded`, it may wait for the server."""
     page = await context.new_page()
     await page.goto(path)
     if loaded:
         await expect(page.locator("#loading")).to_be_hidden()
-    return Window(page)
+    return ChatPage(page)
 
 
-async def same_person(known: BrowserContext, other: BrowserContext) -> None:
+async def copy_identity(known: BrowserContext, other: BrowserContext) -> None:
     """Give another browser the identity of this one."""
     secret = next(one["value"] for one in await known.cookies() if one["name"] == "threadwell")
     await other.add_cookies([{"name": "threadwell", "value": secret, "domain": "127.0.0.1", "path": "/"}])

@@ -13,32 +13,32 @@ from chat_service.engine.process import free_port
 from tests.fakes.model import ModelControl
 from tests.processes import Stack
 from tests.shared import SharedStack
-from tests.web.browser import browsing, running_browser
+from tests.web.browser import open_context, running_browser
 from tests.web.redis_server import running_redis
-from tests.web.site import Site, Visitor, running_engine_alone, visiting
+from tests.web.web_server import ApiClient, WebServer, open_client, running_engine_alone
 
 
 @pytest.fixture
-async def own(engine_binary: Path, model: ModelControl, tmp_path: Path) -> AsyncIterator[Stack]:
+async def own_engine(engine_binary: Path, model: ModelControl, tmp_path: Path) -> AsyncIterator[Stack]:
     """An engine to kill."""
-    await model.clear()
+    await model.clear_script()
     async with running_engine_alone(engine_binary, tmp_path, model) as stack:
         yield stack
 
 
 @pytest.fixture(scope="session")
-def site(shared: SharedStack) -> Site:
+def web_server(shared: SharedStack) -> WebServer:
     """The page that tests share as long as they kill nothing."""
     assert shared.process.process is not None
-    return Site(shared.page, shared.process.process, shared.stack.data / "bot.log")
+    return WebServer(shared.page, shared.process.process, shared.stack.data / "bot.log")
 
 
 @pytest.fixture
-async def visitor(site: Site, stack: Stack) -> AsyncIterator[Visitor]:
+async def client(web_server: WebServer, stack: Stack) -> AsyncIterator[ApiClient]:
     """A browser without a screen, with an identity nobody else has."""
-    await stack.model.clear()
-    async with visiting(site.url) as one:
-        yield one
+    await stack.model.clear_script()
+    async with open_client(web_server.url) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")
@@ -49,10 +49,10 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def person(chromium: Browser, site: Site, stack: Stack) -> AsyncIterator[BrowserContext]:
+async def context(chromium: Browser, web_server: WebServer, stack: Stack) -> AsyncIterator[BrowserContext]:
     """A browser of somebody new."""
-    await stack.model.clear()
-    async with browsing(chromium, site.url) as context:
+    await stack.model.clear_script()
+    async with open_context(chromium, web_server.url) as context:
         yield context
 
 

@@ -16,11 +16,11 @@ from playwright.async_api import Browser, BrowserContext, expect
 
 from chat_service.engine.binary import find_engine
 from chat_service.settings import Settings
-from tests.fakes.model.protocol import Behaviour
+from tests.fakes.model.protocol import ScriptedResponse
 from tests.fakes.model.running import running_model
 from tests.processes import Stack
-from tests.web.browser import Window, browsing, running_browser, window
-from tests.web.site import running_engine_alone, running_up
+from tests.web.browser import ChatPage, open_chat, open_context, running_browser
+from tests.web.web_server import running_engine_alone, running_threadwell_up
 
 SIZES = {"wide": (1280, 800), "phone": (390, 844)}
 SCHEMES = ("light", "dark")
@@ -79,12 +79,12 @@ async def make(folder: Path) -> None:
         async with (
             running_model() as model,
             running_engine_alone(binary, Path(data), model) as stack,
-            running_up(stack, MODEL_MAX_ATTEMPTS="1") as site,
+            running_threadwell_up(stack, MODEL_MAX_ATTEMPTS="1") as web_server,
             running_browser() as browser,
         ):
             for scheme in SCHEMES:
                 for size in SIZES:
-                    await _scenes(browser, site.url, stack, folder, size, scheme)
+                    await _scenes(browser, web_server.url, stack, folder, size, scheme)
     for picture, name in README.items():
         shutil.copyfile(folder / f"{picture}.png", DOCS / f"{name}.png")
 
@@ -93,19 +93,19 @@ async def _scenes(browser: Browser, url: str, stack: Stack, folder: Path, size: 
     width, height = SIZES[size]
     phone = size == "phone"
     options = {"viewport": {"width": width, "height": height}, "color_scheme": scheme, "has_touch": phone}
-    async with browsing(browser, url, device_scale_factor=1.5 if phone else 1, **options) as context:
+    async with open_context(browser, url, device_scale_factor=1.5 if phone else 1, **options) as context:
 
-        async def shot(name: str, seen: Window) -> None:
+        async def shot(name: str, seen: ChatPage) -> None:
             await seen.page.evaluate("document.fonts.ready")
             await seen.page.mouse.move(0, 0)
             await seen.page.screenshot(path=folder / f"{name}-{size}-{scheme}.png", animations="disabled")
 
-        await shot("empty", await window(context))
+        await shot("empty", await open_chat(context))
         for title, asked, said in SHORT:
-            short = await window(context)
+            short = await open_chat(context)
             await _talk(stack, short, [(asked, said)])
             await _rename(short, title)
-        long = await window(context)
+        long = await open_chat(context)
         await _talk(stack, long, TALK)
         await _rename(long, "Reviving a sourdough starter")
         await expect(long.page.locator("#conversation-list a")).to_have_count(3)
@@ -116,85 +116,85 @@ async def _scenes(browser: Browser, url: str, stack: Stack, folder: Path, size: 
         await _panels(long, shot, phone)
 
 
-async def _talk(stack: Stack, one: Window, talk: list[tuple[str, str]]) -> None:
+async def _talk(stack: Stack, chat: ChatPage, talk: list[tuple[str, str]]) -> None:
     for number, (asked, said) in enumerate(talk, 1):
-        await stack.model.script(Behaviour(text=said, delay=0.02))
-        await one.box.fill(asked)
-        await one.page.get_by_role("button", name="Send").click()
-        await expect(one.replies).to_have_count(number)
-        await one.stands("answered")
+        await stack.model.script(ScriptedResponse(text=said, delay=0.02))
+        await chat.message_box.fill(asked)
+        await chat.page.get_by_role("button", name="Send").click()
+        await expect(chat.replies).to_have_count(number)
+        await chat.expect_status("answered")
 
 
-async def _rename(one: Window, title: str) -> None:
-    await one.page.get_by_role("button", name="Rename").click()
-    await one.page.get_by_role("textbox", name="Conversation title").fill(title)
-    await one.page.get_by_role("button", name="Save").click()
-    await expect(one.page.locator("h1")).to_have_text(title)
-    await expect(one.page.locator("#conversation-list a").first).to_have_text(title)
+async def _rename(chat: ChatPage, title: str) -> None:
+    await chat.page.get_by_role("button", name="Rename").click()
+    await chat.page.get_by_role("textbox", name="Conversation title").fill(title)
+    await chat.page.get_by_role("button", name="Save").click()
+    await expect(chat.page.locator("h1")).to_have_text(title)
+    await expect(chat.page.locator("#conversation-list a").first).to_have_text(title)
 
 
-async def _streaming(stack: Stack, one: Window, shot) -> None:  # type: ignore[no-untyped-def]
-    await stack.model.script(Behaviour(kind="gate"))
-    number = await stack.model.count()
-    await one.box.fill("Great. Plan this weekend for me, hour by hour.")
-    await one.page.get_by_role("button", name="Send").click()
+async def _streaming(stack: Stack, chat: ChatPage, shot) -> None:  # type: ignore[no-untyped-def]
+    await stack.model.script(ScriptedResponse(kind="gate"))
+    number = await stack.model.count_requests()
+    await chat.message_box.fill("Great. Plan this weekend for me, hour by hour.")
+    await chat.page.get_by_role("button", name="Send").click()
     asked = await stack.model.wait_for_question("Plan this weekend", number)
     await stack.model.release(asked.number, STREAMING)
-    await expect(one.last).to_contain_text("rest in a basket")
-    await one.box.fill("Can I bake it on Sunday instead?")
-    await one.page.get_by_role("button", name="Send").click()
-    await expect(one.questions.last).to_contain_text("Queued, next")
-    await shot("streaming", one)
+    await expect(chat.last_reply).to_contain_text("rest in a basket")
+    await chat.message_box.fill("Can I bake it on Sunday instead?")
+    await chat.page.get_by_role("button", name="Send").click()
+    await expect(chat.questions.last).to_contain_text("Queued, next")
+    await shot("streaming", chat)
     await stack.model.finish(asked.number)
-    await one.stands("answered")
+    await chat.expect_status("answered")
 
 
 async def _failed(stack: Stack, context: BrowserContext, shot) -> None:  # type: ignore[no-untyped-def]
-    one = await window(context)
+    chat = await open_chat(context)
     said = "A strong white bread flour, about 12 % protein."
-    await _talk(stack, one, [("Which flour is best for a first loaf?", said)])
-    await _rename(one, "Flour for a first loaf")
+    await _talk(stack, chat, [("Which flour is best for a first loaf?", said)])
+    await _rename(chat, "Flour for a first loaf")
     refusal = {"error": {"message": "Incorrect API key provided.", "code": "invalid_api_key"}}
-    await stack.model.script(Behaviour(kind="fail", status=401, body=refusal))
-    await one.box.fill("And for rye bread?")
-    await one.page.get_by_role("button", name="Send").click()
-    await expect(one.replies).to_have_count(2)
-    await one.stands("failed")
-    await shot("failed", one)
+    await stack.model.script(ScriptedResponse(kind="fail", status=401, body=refusal))
+    await chat.message_box.fill("And for rye bread?")
+    await chat.page.get_by_role("button", name="Send").click()
+    await expect(chat.replies).to_have_count(2)
+    await chat.expect_status("failed")
+    await shot("failed", chat)
 
 
-async def _panels(one: Window, shot, phone: bool) -> None:  # type: ignore[no-untyped-def]
+async def _panels(chat: ChatPage, shot, phone: bool) -> None:  # type: ignore[no-untyped-def]
     if phone:
-        await one.page.get_by_role("button", name="Show conversations").click()
-        await one.page.wait_for_timeout(300)  # a picture of the end of a movement, not a test
-        await shot("list", one)
-    await one.page.get_by_role("searchbox").fill("starter")
-    await expect(one.page.locator("#search-status")).to_contain_text("Found in")
-    await shot("search", one)
-    await one.page.keyboard.press("Escape")
-    await one.page.get_by_role("button", name="Settings").click()
-    await one.page.get_by_role("button", name="Create link").click()
-    await expect(one.page.get_by_label("Open this link on the other device")).to_be_visible()
+        await chat.page.get_by_role("button", name="Show conversations").click()
+        await chat.page.wait_for_timeout(300)  # a picture of the end of a movement, not a test
+        await shot("list", chat)
+    await chat.page.get_by_role("searchbox").fill("starter")
+    await expect(chat.page.locator("#search-status")).to_contain_text("Found in")
+    await shot("search", chat)
+    await chat.page.keyboard.press("Escape")
+    await chat.page.get_by_role("button", name="Settings").click()
+    await chat.page.get_by_role("button", name="Create link").click()
+    await expect(chat.page.get_by_label("Open this link on the other device")).to_be_visible()
     example = "https://chat.example.org/join#b2ZmIHRvIGEgZ29vZCBzdGFydA"
-    await one.page.locator("#invitation-link").evaluate("(box, text) => { box.value = text; }", example)
-    await shot("settings", one)
+    await chat.page.locator("#invitation-link").evaluate("(box, text) => { box.value = text; }", example)
+    await shot("settings", chat)
 
 
 async def _versions(stack: Stack, context: BrowserContext, shot) -> None:  # type: ignore[no-untyped-def]
-    one = await window(context)
-    await _talk(stack, one, [("Name three herbs for a north window", "Mint, chives and parsley.")])
-    await _rename(one, "Herbs for the window")
-    await one.questions.last.hover()
-    await one.questions.last.get_by_role("button", name="Edit").click()
-    await one.page.get_by_role("textbox", name="Edit message").fill("Name three herbs for a dark kitchen")
-    await shot("change", one)
-    await stack.model.script(Behaviour(kind="stall", text="Mint stands the shade best, then"))
-    await one.page.get_by_role("group", name="Edit message").get_by_role("button", name="Send").click()
-    await expect(one.last).to_contain_text("then")
-    await one.page.get_by_role("button", name="Stop").click()
-    await one.stands("stopped")
-    await expect(one.questions.last.get_by_role("group", name="Version 2 of 2")).to_be_visible()
-    await shot("versions", one)
+    chat = await open_chat(context)
+    await _talk(stack, chat, [("Name three herbs for a north window", "Mint, chives and parsley.")])
+    await _rename(chat, "Herbs for the window")
+    await chat.questions.last.hover()
+    await chat.questions.last.get_by_role("button", name="Edit").click()
+    await chat.page.get_by_role("textbox", name="Edit message").fill("Name three herbs for a dark kitchen")
+    await shot("change", chat)
+    await stack.model.script(ScriptedResponse(kind="stall", text="Mint stands the shade best, then"))
+    await chat.page.get_by_role("group", name="Edit message").get_by_role("button", name="Send").click()
+    await expect(chat.last_reply).to_contain_text("then")
+    await chat.page.get_by_role("button", name="Stop").click()
+    await chat.expect_status("stopped")
+    await expect(chat.questions.last.get_by_role("group", name="Version 2 of 2")).to_be_visible()
+    await shot("versions", chat)
 
 
 if __name__ == "__main__":

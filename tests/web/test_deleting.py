@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from playwright.async_api import BrowserContext, expect
 
-from tests.fakes.model.protocol import Behaviour
+from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
-from tests.web.browser import Window, window
+from tests.web.browser import ChatPage, open_chat
 from tests.web.test_versions import box_of, edit
 
 pytestmark = pytest.mark.browser
@@ -18,99 +18,99 @@ pytestmark = pytest.mark.browser
 KEPT = "Conversation kept"
 
 
-async def test_what_is_opened_again_is_kept(person: BrowserContext) -> None:
-    one = await window(person)
-    await one.say("hello")
-    await expect(one.page.locator("#conversation-list a")).to_have_text("A fine title")
-    await one.page.get_by_role("button", name="Delete").click()
-    await expect(one.page.locator("#conversation-list a")).to_have_count(0)
-    await one.page.go_back()
-    await one.says("echo: hello")
-    await expect(one.page.locator("#toast-text")).to_have_text(KEPT)
-    await expect(one.page.locator("#conversation-list a")).to_have_count(1)
-    await one.say("go on")
-    await one.says("echo: go on")
-    await one.page.reload()  # whoever leaves a page means the deletions that can still be undone there
-    await expect(one.questions).to_have_count(2)
-    await one.page.get_by_role("button", name="Delete").click()
-    await one.page.get_by_role("button", name="Undo").click()
-    await expect(one.questions).to_have_count(2)
-    await expect(one.page.locator("#toast")).to_be_hidden()
+async def test_what_is_opened_again_is_kept(context: BrowserContext) -> None:
+    chat = await open_chat(context)
+    await chat.send("hello")
+    await expect(chat.page.locator("#conversation-list a")).to_have_text("A fine title")
+    await chat.page.get_by_role("button", name="Delete").click()
+    await expect(chat.page.locator("#conversation-list a")).to_have_count(0)
+    await chat.page.go_back()
+    await chat.expect_reply("echo: hello")
+    await expect(chat.page.locator("#toast-text")).to_have_text(KEPT)
+    await expect(chat.page.locator("#conversation-list a")).to_have_count(1)
+    await chat.send("go on")
+    await chat.expect_reply("echo: go on")
+    await chat.page.reload()  # whoever leaves a page means the deletions that can still be undone there
+    await expect(chat.questions).to_have_count(2)
+    await chat.page.get_by_role("button", name="Delete").click()
+    await chat.page.get_by_role("button", name="Undo").click()
+    await expect(chat.questions).to_have_count(2)
+    await expect(chat.page.locator("#toast")).to_be_hidden()
 
 
-async def test_what_is_written_in_elsewhere_is_kept(person: BrowserContext) -> None:
-    one = await window(person)
-    await one.say("hello")
-    await expect(one.page.locator("#conversation-list a")).to_have_text("A fine title")
-    two = await window(person, f"/c/{one.conversation}")
-    await two.says("echo: hello")
-    await one.page.get_by_role("button", name="Delete").click()
-    await two.say("go on")
-    await expect(one.page.locator("#toast-text")).to_have_text(KEPT)
-    await expect(one.page.locator("#conversation-list a")).to_have_count(1)
-    await expect(one.box).to_be_focused()
-    await one.page.close()
-    await two.says("echo: go on")
-    await two.page.reload()
-    await expect(two.questions).to_have_count(2)
+async def test_what_is_written_in_elsewhere_is_kept(context: BrowserContext) -> None:
+    first = await open_chat(context)
+    await first.send("hello")
+    await expect(first.page.locator("#conversation-list a")).to_have_text("A fine title")
+    second = await open_chat(context, f"/c/{first.conversation}")
+    await second.expect_reply("echo: hello")
+    await first.page.get_by_role("button", name="Delete").click()
+    await second.send("go on")
+    await expect(first.page.locator("#toast-text")).to_have_text(KEPT)
+    await expect(first.page.locator("#conversation-list a")).to_have_count(1)
+    await expect(first.message_box).to_be_focused()
+    await first.page.close()
+    await second.expect_reply("echo: go on")
+    await second.page.reload()
+    await expect(second.questions).to_have_count(2)
 
 
-async def renames(one: Window) -> None:
+async def renames(chat: ChatPage) -> None:
     """Give the conversation another name."""
-    await one.page.get_by_role("button", name="Rename").click()
-    await one.page.get_by_role("textbox", name="Conversation title").fill("Wanted")
-    await one.page.keyboard.press("Enter")
+    await chat.page.get_by_role("button", name="Rename").click()
+    await chat.page.get_by_role("textbox", name="Conversation title").fill("Wanted")
+    await chat.page.keyboard.press("Enter")
 
 
-async def changes(one: Window) -> None:
+async def changes(chat: ChatPage) -> None:
     """Ask the question in other words."""
-    await (await edit(one, 0)).fill("better")
-    await box_of(one).press("Enter")
+    await (await edit(chat, 0)).fill("better")
+    await box_of(chat).press("Enter")
 
 
-async def answers_anew(one: Window) -> None:
+async def answers_anew(chat: ChatPage) -> None:
     """Ask for another answer."""
-    await one.last.get_by_role("button", name="Regenerate").click()
+    await chat.last_reply.get_by_role("button", name="Regenerate").click()
 
 
-async def cannot_send(one: Window) -> None:
+async def cannot_send(chat: ChatPage) -> None:
     """Write what goes out later."""
-    await one.page.context.route("**/messages", lambda route: route.abort())
-    await one.say("do not lose me")
-    await one.page.context.unroute("**/messages")
+    await chat.page.context.route("**/messages", lambda route: route.abort())
+    await chat.send("do not lose me")
+    await chat.page.context.unroute("**/messages")
 
 
 @pytest.mark.parametrize("does", [renames, changes, answers_anew, cannot_send])
-async def test_what_is_worked_with_elsewhere_is_kept(person: BrowserContext, does: Callable[[Window], Any]) -> None:
-    one = await window(person)
-    await one.say("hello")
-    await expect(one.page.locator("#conversation-list a")).to_have_text("A fine title")
-    two = await window(person, f"/c/{one.conversation}")
-    await two.says("echo: hello")
-    await two.stands("answered")
-    await one.page.get_by_role("button", name="Delete").click()
-    await expect(one.page.locator("#conversation-list a")).to_have_count(0)
-    await does(two)
-    await expect(one.page.locator("#toast-text")).to_have_text(KEPT)
-    await expect(one.page.locator("#conversation-list a")).to_have_count(1)
-    await one.page.close()
-    await two.stands("answered")
-    await two.page.reload()
-    await expect(two.replies).to_have_count(2 if does is cannot_send else 1)
+async def test_what_is_worked_with_elsewhere_is_kept(context: BrowserContext, does: Callable[[ChatPage], Any]) -> None:
+    first = await open_chat(context)
+    await first.send("hello")
+    await expect(first.page.locator("#conversation-list a")).to_have_text("A fine title")
+    second = await open_chat(context, f"/c/{first.conversation}")
+    await second.expect_reply("echo: hello")
+    await second.expect_status("answered")
+    await first.page.get_by_role("button", name="Delete").click()
+    await expect(first.page.locator("#conversation-list a")).to_have_count(0)
+    await does(second)
+    await expect(first.page.locator("#toast-text")).to_have_text(KEPT)
+    await expect(first.page.locator("#conversation-list a")).to_have_count(1)
+    await first.page.close()
+    await second.expect_status("answered")
+    await second.page.reload()
+    await expect(second.replies).to_have_count(2 if does is cannot_send else 1)
 
 
-async def test_a_reply_that_ends_by_itself_keeps_nothing(person: BrowserContext, stack: Stack) -> None:
-    one = await window(person)
-    await one.say("hello")
-    await expect(one.page.locator("#conversation-list a")).to_have_text("A fine title")
-    two = await window(person, f"/c/{one.conversation}")
-    number = await stack.model.count()
-    await stack.model.script(Behaviour(kind="gate"))
-    await one.say("go on")
+async def test_a_reply_that_ends_by_itself_keeps_nothing(context: BrowserContext, stack: Stack) -> None:
+    first = await open_chat(context)
+    await first.send("hello")
+    await expect(first.page.locator("#conversation-list a")).to_have_text("A fine title")
+    second = await open_chat(context, f"/c/{first.conversation}")
+    number = await stack.model.count_requests()
+    await stack.model.script(ScriptedResponse(kind="gate"))
+    await first.send("go on")
     asked = (await stack.model.wait_for_question("go on", number)).number
-    await two.stands("running")
-    await one.page.get_by_role("button", name="Delete").click()
+    await second.expect_status("running")
+    await first.page.get_by_role("button", name="Delete").click()
     await stack.model.finish(asked)
-    await two.stands("answered")
-    await one.page.close()
-    await expect(two.page.get_by_role("heading", name="This conversation was deleted")).to_be_visible()
+    await second.expect_status("answered")
+    await first.page.close()
+    await expect(second.page.get_by_role("heading", name="This conversation was deleted")).to_be_visible()

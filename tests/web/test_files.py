@@ -7,7 +7,7 @@ from playwright.async_api import BrowserContext, FilePayload, expect
 
 from chat_service.contracts import MAX_TEXT
 from tests.processes import Stack
-from tests.web.browser import window
+from tests.web.browser import open_chat
 from tests.web.test_details import PICTURE
 
 pytestmark = pytest.mark.browser
@@ -23,70 +23,70 @@ FULL = """() => {
 """Leaves no room in what the browser keeps for this window."""
 
 
-async def test_neither_a_picture_nor_a_long_text_hides_what_is_wrong(person: BrowserContext) -> None:
-    one = await window(person)
+async def test_neither_a_picture_nor_a_long_text_hides_what_is_wrong(context: BrowserContext) -> None:
+    chat = await open_chat(context)
     song = FilePayload(name="song.mp3", mimeType="audio/mpeg", buffer=b"x")
     picture = FilePayload(name="dot.png", mimeType="image/png", buffer=PICTURE)
-    await one.page.locator("#picker").set_input_files([song, picture])
-    hint = one.page.locator("#hint")
+    await chat.page.locator("#picker").set_input_files([song, picture])
+    hint = chat.page.locator("#hint")
     told = "song.mp3: only text files and pictures can be sent."
     unseen = "This model cannot see pictures. It is only told that one is attached."
     await expect(hint).to_have_text(f"{told} {unseen}")
-    await one.box.fill("x" * (MAX_TEXT + 1))
+    await chat.message_box.fill("x" * (MAX_TEXT + 1))
     await expect(hint).to_have_text(f"The message is one character too long. {told} {unseen}")
-    await one.box.fill("x" * (MAX_TEXT + 2))
+    await chat.message_box.fill("x" * (MAX_TEXT + 2))
     await expect(hint).to_contain_text("The message is 2 characters too long.")
-    await one.box.fill("")
+    await chat.message_box.fill("")
     await expect(hint).to_have_text(f"{told} {unseen}")
-    await one.page.get_by_role("button", name="Remove dot.png").click()
+    await chat.page.get_by_role("button", name="Remove dot.png").click()
     await expect(hint).to_have_text(told)
-    await one.say("sent")
+    await chat.send("sent")
     await expect(hint).to_have_text("")
 
 
-async def test_files_wait_with_the_draft_they_belong_to(person: BrowserContext, stack: Stack) -> None:
-    one = await window(person)
-    files = one.page.locator("#files .file")
-    await one.say("hello")
-    await one.says("echo: hello")
-    await one.page.locator("#picker").set_input_files([NOTES])
+async def test_files_wait_with_the_draft_they_belong_to(context: BrowserContext, stack: Stack) -> None:
+    chat = await open_chat(context)
+    files = chat.page.locator("#files .file")
+    await chat.send("hello")
+    await chat.expect_reply("echo: hello")
+    await chat.page.locator("#picker").set_input_files([NOTES])
     await expect(files).to_have_text("notes.md")
-    await one.page.get_by_role("button", name="New conversation").click()
+    await chat.page.get_by_role("button", name="New conversation").click()
     await expect(files).to_have_count(0)
-    await one.page.go_back()
+    await chat.page.go_back()
     await expect(files).to_have_text("notes.md")
-    await one.page.reload()
+    await chat.page.reload()
     await expect(files).to_have_text("notes.md")
-    number = await stack.model.count()
-    await one.say("who is Ada?")
+    number = await stack.model.count_requests()
+    await chat.send("who is Ada?")
     assert "Ada is a cat." in str((await stack.model.wait_for_question("who is Ada?", number)).body)
     await expect(files).to_have_count(0)
-    await one.page.reload()
-    await expect(one.questions).to_have_count(2)
+    await chat.page.reload()
+    await expect(chat.questions).to_have_count(2)
     await expect(files).to_have_count(0)
 
 
-async def test_files_that_a_browser_cannot_keep_are_told(person: BrowserContext) -> None:
-    one = await window(person)
-    await one.page.evaluate(FULL)
-    await one.page.locator("#picker").set_input_files([NOTES])
-    await expect(one.page.locator("#hint")).to_contain_text("This browser has no space to store the files")
-    await expect(one.page.locator("#files .file")).to_have_text("notes.md")
+async def test_files_that_a_browser_cannot_keep_are_told(context: BrowserContext) -> None:
+    chat = await open_chat(context)
+    await chat.page.evaluate(FULL)
+    await chat.page.locator("#picker").set_input_files([NOTES])
+    await expect(chat.page.locator("#hint")).to_contain_text("This browser has no space to store the files")
+    await expect(chat.page.locator("#files .file")).to_have_text("notes.md")
 
 
-async def test_files_that_stand_are_not_drawn_again(person: BrowserContext) -> None:
+async def test_files_that_stand_are_not_drawn_again(context: BrowserContext) -> None:
     """A button that is replaced loses the focus, and whoever uses the keyboard starts at the top of the page."""
-    one = await window(person)
-    picker, files = one.page.locator("#picker"), one.page.locator("#files .file")
+    chat = await open_chat(context)
+    picker, files = chat.page.locator("#picker"), chat.page.locator("#files .file")
     await picker.set_input_files([NOTES])
-    button = await one.page.get_by_role("button", name="Remove notes.md").element_handle()
+    button = await chat.page.get_by_role("button", name="Remove notes.md").element_handle()
     assert button is not None
-    await one.box.press_sequentially("a word")
+    await chat.message_box.press_sequentially("a word")
     assert await button.evaluate("node => node.isConnected")
     await picker.set_input_files([FilePayload(name="more.md", mimeType="text/markdown", buffer=b"And a dog.")])
     await expect(files).to_have_text(["notes.md", "more.md"])
     assert await button.evaluate("node => node.isConnected")
     await button.click()
     await expect(files).to_have_text(["more.md"])
-    await one.page.get_by_role("button", name="Remove more.md").click()
+    await chat.page.get_by_role("button", name="Remove more.md").click()
     await expect(files).to_have_count(0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import BrowserContext, expect
 
-from tests.fakes.model.protocol import Behaviour
+from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
-from tests.web.browser import window
+from tests.web.browser import open_chat
 
 pytestmark = pytest.mark.browser
 
@@ -52,13 +52,13 @@ EVIL = [
 ]
 
 
-async def test_formulas_are_drawn_as_they_are_written(person: BrowserContext, stack: Stack) -> None:
-    one = await window(person)
-    assert await one.page.evaluate("typeof katex") == "undefined", "fetched when the first formula comes"
-    await stack.model.script(Behaviour(text=TEXT, chunk=9))
-    await one.say("formulas, please")
-    await one.stands("answered")
-    body = one.last.locator(".body")
+async def test_formulas_are_drawn_as_they_are_written(context: BrowserContext, stack: Stack) -> None:
+    chat = await open_chat(context)
+    assert await chat.page.evaluate("typeof katex") == "undefined", "fetched when the first formula comes"
+    await stack.model.script(ScriptedResponse(text=TEXT, chunk=9))
+    await chat.send("formulas, please")
+    await chat.expect_status("answered")
+    body = chat.last_reply.locator(".body")
     await expect(body.locator("math")).to_have_count(5)
     await expect(body.locator("math mfrac msqrt")).to_have_count(1)
     await expect(body.locator("p.formula math[display=block]")).to_have_count(2)
@@ -66,42 +66,44 @@ async def test_formulas_are_drawn_as_they_are_written(person: BrowserContext, st
     await expect(body.locator("math").nth(1), "no source beside the formula").to_have_text("x1")
     await expect(body).to_contain_text("$HOME is no formula, and it costs $5 today and $10 tomorrow.")
     await expect(body).to_contain_text(r"Nonsense stays: \nosuchcommand{x}")
-    await one.page.reload()
+    await chat.page.reload()
     await expect(body.locator("math")).to_have_count(5)
 
 
-async def test_formulas_can_do_nothing_else(person: BrowserContext, stack: Stack) -> None:
+async def test_formulas_can_do_nothing_else(context: BrowserContext, stack: Stack) -> None:
     """A refused style or script would fail the test by its line in the console, too."""
-    one = await window(person)
+    chat = await open_chat(context)
     asked: list[str] = []
-    one.page.on("request", lambda request: asked.append(request.url))
-    await stack.model.script(Behaviour(text="\n\n".join(EVIL) + "\n\nthe end $x$"))
-    await one.say("be evil")
-    await one.stands("answered")
-    await expect(one.last.locator(".body math").last).to_have_text("x")
-    assert await one.page.evaluate("window.hit") is None
+    chat.page.on("request", lambda request: asked.append(request.url))
+    await stack.model.script(ScriptedResponse(text="\n\n".join(EVIL) + "\n\nthe end $x$"))
+    await chat.send("be evil")
+    await chat.expect_status("answered")
+    await expect(chat.last_reply.locator(".body math").last).to_have_text("x")
+    assert await chat.page.evaluate("window.hit") is None
     inside = "[...document.querySelectorAll('.body *')].flatMap(e => [...e.attributes].map(a => a.name))"
-    assert not [name for name in await one.page.evaluate(inside) if name.startswith(("on", "style", "href", "src"))]
+    assert not [name for name in await chat.page.evaluate(inside) if name.startswith(("on", "style", "href", "src"))]
     assert not [url for url in asked if "tracker" in url]
 
 
-async def test_a_formula_is_no_larger_than_what_is_written(person: BrowserContext, stack: Stack) -> None:
-    one = await window(person)
-    await stack.model.script(Behaviour(text=r"$\rule{99999em}{99999em}$ and $x\kern99999em y$" + "\n\nthe end $x$"))
-    await one.say("take all the room")
-    await one.stands("answered")
-    await expect(one.last.locator(".body math").last).to_have_text("x")
-    box = await one.last.bounding_box()
+async def test_a_formula_is_no_larger_than_what_is_written(context: BrowserContext, stack: Stack) -> None:
+    chat = await open_chat(context)
+    await stack.model.script(
+        ScriptedResponse(text=r"$\rule{99999em}{99999em}$ and $x\kern99999em y$" + "\n\nthe end $x$")
+    )
+    await chat.send("take all the room")
+    await chat.expect_status("answered")
+    await expect(chat.last_reply.locator(".body math").last).to_have_text("x")
+    box = await chat.last_reply.bounding_box()
     assert box is not None and box["width"] < 2_000 and box["height"] < 2_000
-    assert await one.page.evaluate("document.querySelector('#thread').scrollWidth") < 2_000
+    assert await chat.page.evaluate("document.querySelector('#thread').scrollWidth") < 2_000
 
 
-async def test_display_formulas_inside_a_line_are_drawn(person: BrowserContext, stack: Stack) -> None:
-    one = await window(person)
-    await stack.model.script(Behaviour(text=IN_LINES, chunk=7))
-    await one.say("formulas in lines, please")
-    await one.stands("answered")
-    body = one.last.locator(".body")
+async def test_display_formulas_inside_a_line_are_drawn(context: BrowserContext, stack: Stack) -> None:
+    chat = await open_chat(context)
+    await stack.model.script(ScriptedResponse(text=IN_LINES, chunk=7))
+    await chat.send("formulas in lines, please")
+    await chat.expect_status("answered")
+    body = chat.last_reply.locator(".body")
     await expect(body.locator("math[display=block]")).to_have_count(5)
     await expect(body.locator("p > .formula.display math mfrac")).to_have_count(1)
     await expect(body.locator("p", has_text="begins a line, which goes on.").locator("math")).to_have_count(1)
@@ -109,11 +111,11 @@ async def test_display_formulas_inside_a_line_are_drawn(person: BrowserContext, 
     await expect(body).to_contain_text("They cost $$5 and $$10; $$HOME$$ is code.")
 
 
-async def test_a_formula_that_is_not_trusted_stands_as_it_was_written(person: BrowserContext, stack: Stack) -> None:
-    one = await window(person)
-    await stack.model.script(Behaviour(text=EVIL[0] + "\n\nthe end $x$"))
-    await one.say("be evil")
-    await one.stands("answered")
-    body = one.last.locator(".body")
+async def test_a_formula_that_is_not_trusted_stands_as_it_was_written(context: BrowserContext, stack: Stack) -> None:
+    chat = await open_chat(context)
+    await stack.model.script(ScriptedResponse(text=EVIL[0] + "\n\nthe end $x$"))
+    await chat.send("be evil")
+    await chat.expect_status("answered")
+    body = chat.last_reply.locator(".body")
     await expect(body.locator("math")).to_have_text("x")
     await expect(body.locator("p").first).to_have_text(r"\href{javascript:window.hit=1}{click}")

@@ -6,9 +6,9 @@ import pytest
 from playwright.async_api import Browser, FilePayload, expect
 
 from tests.processes import Stack
-from tests.web.browser import browsing, same_person, window
-from tests.web.site import Site
+from tests.web.browser import copy_identity, open_chat, open_context
 from tests.web.test_details import PICTURE
+from tests.web.web_server import WebServer
 
 pytestmark = pytest.mark.browser
 
@@ -25,54 +25,54 @@ CUT_OFF = """() => [...document.querySelectorAll('button, input, select, textare
 PASTED = "\n".join(f"line {n}" for n in range(60))
 
 
-async def test_nothing_is_cut_off_on_a_small_phone(chromium: Browser, site: Site, stack: Stack) -> None:
-    await stack.model.clear()
-    async with browsing(chromium, site.url, viewport=SIZE, has_touch=True, is_mobile=True) as context:
-        await (await window(context)).page.close()
-        before = next(one["value"] for one in await context.cookies() if one["name"] == "threadwell")
-        async with browsing(chromium, site.url) as other:
-            await window(other)
-            await same_person(other, context)
+async def test_nothing_is_cut_off_on_a_small_phone(chromium: Browser, web_server: WebServer, stack: Stack) -> None:
+    await stack.model.clear_script()
+    async with open_context(chromium, web_server.url, viewport=SIZE, has_touch=True, is_mobile=True) as context:
+        await (await open_chat(context)).page.close()
+        before = next(chat["value"] for chat in await context.cookies() if chat["name"] == "threadwell")
+        async with open_context(chromium, web_server.url) as other:
+            await open_chat(other)
+            await copy_identity(other, context)
         cookie = {"name": "threadwell_before", "value": before, "domain": "127.0.0.1", "path": "/"}
         await context.add_cookies([cookie])  # type: ignore[list-item]
-        one = await window(context)
-        assert await one.page.evaluate(CUT_OFF) == []
+        chat = await open_chat(context)
+        assert await chat.page.evaluate(CUT_OFF) == []
         picture = FilePayload(name="a picture with a rather long name.png", mimeType="image/png", buffer=PICTURE)
-        await one.page.locator("#picker").set_input_files(picture)
-        await expect(one.page.locator("#hint")).to_contain_text("cannot see pictures")
-        await one.page.locator("#files img").evaluate("(picture) => picture.decode()")
-        assert await one.page.evaluate(CUT_OFF) == []
-        field, hint = [await one.page.locator(name).bounding_box() for name in ("#composer-text", "#hint")]
+        await chat.page.locator("#picker").set_input_files(picture)
+        await expect(chat.page.locator("#hint")).to_contain_text("cannot see pictures")
+        await chat.page.locator("#files img").evaluate("(picture) => picture.decode()")
+        assert await chat.page.evaluate(CUT_OFF) == []
+        field, hint = [await chat.page.locator(name).bounding_box() for name in ("#composer-text", "#hint")]
         assert field
         assert hint
         assert hint["y"] >= field["y"] + field["height"]
-        await one.box.fill("hello")
-        await one.page.get_by_role("button", name="Send", exact=True).click()
-        await one.stands("answered")
-        assert await one.page.evaluate(CUT_OFF) == []
-        await one.page.get_by_role("button", name="Show conversations").click()
-        await one.page.get_by_role("button", name="Settings").click()
-        await one.page.get_by_role("button", name="Create link").click()
-        await expect(one.page.get_by_label("Open this link on the other device")).to_be_visible()
-        await expect(one.page.get_by_text("Previous identity")).to_be_visible()
+        await chat.message_box.fill("hello")
+        await chat.page.get_by_role("button", name="Send", exact=True).click()
+        await chat.expect_status("answered")
+        assert await chat.page.evaluate(CUT_OFF) == []
+        await chat.page.get_by_role("button", name="Show conversations").click()
+        await chat.page.get_by_role("button", name="Settings").click()
+        await chat.page.get_by_role("button", name="Create link").click()
+        await expect(chat.page.get_by_label("Open this link on the other device")).to_be_visible()
+        await expect(chat.page.get_by_text("Previous identity")).to_be_visible()
         link, rule = [
-            await one.page.locator(name).bounding_box() for name in ("#invitation-link", "#invitation-loopback")
+            await chat.page.locator(name).bounding_box() for name in ("#invitation-link", "#invitation-loopback")
         ]
         assert link
         assert rule
         assert rule["y"] - link["y"] - link["height"] >= 4, "the hint does not touch the field"
-        assert [it for it in await one.page.evaluate(CUT_OFF) if it != "invitation-link"] == []
+        assert [it for it in await chat.page.evaluate(CUT_OFF) if it != "invitation-link"] == []
 
 
-async def test_a_long_message_of_ones_own_is_folded(chromium: Browser, site: Site, stack: Stack) -> None:
-    await stack.model.clear()
-    async with browsing(chromium, site.url, viewport=SIZE) as context:
-        one = await window(context)
-        await one.say("short")
-        await one.stands("answered")
-        await expect(one.page.get_by_role("button", name="Show more")).to_have_count(0)
-        await one.say(PASTED)
-        question = one.questions.last
+async def test_a_long_message_of_ones_own_is_folded(chromium: Browser, web_server: WebServer, stack: Stack) -> None:
+    await stack.model.clear_script()
+    async with open_context(chromium, web_server.url, viewport=SIZE) as context:
+        chat = await open_chat(context)
+        await chat.send("short")
+        await chat.expect_status("answered")
+        await expect(chat.page.get_by_role("button", name="Show more")).to_have_count(0)
+        await chat.send(PASTED)
+        question = chat.questions.last
         more = question.get_by_role("button", name="Show more")
         await expect(more).to_have_attribute("aria-expanded", "false")
         height = "text => text.clientHeight"

@@ -9,15 +9,15 @@ from playwright.async_api import Browser, expect
 
 from chat_service import handlers
 from chat_service.contracts import HistoryRequest
-from tests.processes import Stack, session_name
-from tests.web.site import Site
+from tests.processes import Stack, new_session_key
+from tests.web.web_server import WebServer
 
 pytestmark = pytest.mark.browser
 
 
-async def test_the_playground_sends_a_message(chromium: Browser, stack: Stack, site: Site) -> None:
-    await stack.model.clear()
-    key = session_name()
+async def test_the_playground_sends_a_message(chromium: Browser, stack: Stack, web_server: WebServer) -> None:
+    await stack.model.clear_script()
+    key = new_session_key()
     page = await chromium.new_page()
     page.set_default_timeout(60_000)  # the server sends its interface uncompressed, several megabytes of it
     await page.goto(f"{stack.engine.admin_url}/ui/overview?servicePlayground=Chat#/operations/message")

@@ -6,21 +6,21 @@ import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
 from tests.processes import eventually
-from tests.web.browser import Window, window
+from tests.web.browser import ChatPage, open_chat
 
 pytestmark = pytest.mark.browser
 
 SENDING = "**/messages"
 
 
-async def begun(person: BrowserContext) -> tuple[Window, Window]:
+async def begun(context: BrowserContext) -> tuple[ChatPage, ChatPage]:
     """Two windows of one conversation."""
-    one = await window(person)
-    await one.say("hello")
-    await one.says("echo: hello")
-    two = await window(person, f"/c/{one.conversation}")
-    await two.says("echo: hello")
-    return one, two
+    first = await open_chat(context)
+    await first.send("hello")
+    await first.expect_reply("echo: hello")
+    second = await open_chat(context, f"/c/{first.conversation}")
+    await second.expect_reply("echo: hello")
+    return first, second
 
 
 async def cut(way: BrowserContext | Page) -> None:
@@ -28,86 +28,86 @@ async def cut(way: BrowserContext | Page) -> None:
     await way.route(SENDING, lambda route: route.abort())
 
 
-async def queue(one: Window, text: str) -> None:
+async def queue(chat: ChatPage, text: str) -> None:
     """Write what cannot be sent."""
-    await one.say(text)
-    await expect(one.questions.last).to_contain_text(text)
-    await expect(one.questions.last.locator(".note")).to_contain_text("Not sent yet")
+    await chat.send(text)
+    await expect(chat.questions.last).to_contain_text(text)
+    await expect(chat.questions.last.locator(".note")).to_contain_text("Not sent yet")
 
 
-async def asked(one: Window, *lines: str) -> None:
+async def asked(chat: ChatPage, *lines: str) -> None:
     """Wait until this was asked, and all of it answered."""
-    await expect(one.questions.locator(".text")).to_have_text(list(lines))
-    await expect(one.last.locator(".body")).to_contain_text(lines[-1])
-    await one.stands("answered")
-    await expect(one.page.locator(".note", has_text="Not sent")).to_have_count(0)
+    await expect(chat.questions.locator(".text")).to_have_text(list(lines))
+    await expect(chat.last_reply.locator(".body")).to_contain_text(lines[-1])
+    await chat.expect_status("answered")
+    await expect(chat.page.locator(".note", has_text="Not sent")).to_have_count(0)
 
 
-async def lies(one: Window) -> list[str]:
+async def lies(chat: ChatPage) -> list[str]:
     """What the browser keeps to send it later."""
-    return list(await one.page.evaluate("Object.keys(localStorage).filter((name) => name.includes(':outbox:'))"))
+    return list(await chat.page.evaluate("Object.keys(localStorage).filter((name) => name.includes(':outbox:'))"))
 
 
-async def test_what_two_windows_queue_by_turns_is_all_sent_in_order(person: BrowserContext) -> None:
-    one, two = await begun(person)
-    await cut(person)
+async def test_what_two_windows_queue_by_turns_is_all_sent_in_order(context: BrowserContext) -> None:
+    first, second = await begun(context)
+    await cut(context)
     lines = ["from one", "from two", "from one again"]
-    for each, text in zip((one, two, one), lines, strict=True):
-        await queue(each, text)
-    for each in (one, two):
-        await expect(each.questions.locator(".text")).to_have_text(["hello", *lines])
-    await person.unroute(SENDING)
-    for each in (one, two):
-        await asked(each, "hello", *lines)
-    await eventually(lambda: lies(one), lambda names: not names)
-    await two.page.reload()
-    await asked(two, "hello", *lines)
+    for chat, text in zip((first, second, first), lines, strict=True):
+        await queue(chat, text)
+    for chat in (first, second):
+        await expect(chat.questions.locator(".text")).to_have_text(["hello", *lines])
+    await context.unroute(SENDING)
+    for chat in (first, second):
+        await asked(chat, "hello", *lines)
+    await eventually(lambda: lies(first), lambda names: not names)
+    await second.page.reload()
+    await asked(second, "hello", *lines)
 
 
-async def test_whichever_window_comes_back_first_sends_for_the_others(person: BrowserContext) -> None:
-    one, two = await begun(person)
-    for each in (one, two):
-        await cut(each.page)
-    await queue(one, "from one")
-    await queue(two, "from two")
-    await two.page.unroute(SENDING)
-    for each in (one, two):
-        await asked(each, "hello", "from one", "from two")
-    await one.page.unroute(SENDING)
-    await queue_is_empty_and_sends_once(one, two)
+async def test_whichever_window_comes_back_first_sends_for_the_others(context: BrowserContext) -> None:
+    first, second = await begun(context)
+    for chat in (first, second):
+        await cut(chat.page)
+    await queue(first, "from one")
+    await queue(second, "from two")
+    await second.page.unroute(SENDING)
+    for chat in (first, second):
+        await asked(chat, "hello", "from one", "from two")
+    await first.page.unroute(SENDING)
+    await queue_is_empty_and_sends_once(first, second)
 
 
-async def queue_is_empty_and_sends_once(*windows: Window) -> None:
+async def queue_is_empty_and_sends_once(*windows: ChatPage) -> None:
     """Nothing lies here, and who comes later has nothing to send again."""
-    for each in windows:
-        await eventually(lambda each=each: lies(each), lambda names: not names)  # type: ignore[misc]
-        await each.page.reload()
-        await asked(each, "hello", "from one", "from two")
+    for chat in windows:
+        await eventually(lambda chat=chat: lies(chat), lambda names: not names)  # type: ignore[misc]
+        await chat.page.reload()
+        await asked(chat, "hello", "from one", "from two")
 
 
-async def test_what_was_queued_outlives_all_windows(person: BrowserContext) -> None:
-    one, two = await begun(person)
-    address = f"/c/{one.conversation}"
-    await cut(person)
-    await queue(one, "from one")
-    await queue(two, "from two")
-    for each in (one, two):
-        await each.page.close()
-    await person.unroute(SENDING)
-    later = [await window(person, address) for _ in range(2)]
-    for each in later:
-        await asked(each, "hello", "from one", "from two")
+async def test_what_was_queued_outlives_all_windows(context: BrowserContext) -> None:
+    first, second = await begun(context)
+    address = f"/c/{first.conversation}"
+    await cut(context)
+    await queue(first, "from one")
+    await queue(second, "from two")
+    for chat in (first, second):
+        await chat.page.close()
+    await context.unroute(SENDING)
+    later = [await open_chat(context, address) for _ in range(2)]
+    for chat in later:
+        await asked(chat, "hello", "from one", "from two")
     await queue_is_empty_and_sends_once(*later)
 
 
-async def test_what_is_taken_back_in_one_window_is_sent_by_none(person: BrowserContext) -> None:
-    one, two = await begun(person)
-    await cut(person)
-    await queue(one, "from one")
-    await queue(two, "from two")
-    await two.questions.nth(1).get_by_role("button", name="Edit").last.click()
-    await expect(two.box).to_have_value("from one")
-    await expect(one.questions.locator(".text")).to_have_text(["hello", "from two"])
-    await person.unroute(SENDING)
-    for each in (one, two):
-        await asked(each, "hello", "from two")
+async def test_what_is_taken_back_in_one_window_is_sent_by_none(context: BrowserContext) -> None:
+    first, second = await begun(context)
+    await cut(context)
+    await queue(first, "from one")
+    await queue(second, "from two")
+    await second.questions.nth(1).get_by_role("button", name="Edit").last.click()
+    await expect(second.message_box).to_have_value("from one")
+    await expect(first.questions.locator(".text")).to_have_text(["hello", "from two"])
+    await context.unroute(SENDING)
+    for chat in (first, second):
+        await asked(chat, "hello", "from two")

@@ -8,50 +8,50 @@ from pathlib import Path
 import pytest
 from playwright.async_api import BrowserContext, expect
 
-from tests.fakes.model.protocol import Behaviour
+from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
-from tests.web.browser import Window, window
-from tests.web.test_long import opened
+from tests.web.browser import ChatPage, open_chat
+from tests.web.test_long import open_seeded_chat
 
 pytestmark = pytest.mark.browser
 
 
-async def _talked(stack: Stack, person: BrowserContext, asked: str, said: str, title: str) -> Window:
-    one = await window(person)
-    await stack.model.script(Behaviour(text=said))
-    await one.say(asked)
-    await one.stands("answered")
-    await one.page.get_by_role("button", name="Rename").click()
-    await one.page.get_by_role("textbox", name="Conversation title").fill(title)
-    await one.page.keyboard.press("Enter")
-    await expect(one.page.locator("#conversation-list a", has_text=title)).to_be_visible()
-    return one
+async def _talked(stack: Stack, context: BrowserContext, asked: str, said: str, title: str) -> ChatPage:
+    chat = await open_chat(context)
+    await stack.model.script(ScriptedResponse(text=said))
+    await chat.send(asked)
+    await chat.expect_status("answered")
+    await chat.page.get_by_role("button", name="Rename").click()
+    await chat.page.get_by_role("textbox", name="Conversation title").fill(title)
+    await chat.page.keyboard.press("Enter")
+    await expect(chat.page.locator("#conversation-list a", has_text=title)).to_be_visible()
+    return chat
 
 
-async def test_search_finds_titles_and_texts_and_leads_there(person: BrowserContext, stack: Stack) -> None:
-    await (await _talked(stack, person, "Which bread?", "Try the **walnut** rye.", "Baking")).page.close()
-    one = await _talked(stack, person, "What to plant?", "A walnut tree.", "Walnut groves")
-    found = one.page.locator("#search-results li")
-    await one.page.keyboard.press("Control+k")
-    await one.page.keyboard.type("wAlNuT")
+async def test_search_finds_titles_and_texts_and_leads_there(context: BrowserContext, stack: Stack) -> None:
+    await (await _talked(stack, context, "Which bread?", "Try the **walnut** rye.", "Baking")).page.close()
+    chat = await _talked(stack, context, "What to plant?", "A walnut tree.", "Walnut groves")
+    found = chat.page.locator("#search-results li")
+    await chat.page.keyboard.press("Control+k")
+    await chat.page.keyboard.type("wAlNuT")
     await expect(found).to_have_count(2)
-    await expect(one.page.locator("#search-status")).to_have_text("Found in 2 conversations. Searched all 2.")
+    await expect(chat.page.locator("#search-status")).to_have_text("Found in 2 conversations. Searched all 2.")
     await expect(found.first.locator(".name mark")).to_have_text("Walnut")
-    await one.page.get_by_role("searchbox").fill("groves")  # in a title alone
+    await chat.page.get_by_role("searchbox").fill("groves")  # in a title alone
     await expect(found).to_have_count(1)
     await expect(found.locator(".name mark")).to_have_text("groves")
     await expect(found.locator("a.excerpt")).to_have_count(0)
-    await one.page.get_by_role("searchbox").fill("wAlNuT")
+    await chat.page.get_by_role("searchbox").fill("wAlNuT")
     place = found.last.locator("a.excerpt")
     await expect(place).to_have_text("Try the walnut rye.")  # without its marks
     await place.click()
-    await one.says("Try the walnut rye.")
-    await expect(one.page.locator("h1")).to_have_text("Baking")
-    await expect(one.page.locator(".message.linked")).to_contain_text("Try the walnut rye.")
-    await one.page.get_by_role("searchbox").fill("nobody said this")
-    await expect(one.page.locator("#search-status")).to_have_text("Nothing found. Searched all 2.")
-    await one.page.keyboard.press("Escape")
-    await expect(one.page.locator("#conversation-list a")).to_have_count(2)
+    await chat.expect_reply("Try the walnut rye.")
+    await expect(chat.page.locator("h1")).to_have_text("Baking")
+    await expect(chat.page.locator(".message.linked")).to_contain_text("Try the walnut rye.")
+    await chat.page.get_by_role("searchbox").fill("nobody said this")
+    await expect(chat.page.locator("#search-status")).to_have_text("Nothing found. Searched all 2.")
+    await chat.page.keyboard.press("Escape")
+    await expect(chat.page.locator("#conversation-list a")).to_have_count(2)
 
 
 HAY = """async (number) => {
@@ -65,125 +65,125 @@ HAY = """async (number) => {
 
 
 async def test_a_window_that_missed_more_than_a_page_of_conversations_can_reach_them_all(
-    person: BrowserContext, stack: Stack
+    context: BrowserContext, stack: Stack
 ) -> None:
-    one = await _talked(stack, person, "first of all", "a needle", "Oldest")
-    await one.page.get_by_role("button", name="New conversation").click()
-    await one.say("second of all")
-    await one.stands("answered")
-    await expect(one.page.locator("#conversation-list a")).to_have_count(2)
-    two = await person.new_page()
-    await two.goto("/")
+    first = await _talked(stack, context, "first of all", "a needle", "Oldest")
+    await first.page.get_by_role("button", name="New conversation").click()
+    await first.send("second of all")
+    await first.expect_status("answered")
+    await expect(first.page.locator("#conversation-list a")).to_have_count(2)
+    second = await context.new_page()
+    await second.goto("/")
     asleep = """() => {
         const real = window.fetch;
         window.fetch = (...asked) => (window.awake ? real(...asked) : Promise.reject(new TypeError('asleep')));
     }"""
-    await one.page.evaluate(asleep)
-    await two.evaluate(HAY, 58)
-    await expect(two.locator("#conversation-list a")).to_have_count(60)
-    await expect(one.page.locator("#conversation-list a")).to_have_count(2)
-    await one.page.evaluate("window.awake = true; 0")
-    await one.say("and now?")
-    older = one.page.get_by_role("button", name="Older conversations")
+    await first.page.evaluate(asleep)
+    await second.evaluate(HAY, 58)
+    await expect(second.locator("#conversation-list a")).to_have_count(60)
+    await expect(first.page.locator("#conversation-list a")).to_have_count(2)
+    await first.page.evaluate("window.awake = true; 0")
+    await first.send("and now?")
+    older = first.page.get_by_role("button", name="Older conversations")
     await older.click()
-    await expect(one.page.locator("#conversation-list a")).to_have_count(60)
+    await expect(first.page.locator("#conversation-list a")).to_have_count(60)
     await expect(older).to_be_hidden()
 
 
-async def test_search_says_how_far_it_looked_and_goes_on(person: BrowserContext, stack: Stack) -> None:
+async def test_search_says_how_far_it_looked_and_goes_on(context: BrowserContext, stack: Stack) -> None:
     """The directory hands out 40 conversations at a time."""
-    one = await _talked(stack, person, "first of all", "a needle", "Oldest")
-    await one.page.evaluate(HAY, 42)
-    await expect(one.page.locator("#conversation-list a")).to_have_count(43)
-    await one.page.get_by_role("searchbox").fill("needle")
-    note = one.page.locator("#search-status")
+    chat = await _talked(stack, context, "first of all", "a needle", "Oldest")
+    await chat.page.evaluate(HAY, 42)
+    await expect(chat.page.locator("#conversation-list a")).to_have_count(43)
+    await chat.page.get_by_role("searchbox").fill("needle")
+    note = chat.page.locator("#search-status")
     await expect(note).to_have_text("Nothing found. Searched the newest 40, back to Today.")
-    await one.page.get_by_role("button", name="Search older conversations").click()
+    await chat.page.get_by_role("button", name="Search older conversations").click()
     await expect(note).to_have_text("Found in 1 conversation. Searched all 43.")
-    await expect(one.page.locator("#search-results a.excerpt")).to_have_text("a needle")
-    await expect(one.page.get_by_role("button", name="Search older conversations")).to_be_hidden()
+    await expect(chat.page.locator("#search-results a.excerpt")).to_have_text("a needle")
+    await expect(chat.page.get_by_role("button", name="Search older conversations")).to_be_hidden()
 
 
-async def test_a_link_to_a_message_loads_what_is_around_it(person: BrowserContext, stack: Stack) -> None:
+async def test_a_link_to_a_message_loads_what_is_around_it(context: BrowserContext, stack: Stack) -> None:
     requests: list[str] = []
-    person.on("request", lambda request: requests.append(request.url))
-    one = await opened(stack, person, 502, "/c/long#message-201")
-    marked = one.page.locator(".message.linked")
+    context.on("request", lambda request: requests.append(request.url))
+    chat = await open_seeded_chat(stack, context, 502, "/c/long#message-201")
+    marked = chat.page.locator(".message.linked")
     await expect(marked).to_contain_text("question 101")
     await expect(marked).to_be_in_viewport()
     assert len([url for url in requests if "/api/conversations/long?" in url]) <= 6, "not all that lies between"
-    assert await one.messages.count() < 120
-    await one.page.reload()
+    assert await chat.messages.count() < 120
+    await chat.page.reload()
     await expect(marked).to_be_in_viewport()
 
     # Reading on downwards joins up with the newest messages, with nothing left out.
     seen: set[str] = set()
-    while await one.page.get_by_role("button", name="Jump to latest").is_visible():
-        await one.page.evaluate("() => { const box = document.getElementById('scroll'); box.scrollTop += 2000; }")
-        await one.page.wait_for_timeout(20)
-        seen.update(await one.messages.evaluate_all("all => all.map((one) => one.id)"))
-    await one.says("reply 502")
+    while await chat.page.get_by_role("button", name="Jump to latest").is_visible():
+        await chat.page.evaluate("() => { const box = document.getElementById('scroll'); box.scrollTop += 2000; }")
+        await chat.page.wait_for_timeout(20)
+        seen.update(await chat.messages.evaluate_all("all => all.map((one) => one.id)"))
+    await chat.expect_reply("reply 502")
     numbers = sorted(int(name.removeprefix("message-")) for name in seen if name)
     assert numbers[-1] == 1004
     assert numbers == list(range(numbers[0], 1005))
 
 
-async def test_the_link_of_a_message_can_be_copied(person: BrowserContext, stack: Stack) -> None:
-    await person.grant_permissions(["clipboard-read", "clipboard-write"])
-    one = await _talked(stack, person, "Which bread?", "Try the rye.", "Baking")
+async def test_the_link_of_a_message_can_be_copied(context: BrowserContext, stack: Stack) -> None:
+    await context.grant_permissions(["clipboard-read", "clipboard-write"])
+    first = await _talked(stack, context, "Which bread?", "Try the rye.", "Baking")
     links = []
-    for message in (one.questions.first, one.last):
+    for message in (first.questions.first, first.last_reply):
         await message.hover()
         await message.get_by_role("button", name="Link to this message").click()
-        await expect(one.page.locator("#toast-text")).to_have_text("Link copied")
-        links.append(await one.page.evaluate("navigator.clipboard.readText()"))
+        await expect(first.page.locator("#toast-text")).to_have_text("Link copied")
+        links.append(await first.page.evaluate("navigator.clipboard.readText()"))
     for link, text in zip(links, ("Which bread?", "Try the rye."), strict=True):
-        two = await window(person, link)
-        await expect(two.page.locator(".message.linked")).to_contain_text(text)
+        second = await open_chat(context, link)
+        await expect(second.page.locator(".message.linked")).to_contain_text(text)
 
 
-async def test_back_returns_from_a_link_to_where_one_was(person: BrowserContext, stack: Stack) -> None:
-    one = await opened(stack, person, 302, "/c/long")
-    await one.says("reply 302")
-    await one.say("hello")  # which puts it into the list
-    await one.says("echo: hello")
-    await expect(one.page.locator("#conversation-list a")).to_have_count(1)
-    await one.page.evaluate("document.getElementById('scroll').scrollTop -= 900")
-    await expect(one.page.get_by_role("button", name="Jump to latest")).to_be_visible()
-    read = one.page.locator(".message:has-text('reply 299')")
+async def test_back_returns_from_a_link_to_where_one_was(context: BrowserContext, stack: Stack) -> None:
+    chat = await open_seeded_chat(stack, context, 302, "/c/long")
+    await chat.expect_reply("reply 302")
+    await chat.send("hello")  # which puts it into the list
+    await chat.expect_reply("echo: hello")
+    await expect(chat.page.locator("#conversation-list a")).to_have_count(1)
+    await chat.page.evaluate("document.getElementById('scroll').scrollTop -= 900")
+    await expect(chat.page.get_by_role("button", name="Jump to latest")).to_be_visible()
+    read = chat.page.locator(".message:has-text('reply 299')")
     await read.scroll_into_view_if_needed()
-    await one.page.wait_for_function("sessionStorage.getItem(`threadwell:position:${history.state.entry}`)")
-    await one.page.get_by_role("searchbox").fill("question 77")
-    await one.page.locator("#search-results a.excerpt").click()
-    await expect(one.page.locator(".message.linked")).to_be_in_viewport()
-    assert one.page.url.endswith("/c/long#message-153")
-    await one.page.go_back()
+    await chat.page.wait_for_function("sessionStorage.getItem(`threadwell:position:${history.state.entry}`)")
+    await chat.page.get_by_role("searchbox").fill("question 77")
+    await chat.page.locator("#search-results a.excerpt").click()
+    await expect(chat.page.locator(".message.linked")).to_be_in_viewport()
+    assert chat.page.url.endswith("/c/long#message-153")
+    await chat.page.go_back()
     await expect(read).to_be_in_viewport()
-    await expect(one.page.locator(".message.linked")).to_have_count(0)
-    await one.page.go_forward()
-    await expect(one.page.locator(".message.linked")).to_be_in_viewport()
-    await one.page.get_by_role("button", name="Jump to latest").click()
-    await one.says("echo: hello")
-    await expect(one.last).to_be_in_viewport()
+    await expect(chat.page.locator(".message.linked")).to_have_count(0)
+    await chat.page.go_forward()
+    await expect(chat.page.locator(".message.linked")).to_be_in_viewport()
+    await chat.page.get_by_role("button", name="Jump to latest").click()
+    await chat.expect_reply("echo: hello")
+    await expect(chat.last_reply).to_be_in_viewport()
 
 
-async def test_what_is_said_while_reading_far_up_shows_at_the_end(person: BrowserContext, stack: Stack) -> None:
-    one = await opened(stack, person, 302, "/c/long#message-21")
-    await expect(one.page.locator(".message.linked")).to_be_in_viewport()
-    await one.say("and now?")
-    await one.says("echo: and now?")
-    await expect(one.last).to_be_in_viewport()
-    await expect(one.page.locator("#message-21")).to_have_count(0)
+async def test_what_is_said_while_reading_far_up_shows_at_the_end(context: BrowserContext, stack: Stack) -> None:
+    chat = await open_seeded_chat(stack, context, 302, "/c/long#message-21")
+    await expect(chat.page.locator(".message.linked")).to_be_in_viewport()
+    await chat.send("and now?")
+    await chat.expect_reply("echo: and now?")
+    await expect(chat.last_reply).to_be_in_viewport()
+    await expect(chat.page.locator("#message-21")).to_have_count(0)
 
 
 async def test_a_conversation_is_saved_as_markdown_and_as_json(
-    person: BrowserContext, stack: Stack, tmp_path: Path
+    context: BrowserContext, stack: Stack, tmp_path: Path
 ) -> None:
-    one = await _talked(stack, person, "Which bread?", "Try the **rye**.", "Baking: a start")
+    chat = await _talked(stack, context, "Which bread?", "Try the **rye**.", "Baking: a start")
     for choice, name in (("As Markdown", "Baking a start.md"), ("As JSON", "Baking a start.json")):
-        await one.page.get_by_role("button", name="Export").click()
-        async with one.page.expect_download() as coming:
-            await one.page.get_by_role("menuitem", name=choice).click()
+        await chat.page.get_by_role("button", name="Export").click()
+        async with chat.page.expect_download() as coming:
+            await chat.page.get_by_role("menuitem", name=choice).click()
         saved = await coming.value
         assert saved.suggested_filename == name
         await saved.save_as(tmp_path / name)

@@ -13,62 +13,66 @@ from chat_service.engine.process import free_port
 from chat_service.live import LiveEvent
 from chat_service.live.redis import RedisBus
 from tests.fakes.model import ModelControl
-from tests.fakes.model.protocol import Behaviour
+from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack, eventually
 from tests.web.redis_server import running_redis
-from tests.web.site import Visitor, running_apart, visiting
+from tests.web.web_server import ApiClient, open_client, running_separate_processes
 
 
 @pytest.fixture
 async def apart(
     redis_port: int, engine_binary: Path, model: ModelControl, tmp_path: Path
-) -> AsyncIterator[tuple[Stack, Visitor]]:
+) -> AsyncIterator[tuple[Stack, ApiClient]]:
     """Chat service and page in two processes, with Redis between them."""
     async with (
-        running_apart(engine_binary, tmp_path, model, redis_port) as (stack, site),
-        visiting(site.url) as one,
+        running_separate_processes(engine_binary, tmp_path, model, redis_port) as (stack, web_server),
+        open_client(web_server.url) as client,
     ):
-        yield stack, one
+        yield stack, client
 
 
-async def test_previews_pass_between_processes(apart: tuple[Stack, Visitor], conversation: str) -> None:
-    stack, one = apart
-    await stack.model.script(Behaviour(kind="gate"))
-    number = await stack.model.count()
-    async with one.events() as events:
-        await events.until("resync")
-        await one.send(conversation, "tell me")
+async def test_previews_pass_between_processes(apart: tuple[Stack, ApiClient], conversation: str) -> None:
+    stack, chat = apart
+    await stack.model.script(ScriptedResponse(kind="gate"))
+    number = await stack.model.count_requests()
+    async with chat.events() as events:
+        await events.read_until("resync")
+        await chat.send(conversation, "tell me")
         asked = await stack.model.wait_for_question("tell me", number)
         await stack.model.release(asked.number, "Once upon")
-        await events.until("delta", text="Once upon")
-        page = await one.history(conversation)
+        await events.read_until("delta", text="Once upon")
+        page = await chat.history(conversation)
         assert page["running"]["text"] == "Once upon", "a window that opens now is told what was said so far"
         await stack.model.release(asked.number, " a time")
-        await events.until("delta", text=" a time")
-        stopped = await one.ask("POST", f"/api/conversations/{conversation}/stop", {"turn": 1})
+        await events.read_until("delta", text=" a time")
+        stopped = await chat.request("POST", f"/api/conversations/{conversation}/stop", {"turn": 1})
         assert stopped.body["stopped"] is True
-        assert (await events.until("done", conversation=conversation))[-1]["status"] == "stopped"
-    page = await one.history(conversation)
+        assert (await events.read_until("done", conversation=conversation))[-1]["status"] == "stopped"
+    page = await chat.history(conversation)
     assert page["messages"][1]["text"] == "Once upon a time"
 
 
-async def test_what_a_turn_waits_for_passes_between_processes(apart: tuple[Stack, Visitor], conversation: str) -> None:
-    stack, one = apart
-    await stack.model.script(Behaviour(kind="fail", status=429, headers={"Retry-After": "3"}), Behaviour(kind="gate"))
-    async with one.events() as events:
-        await events.until("resync")
-        await one.send(conversation, "hello")
-        told = (await events.until("retry", conversation=conversation))[-1]
-        number = await stack.model.count()
-        wait = (await one.history(conversation))["running"]["retry_wait"]
+async def test_what_a_turn_waits_for_passes_between_processes(
+    apart: tuple[Stack, ApiClient], conversation: str
+) -> None:
+    stack, chat = apart
+    await stack.model.script(
+        ScriptedResponse(kind="fail", status=429, headers={"Retry-After": "3"}), ScriptedResponse(kind="gate")
+    )
+    async with chat.events() as events:
+        await events.read_until("resync")
+        await chat.send(conversation, "hello")
+        told = (await events.read_until("retry", conversation=conversation))[-1]
+        number = await stack.model.count_requests()
+        wait = (await chat.history(conversation))["running"]["retry_wait"]
         assert wait["reason"] == told["text"]
         assert 0 < wait["seconds"] <= told["seconds"]
         asked = await stack.model.wait_for_question("hello", number)
         await stack.model.release(asked.number, "there")
-        await events.until("delta", text="there")
-        assert "retry_wait" not in (await one.history(conversation))["running"]
+        await events.read_until("delta", text="there")
+        assert "retry_wait" not in (await chat.history(conversation))["running"]
         await stack.model.finish(asked.number)
-        await events.until("done", conversation=conversation)
+        await events.read_until("done", conversation=conversation)
 
 
 async def test_a_redis_that_is_away_is_told_once_and_so_is_its_return(caplog: pytest.LogCaptureFixture) -> None:
@@ -108,11 +112,11 @@ async def test_without_redis_only_previews_are_missing(
 ) -> None:
     nobody = free_port()
     async with (
-        running_apart(engine_binary, tmp_path, model, nobody) as (_, site),
-        visiting(site.url) as one,
-        one.events() as events,
+        running_separate_processes(engine_binary, tmp_path, model, nobody) as (_, web_server),
+        open_client(web_server.url) as client,
+        client.events() as events,
     ):
-        await events.until("resync")
-        await one.send(conversation, "hello")
-        await events.until("done", conversation=conversation)
-        assert (await one.history(conversation))["messages"][1]["text"] == "echo: hello"
+        await events.read_until("resync")
+        await client.send(conversation, "hello")
+        await events.read_until("done", conversation=conversation)
+        assert (await client.history(conversation))["messages"][1]["text"] == "echo: hello"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Browser, BrowserContext, FilePayload, Page, Route, expect
 
-from tests.fakes.model.protocol import Behaviour
+from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
-from tests.web.browser import window
-from tests.web.site import Site
+from tests.web.browser import open_chat
+from tests.web.web_server import WebServer
 
 pytestmark = pytest.mark.browser
 
@@ -47,21 +47,21 @@ async def _nothing_happened(page: Page) -> None:
     assert set(await page.evaluate(schemes)) <= {"http:", "https:", "mailto:", ":"}
 
 
-async def test_nothing_in_a_reply_runs_or_fetches(person: BrowserContext, stack: Stack) -> None:
-    one = await window(person)
+async def test_nothing_in_a_reply_runs_or_fetches(context: BrowserContext, stack: Stack) -> None:
+    chat = await open_chat(context)
     asked: list[str] = []
-    one.page.on("request", lambda request: asked.append(request.url))
-    await stack.model.script(Behaviour(text="\n\n".join(EVIL) + "\n\nthe end", chunk=7))
-    await one.say("be evil")
-    await expect(one.last.locator(".body")).to_contain_text("the end")
-    await one.stands("answered")
-    await _nothing_happened(one.page)
-    for link in await one.page.get_by_text("click", exact=True).all():
+    chat.page.on("request", lambda request: asked.append(request.url))
+    await stack.model.script(ScriptedResponse(text="\n\n".join(EVIL) + "\n\nthe end", chunk=7))
+    await chat.send("be evil")
+    await expect(chat.last_reply.locator(".body")).to_contain_text("the end")
+    await chat.expect_status("answered")
+    await _nothing_happened(chat.page)
+    for link in await chat.page.get_by_text("click", exact=True).all():
         await link.click()
-    await _nothing_happened(one.page)
-    await one.page.reload()
-    await expect(one.last.locator(".body")).to_contain_text("the end")
-    await _nothing_happened(one.page)
+    await _nothing_happened(chat.page)
+    await chat.page.reload()
+    await expect(chat.last_reply.locator(".body")).to_contain_text("the end")
+    await _nothing_happened(chat.page)
     assert not [url for url in asked if "127.0.0.1" not in url]
 
 
@@ -72,12 +72,12 @@ TAGS = (
 )
 
 
-async def test_a_few_harmless_tags_are_tags_and_all_others_letters(person: BrowserContext, stack: Stack) -> None:
-    one = await window(person)
-    await stack.model.script(Behaviour(text=TAGS, chunk=5))
-    await one.say("how?")
-    await one.stands("answered")
-    body = one.last.locator(".body")
+async def test_a_few_harmless_tags_are_tags_and_all_others_letters(context: BrowserContext, stack: Stack) -> None:
+    chat = await open_chat(context)
+    await stack.model.script(ScriptedResponse(text=TAGS, chunk=5))
+    await chat.send("how?")
+    await chat.expect_status("answered")
+    body = chat.last_reply.locator(".body")
     await expect(body.locator("kbd")).to_have_text(["Ctrl"])
     await expect(body.locator("sub")).to_have_text(["2"])
     await expect(body.locator("sup")).to_have_text(["n"])
@@ -86,18 +86,18 @@ async def test_a_few_harmless_tags_are_tags_and_all_others_letters(person: Brows
     await expect(body.locator("td").first).to_have_text("1 2")
     await expect(body.locator("p").first).to_contain_text("<b>bold</b>, <sub>x</sub>, the <sup> tag")
     await expect(body.locator("p").last).to_contain_text("<kbd class=hljs onclick=")
-    await _nothing_happened(one.page)
+    await _nothing_happened(chat.page)
 
 
-async def test_a_link_that_leads_nowhere_is_plain_text(person: BrowserContext, stack: Stack) -> None:
-    one = await window(person)
+async def test_a_link_that_leads_nowhere_is_plain_text(context: BrowserContext, stack: Stack) -> None:
+    chat = await open_chat(context)
     dead = "[here](docs/a.md), [there](#part), [file](file:///etc/passwd), ![shot](pic.png) and [**that**](//host/x)"
-    await stack.model.script(Behaviour(text=f"{dead}, [alive](https://example.org)"))
-    await one.say("where?")
-    await one.stands("answered")
-    await expect(one.last.locator(".body a")).to_have_text(["alive"])
-    await expect(one.last.locator(".body strong")).to_have_text("that")
-    await expect(one.last.locator(".body")).to_contain_text("here, there, ")
+    await stack.model.script(ScriptedResponse(text=f"{dead}, [alive](https://example.org)"))
+    await chat.send("where?")
+    await chat.expect_status("answered")
+    await expect(chat.last_reply.locator(".body a")).to_have_text(["alive"])
+    await expect(chat.last_reply.locator(".body strong")).to_have_text("that")
+    await expect(chat.last_reply.locator(".body")).to_contain_text("here, there, ")
 
 
 LEAKY = """
@@ -106,59 +106,59 @@ window.markdownit = (...options) => Object.assign(careful(...options), { render:
 """
 
 
-async def test_the_sanitiser_trusts_no_renderer(chromium: Browser, site: Site, stack: Stack) -> None:
+async def test_the_sanitiser_trusts_no_renderer(chromium: Browser, web_server: WebServer, stack: Stack) -> None:
     """With a renderer that lets everything through."""
-    await stack.model.clear()
-    context = await chromium.new_context(base_url=site.url)  # its console may say what the browser refused
+    await stack.model.clear_script()
+    context = await chromium.new_context(base_url=web_server.url)  # its console may say what the browser refused
 
     async def leak(route: Route) -> None:
         answer = await route.fetch()
         await route.fulfill(response=answer, body=await answer.text() + LEAKY)
 
     await context.route("**/markdown-it*", leak)
-    one = await window(context)
-    await stack.model.script(Behaviour(text="\n".join([*EVIL, "<kbd class=x>key</kbd><p>the end</p>"])))
-    await one.say("be evil")
-    await expect(one.last.locator(".body")).to_contain_text("the end")
-    await expect(one.last.locator(".body")).not_to_contain_text("<p>")  # it did let it through
-    assert await one.last.locator(".body kbd").evaluate("key => key.attributes.length") == 0
-    await one.stands("answered")
-    await _nothing_happened(one.page)
+    chat = await open_chat(context)
+    await stack.model.script(ScriptedResponse(text="\n".join([*EVIL, "<kbd class=x>key</kbd><p>the end</p>"])))
+    await chat.send("be evil")
+    await expect(chat.last_reply.locator(".body")).to_contain_text("the end")
+    await expect(chat.last_reply.locator(".body")).not_to_contain_text("<p>")  # it did let it through
+    assert await chat.last_reply.locator(".body kbd").evaluate("key => key.attributes.length") == 0
+    await chat.expect_status("answered")
+    await _nothing_happened(chat.page)
     await context.close()
 
 
-async def test_nothing_in_a_question_or_a_title_or_a_file_name_runs(person: BrowserContext, stack: Stack) -> None:
-    one = await window(person)
+async def test_nothing_in_a_question_or_a_title_or_a_file_name_runs(context: BrowserContext, stack: Stack) -> None:
+    chat = await open_chat(context)
     evil = "<img src=x onerror='window.hit = 1'>"
     file = FilePayload(name=f"{evil}.txt", mimeType="text/plain", buffer=evil.encode())
-    await one.page.locator("#picker").set_input_files(file)
-    await one.say(evil)
-    await expect(one.last.locator(".body")).to_contain_text(evil)
-    await one.stands("answered")
-    await one.page.get_by_role("button", name="Rename").click()
-    await one.page.get_by_role("textbox", name="Conversation title").fill(evil)
-    await one.page.keyboard.press("Enter")
-    await expect(one.page.locator("#conversation-list a")).to_have_text(evil)
-    assert await one.page.locator("main img, #conversation-list img").count() == 0
-    await _nothing_happened(one.page)
+    await chat.page.locator("#picker").set_input_files(file)
+    await chat.send(evil)
+    await expect(chat.last_reply.locator(".body")).to_contain_text(evil)
+    await chat.expect_status("answered")
+    await chat.page.get_by_role("button", name="Rename").click()
+    await chat.page.get_by_role("textbox", name="Conversation title").fill(evil)
+    await chat.page.keyboard.press("Enter")
+    await expect(chat.page.locator("#conversation-list a")).to_have_text(evil)
+    assert await chat.page.locator("main img, #conversation-list img").count() == 0
+    await _nothing_happened(chat.page)
 
 
-async def test_a_link_opens_beside_the_page_and_tells_nothing(person: BrowserContext, stack: Stack) -> None:
-    await stack.model.script(Behaviour(text="See [the site](https://example.org/a) or https://example.org/b"))
-    one = await window(person)
-    await one.say("where?")
-    await one.stands("answered")
-    links = one.last.locator("a")
+async def test_a_link_opens_beside_the_page_and_tells_nothing(context: BrowserContext, stack: Stack) -> None:
+    await stack.model.script(ScriptedResponse(text="See [the site](https://example.org/a) or https://example.org/b"))
+    chat = await open_chat(context)
+    await chat.send("where?")
+    await chat.expect_status("answered")
+    links = chat.last_reply.locator("a")
     await expect(links).to_have_count(2)
     for link in await links.all():
         await expect(link).to_have_attribute("target", "_blank")
         await expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
 
 
-async def test_the_policy_stops_what_would_slip_through(chromium: Browser, site: Site) -> None:
+async def test_the_policy_stops_what_would_slip_through(chromium: Browser, web_server: WebServer) -> None:
     """Even a hole in renderer and sanitiser would not run a script: the browser refuses it."""
     page = await chromium.new_page()
-    await page.goto(site.url)
+    await page.goto(web_server.url)
     refused = await page.evaluate(
         """() => new Promise((resolve) => {
             document.addEventListener('securitypolicyviolation', (event) => resolve(event.effectiveDirective));

@@ -16,9 +16,9 @@ import pytest
 from playwright.async_api import BrowserContext, expect
 
 from tests.processes import Stack
-from tests.web.browser import Window, window
-from tests.web.test_long import SCROLL_UP, TURNS, opened
-from tests.web.test_windows import gated
+from tests.web.browser import ChatPage, open_chat
+from tests.web.test_long import SCROLL_UP, TURNS, open_seeded_chat
+from tests.web.test_windows import start_gated_reply
 
 pytestmark = pytest.mark.browser
 
@@ -65,11 +65,11 @@ FRAME = 17.0
 """Milliseconds; nothing is shown faster than this."""
 
 
-async def _measured(stack: Stack, one: Window, question: str) -> dict[str, float]:
-    await one.page.bring_to_front()  # Trap: a page behind another gets frames late, or none.
-    asked = await gated(stack, one, question, "It begins.\n\n")
-    await expect(one.last.locator(".body")).to_contain_text("It begins.")
-    await one.page.evaluate(WATCH)
+async def _measured(stack: Stack, chat: ChatPage, question: str) -> dict[str, float]:
+    await chat.page.bring_to_front()  # Trap: a page behind another gets frames late, or none.
+    asked = await start_gated_reply(stack, chat, question, "It begins.\n\n")
+    await expect(chat.last_reply.locator(".body")).to_contain_text("It begins.")
+    await chat.page.evaluate(WATCH)
 
     async def stream() -> None:
         for n in range(PIECES):
@@ -77,22 +77,22 @@ async def _measured(stack: Stack, one: Window, question: str) -> dict[str, float
             await stack.model.release(asked, words + ("\n\n" if n % 6 == 5 else ""))
 
     async def type_() -> None:
-        await one.box.focus()
-        await one.box.fill("")
+        await chat.message_box.focus()
+        await chat.message_box.fill("")
         for letter in "a draft that is written while the reply comes":
-            await one.page.keyboard.press(letter if letter != " " else "Space")
+            await chat.page.keyboard.press(letter if letter != " " else "Space")
 
     async def scroll() -> None:
-        await one.page.locator("#scroll").hover()
+        await chat.page.locator("#scroll").hover()
         for n in range(20):
-            await one.page.mouse.wheel(0, -400 if n % 4 else 300)
+            await chat.page.mouse.wheel(0, -400 if n % 4 else 300)
             await asyncio.sleep(0.03)
 
     await asyncio.gather(stream(), type_())
     await asyncio.gather(scroll())
-    seen = await one.page.evaluate("() => watched()")
+    seen = await chat.page.evaluate("() => watched()")
     await stack.model.finish(asked)
-    await expect(one.last.locator(".body")).to_contain_text(f"Sentence {PIECES - 1}")
+    await expect(chat.last_reply.locator(".body")).to_contain_text(f"Sentence {PIECES - 1}")
     return figures(seen)
 
 
@@ -112,12 +112,12 @@ def figures(seen: dict[str, Any]) -> dict[str, float]:
     }
 
 
-async def test_typing_and_scrolling_stay_smooth_in_a_long_conversation(person: BrowserContext, stack: Stack) -> None:
-    long = await opened(stack, person, TURNS)
+async def test_typing_and_scrolling_stay_smooth_in_a_long_conversation(context: BrowserContext, stack: Stack) -> None:
+    long = await open_seeded_chat(stack, context, TURNS)
     for _ in range(PAGES):
         await long.page.evaluate(SCROLL_UP)
     await long.page.get_by_role("button", name="Jump to latest").click()
-    windows = {"new": await window(person), "2,000 messages": long}
+    windows = {"new": await open_chat(context), "2,000 messages": long}
     seen: dict[str, list[dict[str, float]]] = {name: [] for name in windows}
     for n in range(ROUNDS):
         for name, one in windows.items():

@@ -7,18 +7,18 @@ import re
 import pytest
 from playwright.async_api import BrowserContext, expect
 
-from tests.fakes.model.protocol import Behaviour
+from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
-from tests.web.browser import window
-from tests.web.test_windows import gated
+from tests.web.browser import open_chat
+from tests.web.test_windows import start_gated_reply
 
 pytestmark = pytest.mark.browser
 
 
-async def test_unclosed_code_and_tables_stand_as_they_come(person: BrowserContext, stack: Stack) -> None:
-    one = await window(person)
-    body = one.last.locator(".body")
-    asked = await gated(stack, one, "code", "Look:\n\n```python\ndef f():\n    return")
+async def test_unclosed_code_and_tables_stand_as_they_come(context: BrowserContext, stack: Stack) -> None:
+    chat = await open_chat(context)
+    body = chat.last_reply.locator(".body")
+    asked = await start_gated_reply(stack, chat, "code", "Look:\n\n```python\ndef f():\n    return")
     await expect(body.locator(".code pre")).to_have_text("def f():\n    return")
     await expect(body.locator(".code .bar span")).to_have_text("python")
     await expect(body.locator(".hljs-keyword").first).to_have_text("def")
@@ -29,20 +29,20 @@ async def test_unclosed_code_and_tables_stand_as_they_come(person: BrowserContex
     await stack.model.release(asked, "| 2 |\n")
     await expect(body.locator("table td")).to_have_text(["1", "2"])
     await stack.model.finish(asked)
-    await one.stands("answered")
+    await chat.expect_status("answered")
 
 
-async def test_each_paragraph_runs_in_the_direction_of_its_words(person: BrowserContext, stack: Stack) -> None:
-    one = await window(person)
+async def test_each_paragraph_runs_in_the_direction_of_its_words(context: BrowserContext, stack: Stack) -> None:
+    chat = await open_chat(context)
     hebrew = "\u05e9\u05dc\u05d5\u05dd"
     text = f"{hebrew}, this too\n\n- {hebrew}\n- {hebrew}\n\nAnd left.\n\n- {hebrew}\n\n  ```\n  code\n  ```"
-    await stack.model.script(Behaviour(text=text))
-    await one.say(f"{hebrew}, please")
-    await one.stands("answered")
-    await expect(one.last.locator(".code pre")).to_have_text("code")
+    await stack.model.script(ScriptedResponse(text=text))
+    await chat.send(f"{hebrew}, please")
+    await chat.expect_status("answered")
+    await expect(chat.last_reply.locator(".code pre")).to_have_text("code")
 
     async def directions(what: str) -> list[str]:
-        found: list[str] = await one.page.evaluate(
+        found: list[str] = await chat.page.evaluate(
             "what => [...document.querySelectorAll(what)].map(node => getComputedStyle(node).direction)", what
         )
         return found
@@ -51,13 +51,15 @@ async def test_each_paragraph_runs_in_the_direction_of_its_words(person: Browser
     assert await directions(".user .text") == ["rtl"]
 
 
-async def test_nothing_that_stands_is_drawn_again(person: BrowserContext, stack: Stack) -> None:
+async def test_nothing_that_stands_is_drawn_again(context: BrowserContext, stack: Stack) -> None:
     """A node that is replaced flickers and loses what was selected in it: so it must be the same node to the end."""
-    one = await window(person)
-    body = one.last.locator(".body")
-    asked = await gated(stack, one, "a story", "The first paragraph.\n\n```python\nx = 1\n```\n\nThe second")
+    chat = await open_chat(context)
+    body = chat.last_reply.locator(".body")
+    asked = await start_gated_reply(
+        stack, chat, "a story", "The first paragraph.\n\n```python\nx = 1\n```\n\nThe second"
+    )
     await expect(body.locator(".hljs-number")).to_have_count(1)
-    await one.page.evaluate(
+    await chat.page.evaluate(
         """() => {
             const body = document.querySelector('.reply:last-child .body');
             window.kept = [...body.querySelectorAll('p, pre, code, .bar')];
@@ -65,8 +67,8 @@ async def test_nothing_that_stands_is_drawn_again(person: BrowserContext, stack:
             getSelection().setBaseAndExtent(text, 4, text, 9);
         }"""
     )
-    await one.box.focus()
-    await one.page.evaluate(
+    await chat.message_box.focus()
+    await chat.page.evaluate(
         """() => {
             const text = document.querySelector('.reply:last-child .body p').firstChild;
             getSelection().setBaseAndExtent(text, 4, text, 9);
@@ -76,38 +78,38 @@ async def test_nothing_that_stands_is_drawn_again(person: BrowserContext, stack:
         await stack.model.release(asked, f" word {n}" if n != 5 else "\n\nThe third")
     await expect(body).to_contain_text("word 9")
     await stack.model.finish(asked)
-    await one.stands("answered")
-    assert await one.page.evaluate("getSelection().toString()") == "first"
-    assert await one.page.evaluate("kept.every((node) => node.isConnected)")
+    await chat.expect_status("answered")
+    assert await chat.page.evaluate("getSelection().toString()") == "first"
+    assert await chat.page.evaluate("kept.every((node) => node.isConnected)")
 
 
-async def test_the_caret_stays_where_one_writes(person: BrowserContext, stack: Stack) -> None:
-    one = await window(person)
-    asked = await gated(stack, one, "a story", "Once")
-    await one.box.fill("beginning end")
-    await one.box.evaluate("box => box.setSelectionRange(10, 10)")
+async def test_the_caret_stays_where_one_writes(context: BrowserContext, stack: Stack) -> None:
+    chat = await open_chat(context)
+    asked = await start_gated_reply(stack, chat, "a story", "Once")
+    await chat.message_box.fill("beginning end")
+    await chat.message_box.evaluate("box => box.setSelectionRange(10, 10)")
     for n, letter in enumerate("middle "):
-        await one.page.keyboard.press(letter if letter != " " else "Space")
+        await chat.page.keyboard.press(letter if letter != " " else "Space")
         await stack.model.release(asked, f" piece {n}")
-    await expect(one.last.locator(".body")).to_contain_text("piece 6")
+    await expect(chat.last_reply.locator(".body")).to_contain_text("piece 6")
     await stack.model.finish(asked)
-    await one.stands("answered")
-    await expect(one.box).to_have_value("beginning middle end")
-    await expect(one.box).to_be_focused()
-    assert await one.box.evaluate("box => box.selectionStart") == 17
+    await chat.expect_status("answered")
+    await expect(chat.message_box).to_have_value("beginning middle end")
+    await expect(chat.message_box).to_be_focused()
+    assert await chat.message_box.evaluate("box => box.selectionStart") == 17
 
 
-async def test_wide_things_scroll_inside_the_page(person: BrowserContext, stack: Stack) -> None:
+async def test_wide_things_scroll_inside_the_page(context: BrowserContext, stack: Stack) -> None:
     row = "|" + "|".join(f"a rather wide cell {n}" for n in range(30)) + "|"
     wide = f"{row}\n|{'---|' * 30}\n{row}\n\n```\n{'x' * 900}\n```\n\n$$\n{'a + ' * 200} b\n$$\n\n{'w' * 700}"
-    await stack.model.script(Behaviour(text=wide))
-    one = await window(person)
-    await one.page.set_viewport_size({"width": 390, "height": 800})
-    await one.box.fill("wide")
-    await one.page.get_by_role("button", name="Send", exact=True).click()
-    await one.stands("answered")
-    await expect(one.last.locator("math")).to_have_count(1)
-    await one.page.wait_for_function(
+    await stack.model.script(ScriptedResponse(text=wide))
+    chat = await open_chat(context)
+    await chat.page.set_viewport_size({"width": 390, "height": 800})
+    await chat.message_box.fill("wide")
+    await chat.page.get_by_role("button", name="Send", exact=True).click()
+    await chat.expect_status("answered")
+    await expect(chat.last_reply.locator("math")).to_have_count(1)
+    await chat.page.wait_for_function(
         """() => document.documentElement.scrollWidth <= 390 && document.getElementById('scroll').scrollWidth <= 390
             && ['.table-scroll', '.code pre', '.formula'].every((name) => {
                 const node = document.querySelector(`.reply ${name}`);
@@ -116,46 +118,46 @@ async def test_wide_things_scroll_inside_the_page(person: BrowserContext, stack:
     )
 
 
-async def test_a_busy_model_is_tried_again_in_words(person: BrowserContext, stack: Stack) -> None:
+async def test_a_busy_model_is_tried_again_in_words(context: BrowserContext, stack: Stack) -> None:
     """The seconds are counted down; when the model answers, nothing of it stays."""
     await stack.model.script(
-        Behaviour(kind="fail", status=429, headers={"Retry-After": "4"}), Behaviour(text="here I am")
+        ScriptedResponse(kind="fail", status=429, headers={"Retry-After": "4"}), ScriptedResponse(text="here I am")
     )
-    one = await window(person)
-    await one.say("hello")
-    note = one.last.locator(".note")
+    chat = await open_chat(context)
+    await chat.send("hello")
+    note = chat.last_reply.locator(".note")
     await expect(note).to_have_text(re.compile(r"^[A-Z].*\. Trying again in \d s…$"))
-    await one.says("here I am")
-    await one.stands("answered")
+    await chat.expect_reply("here I am")
+    await chat.expect_status("answered")
     await expect(note).not_to_contain_text("again")
 
 
-async def test_what_is_waited_for_is_told_to_who_comes_later(person: BrowserContext, stack: Stack) -> None:
-    await stack.model.script(Behaviour(kind="fail", status=429, headers={"Retry-After": "25"}))
-    one = await window(person)
-    await one.say("hello")
+async def test_what_is_waited_for_is_told_to_who_comes_later(context: BrowserContext, stack: Stack) -> None:
+    await stack.model.script(ScriptedResponse(kind="fail", status=429, headers={"Retry-After": "25"}))
+    first = await open_chat(context)
+    await first.send("hello")
     again = re.compile(r"^[A-Z].*\. Trying again in (\d+) s…$")
-    await expect(one.last.locator(".note")).to_have_text(again)
-    words = await one.last.locator(".note").inner_text()
-    await one.page.reload()
-    two = await window(person, f"/c/{one.conversation}")
-    for each in (one, two):
-        await expect(each.last.locator(".note")).to_have_text(again)
-        later = await each.last.locator(".note").inner_text()
+    await expect(first.last_reply.locator(".note")).to_have_text(again)
+    words = await first.last_reply.locator(".note").inner_text()
+    await first.page.reload()
+    second = await open_chat(context, f"/c/{first.conversation}")
+    for chat in (first, second):
+        await expect(chat.last_reply.locator(".note")).to_have_text(again)
+        later = await chat.last_reply.locator(".note").inner_text()
         assert later.split(" Trying ")[0] == words.split(" Trying ")[0]
         seconds = [int(again.findall(line)[0]) for line in (later, words)]
         assert seconds[0] <= seconds[1], "they go on, and do not begin anew"
-    await one.page.keyboard.press("Escape")
-    await one.stands("stopped")
+    await first.page.keyboard.press("Escape")
+    await first.expect_status("stopped")
 
 
-async def test_lists_of_things_to_do_have_boxes(person: BrowserContext, stack: Stack) -> None:
+async def test_lists_of_things_to_do_have_boxes(context: BrowserContext, stack: Stack) -> None:
     await stack.model.script(
-        Behaviour(text="- [ ] milk **and** eggs\n- [x] bread\n- [y] no mark\n\n[ ] no list", chunk=3)
+        ScriptedResponse(text="- [ ] milk **and** eggs\n- [x] bread\n- [y] no mark\n\n[ ] no list", chunk=3)
     )
-    one = await window(person)
-    await one.say("what is to do?")
-    await one.stands("answered")
-    await expect(one.last.locator("li.task")).to_have_text(["☐ milk and eggs", "☑ bread"])
-    await expect(one.last.locator("li:not(.task)")).to_have_text(["[y] no mark"])
-    await expect(one.last.locator(".body p")).to_have_text(["[ ] no list"])
+    chat = await open_chat(context)
+    await chat.send("what is to do?")
+    await chat.expect_status("answered")
+    await expect(chat.last_reply.locator("li.task")).to_have_text(["☐ milk and eggs", "☑ bread"])
+    await expect(chat.last_reply.locator("li:not(.task)")).to_have_text(["[y] no mark"])
+    await expect(chat.last_reply.locator(".body p")).to_have_text(["[ ] no list"])

@@ -18,11 +18,11 @@ import aiohttp
 from chat_service.engine.process import EnginePorts, free_port
 from tests.fakes.model import ModelControl
 from tests.fork_server import ROOT, ForkedProcess, python_process
-from tests.processes import PATIENCE, Stack, running_stack
+from tests.processes import WAIT_SECONDS, Stack, running_stack
 
 
 @dataclass
-class Site:
+class WebServer:
     """A running page."""
 
     url: str
@@ -35,7 +35,7 @@ class Site:
         return int(self.url.rsplit(":", 1)[1])
 
 
-def web_settings(stack: Stack, **env: str) -> dict[str, str]:
+def web_environment(stack: Stack, **env: str) -> dict[str, str]:
     """The environment of a page on this stack, listening on a free port of its own."""
     named = {name.upper(): value for name, value in stack._named().items()}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("WEB_", "LIVE_", "OPENAI_"))}
@@ -43,48 +43,48 @@ def web_settings(stack: Stack, **env: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running_site(stack: Stack, **env: str) -> AsyncIterator[Site]:
+async def running_web_server(stack: Stack, **env: str) -> AsyncIterator[WebServer]:
     """`threadwell bot web`: the page alone, beside a chat service of its own process."""
-    async with _running(stack, ["bot", "web"], "page at", env) as site:
-        yield site
+    async with _running(stack, ["bot", "web"], "page at", env) as web_server:
+        yield web_server
 
 
 @asynccontextmanager
-async def running_apart(
+async def running_separate_processes(
     engine: Path, folder: Path, model: ModelControl, redis_port: int
-) -> AsyncIterator[tuple[Stack, Site]]:
+) -> AsyncIterator[tuple[Stack, WebServer]]:
     """Chat service and page in processes of their own, with a Redis between them, which need not be there."""
-    await model.clear()
+    await model.clear_script()
     url = f"redis://127.0.0.1:{redis_port}/0"
     async with (
         running_stack(engine, folder, model, live_bus_url=url) as stack,
-        running_site(stack, LIVE_BUS_URL=url) as site,
+        running_web_server(stack, LIVE_BUS_URL=url) as web_server,
     ):
-        yield stack, site
+        yield stack, web_server
 
 
 @asynccontextmanager
-async def running_up(stack: Stack, **env: str) -> AsyncIterator[Site]:
+async def running_threadwell_up(stack: Stack, **env: str) -> AsyncIterator[WebServer]:
     """`threadwell up` on the stack's engine: chat service and page in one process, as on a person's own machine."""
-    async with _running(stack, ["up"], "page ", {"CHAT_SERVICE_PORT": str(free_port()), **env}) as site:
-        yield site
+    async with _running(stack, ["up"], "page ", {"CHAT_SERVICE_PORT": str(free_port()), **env}) as web_server:
+        yield web_server
 
 
 @asynccontextmanager
-async def _running(stack: Stack, command: list[str], word: str, env: dict[str, str]) -> AsyncIterator[Site]:
+async def _running(stack: Stack, command: list[str], word: str, env: dict[str, str]) -> AsyncIterator[WebServer]:
     log = stack.data / f"web-{uuid4().hex[:6]}.log"
     with log.open("ab") as sink:
         async with python_process(
-            "bots", *command, env=web_settings(stack, **env), cwd=stack.data, stderr=sink.fileno()
+            "bots", *command, env=web_environment(stack, **env), cwd=stack.data, stderr=sink.fileno()
         ) as process:
             assert process.stdout is not None
             url = ""
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(WAIT_SECONDS):
                 while not url:
                     line = (await process.stdout.readline()).decode()
                     assert line, f"the page did not start: {log.read_text()[-2000:]}"
                     url = line.split()[-1] if line.startswith(word) else ""
-            yield Site(url, process, log)
+            yield WebServer(url, process, log)
 
 
 @asynccontextmanager
@@ -100,7 +100,7 @@ async def running_engine_alone(binary: Path, data: Path, model: ModelControl) ->
 
 
 @dataclass
-class Answer:
+class ApiResponse:
     """What came back: its status, its JSON, its headers."""
 
     status: int
@@ -113,14 +113,14 @@ class Answer:
         return str(self.body["error"])
 
 
-class Visitor:
+class ApiClient:
     """A browser without a screen: it keeps its cookies and calls the API as the page does."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self.session = session
         self.url = url
 
-    async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+    async def request(self, method: str, path: str, body: Any = None, **headers: str) -> ApiResponse:
         """One request; a body goes as JSON."""
         sent = {"data": json.dumps(body), "headers": {"Content-Type": "application/json", **headers}}
         if body is None:
@@ -128,48 +128,48 @@ class Visitor:
         async with self.session.request(method, self.url + path, **sent) as response:  # type: ignore[arg-type]
             raw = await response.read()
             is_json = response.content_type == "application/json"
-            return Answer(response.status, json.loads(raw) if is_json else raw.decode(), response.headers)
+            return ApiResponse(response.status, json.loads(raw) if is_json else raw.decode(), response.headers)
 
-    async def send(self, conversation: str, message: str, **more: Any) -> Answer:
+    async def send(self, conversation: str, message: str, **more: Any) -> ApiResponse:
         """A message with an id of its own, as the page sends it."""
         body = {"id": uuid4().hex, "message": message, **more}
-        return await self.ask("POST", f"/api/conversations/{conversation}/messages", body)
+        return await self.request("POST", f"/api/conversations/{conversation}/messages", body)
 
     async def history(self, conversation: str, query: str = "") -> dict[str, Any]:
         """A page of a conversation."""
-        answer = await self.ask("GET", f"/api/conversations/{conversation}{query}")
+        answer = await self.request("GET", f"/api/conversations/{conversation}{query}")
         assert answer.status == 200, answer.body
         return dict(answer.body)
 
-    async def person(self) -> str:
+    async def get_person_id(self) -> str:
         """The public id."""
-        return str((await self.ask("GET", "/api/me")).body["person"])
+        return str((await self.request("GET", "/api/me")).body["person"])
 
     def cookie(self, name: str = "threadwell") -> str:
         """The secret that this browser carries."""
         return next(one.value for one in self.session.cookie_jar if one.key == name)
 
     @asynccontextmanager
-    async def events(self, last: str | None = None, **headers: str) -> AsyncIterator[Events]:
+    async def events(self, last: str | None = None, **headers: str) -> AsyncIterator[EventStream]:
         """The stream, as an EventSource reads it."""
         query = f"?last={last}" if last else ""
-        timeout = aiohttp.ClientTimeout(total=None, sock_read=PATIENCE)
+        timeout = aiohttp.ClientTimeout(total=None, sock_read=WAIT_SECONDS)
         async with self.session.get(f"{self.url}/api/events{query}", headers=headers, timeout=timeout) as response:
             assert response.status == 200
             assert response.content_type == "text/event-stream"
-            yield Events(response)
+            yield EventStream(response)
 
 
-class Events:
+class EventStream:
     """Reads a stream of server-sent events."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
         self.last: str | None = None
 
-    async def next(self) -> dict[str, Any]:
+    async def read(self) -> dict[str, Any]:
         """The next event; a heartbeat is `{"kind": "beat"}`."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(WAIT_SECONDS):
             while True:
                 fields: dict[str, str] = {}
                 while line := (await self._response.content.readline()).decode().rstrip("\n"):
@@ -183,24 +183,24 @@ class Events:
                     self.last = fields.get("id", self.last)
                     return dict(json.loads(fields["data"]))
 
-    async def until(self, kind: str, **wanted: Any) -> list[dict[str, Any]]:
+    async def read_until(self, kind: str, **wanted: Any) -> list[dict[str, Any]]:
         """Everything up to and including the first event of this kind with these values."""
         seen: list[dict[str, Any]] = []
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(WAIT_SECONDS):
             while True:
-                seen.append(await self.next())
+                seen.append(await self.read())
                 last = seen[-1]
                 if last["kind"] == kind and all(last.get(name) == value for name, value in wanted.items()):
                     return seen
 
 
 @asynccontextmanager
-async def visiting(url: str, *, enters: bool = True) -> AsyncIterator[Visitor]:
+async def open_client(url: str, *, enters: bool = True) -> AsyncIterator[ApiClient]:
     """A new browser; it opens the page first, which gives it its identity."""
     jar = aiohttp.CookieJar(unsafe=True)  # cookies of an address without a name
     async with aiohttp.ClientSession(cookie_jar=jar) as session:
-        visitor = Visitor(session, url)
+        client = ApiClient(session, url)
         if enters:
             with contextlib.suppress(KeyError):
-                assert (await visitor.ask("GET", "/")).status == 200
-        yield visitor
+                assert (await client.request("GET", "/")).status == 200
+        yield client
