@@ -1,4 +1,4 @@
-"""Fixtures of the whole suite: real processes, started once, and a key of its own for every test."""
+"""Fixtures of the whole suite: processes that are started once, and a new conversation key for each test."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from chat_service.settings import Settings
 from tests.fakes.model import ModelControl
 from tests.fakes.model.running import running_model
 from tests.fork_server import close_fork_server
-from tests.processes import Stack, running_stack, session_name
+from tests.processes import Stack, new_session_key, running_stack
 from tests.shared import SharedStack, running_shared_stack
 
-# A busy machine is no failure, and a failure must come back when it is looked for.
+# A slow machine must not fail a test, and a failure must be reproducible.
 hypothesis.settings.register_profile("threadwell", deadline=None, derandomize=True, max_examples=200)
 hypothesis.settings.load_profile("threadwell")
 
 
 @pytest.fixture(scope="session", autouse=True)
 async def fork_server() -> AsyncIterator[None]:
-    """End the fork server after the last test; the first process of a test starts it."""
+    """Close the fork server after the last test. The first process that a test starts also starts the server."""
     yield
     close_fork_server()
 
 
 @pytest.fixture(scope="session")
 async def engine_binary() -> Path:
-    """The Restate server, got by the code that `make run` gets it with."""
+    """The Restate server binary, found or downloaded by the same code as in `make run`."""
     return await find_engine(Settings(_env_file=None))
 
 
 @pytest.fixture(scope="session")
 async def model() -> AsyncIterator[ModelControl]:
-    """A model that says what it is told."""
+    """A fake model without shared state: it answers as the test scripts it."""
     async with running_model() as control:
         yield control
 
 
 @pytest.fixture(scope="session")
 async def shared(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SharedStack]:
-    """Everything that tests share as long as they kill nothing."""
+    """The processes that tests share if they kill nothing."""
     async with running_shared_stack(engine_binary, tmp_path_factory.mktemp("shared")) as running:
         yield running
 
@@ -58,28 +58,28 @@ def stack(shared: SharedStack) -> Stack:
 
 @pytest.fixture
 async def own_stack(engine_binary: Path, model: ModelControl, tmp_path: Path) -> AsyncIterator[Stack]:
-    """A stack to kill things in."""
-    await model.clear()
+    """A stack for one test that kills processes."""
+    await model.clear_script()
     async with running_stack(engine_binary, tmp_path, model) as running:
         yield running
 
 
 @pytest.fixture
 async def ingress(stack: Stack) -> AsyncIterator[IngressClient]:
-    """A client of the shared stack, and a model without leftovers of another test's script."""
-    await stack.model.clear()
+    """A client of the shared stack. Removes scripted model responses of earlier tests."""
+    await stack.model.clear_script()
     async with stack.ingress() as client:
         yield client
 
 
 @pytest.fixture
 def key() -> str:
-    """A conversation nobody has used."""
-    return session_name()
+    """A conversation key that is not used yet."""
+    return new_session_key()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """In CI nothing may be skipped for want of a program."""
+    """Fail skipped tests in CI: every program is installed there."""
     if os.environ.get("CI") == "true":
         for item in items:
             item.add_marker(pytest.mark.must_run)

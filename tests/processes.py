@@ -1,9 +1,8 @@
-"""The real processes of the suite: a Restate server, the fake model, and the chat service, each one killable."""
+"""Start, kill and query the processes of the tests: a Restate server, the fake model and the chat service."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
@@ -24,29 +23,29 @@ from chat_service.settings import Settings
 from tests.fakes.model import ModelControl
 from tests.fork_server import ROOT, ForkedProcess, python_process
 
-PATIENCE = 30.0
+WAIT_SECONDS = 30.0
 T = TypeVar("T")
 
-SMALL = {"RESTATE_DEFAULT_NUM_PARTITIONS": "1", "RESTATE_ROCKSDB_TOTAL_MEMORY_SIZE": "64 MB"}
-REPLAY = {"RESTATE_WORKER__INVOKER__INACTIVITY_TIMEOUT": "0s"}
+SMALL_ENGINE = {"RESTATE_DEFAULT_NUM_PARTITIONS": "1", "RESTATE_ROCKSDB_TOTAL_MEMORY_SIZE": "64 MB"}
+ALWAYS_REPLAY = {"RESTATE_WORKER__INVOKER__INACTIVITY_TIMEOUT": "0s"}
 
 
 async def eventually(
-    look: Callable[[], Awaitable[T]], holds: Callable[[T], Any] = bool, patience: float = PATIENCE
+    read: Callable[[], Awaitable[T]], condition: Callable[[T], Any] = bool, seconds: float = WAIT_SECONDS
 ) -> T:
-    """Look until it holds; the last look is in the failure."""
-    until = time.monotonic() + patience
+    """Call `read` until `condition` holds for its result, and return that result. The failure shows the last result."""
+    deadline = time.monotonic() + seconds
     while True:
-        seen = await look()
-        if holds(seen):
-            return seen
-        assert time.monotonic() < until, f"it never held; last seen: {seen!r}"
+        result = await read()
+        if condition(result):
+            return result
+        assert time.monotonic() < deadline, f"the condition never held; last result: {result!r}"
         await asyncio.sleep(0.02)
 
 
 @dataclass
 class Stack:
-    """An engine, a model and a chat service, and the means to kill each of them."""
+    """A Restate server, a fake model and a chat service, with methods to kill and restart the two processes."""
 
     data: Path
     model: ModelControl
@@ -61,10 +60,10 @@ class Stack:
 
     @property
     def settings(self) -> Settings:
-        """The settings by which a bot finds this stack."""
-        return Settings(_env_file=None, **self._named())  # type: ignore[arg-type]
+        """The settings of a bot that uses this stack."""
+        return Settings(_env_file=None, **self._setting_values())  # type: ignore[arg-type]
 
-    def _named(self) -> dict[str, str]:
+    def _setting_values(self) -> dict[str, str]:
         return {
             "restate_ingress_url": self.engine.ingress_url,
             "restate_admin_url": self.engine.admin_url,
@@ -78,25 +77,24 @@ class Stack:
         }
 
     def environment(self, **env: str) -> dict[str, str]:
-        """The same as environment variables."""
-        return {name.upper(): value for name, value in {**self._named(), **self.env, **env}.items()}
+        """The settings of this stack as environment variables; `env` overrides them."""
+        return {name.upper(): value for name, value in {**self._setting_values(), **self.env, **env}.items()}
 
-    def beside(self, source: Path) -> Stack:
-        """A second chat service for the same engine, of another version of the code, on a port of its own."""
+    def with_source(self, source: Path) -> Stack:
+        """Return a stack with the same engine whose chat service runs the code in `source` on another port."""
         return Stack(self.data, self.model, self.engine, self.replay, source=source, env=self.env)
 
     async def start_service(self, **env: str) -> str:
-        """Start the chat service and register it; gives the deployment's URL."""
-        whole = {**os.environ, **self.environment(**env), "PYTHONPATH": str(self.source)}
-        log = self.data / "service.log"
-        with contextlib.ExitStack() as files:
-            sink = files.enter_context(log.open("ab"))
+        """Start the chat service, register it, and return the deployment's URL."""
+        environment = {**os.environ, **self.environment(**env), "PYTHONPATH": str(self.source)}
+        log_path = self.data / "service.log"
+        with log_path.open("ab") as log:
             self.service = await self._service_exit.enter_async_context(
-                python_process("bots", "serve", env=whole, cwd=self.data, stderr=sink.fileno(), stop_seconds=15)
+                python_process("bots", "serve", env=environment, cwd=self.data, stderr=log.fileno(), stop_seconds=15)
             )
         assert self.service.stdout is not None
-        line = (await asyncio.wait_for(self.service.stdout.readline(), PATIENCE)).decode()
-        assert "http" in line, f"the chat service said {line!r}: {log.read_text()[-2000:]}"
+        line = (await asyncio.wait_for(self.service.stdout.readline(), WAIT_SECONDS)).decode()
+        assert "http" in line, f"the chat service printed {line!r}: {log_path.read_text()[-2000:]}"
         url = line.split()[-1]
         await register(self.engine.admin_url, url)
         return url
@@ -109,7 +107,7 @@ class Stack:
         await self._service_exit.aclose()
 
     def freeze_service(self) -> None:
-        """SIGSTOP: whatever reaches the chat service from now on stays unread until it is killed."""
+        """Send SIGSTOP: the chat service reads nothing from now on, until it is killed."""
         assert self.service is not None
         self.service.send_signal(signal.SIGSTOP)
 
@@ -119,24 +117,30 @@ class Stack:
         await self.engine.process.wait()
         await self._engine_exit.aclose()
 
+    async def restart_engine(self, binary: Path) -> None:
+        """`kill -9` the Restate server and start it again on the same ports and data."""
+        ports = self.engine.ports
+        await self.kill_engine()
+        await self.start_engine(binary, ports)
+
     async def start_engine(self, binary: Path, ports: EnginePorts) -> None:
-        """Start the Restate server on this stack's data."""
-        extra = {**SMALL, **(REPLAY if self.replay else {})}
+        """Start the Restate server on the data of this stack."""
+        extra = {**SMALL_ENGINE, **(ALWAYS_REPLAY if self.replay else {})}
         self.engine = await self._engine_exit.enter_async_context(
             running_engine(binary, self.data / "restate", ports, extra)
         )
 
     async def close_service(self) -> None:
-        """End the chat service, kindly."""
+        """Stop the chat service with SIGTERM."""
         await self._service_exit.aclose()
 
     async def close(self) -> None:
-        """End what still runs."""
+        """Stop the processes that still run."""
         await self.close_service()
         await self._engine_exit.aclose()
 
-    async def admin(self, query: str) -> list[dict[str, Any]]:
-        """Ask the engine's own tables."""
+    async def query(self, query: str) -> list[dict[str, Any]]:
+        """Query the SQL tables of the Restate server."""
         headers = {"Accept": "application/json"}
         async with aiohttp.ClientSession() as session:
             url = f"{self.engine.admin_url}/query"
@@ -145,18 +149,18 @@ class Stack:
                 rows: list[dict[str, Any]] = (await response.json())["rows"]
                 return rows
 
-    async def operator(self, invocation: str, verb: str) -> dict[str, Any]:
-        """What an operator may do to an invocation: cancel, kill, pause, resume, purge, restart-as-new."""
+    async def change_invocation(self, invocation: str, verb: str) -> dict[str, Any]:
+        """Change an invocation as an operator does: cancel, kill, pause, resume, purge or restart-as-new."""
         url = f"{self.engine.admin_url}/invocations/{invocation}/{verb}"
         async with aiohttp.ClientSession() as session, session.patch(url) as response:
             body = await response.text()
             assert response.status < 300, body
-            told: dict[str, Any] = json.loads(body) if body else {}
-            return told
+            result: dict[str, Any] = json.loads(body) if body else {}
+            return result
 
     @asynccontextmanager
     async def ingress(self) -> AsyncIterator[IngressClient]:
-        """A client of this stack's ingress."""
+        """Return a client of the ingress of this stack."""
         async with IngressClient.connected(self.engine.ingress_url) as client:
             yield client
 
@@ -165,7 +169,7 @@ class Stack:
 async def running_stack(
     binary: Path, data: Path, model: ModelControl, *, replay: bool = False, serve: bool = True, **env: str
 ) -> AsyncIterator[Stack]:
-    """A whole stack, ready for conversations; without `serve` the chat service is somebody else's to start."""
+    """Run a stack until the context ends. With `serve=False` the test starts the chat service itself."""
     data.mkdir(parents=True, exist_ok=True)
     stack = Stack(data, model, engine=None, replay=replay, env=env)  # type: ignore[arg-type]
     try:
@@ -177,6 +181,6 @@ async def running_stack(
         await stack.close()
 
 
-def session_name() -> str:
-    """A conversation key nobody has used."""
+def new_session_key() -> str:
+    """Return a conversation key that is not used yet."""
     return f"session-{uuid4().hex[:12]}"

@@ -1,7 +1,7 @@
-"""The stack that tests share as long as they kill nothing: one engine, one model, one process with everything in it.
+"""The processes that tests share if they kill nothing: one engine, one model, and one process with everything in it.
 
 The chat service, the page and both bots run in one process, as `threadwell up` runs them, so that previews show. Each
-test works with a conversation, a person, a Slack channel or a Discord server of its own.
+test uses its own conversation, person, Slack channel or Discord server.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.processes import Stack, running_stack
 
 @dataclass
 class SharedStack:
-    """Everything, running."""
+    """The running engine, fakes and `threadwell up` process."""
 
     stack: Stack
     slack: SlackControl
@@ -33,16 +33,16 @@ class SharedStack:
     @property
     def page(self) -> str:
         """The URL of the page."""
-        return next(line.split()[-1] for line in self.process.said.splitlines() if line.startswith("page "))
+        return next(line.split()[-1] for line in self.process.output.splitlines() if line.startswith("page "))
 
     async def clear(self) -> None:
-        """Remove what a test has scripted and not used up."""
-        await self.stack.model.clear()
+        """Remove scripted model responses that were not used."""
+        await self.stack.model.clear_script()
 
 
 @asynccontextmanager
 async def running_shared_stack(binary: Path, data: Path, *, replay: bool = False) -> AsyncIterator[SharedStack]:
-    """Start it; with `replay` every handler suspends at each await and is replayed."""
+    """Run the shared stack. With `replay` every handler suspends at each await and is replayed."""
     async with (
         running_model() as model,
         running_slack() as slack,
@@ -52,7 +52,7 @@ async def running_shared_stack(binary: Path, data: Path, *, replay: bool = False
         process = BotProcess(stack=stack, name="slack", whole=True)
         ports = {name: str(free_port()) for name in ("SLACK_HTTP_PORT", "DISCORD_DELIVERY_PORT")}
         try:
-            await process.launch(**ports, **slack.env(), **discord.env())
+            await process.start_process(**ports, **slack.env(), **discord.env())
             await slack.wait_connected()
             yield SharedStack(stack, slack, discord, process)
         finally:

@@ -1,4 +1,4 @@
-"""The conversation suite runs twice: as people run it, and with every await suspended and replayed."""
+"""The tests of conversations run on a chat service without bots; those marked `replayed` also in always-replay mode."""
 
 from __future__ import annotations
 
@@ -9,25 +9,35 @@ import pytest
 
 from tests.fakes.model.running import running_model
 from tests.processes import Stack, running_stack
-from tests.shared import SharedStack
+
+
+async def _running(binary: Path, folders: pytest.TempPathFactory, *, replay: bool) -> AsyncIterator[Stack]:
+    folder = folders.mktemp("replay" if replay else "conversation")
+    async with running_model() as model, running_stack(binary, folder, model, replay=replay) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def normal(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """A chat service without bots: replies to keys of Slack and Discord wait for a bot."""
+    async for running in _running(engine_binary, tmp_path_factory, replay=False):
+        yield running
 
 
 @pytest.fixture(scope="session")
 async def replaying(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """A stack whose handlers suspend at every await and are replayed."""
-    folder = tmp_path_factory.mktemp("replay")
-    async with running_model() as model, running_stack(engine_binary, folder, model, replay=True) as running:
+    """The same, but every handler suspends at each await and is replayed."""
+    async for running in _running(engine_binary, tmp_path_factory, replay=True):
         yield running
 
 
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest) -> Stack:
-    """The shared stack; for the second run of a test marked `replayed`, the one that suspends at every await."""
-    if getattr(request, "param", "normal") == "replay":
-        found: Stack = request.getfixturevalue("replaying")
-        return found
-    shared: SharedStack = request.getfixturevalue("shared")
-    return shared.stack
+    """The stack of all conversation tests; the replaying one for the second run of a test marked `replayed`."""
+    found: Stack = request.getfixturevalue(
+        {"normal": "normal", "replay": "replaying"}[getattr(request, "param", "normal")]
+    )
+    return found
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -41,4 +51,4 @@ async def own_script(request: pytest.FixtureRequest) -> None:
     """What one test has scripted and not used up is not said to another."""
     if "stack" in request.fixturenames:
         stack: Stack = request.getfixturevalue("stack")
-        await stack.model.clear()
+        await stack.model.clear_script()

@@ -16,34 +16,34 @@ from chat_service.contracts import (
     TurnRequest,
 )
 from chat_service.ingress import IngressClient
-from tests.processes import eventually, session_name
+from tests.processes import eventually, new_session_key
 
 PERSON = "a" * 26
 
 
-def chat_key() -> str:
+def new_web_key() -> str:
     """The key of a conversation of a platform (the browser's), nobody has used."""
-    return keys.web(PERSON, session_name())
+    return keys.web(PERSON, new_session_key())
 
 
-async def say(ingress: IngressClient, key: str, text: str, **more: object) -> Reply:
+async def send_message(ingress: IngressClient, key: str, text: str, **more: object) -> Reply:
     """Say something and wait for the reply."""
     inbound = Inbound.model_validate({"message": text, **more})
     return await ingress.call(handlers.CHAT_MESSAGE, key, inbound)
 
 
-def saying(ingress: IngressClient, key: str, text: str, **more: object) -> asyncio.Task[Reply]:
+def start_message(ingress: IngressClient, key: str, text: str, **more: object) -> asyncio.Task[Reply]:
     """Say something, and wait for the reply in a task."""
-    return asyncio.create_task(say(ingress, key, text, **more))
+    return asyncio.create_task(send_message(ingress, key, text, **more))
 
 
-async def hand_in(ingress: IngressClient, key: str, text: str, message_id: str, **more: object) -> AcceptedMessage:
+async def queue_message(ingress: IngressClient, key: str, text: str, message_id: str, **more: object) -> AcceptedMessage:
     """Add a message to the queue, as adapters do."""
     inbound = Inbound.model_validate({"message": text, "id": message_id, **more})
     return await ingress.call(handlers.QUEUE_ADD, key, inbound)
 
 
-async def reply_to(ingress: IngressClient, key: str, message_id: str) -> Reply:
+async def wait_for_turn(ingress: IngressClient, key: str, message_id: str) -> Reply:
     """Wait until the turn of a message has ended."""
 
     async def look() -> Reply:
@@ -52,22 +52,22 @@ async def reply_to(ingress: IngressClient, key: str, message_id: str) -> Reply:
     return await eventually(look, lambda reply: reply.status not in ("waiting", "running"))
 
 
-async def stop(ingress: IngressClient, key: str, **more: object) -> StopResult:
+async def stop_turn(ingress: IngressClient, key: str, **more: object) -> StopResult:
     """Stop what runs."""
     return await ingress.call(handlers.CHAT_STOP, key, StopRequest.model_validate(more))
 
 
-async def read(ingress: IngressClient, key: str, **more: int) -> History:
+async def read_history(ingress: IngressClient, key: str, **more: int) -> History:
     """A page of history, the newest by default."""
     return await ingress.call(handlers.CHAT_GET_HISTORY, key, HistoryRequest(**more))
 
 
-async def whole(ingress: IngressClient, key: str) -> list[str]:
+async def read_all_texts(ingress: IngressClient, key: str) -> list[str]:
     """All texts of a conversation, read page by page."""
     texts: list[str] = []
     before: int | None = None
     while True:
-        page = await read(ingress, key, limit=11, **({"before": before} if before else {}))
+        page = await read_history(ingress, key, limit=11, **({"before": before} if before else {}))
         texts = [m.text for m in page.messages] + texts
         before = page.next_before
         if before is None:

@@ -7,8 +7,8 @@ import pytest
 from chat_service import handlers
 from chat_service.contracts import ContinueRequest, ExportRequest, Reply
 from chat_service.ingress import IngressClient, IngressError
-from tests.conversation.talk import read, say
-from tests.fakes.model.protocol import Behaviour, text_of
+from tests.conversation.talk import read_history, send_message
+from tests.fakes.model.protocol import ScriptedResponse, text_of
 from tests.processes import Stack
 
 
@@ -17,30 +17,30 @@ async def continue_reply(ingress: IngressClient, key: str) -> Reply:
 
 
 async def test_a_reply_cut_off_at_the_limit_says_so_and_goes_on(ingress: IngressClient, stack: Stack, key: str) -> None:
-    await stack.model.script(Behaviour(text="Once upon a", finish="length"), Behaviour(text=" time."))
-    cut = await say(ingress, key, "tell me a story")
+    await stack.model.script(ScriptedResponse(text="Once upon a", finish="length"), ScriptedResponse(text=" time."))
+    cut = await send_message(ingress, key, "tell me a story")
     assert (cut.status, cut.reply, cut.cut) == ("answered", "Once upon a", "length")
-    assert (await read(ingress, key)).messages[-1].cut == "length"
+    assert (await read_history(ingress, key)).messages[-1].cut == "length"
     exported = await ingress.call(handlers.CHAT_EXPORT, key, ExportRequest())
     assert "cut off" in exported.text
     whole = await continue_reply(ingress, key)
     assert (whole.status, whole.reply, whole.cut) == ("answered", "Once upon a time.", None)
-    page = await read(ingress, key)
+    page = await read_history(ingress, key)
     assert [(m.text, m.cut) for m in page.messages] == [("tell me a story", None), ("Once upon a time.", None)]
 
 
 async def test_a_cut_reply_enters_the_context(ingress: IngressClient, stack: Stack, key: str) -> None:
-    await stack.model.script(Behaviour(text="Once upon a", finish="length"))
-    await say(ingress, key, "tell me a story")
-    number = await stack.model.count()
-    await say(ingress, key, "a shorter one")
-    sent = (await stack.model.wait(number)).body["messages"]
+    await stack.model.script(ScriptedResponse(text="Once upon a", finish="length"))
+    await send_message(ingress, key, "tell me a story")
+    number = await stack.model.count_requests()
+    await send_message(ingress, key, "a shorter one")
+    sent = (await stack.model.wait_for_request(number)).body["messages"]
     assert any("Once upon a" in text_of(message) for message in sent)
 
 
 async def test_a_reply_broken_off_by_a_filter_says_so(ingress: IngressClient, stack: Stack, key: str) -> None:
-    await stack.model.script(Behaviour(text="The recipe is", finish="content_filter"))
-    cut = await say(ingress, key, "a dangerous question")
+    await stack.model.script(ScriptedResponse(text="The recipe is", finish="content_filter"))
+    cut = await send_message(ingress, key, "a dangerous question")
     assert (cut.status, cut.reply, cut.cut) == ("answered", "The recipe is", "filter")
     with pytest.raises(IngressError, match="nothing to continue"):
         await continue_reply(ingress, key)
@@ -52,18 +52,18 @@ async def test_a_reply_broken_off_by_a_filter_says_so(ingress: IngressClient, st
 async def test_an_empty_reply_is_a_failure_that_says_what_to_do(
     ingress: IngressClient, stack: Stack, key: str, finish: str, why: str
 ) -> None:
-    number = await stack.model.count()
-    await stack.model.script(Behaviour(text=" \n", finish=finish))
-    reply = await say(ingress, key, "anything")
+    number = await stack.model.count_requests()
+    await stack.model.script(ScriptedResponse(text=" \n", finish=finish))
+    reply = await send_message(ingress, key, "anything")
     assert reply.status == "failed"
     assert why in (reply.error or "")
     assert len(await stack.model.requests(number)) == 1, "asked again it would do the same"
-    await say(ingress, key, "and now?")
+    await send_message(ingress, key, "and now?")
     sent = (await stack.model.requests(number))[-1].body["messages"]
     assert not any(message["role"] == "assistant" for message in sent)
 
 
 async def test_a_model_that_says_nothing_is_asked_again(ingress: IngressClient, stack: Stack, key: str) -> None:
-    await stack.model.script(Behaviour(text=""), Behaviour(text="here I am"))
-    reply = await say(ingress, key, "are you there?")
+    await stack.model.script(ScriptedResponse(text=""), ScriptedResponse(text="here I am"))
+    reply = await send_message(ingress, key, "are you there?")
     assert (reply.status, reply.reply) == ("answered", "here I am")

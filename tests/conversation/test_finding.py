@@ -8,7 +8,7 @@ from chat_service import handlers
 from chat_service.contracts import Attachment, Author, ExportRequest, SearchRequest, SearchResult
 from chat_service.domain.window import PAGE_SIZE
 from chat_service.ingress import IngressClient
-from tests.conversation.talk import read, say
+from tests.conversation.talk import read_history, send_message
 from tests.processes import Stack
 
 
@@ -25,7 +25,7 @@ async def test_search_finds_texts_wherever_they_lie(ingress: IngressClient, key:
     """Long enough that the first has scrolled out of Chat."""
     for number in range(48):
         word = "Wombat" if number in (0, 24, 47) else "something"
-        await say(ingress, key, f"{word} {number}")
+        await send_message(ingress, key, f"{word} {number}")
     hits = await found(ingress, key, "wombat")
     said = [text for number in (47, 24, 0) for text in (f"echo: Wombat {number}", f"Wombat {number}")]
     assert [m.text for m in hits.messages] == said and hits.next_before is None
@@ -46,9 +46,9 @@ async def test_search_in_a_conversation_that_never_was(ingress: IngressClient, k
 
 async def test_a_conversation_as_a_document(ingress: IngressClient, key: str) -> None:
     notes = Attachment(name="notes.txt", text="buy milk")
-    await say(ingress, key, "hello\n\n```py\n1\n```", author=Author(id="1", name="Ada\n# Eve"), attachments=[notes])
+    await send_message(ingress, key, "hello\n\n```py\n1\n```", author=Author(id="1", name="Ada\n# Eve"), attachments=[notes])
     for number in range(110):
-        await say(ingress, key, f"line {number}")
+        await send_message(ingress, key, f"line {number}")
     text = await export(ingress, key, "markdown")
     assert text.startswith(f"# {key}\n\n### Ada # Eve · ")
     assert "\n\nhello\n\n```py\n1\n```\n\n*Attached: notes.txt*\n\n### Assistant · " in text
@@ -67,11 +67,11 @@ async def test_an_empty_conversation_is_an_empty_document(ingress: IngressClient
 async def test_any_page_of_history_costs_the_same(ingress: IngressClient, stack: Stack, key: str) -> None:
     """Counted by the engine: entries in the journals of the two readers, and the pages that one of them touches."""
     for number in range(70):
-        await say(ingress, key, f"line {number}")
+        await send_message(ingress, key, f"line {number}")
 
     async def cost(before: int) -> tuple[list[str], list[int]]:
-        page = await read(ingress, key, before=before, limit=PAGE_SIZE)
-        rows = await stack.admin(
+        page = await read_history(ingress, key, before=before, limit=PAGE_SIZE)
+        rows = await stack.query(
             "SELECT j.id, target_service_name AS service, count(1) AS n, max(i.created_at) AS at "
             "FROM sys_journal j JOIN sys_invocation i ON i.id = j.id "
             f"WHERE target_service_key = '{key}' AND target_handler_name IN ('get_history', 'read') "

@@ -24,11 +24,11 @@ from chat_service.contracts import (
 from chat_service.contracts.background import ForgetPersonRequest
 from chat_service.domain.conversation import MAX_PEOPLE
 from chat_service.ingress import IngressClient, IngressError
-from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, saying, whole
-from tests.conversation.test_directory import somebody
-from tests.conversation.test_memory import summary_of
+from tests.conversation.talk import new_web_key, queue_message, read_history, wait_for_turn, send_message, start_message, read_all_texts
+from tests.conversation.test_directory import new_person_id
+from tests.conversation.test_memory import read_summary
 from tests.fakes.model import ModelControl
-from tests.fakes.model.protocol import Behaviour, Seen, text_of
+from tests.fakes.model.protocol import ScriptedResponse, ModelRequest, text_of
 from tests.processes import Stack, eventually, running_stack
 
 CROWDED = 180.0
@@ -41,7 +41,7 @@ async def forget(ingress: IngressClient, key: str) -> None:
 
 async def kept_state(stack: Stack, key: str, text: str) -> int:
     """Records of the conversation's objects that hold a text."""
-    rows = await stack.admin(
+    rows = await stack.query(
         f"SELECT count(1) AS n FROM state WHERE service_key = '{key}' AND value_utf8 LIKE '%{text}%'"
     )
     return int(rows[0]["n"])
@@ -49,60 +49,60 @@ async def kept_state(stack: Stack, key: str, text: str) -> int:
 
 async def test_nothing_of_it_is_left_in_state(ingress: IngressClient, stack: Stack, key: str) -> None:
     for number in range(30):
-        await say(ingress, key, f"wombat {number}", id=f"m{number}")
+        await send_message(ingress, key, f"wombat {number}", id=f"m{number}")
     assert await eventually(lambda: kept_state(stack, key, "wombat"), lambda n: n >= 2)
     await forget(ingress, key)
     assert await eventually(lambda: kept_state(stack, key, "wombat"), lambda n: n == 0) == 0
-    page = await read(ingress, key)
+    page = await read_history(ingress, key)
     assert page.messages == [] and page.next_before is None and page.forgotten
-    number = await stack.model.count()
-    await say(ingress, key, "what was it about?")
-    sent = [text_of(m) for m in (await stack.model.wait(number)).body["messages"]]
+    number = await stack.model.count_requests()
+    await send_message(ingress, key, "what was it about?")
+    sent = [text_of(m) for m in (await stack.model.wait_for_request(number)).body["messages"]]
     assert not any("wombat" in text for text in sent)
-    assert not (await read(ingress, key)).forgotten
+    assert not (await read_history(ingress, key)).forgotten
 
 
 async def holds(stack: Stack, text: str) -> list[str]:
     """Where in the engine's own tables a text still stands."""
     hexed = text.encode().hex()
-    found = await stack.admin(
+    found = await stack.query(
         "SELECT concat('journal of ', id, ' ', entry_type) AS place FROM sys_journal "
         f"WHERE encode(raw, 'hex') LIKE '%{hexed}%' "
         f"UNION ALL SELECT concat('state of ', service_name, '/', service_key, ' ', key) FROM state "
         f"WHERE value_utf8 LIKE '%{text}%'"
     )
     whole = [
-        str(row) for table in ("sys_invocation", "sys_inbox") for row in await stack.admin(f"SELECT * FROM {table}")
+        str(row) for table in ("sys_invocation", "sys_inbox") for row in await stack.query(f"SELECT * FROM {table}")
     ]
     return [str(row["place"]) for row in found] + [row for row in whole if text in row]
 
 
 async def test_the_engine_holds_nothing_of_it(ingress: IngressClient, stack: Stack) -> None:
     """Not in state, not in a page, not in the journal of any finished turn, a summary or a title."""
-    word, key = f"quokka{uuid4().hex[:8]}", chat_key()
-    await stack.model.script_titles(Behaviour(text=f"About a {word}"))
+    word, key = f"quokka{uuid4().hex[:8]}", new_web_key()
+    await stack.model.script_titles(ScriptedResponse(text=f"About a {word}"))
     for number in range(28):
-        await hand_in(ingress, key, f"my name is {word} {number}", f"m{number}")
-        await reply_to(ingress, key, f"m{number}")
+        await queue_message(ingress, key, f"my name is {word} {number}", f"m{number}")
+        await wait_for_turn(ingress, key, f"m{number}")
     await eventually(lambda: holds(stack, word), lambda places: any("summary" in p or "meta" in p for p in places))
     await forget(ingress, key)
     assert await eventually(lambda: holds(stack, word), lambda places: not places) == []
-    again = await hand_in(ingress, key, f"my name is {word} 0", "m0", at=datetime.now(UTC) - timedelta(hours=1))
+    again = await queue_message(ingress, key, f"my name is {word} 0", "m0", at=datetime.now(UTC) - timedelta(hours=1))
     assert (await ingress.attach(again.invocation, Reply)).status in ("forgotten", "withdrawn")
     assert await eventually(lambda: holds(stack, word), lambda places: not places) == [], "the repeat brought it back"
 
 
 async def test_what_is_written_meanwhile_leaves_nothing_either(ingress: IngressClient, stack: Stack) -> None:
     """A title and a summary that the model still writes while the conversation is forgotten."""
-    word, key, number = f"dunnart{uuid4().hex[:8]}", chat_key(), await stack.model.count()
-    await stack.model.script_titles(Behaviour(kind="gate"))
-    await stack.model.script_summaries(Behaviour(kind="gate"))
+    word, key, number = f"dunnart{uuid4().hex[:8]}", new_web_key(), await stack.model.count_requests()
+    await stack.model.script_titles(ScriptedResponse(kind="gate"))
+    await stack.model.script_summaries(ScriptedResponse(kind="gate"))
     for count in range(26):
-        await hand_in(ingress, key, f"my name is {word} {count}", f"m{count}")
-        await reply_to(ingress, key, f"m{count}")
+        await queue_message(ingress, key, f"my name is {word} {count}", f"m{count}")
+        await wait_for_turn(ingress, key, f"m{count}")
 
-    async def written(kind: str) -> list[Seen]:
-        return [one for one in await stack.model.everything(number) if getattr(one, kind)]
+    async def written(kind: str) -> list[ModelRequest]:
+        return [one for one in await stack.model.all_requests(number) if getattr(one, kind)]
 
     title = (await eventually(lambda: written("title")))[0]
     summary = (await eventually(lambda: written("summary")))[0]
@@ -115,13 +115,13 @@ async def test_what_is_written_meanwhile_leaves_nothing_either(ingress: IngressC
 
 async def test_what_the_model_does_not_write_in_time_is_ended(ingress: IngressClient, stack: Stack) -> None:
     """Its input lies in the engine as long as the model takes: the forget does not wait for it."""
-    word, key, number = f"dibbler{uuid4().hex[:8]}", chat_key(), await stack.model.count()
-    await stack.model.script_titles(Behaviour(kind="gate"))
-    await hand_in(ingress, key, f"my name is {word}", "m0")
-    await reply_to(ingress, key, "m0")
+    word, key, number = f"dibbler{uuid4().hex[:8]}", new_web_key(), await stack.model.count_requests()
+    await stack.model.script_titles(ScriptedResponse(kind="gate"))
+    await queue_message(ingress, key, f"my name is {word}", "m0")
+    await wait_for_turn(ingress, key, "m0")
 
-    async def titles() -> list[Seen]:
-        return [one for one in await stack.model.everything(number) if one.title]
+    async def titles() -> list[ModelRequest]:
+        return [one for one in await stack.model.all_requests(number) if one.is_title]
 
     title = (await eventually(titles))[0]
 
@@ -140,8 +140,8 @@ async def test_who_only_spoke_beside_the_bot_is_forgotten_too(ingress: IngressCl
     """Overheard, read up in a thread, or in a crowd of more than a conversation knows by heart."""
     team, word = f"T{uuid4().hex[:8].upper()}", f"potoroo{uuid4().hex[:8]}"
     key = keys.slack(team, "C1", "1700000000.000100")
-    await hand_in(ingress, key, f"{word} aside", "m0", author=Author(id="UEVE", name="Eve"), expects_reply=False)
-    await reply_to(ingress, key, "m0")
+    await queue_message(ingress, key, f"{word} aside", "m0", author=Author(id="UEVE", name="Eve"), expects_reply=False)
+    await wait_for_turn(ingress, key, "m0")
     crowd = [
         Inbound(message=f"{word} {number}", id=f"n{number}", author=Author(id=f"U{number}", name=f"N{number}"))
         for number in range(MAX_PEOPLE + 3)
@@ -154,7 +154,7 @@ async def test_who_only_spoke_beside_the_bot_is_forgotten_too(ingress: IngressCl
         done = await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, ForgetPersonRequest(person=owner))
         assert done.conversations == 1, person
     for left in (f"{word} aside", f"{word} {MAX_PEOPLE + 2}"):
-        await eventually(lambda left=left: holds(stack, left), lambda places: not places, patience=CROWDED)  # type: ignore[misc]
+        await eventually(lambda left=left: holds(stack, left), lambda places: not places, seconds=CROWDED)  # type: ignore[misc]
     last = f"person:slack:{team}:U{MAX_PEOPLE + 1}"
 
     async def listed() -> int:
@@ -162,8 +162,8 @@ async def test_who_only_spoke_beside_the_bot_is_forgotten_too(ingress: IngressCl
 
     assert await listed() == 1
     await forget(ingress, key)
-    assert await eventually(listed, lambda count: count == 0, patience=CROWDED) == 0
-    assert await eventually(lambda: holds(stack, word), lambda places: not places, patience=CROWDED) == []
+    assert await eventually(listed, lambda count: count == 0, seconds=CROWDED) == 0
+    assert await eventually(lambda: holds(stack, word), lambda places: not places, seconds=CROWDED) == []
 
 
 async def test_what_others_said_long_before_stays_listed(ingress: IngressClient, stack: Stack) -> None:
@@ -176,7 +176,7 @@ async def test_what_others_said_long_before_stays_listed(ingress: IngressClient,
         await ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=said))
     found = ForgetPersonRequest(person=f"slack:{team}:UEVE")
     assert (await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, found)).conversations == 1
-    left = await eventually(lambda: read(ingress, key, limit=200), lambda page: len(page.messages) == 50)
+    left = await eventually(lambda: read_history(ingress, key, limit=200), lambda page: len(page.messages) == 50)
     assert {m.author.name for m in left.messages if m.author} == {"ADA"}
     page = await ingress.call(handlers.DIRECTORY_LIST, f"person:slack:{team}:UADA", DirectoryRequest())
     assert [entry.conversation for entry in page.entries] == [key]
@@ -187,7 +187,7 @@ async def test_what_others_said_long_before_stays_listed(ingress: IngressClient,
     for first in (0, 50):
         await ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=said[first : first + 50]))
     expected = [f"ADA {n}" for n in range(50)] + [f"BOB {n}" for n in range(100)]
-    assert await eventually(lambda: whole(ingress, key), lambda texts: texts == expected), "also across what went"
+    assert await eventually(lambda: read_all_texts(ingress, key), lambda texts: texts == expected), "also across what went"
     again = ForgetPersonRequest(person=f"slack:{team}:UADA")
     assert (await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, again)).conversations == 1
 
@@ -196,29 +196,29 @@ async def test_what_others_said_long_before_stays_listed(ingress: IngressClient,
 async def test_a_title_that_is_still_written_does_not_bring_back_what_went(
     ingress: IngressClient, stack: Stack, what: str
 ) -> None:
-    team, word, number = f"T{uuid4().hex[:8].upper()}", f"bandicoot{uuid4().hex[:8]}", await stack.model.count()
+    team, word, number = f"T{uuid4().hex[:8].upper()}", f"bandicoot{uuid4().hex[:8]}", await stack.model.count_requests()
     key = keys.slack(team, "C1", "1700000000.000100")
-    await stack.model.script_titles(*[Behaviour(kind="gate")] * 4)  # other conversations may still get theirs
-    await hand_in(ingress, key, f"my name is {word}", "m1", author=Author(id="UEVE", name="Eve"))
-    await reply_to(ingress, key, "m1")
+    await stack.model.script_titles(*[ScriptedResponse(kind="gate")] * 4)  # other conversations may still get theirs
+    await queue_message(ingress, key, f"my name is {word}", "m1", author=Author(id="UEVE", name="Eve"))
+    await wait_for_turn(ingress, key, "m1")
     if what == "forget_person":
-        await hand_in(ingress, key, "a word of mine", "m0", author=Author(id="UADA", name="Ada"), expects_reply=False)
-        await reply_to(ingress, key, "m0")
+        await queue_message(ingress, key, "a word of mine", "m0", author=Author(id="UADA", name="Ada"), expects_reply=False)
+        await wait_for_turn(ingress, key, "m0")
 
-    async def titles() -> list[Seen]:
-        return [one for one in await stack.model.everything(number) if one.title]
+    async def titles() -> list[ModelRequest]:
+        return [one for one in await stack.model.all_requests(number) if one.is_title]
 
     about = await eventually(titles, lambda seen: any(word in str(one.body) for one in seen))
     title = next(one for one in about if word in str(one.body))
     if what == "redact":
         await ingress.call(handlers.QUEUE_REDACT, key, RedactRequest(id="m1"))
-        await eventually(lambda: read(ingress, key), lambda page: not any(m.text for m in page.messages))
+        await eventually(lambda: read_history(ingress, key), lambda page: not any(m.text for m in page.messages))
     else:
         person = ForgetPersonRequest(person=f"slack:{team}:UEVE")
         assert (await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, person)).conversations == 1
-        await eventually(lambda: read(ingress, key), lambda page: len(page.messages) == 1)
+        await eventually(lambda: read_history(ingress, key), lambda page: len(page.messages) == 1)
     await stack.model.release(title, f"It is about a {word}")
-    await stack.model.clear()
+    await stack.model.clear_script()
     for one in await titles():
         await stack.model.finish(one)
     assert await eventually(lambda: holds(stack, word), lambda places: not places) == []
@@ -227,12 +227,12 @@ async def test_a_title_that_is_still_written_does_not_bring_back_what_went(
 async def test_who_is_new_is_found_while_the_reply_to_them_is_written(ingress: IngressClient, stack: Stack) -> None:
     team, word = f"T{uuid4().hex[:8].upper()}", f"wallaby{uuid4().hex[:8]}"
     key = keys.slack(team, "C1", "1700000000.000100")
-    await hand_in(ingress, key, "hello", "m0", author=Author(id="UADA", name="Ada"))
-    await reply_to(ingress, key, "m0")
-    await eventually(lambda: read(ingress, key), lambda page: page.title)
-    await stack.model.script(Behaviour(kind="gate"))
-    number = await stack.model.count()
-    await hand_in(ingress, key, f"my name is {word}", "m1", author=Author(id="UEVE", name="Eve"))
+    await queue_message(ingress, key, "hello", "m0", author=Author(id="UADA", name="Ada"))
+    await wait_for_turn(ingress, key, "m0")
+    await eventually(lambda: read_history(ingress, key), lambda page: page.title)
+    await stack.model.script(ScriptedResponse(kind="gate"))
+    number = await stack.model.count_requests()
+    await queue_message(ingress, key, f"my name is {word}", "m1", author=Author(id="UEVE", name="Eve"))
     asked = await stack.model.wait_for_question(word, number)
     own = f"person:slack:{team}:UEVE"
 
@@ -250,13 +250,13 @@ async def test_who_only_thought_something_of_a_reply_is_forgotten_too(ingress: I
     team, person = f"T{uuid4().hex[:8].upper()}", f"U{uuid4().hex[:8].upper()}"
     key = keys.slack(team, "C1", "1700000000.000100")
     for number in range(26):
-        await hand_in(ingress, key, f"hello {number}", f"m{number}", author=Author(id="UADA", name="Ada"))
-        await reply_to(ingress, key, f"m{number}")
-    liked = [(await read(ingress, key, before=5)).messages[-1], (await read(ingress, key)).messages[-1]]
+        await queue_message(ingress, key, f"hello {number}", f"m{number}", author=Author(id="UADA", name="Ada"))
+        await wait_for_turn(ingress, key, f"m{number}")
+    liked = [(await read_history(ingress, key, before=5)).messages[-1], (await read_history(ingress, key)).messages[-1]]
     for reply in liked:
         given = FeedbackRequest(seq=reply.seq, person=person, value="up")
         await ingress.call(handlers.CHAT_SET_FEEDBACK, key, given)
-    assert {m.seq for m in (await read(ingress, key, limit=200)).messages if m.feedback} == {m.seq for m in liked}
+    assert {m.seq for m in (await read_history(ingress, key, limit=200)).messages if m.feedback} == {m.seq for m in liked}
     found = ForgetPersonRequest(person=f"slack:{team}:{person}")
     assert (await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, found)).conversations == 1
 
@@ -265,9 +265,9 @@ async def test_who_only_thought_something_of_a_reply_is_forgotten_too(ingress: I
         own = ("Background", "Directory", "forget_person")
         return [place for place in await holds(stack, person) if not any(one in place for one in own)]
 
-    assert await eventually(lambda: read(ingress, key, limit=200), lambda p: not any(m.feedback for m in p.messages))
+    assert await eventually(lambda: read_history(ingress, key, limit=200), lambda p: not any(m.feedback for m in p.messages))
     await eventually(left, lambda places: not any("state of" in one for one in places))
-    assert len((await read(ingress, key, limit=200)).messages) == 52
+    assert len((await read_history(ingress, key, limit=200)).messages) == 52
 
 
 @pytest.mark.parametrize("person", ["", "U1", "slack:T1", "slack:T1:", "web:short"])
@@ -283,11 +283,11 @@ async def test_one_person_is_forgotten_everywhere(ingress: IngressClient, stack:
     for key in threads:
         for number in range(26):
             author, text = (eve, f"my name is {word} {number}") if number % 2 else (ada, f"my name is Ada {number}")
-            await hand_in(ingress, key, text, f"m{number}", author=author)
-            await reply_to(ingress, key, f"m{number}")
+            await queue_message(ingress, key, text, f"m{number}", author=author)
+            await wait_for_turn(ingress, key, f"m{number}")
     alone = keys.slack(team, "C1", "1700000009.000100")
-    await hand_in(ingress, alone, f"{word} alone", "m0", author=eve)
-    await reply_to(ingress, alone, "m0")
+    await queue_message(ingress, alone, f"{word} alone", "m0", author=eve)
+    await wait_for_turn(ingress, alone, "m0")
 
     async def listed(owner: str) -> list[str]:
         page = await ingress.call(handlers.DIRECTORY_LIST, owner, DirectoryRequest())
@@ -298,21 +298,21 @@ async def test_one_person_is_forgotten_everywhere(ingress: IngressClient, stack:
     assert done.conversations == 3
     assert await eventually(lambda: holds(stack, word), lambda places: not places) == []
     for key in threads:
-        page = await read(ingress, key, limit=200)
+        page = await read_history(ingress, key, limit=200)
         assert {m.author.name for m in page.messages if m.author} == {"Ada"}
         assert len(page.messages) == 26, "thirteen questions of the others, with their replies"
-    assert (await read(ingress, alone)).messages == []
+    assert (await read_history(ingress, alone)).messages == []
     assert await listed(f"person:slack:{team}:UEVE") == []
     await eventually(lambda: listed(f"channel:slack:{team}:C1"), lambda seen: seen == sorted(threads))
-    summary = await eventually(lambda: summary_of(stack, threads[0]), lambda seen: seen["upto"])
+    summary = await eventually(lambda: read_summary(stack, threads[0]), lambda seen: seen["upto"])
     assert "Ada" in str(summary["text"]), "written anew of what is left"
 
 
 async def test_a_web_person_is_forgotten_whole(ingress: IngressClient, stack: Stack) -> None:
-    person, word = somebody(), f"bilby{uuid4().hex[:8]}"
+    person, word = new_person_id(), f"bilby{uuid4().hex[:8]}"
     for number in range(2):
-        await hand_in(ingress, keys.web(person, f"c{number}"), f"{word} {number}", "m0")
-        await reply_to(ingress, keys.web(person, f"c{number}"), "m0")
+        await queue_message(ingress, keys.web(person, f"c{number}"), f"{word} {number}", "m0")
+        await wait_for_turn(ingress, keys.web(person, f"c{number}"), "m0")
     await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, ForgetPersonRequest(person=f"web:{person}"))
     assert await eventually(lambda: holds(stack, word), lambda places: not places) == []
 
@@ -320,41 +320,41 @@ async def test_a_web_person_is_forgotten_whole(ingress: IngressClient, stack: St
 async def test_what_reaches_the_age_goes_by_a_durable_timer(
     engine_binary: Path, model: ModelControl, tmp_path: Path
 ) -> None:
-    await model.clear()
+    await model.clear_script()
     async with (
         running_stack(engine_binary, tmp_path, model, retention_days="30") as stack,
         stack.ingress() as ingress,
     ):
         ahead = datetime(9999, 12, 31, tzinfo=UTC)  # and so many days more is no time at all
         for text in ("hi", "again"):
-            assert (await say(ingress, "k", text, at=ahead)).status == "answered"
+            assert (await send_message(ingress, "k", text, at=ahead)).status == "answered"
         old = datetime.now(UTC) - timedelta(days=40)
-        key = chat_key()
+        key = new_web_key()
         for number in range(50):
-            await hand_in(ingress, key, f"wombat {number}", f"m{number}", at=old, expects_reply=False)
-        await hand_in(ingress, key, "of today", "new")
-        await reply_to(ingress, key, "new")
-        page = await eventually(lambda: read(ingress, key), lambda page: len(page.messages) == 2)
+            await queue_message(ingress, key, f"wombat {number}", f"m{number}", at=old, expects_reply=False)
+        await queue_message(ingress, key, "of today", "new")
+        await wait_for_turn(ingress, key, "new")
+        page = await eventually(lambda: read_history(ingress, key), lambda page: len(page.messages) == 2)
         messages = page.messages
         assert [m.text for m in messages if m.role == "user"] == ["of today"]
-        idle = chat_key()
-        await hand_in(ingress, idle, "the last word", "m0", at=old, expects_reply=False)
-        emptied = await eventually(lambda: read(ingress, idle), lambda page: not (page.messages or page.waiting))
+        idle = new_web_key()
+        await queue_message(ingress, idle, "the last word", "m0", at=old, expects_reply=False)
+        emptied = await eventually(lambda: read_history(ingress, idle), lambda page: not (page.messages or page.waiting))
         assert emptied.running is None
         assert await eventually(lambda: kept_state(stack, idle, "the last word"), lambda count: not count) == 0
-        rows = await stack.admin(f"SELECT count(1) AS n FROM state WHERE service_key = '{key}' AND key LIKE 'page:%'")
+        rows = await stack.query(f"SELECT count(1) AS n FROM state WHERE service_key = '{key}' AND key LIKE 'page:%'")
         assert rows[0]["n"] == 0
 
         async def timers() -> list[str]:
             # All columns: the engine leaves the start out when it is asked for alone.
-            rows = await stack.admin(
+            rows = await stack.query(
                 f"SELECT * FROM sys_invocation WHERE target_handler_name = 'expire' AND target_service_key = '{key}'"
             )
             return [str(row["scheduled_start_at"])[:10] for row in rows if row["status"] == "scheduled"]
 
         due = [(messages[-1].at + timedelta(days=30)).date().isoformat()]
         assert await eventually(timers, lambda seen: seen == due) == due, "one timer, for what is left"
-        repeat = await hand_in(ingress, key, "wombat 3", "m3", at=old)
+        repeat = await queue_message(ingress, key, "wombat 3", "m3", at=old)
         assert (await ingress.attach(repeat.invocation, Reply)).status in ("forgotten", "withdrawn")
 
 
@@ -363,25 +363,25 @@ async def test_a_repeat_of_what_was_forgotten_is_not_answered_again(
 ) -> None:
     at = datetime.now(UTC)
     for number in range(25):
-        await say(ingress, key, f"m{number}", id=f"m{number}", at=at)
+        await send_message(ingress, key, f"m{number}", id=f"m{number}", at=at)
     await forget(ingress, key)
     before = len(await stack.model.requests())
 
     async def repeat(name: str) -> str:
-        return (await say(ingress, key, name, id=name, at=at)).status
+        return (await send_message(ingress, key, name, id=name, at=at)).status
 
     assert [await repeat(name) for name in ("m0", "m24")] == ["forgotten", "forgotten"]
     assert len(await stack.model.requests()) == before
-    assert (await read(ingress, key)).messages == []
+    assert (await read_history(ingress, key)).messages == []
 
 
 async def test_a_late_page_does_not_bring_it_back(ingress: IngressClient, stack: Stack, key: str) -> None:
     """A page that is written again after the forget, as when an interrupted send is taken up by a new version."""
     for number in range(21):
-        await say(ingress, key, f"wombat {number}", id=f"m{number}")
+        await send_message(ingress, key, f"wombat {number}", id=f"m{number}")
 
     async def written() -> list[dict[str, object]]:
-        return await stack.admin(
+        return await stack.query(
             "SELECT id FROM sys_invocation WHERE target_service_name = 'Transcript' AND target_handler_name = 'append' "
             f"AND target_service_key = '{key}' AND status = 'completed'"
         )
@@ -389,10 +389,10 @@ async def test_a_late_page_does_not_bring_it_back(ingress: IngressClient, stack:
     late = str((await eventually(written))[0]["id"])
     await forget(ingress, key)
     await eventually(lambda: kept_state(stack, key, "wombat"), lambda n: n == 0)
-    again = await stack.operator(late, "restart-as-new")
+    again = await stack.change_invocation(late, "restart-as-new")
 
     async def ended() -> bool:
-        rows = await stack.admin(f"SELECT status FROM sys_invocation WHERE id = '{again['new_invocation_id']}'")
+        rows = await stack.query(f"SELECT status FROM sys_invocation WHERE id = '{again['new_invocation_id']}'")
         return [row["status"] for row in rows] == ["completed"]
 
     await eventually(ended)
@@ -400,25 +400,25 @@ async def test_a_late_page_does_not_bring_it_back(ingress: IngressClient, stack:
 
 
 async def test_a_running_turn_is_ended_and_what_waits_taken_back(ingress: IngressClient, stack: Stack) -> None:
-    key = chat_key()
-    number = await stack.model.count()
-    await stack.model.script(Behaviour(kind="gate"))
-    await hand_in(ingress, key, "first", "m0")
+    key = new_web_key()
+    number = await stack.model.count_requests()
+    await stack.model.script(ScriptedResponse(kind="gate"))
+    await queue_message(ingress, key, "first", "m0")
     await stack.model.wait_for_question("first", number)
-    await hand_in(ingress, key, "second", "m1")
+    await queue_message(ingress, key, "second", "m1")
     async with asyncio.timeout(20):
         await forget(ingress, key)
-    page = await eventually(lambda: read(ingress, key), lambda page: not page.messages and not page.waiting)
+    page = await eventually(lambda: read_history(ingress, key), lambda page: not page.messages and not page.waiting)
     assert page.running is None
-    await hand_in(ingress, key, "later", "m2")
-    assert (await reply_to(ingress, key, "m2")).reply == "echo: later"
+    await queue_message(ingress, key, "later", "m2")
+    assert (await wait_for_turn(ingress, key, "m2")).reply == "echo: later"
 
 
 async def test_a_forgotten_conversation_leaves_the_directory(ingress: IngressClient) -> None:
-    person = somebody()
+    person = new_person_id()
     key = keys.web(person, "c")
-    await hand_in(ingress, key, "hi", "m0")
-    await reply_to(ingress, key, "m0")
+    await queue_message(ingress, key, "hi", "m0")
+    await wait_for_turn(ingress, key, "m0")
 
     async def listed() -> DirectoryPage:
         return await ingress.call(handlers.DIRECTORY_LIST, f"person:web:{person}", DirectoryRequest())
@@ -429,17 +429,17 @@ async def test_a_forgotten_conversation_leaves_the_directory(ingress: IngressCli
 
 
 async def test_reset_starts_afresh_and_keeps_the_history(ingress: IngressClient, key: str) -> None:
-    await say(ingress, key, "my name is Ada")
+    await send_message(ingress, key, "my name is Ada")
     await ingress.call(handlers.CHAT_RESET, key, None)
-    assert (await say(ingress, key, "what is my name?")).reply == "I do not know your name."
-    assert len((await read(ingress, key)).messages) == 4
+    assert (await send_message(ingress, key, "what is my name?")).reply == "I do not know your name."
+    assert len((await read_history(ingress, key)).messages) == 4
 
 
 async def test_reset_waits_for_a_running_turn(ingress: IngressClient, stack: Stack, key: str) -> None:
-    number = await stack.model.count()
-    await stack.model.script(Behaviour(kind="gate"))
-    reply = saying(ingress, key, "hello")
-    await stack.model.wait(number)
+    number = await stack.model.count_requests()
+    await stack.model.script(ScriptedResponse(kind="gate"))
+    reply = start_message(ingress, key, "hello")
+    await stack.model.wait_for_request(number)
     assert await ingress.call_or_queue(handlers.CHAT_RESET, key, None, timeout=0.2) is None, "told, not hung"
     await stack.model.release(number, "hi")
     await stack.model.finish(number)

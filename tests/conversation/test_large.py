@@ -19,8 +19,8 @@ from chat_service.contracts import (
 )
 from chat_service.contracts.messages import MAX_INLINE, MAX_TEXT
 from chat_service.ingress import IngressClient, IngressError
-from tests.conversation.talk import say, saying
-from tests.fakes.model.protocol import Behaviour
+from tests.conversation.talk import send_message, start_message
+from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
 
 # What large records cost is no different when every await is replayed, only paid for once more at each.
@@ -34,7 +34,7 @@ PATIENCE = 60.0
 
 async def full(ingress: IngressClient, key: str) -> None:
     """A question with its reply, then so many pictures that one answer cannot carry them."""
-    await say(ingress, key, "my name is Ada", id="first")
+    await send_message(ingress, key, "my name is Ada", id="first")
     picture = Attachment(name="p.png", media_type="image/png", data="A" * MAX_INLINE)
     start = datetime.now(UTC) - timedelta(seconds=MESSAGES)
     for first in range(0, MESSAGES, 20):
@@ -47,10 +47,10 @@ async def full(ingress: IngressClient, key: str) -> None:
 
 async def test_large_messages_that_wait_do_not_fill_the_state(ingress: IngressClient, stack: Stack, key: str) -> None:
     """The Transcript's word that it has a page waits behind what was accepted before, so copies of pages pile up."""
-    number = await stack.model.count()
-    await stack.model.script(Behaviour(kind="gate"))
-    first = saying(ingress, key, "hold on")
-    held = await stack.model.wait(number)
+    number = await stack.model.count_requests()
+    await stack.model.script(ScriptedResponse(kind="gate"))
+    first = start_message(ingress, key, "hold on")
+    held = await stack.model.wait_for_request(number)
     lines = [Inbound(message="z" * MAX_TEXT) for _ in range(60)]
     notes = [
         asyncio.create_task(ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=lines), timeout=PATIENCE))

@@ -23,9 +23,9 @@ from chat_service.domain.conversation import Conversation
 from chat_service.domain.window import MAX_SHOWN, MIN_SHOWN, PAGE_SIZE, SUMMARY_THRESHOLD
 from chat_service.ingress import IngressClient
 from chat_service.storage.state import Meta, ModelLimits, Recent, TurnResult
-from tests.conversation.talk import read, say
+from tests.conversation.talk import read_history, send_message
 from tests.conversation.test_context import START
-from tests.fakes.model.protocol import Behaviour, Seen, text_of
+from tests.fakes.model.protocol import ScriptedResponse, ModelRequest, text_of
 from tests.processes import Stack, eventually
 
 TURNS_TO_A_SUMMARY = SUMMARY_THRESHOLD // 2
@@ -33,20 +33,20 @@ TURNS_TO_A_SUMMARY = SUMMARY_THRESHOLD // 2
 
 async def talk(ingress: IngressClient, key: str, turns: int) -> None:
     for number in range(turns):
-        assert (await say(ingress, key, f"line {number}")).status == "answered"
+        assert (await send_message(ingress, key, f"line {number}")).status == "answered"
 
 
 async def last_prompt(stack: Stack, text: str, after: int) -> list[str]:
     return [text_of(m) for m in (await stack.model.wait_for_question(text, after)).body["messages"]]
 
 
-async def summary_of(stack: Stack, key: str) -> dict[str, object]:
+async def read_summary(stack: Stack, key: str) -> dict[str, object]:
     meta = await meta_of(stack, key)
     return {"text": meta.summary, "upto": meta.summary_upto}
 
 
 async def meta_of(stack: Stack, key: str) -> Meta:
-    rows = await stack.admin(
+    rows = await stack.query(
         f"SELECT value_utf8 FROM state WHERE service_name = 'Chat' AND service_key = '{key}' AND key = 'meta'"
     )
     return Meta.model_validate_json(rows[0]["value_utf8"])
@@ -54,25 +54,25 @@ async def meta_of(stack: Stack, key: str) -> Meta:
 
 async def test_a_fact_from_turn_3_is_answered_at_turn_300(ingress: IngressClient, key: str) -> None:
     await talk(ingress, key, 2)
-    await say(ingress, key, "by the way, my name is Ada, and I like tea")
+    await send_message(ingress, key, "by the way, my name is Ada, and I like tea")
     await talk(ingress, key, 296)
-    reply = await say(ingress, key, "what is my name?")
+    reply = await send_message(ingress, key, "what is my name?")
     assert (reply.turn, reply.reply) == (300, "Your name is Ada.")
 
 
 async def test_the_summary_stands_for_what_it_covers_and_the_rest_stays_word_for_word(
     ingress: IngressClient, stack: Stack, key: str
 ) -> None:
-    first = await stack.model.count()
-    await say(ingress, key, "my name is Ada", author=Author(id="1", name="A. L."))
+    first = await stack.model.count_requests()
+    await send_message(ingress, key, "my name is Ada", author=Author(id="1", name="A. L."))
     await talk(ingress, key, TURNS_TO_A_SUMMARY - 1)
-    summary = await eventually(lambda: summary_of(stack, key), lambda seen: seen["upto"])
+    summary = await eventually(lambda: read_summary(stack, key), lambda seen: seen["upto"])
     assert summary["text"] == "A. L.: my name is Ada"
-    asked = next(one for one in await stack.model.everything(first) if one.summary)
+    asked = next(one for one in await stack.model.all_requests(first) if one.is_summary)
     for kept in ("name", "decision", "preference", "open question"):
         assert kept in text_of(asked.body["messages"][0])
-    number = await stack.model.count()
-    await say(ingress, key, "yes")
+    number = await stack.model.count_requests()
+    await send_message(ingress, key, "yes")
     system, *rest = await last_prompt(stack, "yes", number)
     assert f"{summary_policy.HEADING}\nA. L.: my name is Ada" in system
     upto = int(str(summary["upto"]))
@@ -83,45 +83,45 @@ async def test_the_summary_stands_for_what_it_covers_and_the_rest_stays_word_for
 async def test_while_a_summary_is_being_made_messages_are_answered_as_ever(
     ingress: IngressClient, stack: Stack, key: str
 ) -> None:
-    number = await stack.model.count()
-    await stack.model.script_summaries(Behaviour(kind="gate"))
+    number = await stack.model.count_requests()
+    await stack.model.script_summaries(ScriptedResponse(kind="gate"))
     await talk(ingress, key, TURNS_TO_A_SUMMARY)
     asked = await stack.model.wait_for_summary(number)
     await talk(ingress, key, 3)
     await stack.model.release(asked, "They counted lines.")
     await stack.model.finish(asked)
-    summary = await eventually(lambda: summary_of(stack, key), lambda seen: seen["upto"])
+    summary = await eventually(lambda: read_summary(stack, key), lambda seen: seen["upto"])
     assert summary["text"] == "They counted lines."
 
 
 async def test_words_that_were_edited_are_told_by_no_summary(ingress: IngressClient, stack: Stack, key: str) -> None:
-    await say(ingress, key, "my name is Ada", id="m1")
+    await send_message(ingress, key, "my name is Ada", id="m1")
     await talk(ingress, key, TURNS_TO_A_SUMMARY - 1)
-    await eventually(lambda: summary_of(stack, key), lambda seen: seen["text"] == "Person: my name is Ada")
+    await eventually(lambda: read_summary(stack, key), lambda seen: seen["text"] == "Person: my name is Ada")
     await ingress.send(handlers.QUEUE_EDIT, key, EditRequest(id="m1", message="my name is Bob"))
-    await eventually(lambda: summary_of(stack, key), lambda seen: seen["text"] == "Person: my name is Bob")
-    assert (await say(ingress, key, "what is my name?")).reply == "Your name is Bob."
+    await eventually(lambda: read_summary(stack, key), lambda seen: seen["text"] == "Person: my name is Bob")
+    assert (await send_message(ingress, key, "what is my name?")).reply == "Your name is Bob."
 
 
 async def test_a_summary_that_fails_loses_nothing(ingress: IngressClient, stack: Stack, key: str) -> None:
     """What scrolled out meanwhile is read from the history by the next one."""
-    refused = Behaviour(kind="fail", status=400, body={"error": {"message": "no"}})
+    refused = ScriptedResponse(kind="fail", status=400, body={"error": {"message": "no"}})
     await stack.model.script_summaries(*[refused] * 50)
-    await say(ingress, key, "my name is Ada")
+    await send_message(ingress, key, "my name is Ada")
     await talk(ingress, key, MAX_SHOWN // 2)  # so the first page has scrolled out
-    assert (await summary_of(stack, key))["upto"] == 0
-    await stack.model.clear()
+    assert (await read_summary(stack, key))["upto"] == 0
+    await stack.model.clear_script()
     await talk(ingress, key, summary_policy.RETRY_AFTER_MESSAGES)
-    await eventually(lambda: summary_of(stack, key), lambda seen: seen["upto"])
-    assert (await say(ingress, key, "what is my name?")).reply == "Your name is Ada."
+    await eventually(lambda: read_summary(stack, key), lambda seen: seen["upto"])
+    assert (await send_message(ingress, key, "what is my name?")).reply == "Your name is Ada."
 
 
 async def test_a_reset_is_not_undone_by_a_summary_that_comes_late(
     ingress: IngressClient, stack: Stack, key: str
 ) -> None:
-    number = await stack.model.count()
-    await stack.model.script_summaries(Behaviour(kind="gate"))
-    await say(ingress, key, "my name is Ada")
+    number = await stack.model.count_requests()
+    await stack.model.script_summaries(ScriptedResponse(kind="gate"))
+    await send_message(ingress, key, "my name is Ada")
     await talk(ingress, key, TURNS_TO_A_SUMMARY)
     asked = await stack.model.wait_for_summary(number)
     await ingress.call(handlers.CHAT_RESET, key, None)
@@ -129,15 +129,15 @@ async def test_a_reset_is_not_undone_by_a_summary_that_comes_late(
     await stack.model.finish(asked)
 
     async def unfinished() -> int:
-        rows = await stack.admin("SELECT count(1) AS n FROM sys_invocation WHERE status != 'completed'")
+        rows = await stack.query("SELECT count(1) AS n FROM sys_invocation WHERE status != 'completed'")
         return int(rows[0]["n"])
 
     await eventually(unfinished, lambda n: n == 0)
-    assert (await say(ingress, key, "what is my name?")).reply == "I do not know your name."
+    assert (await send_message(ingress, key, "what is my name?")).reply == "I do not know your name."
 
 
 async def test_the_prompt_is_append_only_between_two_summaries(ingress: IngressClient, stack: Stack, key: str) -> None:
-    first = await stack.model.count()
+    first = await stack.model.count_requests()
     await talk(ingress, key, 60)
     prompts = [s.body["messages"] for s in (await stack.model.requests()) if s.number >= first and _of(s, "line")]
     kept = sum(later[: len(earlier)] == earlier for earlier, later in pairwise(prompts))
@@ -151,14 +151,14 @@ async def test_what_a_token_is_worth_is_learned_from_the_providers_own_figures(
 ) -> None:
     """Told that a prompt had one token a character, the budget shrinks; told nothing, it stays as it was."""
     characters = 400
-    await say(ingress, key, "x" * characters)
+    await send_message(ingress, key, "x" * characters)
     assert (first := await learned(stack, key)) != ModelLimits().chars_per_token
     for _ in range(6):
-        number = await stack.model.count()
-        await say(ingress, key, "x" * characters)
-    body = (await stack.model.wait(number)).body
+        number = await stack.model.count_requests()
+        await send_message(ingress, key, "x" * characters)
+    body = (await stack.model.wait_for_request(number)).body
     told = sum(len(text_of(m)) + context.MESSAGE_OVERHEAD for m in body["messages"])
-    usage = (await read(ingress, key)).messages[-1].usage
+    usage = (await read_history(ingress, key)).messages[-1].usage
     assert usage and usage.prompt
     real = told / usage.prompt
     assert abs(await learned(stack, key) - real) < abs(first - real), "it comes nearer with every turn"
@@ -169,15 +169,15 @@ async def test_what_is_learned_of_one_model_holds_for_that_one_alone(
 ) -> None:
     """One that can read little leaves the first turn out; the one with room gets it back."""
 
-    async def prompt_of(model: str | None, text: str, *refusals: Behaviour) -> str:
+    async def prompt_of(model: str | None, text: str, *refusals: ScriptedResponse) -> str:
         request = ConfigureRequest(set=Overrides(model=model)) if model else ConfigureRequest(unset=["model"])
         await ingress.call(handlers.CHAT_CONFIGURE, key, request)
         await stack.model.script(*refusals)
-        number = await stack.model.count()
-        assert (await say(ingress, key, text)).status == "answered"
+        number = await stack.model.count_requests()
+        assert (await send_message(ingress, key, text)).status == "answered"
         return "\n".join(await last_prompt(stack, text, number + len(refusals)))
 
-    small = Behaviour(
+    small = ScriptedResponse(
         kind="fail",
         status=400,
         body={
@@ -185,8 +185,8 @@ async def test_what_is_learned_of_one_model_holds_for_that_one_alone(
         },
     )
     # For the one that can read little all that was said is too much from now on: its summary is not to come here.
-    await stack.model.script_summaries(*[Behaviour(kind="fail", status=400)] * 3)
-    await say(ingress, key, "wombat " * 400)
+    await stack.model.script_summaries(*[ScriptedResponse(kind="fail", status=400)] * 3)
+    await send_message(ingress, key, "wombat " * 400)
     assert "wombat" in await prompt_of(None, "one")
     assert "wombat" not in await prompt_of("scripted-large", "two", small)
     assert "wombat" not in await prompt_of("scripted-large", "three")
@@ -203,18 +203,18 @@ async def test_a_person_who_comes_back_after_days_is_told_to_the_model(
     ingress: IngressClient, stack: Stack, key: str
 ) -> None:
     left = datetime(2029, 1, 1, 10, 0, tzinfo=UTC)
-    await say(ingress, key, "see you", at=left)
-    number = await stack.model.count()
-    await say(ingress, key, "I am back", at=left + timedelta(days=3), author=Author(id="1", name="Ada"))
-    _, asked, _, again = [text_of(m) for m in (await stack.model.wait(number)).body["messages"]]
+    await send_message(ingress, key, "see you", at=left)
+    number = await stack.model.count_requests()
+    await send_message(ingress, key, "I am back", at=left + timedelta(days=3), author=Author(id="1", name="Ada"))
+    _, asked, _, again = [text_of(m) for m in (await stack.model.wait_for_request(number)).body["messages"]]
     assert (asked, again) == ("see you", "[Ada, Thursday 04 January 2029 10:00 UTC]\nI am back")
 
 
 async def summaries_since(stack: Stack, first: int) -> int:
-    return sum(one.summary for one in await stack.model.everything() if one.number >= first)
+    return sum(one.is_summary for one in await stack.model.all_requests() if one.number >= first)
 
 
-def _of(seen: Seen, text: str) -> bool:
+def _of(seen: ModelRequest, text: str) -> bool:
     return text in text_of(seen.body["messages"][-1])
 
 

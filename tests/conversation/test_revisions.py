@@ -15,21 +15,21 @@ from chat_service.contracts.channel import (
 )
 from chat_service.contracts.quota import QuotaClaim, QuotaDecision
 from chat_service.ingress import IngressClient
-from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, saying, whole
-from tests.fakes.model.protocol import ENOUGH, Behaviour
-from tests.processes import Stack, eventually, session_name
+from tests.conversation.talk import new_web_key, queue_message, read_history, wait_for_turn, send_message, start_message, read_all_texts
+from tests.fakes.model.protocol import EMPTY_GATE_TEXT, ScriptedResponse
+from tests.processes import Stack, eventually, new_session_key
 
 
 class Nothing(Contract):
     """An answer of no interest."""
 
 
-GATE = Behaviour(kind="gate")
+GATE = ScriptedResponse(kind="gate")
 
 
 def slack_key() -> str:
     """The key of a Slack thread nobody has used."""
-    return keys.slack(f"T{session_name()[8:].upper()}", "C1", "1700000000.000100")
+    return keys.slack(f"T{new_session_key()[8:].upper()}", "C1", "1700000000.000100")
 
 
 async def edit(ingress: IngressClient, key: str, id: str, text: str) -> None:
@@ -42,38 +42,38 @@ async def redact(ingress: IngressClient, key: str, id: str, **more: object) -> N
 
 
 async def test_an_edit_replaces_the_text_and_is_not_answered(stack: Stack, ingress: IngressClient) -> None:
-    key = chat_key()
-    await say(ingress, key, "my name is Ada", id="m1", expects_reply=False)
+    key = new_web_key()
+    await send_message(ingress, key, "my name is Ada", id="m1", expects_reply=False)
     await edit(ingress, key, "m1", "my name is Grace")
-    assert await eventually(lambda: whole(ingress, key), lambda texts: texts == ["my name is Grace"])
-    await hand_in(ingress, key, "what is my name?", "m2")
-    assert (await reply_to(ingress, key, "m2")).reply == "Your name is Grace."
-    assert len(await whole(ingress, key)) == 3
+    assert await eventually(lambda: read_all_texts(ingress, key), lambda texts: texts == ["my name is Grace"])
+    await queue_message(ingress, key, "what is my name?", "m2")
+    assert (await wait_for_turn(ingress, key, "m2")).reply == "Your name is Grace."
+    assert len(await read_all_texts(ingress, key)) == 3
 
 
 async def test_an_edit_reaches_a_message_that_waits(stack: Stack, ingress: IngressClient) -> None:
-    key = chat_key()
-    number = await stack.model.count()
+    key = new_web_key()
+    number = await stack.model.count_requests()
     await stack.model.script(GATE)
-    await hand_in(ingress, key, "first", "m1")
-    await stack.model.wait(number)
-    await hand_in(ingress, key, "secnod", "m2")
+    await queue_message(ingress, key, "first", "m1")
+    await stack.model.wait_for_request(number)
+    await queue_message(ingress, key, "secnod", "m2")
     await edit(ingress, key, "m2", "second")
     await stack.model.finish(number)
-    assert (await reply_to(ingress, key, "m2")).reply == "echo: second"
+    assert (await wait_for_turn(ingress, key, "m2")).reply == "echo: second"
 
 
 async def test_edits_and_deletions_reach_what_scrolled_out(stack: Stack, ingress: IngressClient) -> None:
-    key = session_name()
+    key = new_session_key()
     for n in range(30):
-        await say(ingress, key, f"line {n}", id=f"m{n}")
+        await send_message(ingress, key, f"line {n}", id=f"m{n}")
     await ingress.call(handlers.CHAT_EDIT, key, EditRequest(id="m0", message="changed"))
     await ingress.call(handlers.CHAT_REDACT, key, RedactRequest(id="m1"))
-    seq = next(m.seq for m in (await read(ingress, key, limit=200)).messages if m.role == "assistant" and m.turn == 1)
+    seq = next(m.seq for m in (await read_history(ingress, key, limit=200)).messages if m.role == "assistant" and m.turn == 1)
     await ingress.call(handlers.CHAT_SET_FEEDBACK, key, FeedbackRequest(seq=seq, person="U1", value="up"))
 
     async def oldest() -> History:
-        return await read(ingress, key, limit=200)
+        return await read_history(ingress, key, limit=200)
 
     history = await eventually(oldest, lambda h: h.messages[1].feedback)
     assert [m.text for m in history.messages[:5]] == ["changed", "echo: line 0", "", "", "line 2"], "with its reply"
@@ -83,80 +83,80 @@ async def test_edits_and_deletions_reach_what_scrolled_out(stack: Stack, ingress
 
 
 async def test_a_deleted_message_leaves_memory_and_history(stack: Stack, ingress: IngressClient) -> None:
-    key = chat_key()
-    await hand_in(ingress, key, "my name is Ada", "m1")
-    await reply_to(ingress, key, "m1")
+    key = new_web_key()
+    await queue_message(ingress, key, "my name is Ada", "m1")
+    await wait_for_turn(ingress, key, "m1")
     await redact(ingress, key, "m1")
-    await eventually(lambda: whole(ingress, key), lambda texts: texts[0] == "")
-    await hand_in(ingress, key, "what is my name?", "m2")
-    assert "Ada" not in (await reply_to(ingress, key, "m2")).reply
-    await hand_in(ingress, key, "my name is Ada", "m1")  # a late repeat, or catch-up
-    await hand_in(ingress, key, "and now?", "m3")
-    await reply_to(ingress, key, "m3")
-    assert len(await whole(ingress, key)) == 6, "a deleted message is not answered later"
+    await eventually(lambda: read_all_texts(ingress, key), lambda texts: texts[0] == "")
+    await queue_message(ingress, key, "what is my name?", "m2")
+    assert "Ada" not in (await wait_for_turn(ingress, key, "m2")).reply
+    await queue_message(ingress, key, "my name is Ada", "m1")  # a late repeat, or catch-up
+    await queue_message(ingress, key, "and now?", "m3")
+    await wait_for_turn(ingress, key, "m3")
+    assert len(await read_all_texts(ingress, key)) == 6, "a deleted message is not answered later"
 
 
 async def test_a_deletion_withdraws_what_waits_and_marks_what_never_came(stack: Stack, ingress: IngressClient) -> None:
-    key = chat_key()
-    number = await stack.model.count()
+    key = new_web_key()
+    number = await stack.model.count_requests()
     await stack.model.script(GATE)
-    await hand_in(ingress, key, "first", "m1")
-    await stack.model.wait(number)
-    await hand_in(ingress, key, "second", "m2")
+    await queue_message(ingress, key, "first", "m1")
+    await stack.model.wait_for_request(number)
+    await queue_message(ingress, key, "second", "m2")
     written = datetime.now(UTC) - timedelta(hours=1)
     await redact(ingress, key, "m2")
     await redact(ingress, key, "m0", at=written.isoformat())
     await stack.model.finish(number)
-    await reply_to(ingress, key, "m1")
-    await hand_in(ingress, key, "never seen", "m0", at=written.isoformat())
-    await hand_in(ingress, key, "third", "m3")
-    await reply_to(ingress, key, "m3")
-    assert await whole(ingress, key) == ["first", ENOUGH, "third", "echo: third"]
+    await wait_for_turn(ingress, key, "m1")
+    await queue_message(ingress, key, "never seen", "m0", at=written.isoformat())
+    await queue_message(ingress, key, "third", "m3")
+    await wait_for_turn(ingress, key, "m3")
+    assert await read_all_texts(ingress, key) == ["first", EMPTY_GATE_TEXT, "third", "echo: third"]
 
 
 async def test_feedback_is_kept_with_the_turn_and_taken_back(ingress: IngressClient) -> None:
-    key = session_name()
-    reply = await say(ingress, key, "hello")
+    key = new_session_key()
+    reply = await send_message(ingress, key, "hello")
     for person, value in (("U1", "up"), ("U2", "down"), ("U1", None)):
         request = FeedbackRequest(seq=reply.seq, person=person, value=value)
         await ingress.call(handlers.CHAT_SET_FEEDBACK, key, request)
-    assert (await read(ingress, key)).messages[1].feedback == {"U2": "down"}
+    assert (await read_history(ingress, key)).messages[1].feedback == {"U2": "down"}
 
 
 async def test_context_is_noted_once_and_seen_by_the_model(ingress: IngressClient) -> None:
-    key = session_name()
+    key = new_session_key()
     notes = Notes(messages=[Inbound(message="my name is Ada", id="n1"), Inbound(message="hi all", id="n2")])
     for _ in range(2):
         await ingress.call(handlers.CHAT_ADD_NOTES, key, notes)
-    assert await whole(ingress, key) == ["my name is Ada", "hi all"]
-    assert (await say(ingress, key, "what is my name?")).reply == "Your name is Ada."
+    assert await read_all_texts(ingress, key) == ["my name is Ada", "hi all"]
+    assert (await send_message(ingress, key, "what is my name?")).reply == "Your name is Ada."
 
 
 async def test_a_reply_waits_in_the_history_when_no_bot_delivers(stack: Stack, ingress: IngressClient) -> None:
     """A send to a service that does not exist would block the key."""
     key = slack_key()
     for n in range(2):
-        await hand_in(ingress, key, f"question {n}", f"m{n}")
-        assert (await reply_to(ingress, key, f"m{n}")).status == "answered"
-    assert (await read(ingress, key)).messages[-1].undelivered
-    rows = await stack.admin("SELECT id FROM sys_invocation WHERE target_service_name = 'SlackDelivery'")
+        await queue_message(ingress, key, f"question {n}", f"m{n}")
+        assert (await wait_for_turn(ingress, key, f"m{n}")).status == "answered"
+    assert (await read_history(ingress, key)).messages[-1].undelivered
+    rows = await stack.query("SELECT id FROM sys_invocation WHERE target_service_name = 'SlackDelivery'")
     assert rows == []
 
 
 async def test_the_web_costs_no_entry_for_delivery(stack: Stack, ingress: IngressClient) -> None:
-    key = chat_key()
-    await hand_in(ingress, key, "hello", "m1")
-    await reply_to(ingress, key, "m1")
+    key = new_web_key()
+    await queue_message(ingress, key, "hello", "m1")
+    await wait_for_turn(ingress, key, "m1")
     query = (
         "SELECT j.name AS name FROM sys_journal j JOIN sys_invocation i ON i.id = j.id "
         f"WHERE i.target_service_key = '{key}' AND i.target_handler_name = 'message'"
     )
-    names = [row.get("name") for row in await stack.admin(query)]
+    names = [row.get("name") for row in await stack.query(query)]
     assert "model" in names and "check delivery service" not in names
 
 
 async def test_a_message_is_counted_once_and_refused_beyond_the_limit(ingress: IngressClient) -> None:
-    owner = session_name()
+    owner = new_session_key()
 
     async def claim(id: str) -> QuotaDecision:
         return await ingress.call(handlers.QUOTA_CLAIM, owner, QuotaClaim(id=id, per_minute=2))
@@ -173,7 +173,7 @@ async def test_a_message_is_counted_once_and_refused_beyond_the_limit(ingress: I
 
 
 async def test_a_place_keeps_rules_threads_and_reach(ingress: IngressClient) -> None:
-    scope = f"slack:{session_name()[8:].upper()}:C1"
+    scope = f"slack:{new_session_key()[8:].upper()}:C1"
 
     await ingress.call(handlers.CHANNEL_SET_RULES, scope, ChannelRulesChange(off=True))
     for update in (
@@ -193,15 +193,15 @@ async def test_a_place_keeps_rules_threads_and_reach(ingress: IngressClient) -> 
 
 
 async def test_a_deletion_while_it_is_answered_takes_effect_afterwards(stack: Stack, ingress: IngressClient) -> None:
-    key = chat_key()
-    number = await stack.model.count()
+    key = new_web_key()
+    number = await stack.model.count_requests()
     await stack.model.script(GATE)
-    await hand_in(ingress, key, "my name is Ada", "m1")
-    await stack.model.wait(number)
+    await queue_message(ingress, key, "my name is Ada", "m1")
+    await stack.model.wait_for_request(number)
     await redact(ingress, key, "m1")
-    later = saying(ingress, key, "what is my name?", id="m2", queued=False)
+    later = start_message(ingress, key, "what is my name?", id="m2", queued=False)
     await asyncio.sleep(0)
     await stack.model.finish(number)
-    await reply_to(ingress, key, "m1")
+    await wait_for_turn(ingress, key, "m1")
     later.cancel()
-    await eventually(lambda: whole(ingress, key), lambda texts: texts[0] == "")
+    await eventually(lambda: read_all_texts(ingress, key), lambda texts: texts[0] == "")

@@ -11,9 +11,9 @@ from chat_service import handlers, keys
 from chat_service.contracts import ConfigureRequest
 from chat_service.contracts.channel import ChannelRulesChange
 from chat_service.ingress import IngressClient, IngressError
-from tests.conversation.talk import hand_in, reply_to, say, saying
+from tests.conversation.talk import queue_message, wait_for_turn, send_message, start_message
 from tests.fakes.model import ModelControl
-from tests.fakes.model.protocol import Behaviour
+from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack, running_stack
 
 PERSONAS = """
@@ -57,10 +57,10 @@ async def test_each_value_says_where_it_came_from(ingress: IngressClient) -> Non
 
 
 async def test_settings_can_be_read_while_a_turn_runs(ingress: IngressClient, stack: Stack, key: str) -> None:
-    number = await stack.model.count()
-    await stack.model.script(Behaviour(kind="gate"))
-    reply = saying(ingress, key, "hold on")
-    await stack.model.wait(number)
+    number = await stack.model.count_requests()
+    await stack.model.script(ScriptedResponse(kind="gate"))
+    reply = start_message(ingress, key, "hold on")
+    await stack.model.wait_for_request(number)
     view = await ingress.call(handlers.CHAT_GET_SETTINGS, key, None)
     assert {setting.name for setting in view.settings} == {"persona", "prompt", "model", "temperature", "burst"}
     assert not reply.done()
@@ -72,9 +72,9 @@ async def test_a_channels_prompt_reaches_the_model(ingress: IngressClient, stack
     team = f"T{uuid4().hex[:8].upper()}"
     await widen(ingress, f"slack:{team}:C1", prompt="You are the channel's own.")
     key = keys.slack(team, "C1", "1700000000.000100")
-    number = await stack.model.count()
-    await hand_in(ingress, key, "hi", "m0")
-    await reply_to(ingress, key, "m0")
+    number = await stack.model.count_requests()
+    await queue_message(ingress, key, "hi", "m0")
+    await wait_for_turn(ingress, key, "m0")
     sent = (await stack.model.wait_for_question("hi", number)).body["messages"]
     assert sent[0]["content"] == "You are the channel's own."
 
@@ -85,24 +85,24 @@ async def test_what_waits_when_a_place_is_switched_off_is_told_and_not_answered(
 ) -> None:
     team = f"T{uuid4().hex[:8].upper()}"
     scope, key = scope.format(team=team), keys.slack(team, "C1", "1700000000.000100")
-    number = await stack.model.count()
-    await stack.model.script(Behaviour(kind="gate"))
-    await hand_in(ingress, key, "runs", "m0")
+    number = await stack.model.count_requests()
+    await stack.model.script(ScriptedResponse(kind="gate"))
+    await queue_message(ingress, key, "runs", "m0")
     await stack.model.wait_for_question("runs", number)
-    await hand_in(ingress, key, "waits", "m1")
+    await queue_message(ingress, key, "waits", "m1")
     await ingress.call(handlers.CHANNEL_SET_RULES, scope, ChannelRulesChange(off=True))
     await stack.model.finish(number)
-    assert (await reply_to(ingress, key, "m0")).status == "answered", "what runs comes to its end"
-    waited = await reply_to(ingress, key, "m1")
+    assert (await wait_for_turn(ingress, key, "m0")).status == "answered", "what runs comes to its end"
+    waited = await wait_for_turn(ingress, key, "m1")
     assert waited.status == "failed" and "switched off" in (waited.error or "")
     assert not [one for one in await stack.model.requests() if one.number >= number and "waits" in str(one.body)]
     await ingress.call(handlers.CHANNEL_SET_RULES, scope, ChannelRulesChange(off=False))
-    await hand_in(ingress, key, "back", "m2")
-    assert (await reply_to(ingress, key, "m2")).reply == "echo: back"
+    await queue_message(ingress, key, "back", "m2")
+    assert (await wait_for_turn(ingress, key, "m2")).reply == "echo: back"
 
 
 async def test_a_persona_is_a_named_record(engine_binary: Path, model: ModelControl, tmp_path: Path) -> None:
-    await model.clear()
+    await model.clear_script()
     personas = tmp_path / "personas.toml"
     personas.write_text(PERSONAS)
     async with (
@@ -113,8 +113,8 @@ async def test_a_persona_is_a_named_record(engine_binary: Path, model: ModelCont
         assert shown["prompt"] == ("Answer in verse.", "persona poet (deployment)")
         shown = await configure(ingress, "k", persona="pirate")
         assert shown["prompt"] == ("Speak like a pirate.", "persona pirate (conversation)")
-        number = await model.count()
-        assert (await say(ingress, "k", "ahoy there")).model == "scripted-large"
+        number = await model.count_requests()
+        assert (await send_message(ingress, "k", "ahoy there")).model == "scripted-large"
         sent = (await model.wait_for_question("ahoy there", number)).body
         assert (sent["temperature"], sent["messages"][0]["content"]) == (0.2, "Speak like a pirate.")
         with pytest.raises(IngressError) as caught:

@@ -13,9 +13,9 @@ from chat_service.ingress import IngressClient, IngressError
 from chat_service.storage import pages
 from chat_service.storage.record import StateRecord
 from chat_service.storage.state import Meta, Recent
-from tests.conversation.talk import read, say
+from tests.conversation.talk import read_history, send_message
 from tests.processes import Stack, eventually
-from tests.web.seeding import talk, write_state
+from tests.web.seeding import build_messages, write_state
 
 THEN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -42,7 +42,7 @@ async def test_a_turn_is_found_by_its_number_and_by_its_message(ingress: Ingress
             noted = Notes(messages=[Inbound(message="aside", id=name, at=at)])
             expected.append((name, await ingress.call(handlers.CHAT_ADD_NOTES, key, noted)))
         else:
-            expected.append((name, await say(ingress, key, name, id=name, at=at)))
+            expected.append((name, await send_message(ingress, key, name, id=name, at=at)))
         if number >= 11:
             assert await turn(ingress, key, id="m11") == expected[10][1]
     for number, (name, reply) in enumerate(expected, 1):
@@ -52,13 +52,13 @@ async def test_a_turn_is_found_by_its_number_and_by_its_message(ingress: Ingress
 
 
 async def test_a_repeat_of_what_was_noted_or_deleted_long_ago_says_so(ingress: IngressClient, key: str) -> None:
-    await say(ingress, key, "aside", id="aside", at=THEN, expects_reply=False)
-    await say(ingress, key, "regretted", id="gone", at=THEN)
+    await send_message(ingress, key, "aside", id="aside", at=THEN, expects_reply=False)
+    await send_message(ingress, key, "regretted", id="gone", at=THEN)
     for number in range(45):
-        await say(ingress, key, f"m{number}", id=f"m{number}", at=THEN + timedelta(minutes=number + 1))
+        await send_message(ingress, key, f"m{number}", id=f"m{number}", at=THEN + timedelta(minutes=number + 1))
     await ingress.call(handlers.CHAT_REDACT, key, RedactRequest(id="gone"))
-    assert (await say(ingress, key, "aside", id="aside", at=THEN)).status == "noted"
-    assert (await say(ingress, key, "regretted", id="gone", at=THEN)).status == "forgotten"
+    assert (await send_message(ingress, key, "aside", id="aside", at=THEN)).status == "noted"
+    assert (await send_message(ingress, key, "regretted", id="gone", at=THEN)).status == "forgotten"
     assert (await turn(ingress, key, turn=2)).reply == ""
 
 
@@ -68,7 +68,7 @@ async def test_pages_that_are_gone_or_hold_replies_alone_hide_no_turn(
     """What has reached its age is gone from the beginning; a question that was answered anew for a whole page long has
     its versions behind it."""
     first, anew = 2 * PAGE_SIZE, 9 * PAGE_SIZE
-    messages = talk(6 * PAGE_SIZE)  # twelve pages
+    messages = build_messages(6 * PAGE_SIZE)  # twelve pages
     versions = [
         Message(seq=0, turn=anew // 2, role="assistant", text=f"version {n}", at=THEN, replaced=n < 2 * PAGE_SIZE)
         for n in range(1, 2 * PAGE_SIZE + 1)
@@ -84,7 +84,7 @@ async def test_pages_that_are_gone_or_hold_replies_alone_hide_no_turn(
     await write_state(stack, "Transcript", key, state)
     meta = Meta(next_seq=messages[-1].seq + 1, next_turn=6 * PAGE_SIZE + 1, latest_removed_at=old[-1].at)
     await write_state(stack, "Chat", key, {"meta": meta, "recent": Recent(messages=recent)})
-    await eventually(lambda: read(ingress, key), lambda page: len(page.messages) > 0)
+    await eventually(lambda: read_history(ingress, key), lambda page: len(page.messages) > 0)
     for number in range(1, 6 * PAGE_SIZE + 1):
         if number <= first // 2:
             assert await no_turn(ingress, key, turn=number)

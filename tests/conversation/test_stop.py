@@ -13,19 +13,19 @@ import pytest
 from chat_service import handlers
 from chat_service.contracts import Inbound, Reply, StopRequest, TurnRequest
 from chat_service.ingress import IngressClient
-from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, saying, stop
+from tests.conversation.talk import new_web_key, queue_message, read_history, wait_for_turn, send_message, start_message, stop_turn
 from tests.fakes.model import ModelControl
-from tests.fakes.model.protocol import Behaviour, text_of
+from tests.fakes.model.protocol import ScriptedResponse, text_of
 from tests.processes import Stack, eventually, running_stack
 
-SILENT = Behaviour(kind="gate")
-BUSY = Behaviour(kind="fail", status=429, headers={"Retry-After": "100"})
+SILENT = ScriptedResponse(kind="gate")
+BUSY = ScriptedResponse(kind="fail", status=429, headers={"Retry-After": "100"})
 
 
 async def stopped_within(ingress: IngressClient, key: str, reply: Awaitable[Reply]) -> float:
     """Stop and wait for the reply; gives the seconds that took."""
     began = time.monotonic()
-    assert (await stop(ingress, key)).stopped
+    assert (await stop_turn(ingress, key)).stopped
     await reply
     return time.monotonic() - began
 
@@ -33,50 +33,50 @@ async def stopped_within(ingress: IngressClient, key: str, reply: Awaitable[Repl
 async def test_a_silent_model_is_stopped(ingress: IngressClient, stack: Stack, key: str) -> None:
     taken = []
     for _ in range(3):
-        number = await stack.model.count()
+        number = await stack.model.count_requests()
         await stack.model.script(SILENT)
-        reply = saying(ingress, key, "are you there?")
-        await stack.model.wait(number)
+        reply = start_message(ingress, key, "are you there?")
+        await stack.model.wait_for_request(number)
         taken.append(await stopped_within(ingress, key, reply))
         assert (reply.result().status, reply.result().reply) == ("stopped", "")
-        await stack.model.wait(number, "disconnected")
+        await stack.model.wait_for_request(number, "disconnected")
     assert min(taken) < 1
-    assert (await say(ingress, key, "and now?")).status == "answered"
+    assert (await send_message(ingress, key, "and now?")).status == "answered"
 
 
 async def test_a_streaming_model_is_stopped_and_what_it_said_is_kept(
     ingress: IngressClient, stack: Stack, key: str
 ) -> None:
-    number = await stack.model.count()
+    number = await stack.model.count_requests()
     await stack.model.script(SILENT)
-    reply = saying(ingress, key, "tell me a story")
-    await stack.model.wait(number)
+    reply = start_message(ingress, key, "tell me a story")
+    await stack.model.wait_for_request(number)
     for piece in ("Once upon a time", " there was"):
         await stack.model.release(number, piece)
-    await stack.model.wait(number, "written", least=2)
+    await stack.model.wait_for_request(number, "written", least=2)
     assert await stopped_within(ingress, key, reply) < 1
     told = reply.result()
     assert told.status == "stopped"
     # The model cannot know what of it was read already, but it was something, from the beginning.
     assert told.reply and "Once upon a time there was".startswith(told.reply)
-    kept = (await read(ingress, key)).messages[-1]
+    kept = (await read_history(ingress, key)).messages[-1]
     assert (kept.status, kept.text) == ("stopped", told.reply)
 
 
 async def test_a_model_that_is_being_retried_is_stopped(ingress: IngressClient, stack: Stack, key: str) -> None:
-    number = await stack.model.count()
+    number = await stack.model.count_requests()
     await stack.model.script(BUSY)
-    reply = saying(ingress, key, "hello?")
-    await stack.model.wait(number, "finished")
+    reply = start_message(ingress, key, "hello?")
+    await stack.model.wait_for_request(number, "finished")
     taken = await stopped_within(ingress, key, reply)
     assert reply.result().status == "stopped"
     assert taken < 1
-    assert len(await stack.model.requests()) and (await say(ingress, key, "again")).status == "answered"
+    assert len(await stack.model.requests()) and (await send_message(ingress, key, "again")).status == "answered"
 
 
 async def test_a_stop_needs_no_live_bus(engine_binary: Path, model: ModelControl, tmp_path: Path) -> None:
     """The bus is lossy by contract: here it is away, and the durable signal does it alone."""
-    await model.clear()
+    await model.clear_script()
     async with (
         running_stack(
             engine_binary, tmp_path, model, live_bus_url="redis://127.0.0.1:9", model_stall_seconds="600"
@@ -84,44 +84,44 @@ async def test_a_stop_needs_no_live_bus(engine_binary: Path, model: ModelControl
         stack.ingress() as ingress,
         asyncio.timeout(30),
     ):
-        number = await model.count()
+        number = await model.count_requests()
         await model.script(SILENT)
-        reply = saying(ingress, "k", "are you there?")
-        await model.wait(number)
-        await stop(ingress, "k")
+        reply = start_message(ingress, "k", "are you there?")
+        await model.wait_for_request(number)
+        await stop_turn(ingress, "k")
         assert (await reply).status == "stopped"
-        await model.wait(number, "disconnected")
+        await model.wait_for_request(number, "disconnected")
 
 
 async def test_a_stopped_turn_is_left_out_of_the_next_prompt(ingress: IngressClient, stack: Stack, key: str) -> None:
-    number = await stack.model.count()
+    number = await stack.model.count_requests()
     await stack.model.script(SILENT)
-    reply = saying(ingress, key, "the secret is blue")
-    await stack.model.wait(number)
-    await stop(ingress, key)
+    reply = start_message(ingress, key, "the secret is blue")
+    await stack.model.wait_for_request(number)
+    await stop_turn(ingress, key)
     await reply
-    number = await stack.model.count()
-    await say(ingress, key, "next question")
-    sent = [text_of(m) for m in (await stack.model.wait(number)).body["messages"]]
+    number = await stack.model.count_requests()
+    await send_message(ingress, key, "next question")
+    sent = [text_of(m) for m in (await stack.model.wait_for_request(number)).body["messages"]]
     assert not any("blue" in text for text in sent)
 
 
 async def test_stop_without_a_running_turn_says_so(ingress: IngressClient, key: str) -> None:
-    assert not (await stop(ingress, key)).stopped
-    await say(ingress, key, "hi")
-    assert not (await stop(ingress, key)).stopped
+    assert not (await stop_turn(ingress, key)).stopped
+    await send_message(ingress, key, "hi")
+    assert not (await stop_turn(ingress, key)).stopped
 
 
 async def test_stop_of_a_turn_that_has_ended_does_not_stop_the_next(
     ingress: IngressClient, stack: Stack, key: str
 ) -> None:
     """A button pressed a moment too late."""
-    first = await say(ingress, key, "one")
-    number = await stack.model.count()
+    first = await send_message(ingress, key, "one")
+    number = await stack.model.count_requests()
     await stack.model.script(SILENT)
-    reply = saying(ingress, key, "two")
-    await stack.model.wait(number)
-    assert not (await stop(ingress, key, turn=first.turn)).stopped
+    reply = start_message(ingress, key, "two")
+    await stack.model.wait_for_request(number)
+    assert not (await stop_turn(ingress, key, turn=first.turn)).stopped
     await stack.model.release(number, "still here")
     await stack.model.finish(number)
     assert (await reply).reply == "still here"
@@ -131,24 +131,24 @@ async def test_stop_all_withdraws_what_waits_and_later_messages_are_answered(
     ingress: IngressClient, stack: Stack
 ) -> None:
     """With the queue, where waiting messages are visible."""
-    key = chat_key()
-    number = await stack.model.count()
+    key = new_web_key()
+    number = await stack.model.count_requests()
     await stack.model.script(SILENT)
-    await hand_in(ingress, key, "first", "m1")
+    await queue_message(ingress, key, "first", "m1")
     await stack.model.wait_for_question("first", number)
     at = datetime.now(UTC)
     for name in ("m2", "m3"):
-        await hand_in(ingress, key, name, name, at=at)
-    await eventually(lambda: read(ingress, key), lambda page: [w.id for w in page.waiting] == ["m2", "m3"])
-    assert (await stop(ingress, key, all=True)).stopped
-    assert (await read(ingress, key)).waiting == []
-    await hand_in(ingress, key, "later", "m4")
-    assert (await reply_to(ingress, key, "m4")).reply == "echo: later"
-    messages = (await read(ingress, key)).messages
+        await queue_message(ingress, key, name, name, at=at)
+    await eventually(lambda: read_history(ingress, key), lambda page: [w.id for w in page.waiting] == ["m2", "m3"])
+    assert (await stop_turn(ingress, key, all=True)).stopped
+    assert (await read_history(ingress, key)).waiting == []
+    await queue_message(ingress, key, "later", "m4")
+    assert (await wait_for_turn(ingress, key, "m4")).reply == "echo: later"
+    messages = (await read_history(ingress, key)).messages
     assert [m.text for m in messages if m.status == "answered"] == ["first", "later", "echo: later"]
     # A late repeat of what was taken back is not answered either.
     before = len(await stack.model.requests())
-    again = await hand_in(ingress, key, "m2", "m2", at=at)
+    again = await queue_message(ingress, key, "m2", "m2", at=at)
     reply = await ingress.attach(again.invocation, Reply)
     assert reply.status in ("withdrawn", "forgotten")
     assert len(await stack.model.requests()) == before
@@ -158,15 +158,15 @@ async def test_a_second_stop_all_right_after_the_first_leaves_nothing_switched_o
     ingress: IngressClient, stack: Stack
 ) -> None:
     """Their barriers come within milliseconds; the first must not go on looking, and stop what is said afterwards."""
-    key, number = chat_key(), await stack.model.count()
+    key, number = new_web_key(), await stack.model.count_requests()
     await stack.model.script(SILENT)
-    await hand_in(ingress, key, "a story", "m0")
+    await queue_message(ingress, key, "a story", "m0")
     await stack.model.wait_for_question("a story", number)
-    stops = [asyncio.create_task(stop(ingress, key, all=True)) for _ in range(2)]
-    assert (await reply_to(ingress, key, "m0")).status == "stopped"
+    stops = [asyncio.create_task(stop_turn(ingress, key, all=True)) for _ in range(2)]
+    assert (await wait_for_turn(ingress, key, "m0")).status == "stopped"
 
     async def barriers() -> int:
-        rows = await stack.admin(
+        rows = await stack.query(
             "SELECT count(1) AS n FROM sys_invocation WHERE target_handler_name = 'pass_stop_all_barrier' AND status = 'completed' "
             f"AND target_service_key = '{key}'"
         )
@@ -174,43 +174,43 @@ async def test_a_second_stop_all_right_after_the_first_leaves_nothing_switched_o
 
     await eventually(barriers, lambda count: count == 2)
     for n in range(12):  # a second and more, in which a stop that goes on looking would meet one of them
-        await stack.model.script(Behaviour(text="here", delay=0.1))
-        await hand_in(ingress, key, f"and now {n}?", f"m{n + 1}")
-        assert (await reply_to(ingress, key, f"m{n + 1}")).reply == "here"
+        await stack.model.script(ScriptedResponse(text="here", delay=0.1))
+        await queue_message(ingress, key, f"and now {n}?", f"m{n + 1}")
+        assert (await wait_for_turn(ingress, key, f"m{n + 1}")).reply == "here"
     assert any(told.stopped for told in await asyncio.gather(*stops))
 
 
 async def test_stop_all_at_the_bare_ingress_withdraws_what_queued_up(
     ingress: IngressClient, stack: Stack, key: str
 ) -> None:
-    number = await stack.model.count()
+    number = await stack.model.count_requests()
     await stack.model.script(SILENT)
-    first = saying(ingress, key, "first")
-    await stack.model.wait(number)
-    rest = [saying(ingress, key, f"more {n}") for n in range(3)]
+    first = start_message(ingress, key, "first")
+    await stack.model.wait_for_request(number)
+    rest = [start_message(ingress, key, f"more {n}") for n in range(3)]
 
     async def queued() -> int:
-        rows = await stack.admin(
+        rows = await stack.query(
             "SELECT count(1) AS n FROM sys_invocation WHERE target_handler_name = 'message' "
             f"AND target_service_key = '{key}' AND status != 'completed'"
         )
         return int(rows[0]["n"])
 
     await eventually(queued, lambda n: n == 4)
-    await stop(ingress, key, all=True)
+    await stop_turn(ingress, key, all=True)
     assert (await first).status == "stopped"
     assert {(await one).status for one in rest} == {"withdrawn"}
-    assert (await say(ingress, key, "later")).status == "answered"
+    assert (await send_message(ingress, key, "later")).status == "answered"
 
 
 @pytest.mark.parametrize("stop_sent", ["before the kill", "while it is down"])
 async def test_a_stop_survives_kill_9(own_stack: Stack, stop_sent: str) -> None:
     """The service dies between the request and its effect; the model is not asked to the end again."""
     async with own_stack.ingress() as ingress:
-        number = await own_stack.model.count()
+        number = await own_stack.model.count_requests()
         await own_stack.model.script(SILENT, SILENT, SILENT)
         sent = await ingress.send(handlers.CHAT_MESSAGE, "k", Inbound(message="hello", id="m1"))
-        await own_stack.model.wait(number)
+        await own_stack.model.wait_for_request(number)
         if stop_sent == "before the kill":
             # Frozen, the service can neither see the stop nor act on it: it dies with the stop on its way.
             own_stack.freeze_service()
@@ -224,5 +224,5 @@ async def test_a_stop_survives_kill_9(own_stack: Stack, stop_sent: str) -> None:
         assert reply.status == "stopped"
         found = await ingress.call(handlers.CHAT_GET_TURN, "k", TurnRequest(id="m1"))
         assert found.status == "stopped"
-        await own_stack.model.clear()
-        assert (await say(ingress, "k", "and now?")).status == "answered"
+        await own_stack.model.clear_script()
+        assert (await send_message(ingress, "k", "and now?")).status == "answered"

@@ -30,12 +30,12 @@ from chat_service.domain.conversation import Conversation
 from chat_service.domain.versions import MAX_VERSIONS
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.storage.state import Meta, Recent, TurnResult
-from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, saying, stop, whole
-from tests.fakes.model.protocol import Behaviour
-from tests.processes import Stack, eventually, session_name
+from tests.conversation.talk import new_web_key, queue_message, read_history, wait_for_turn, send_message, start_message, stop_turn, read_all_texts
+from tests.fakes.model.protocol import ScriptedResponse
+from tests.processes import Stack, eventually, new_session_key
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-GATE = Behaviour(kind="gate")
+GATE = ScriptedResponse(kind="gate")
 
 
 class Nothing(Contract):
@@ -237,13 +237,13 @@ def test_a_summary_is_written_anew_over_all_that_scrolled_out() -> None:
 # --- through the engine, in both modes -----------------------------------------------------------------------------
 async def shown(ingress: IngressClient, key: str) -> list[str]:
     """What is said, as a reader sees it."""
-    page = await read(ingress, key, limit=200)
+    page = await read_history(ingress, key, limit=200)
     return [m.text for m in page.messages if not m.replaced]
 
 
 async def named(ingress: IngressClient, key: str, text: str) -> Message:
     """The message with this text."""
-    return next(m for m in (await read(ingress, key, limit=200)).messages if m.text == text)
+    return next(m for m in (await read_history(ingress, key, limit=200)).messages if m.text == text)
 
 
 async def choose(ingress: IngressClient, key: str, seq: int) -> None:
@@ -257,8 +257,8 @@ async def regenerate(ingress: IngressClient, key: str) -> Reply:
 async def edited(ingress: IngressClient, key: str, old: str, new: str) -> Reply:
     """Ask a question in other words, the way the page does."""
     seq = (await named(ingress, key, old)).seq
-    await hand_in(ingress, key, new, f"id {new}", replaces=seq)
-    return await reply_to(ingress, key, f"id {new}")
+    await queue_message(ingress, key, new, f"id {new}", replaces=seq)
+    return await wait_for_turn(ingress, key, f"id {new}")
 
 
 async def asked(stack: Stack) -> str:
@@ -267,10 +267,10 @@ async def asked(stack: Stack) -> str:
 
 
 async def test_an_edited_question_is_answered_in_place_of_the_old_one(stack: Stack, ingress: IngressClient) -> None:
-    key = chat_key()
+    key = new_web_key()
     for number, text in enumerate(("my name is Ada", "my name is Grace", "thanks")):
-        await hand_in(ingress, key, text, f"m{number}")
-        await reply_to(ingress, key, f"m{number}")
+        await queue_message(ingress, key, text, f"m{number}")
+        await wait_for_turn(ingress, key, f"m{number}")
     assert (await edited(ingress, key, "my name is Grace", "what is my name?")).reply == "Your name is Ada."
     assert await shown(ingress, key) == [
         "my name is Ada",
@@ -289,8 +289,8 @@ async def test_an_edited_question_is_answered_in_place_of_the_old_one(stack: Sta
         "thanks",
         "echo: thanks",
     ]
-    await hand_in(ingress, key, "what is my name, please?", "m9")
-    assert (await reply_to(ingress, key, "m9")).reply == "Your name is Grace."
+    await queue_message(ingress, key, "what is my name, please?", "m9")
+    assert (await wait_for_turn(ingress, key, "m9")).reply == "Your name is Grace."
     await choose(ingress, key, question.seq)
     assert (await shown(ingress, key))[-1] == "Your name is Ada."
     await choose(ingress, key, old.seq)
@@ -300,16 +300,16 @@ async def test_an_edited_question_is_answered_in_place_of_the_old_one(stack: Sta
 async def test_replies_answered_anew_are_versions_and_the_shown_one_is_remembered(
     stack: Stack, ingress: IngressClient
 ) -> None:
-    key = session_name()
-    await stack.model.script(*(Behaviour(text=text) for text in ("one", "two", "three")))
-    first = await say(ingress, key, "count")
+    key = new_session_key()
+    await stack.model.script(*(ScriptedResponse(text=text) for text in ("one", "two", "three")))
+    first = await send_message(ingress, key, "count")
     await regenerate(ingress, key)
     await regenerate(ingress, key)
     last = await named(ingress, key, "three")
     assert last.versions == [first.seq, first.seq + 1, first.seq + 2]
     await choose(ingress, key, first.seq)
     assert await shown(ingress, key) == ["count", "one"]
-    await say(ingress, key, "and on")
+    await send_message(ingress, key, "and on")
     prompt = await asked(stack)
     assert "'one'" in prompt and "'two'" not in prompt and "'three'" not in prompt
     await choose(ingress, key, last.seq)
@@ -319,10 +319,10 @@ async def test_replies_answered_anew_are_versions_and_the_shown_one_is_remembere
 
 
 async def test_a_reply_answered_anew_in_vain_leaves_the_good_one(stack: Stack, ingress: IngressClient) -> None:
-    key = session_name()
-    refusal = Behaviour(kind="fail", status=401, body={"error": {"message": "no", "code": "invalid_api_key"}})
-    await stack.model.script(Behaviour(text="one"), refusal, Behaviour(text="two"))
-    first = await say(ingress, key, "count")
+    key = new_session_key()
+    refusal = ScriptedResponse(kind="fail", status=401, body={"error": {"message": "no", "code": "invalid_api_key"}})
+    await stack.model.script(ScriptedResponse(text="one"), refusal, ScriptedResponse(text="two"))
+    first = await send_message(ingress, key, "count")
     assert (await regenerate(ingress, key)).status == "failed"
     assert await shown(ingress, key) == ["count", "one"]
     assert (await named(ingress, key, "one")).versions == [], "what says nothing is no version"
@@ -332,16 +332,16 @@ async def test_a_reply_answered_anew_in_vain_leaves_the_good_one(stack: Stack, i
     await choose(ingress, key, first.seq)
     await stack.model.script(refusal)
     await regenerate(ingress, key)
-    await say(ingress, key, "and on")
+    await send_message(ingress, key, "and on")
     prompt = await asked(stack)
     assert "'one'" in prompt and "'two'" not in prompt
     assert await shown(ingress, key) == ["count", "one", "and on", "echo: and on"]
 
 
 async def test_searches_and_documents_show_what_is_shown(ingress: IngressClient) -> None:
-    key = chat_key()
-    await hand_in(ingress, key, "about tea", "m1")
-    await reply_to(ingress, key, "m1")
+    key = new_web_key()
+    await queue_message(ingress, key, "about tea", "m1")
+    await wait_for_turn(ingress, key, "m1")
     await edited(ingress, key, "about tea", "about coffee")
 
     async def find(text: str) -> int:
@@ -356,110 +356,110 @@ async def test_searches_and_documents_show_what_is_shown(ingress: IngressClient)
 
 
 async def test_an_edit_waits_its_turn_and_is_answered_once(stack: Stack, ingress: IngressClient) -> None:
-    key = chat_key()
-    await hand_in(ingress, key, "first", "m1")
-    await reply_to(ingress, key, "m1")
+    key = new_web_key()
+    await queue_message(ingress, key, "first", "m1")
+    await wait_for_turn(ingress, key, "m1")
     seq = (await named(ingress, key, "first")).seq
-    number = await stack.model.count()
+    number = await stack.model.count_requests()
     await stack.model.script(GATE)
-    await hand_in(ingress, key, "second", "m2")
-    await stack.model.wait(number)
+    await queue_message(ingress, key, "second", "m2")
+    await stack.model.wait_for_request(number)
     for _ in range(3):
-        await hand_in(ingress, key, "first, in other words", "m3", replaces=seq)
-    await hand_in(ingress, key, "third", "m4")
-    page = await read(ingress, key)
+        await queue_message(ingress, key, "first, in other words", "m3", replaces=seq)
+    await queue_message(ingress, key, "third", "m4")
+    page = await read_history(ingress, key)
     assert [(one.id, one.replaces) for one in page.waiting] == [("m3", seq), ("m4", None)]
     assert not any(m.replaced for m in page.messages)
     await stack.model.finish(number)
-    await reply_to(ingress, key, "m4")
+    await wait_for_turn(ingress, key, "m4")
     assert await shown(ingress, key) == [
         "first, in other words",
         "echo: first, in other words",
         "third",
         "echo: third",
     ]
-    again = await hand_in(ingress, key, "first, in other words", "m3", replaces=seq)
+    again = await queue_message(ingress, key, "first, in other words", "m3", replaces=seq)
     assert (await ingress.attach(again.invocation, Reply)).reply == "echo: first, in other words"
-    assert len(await whole(ingress, key)) == 8
+    assert len(await read_all_texts(ingress, key)) == 8
 
 
 async def test_what_an_edit_replaces_is_hidden_as_soon_as_it_is_answered(stack: Stack, ingress: IngressClient) -> None:
-    key = session_name()
-    await say(ingress, key, "first")
-    number = await stack.model.count()
+    key = new_session_key()
+    await send_message(ingress, key, "first")
+    number = await stack.model.count_requests()
     await stack.model.script(GATE)
-    answering = saying(ingress, key, "better", replaces=1)
-    await stack.model.wait(number)
-    page = await read(ingress, key)
+    answering = start_message(ingress, key, "better", replaces=1)
+    await stack.model.wait_for_request(number)
+    page = await read_history(ingress, key)
     assert [m.replaced for m in page.messages] == [True, True]
     assert page.running and page.running.question[0].versions == [1, page.running.question[0].seq]
-    await stop(ingress, key)
+    await stop_turn(ingress, key)
     assert (await answering).status == "stopped"
     assert await shown(ingress, key) == ["better", ""]
     await regenerate(ingress, key)
     assert await shown(ingress, key) == ["better", "echo: better"]
-    assert (await read(ingress, key)).messages[-1].versions == [], "what says nothing is no version"
+    assert (await read_history(ingress, key)).messages[-1].versions == [], "what says nothing is no version"
 
 
 async def test_two_windows_choosing_at_once_leave_one_path(ingress: IngressClient) -> None:
-    key = session_name()
-    await say(ingress, key, "a")
-    await say(ingress, key, "b", replaces=1)
-    await say(ingress, key, "c", replaces=1)
+    key = new_session_key()
+    await send_message(ingress, key, "a")
+    await send_message(ingress, key, "b", replaces=1)
+    await send_message(ingress, key, "c", replaces=1)
     await asyncio.gather(*(choose(ingress, key, seq) for seq in (1, 3, 5, 1, 3)))
     assert await shown(ingress, key) in (["a", "echo: a"], ["b", "echo: b"], ["c", "echo: c"])
 
 
 async def test_what_is_too_far_back_is_told_and_the_words_are_kept(ingress: IngressClient) -> None:
-    key = session_name()
-    await say(ingress, key, "hello")
-    reply = await say(ingress, key, "other words", replaces=999)
+    key = new_session_key()
+    await send_message(ingress, key, "hello")
+    reply = await send_message(ingress, key, "other words", replaces=999)
     assert reply.status == "failed" and "too far back" in (reply.error or "")
     assert await shown(ingress, key) == ["hello", "echo: hello", "other words", ""]
     assert (await regenerate(ingress, key)).reply == "echo: other words"
     with pytest.raises(IngressError, match="too far back"):
         await choose(ingress, key, 999)
-    assert (await say(ingress, key, "on")).status == "answered"
+    assert (await send_message(ingress, key, "on")).status == "answered"
 
 
 async def test_a_history_says_what_can_still_be_replaced(ingress: IngressClient) -> None:
-    key = session_name()
+    key = new_session_key()
     for number in range(32):
-        await say(ingress, key, f"line {number}")
-    page = await eventually(lambda: read(ingress, key, limit=200), lambda p: p.replaceable > 1)
+        await send_message(ingress, key, f"line {number}")
+    page = await eventually(lambda: read_history(ingress, key, limit=200), lambda p: p.replaceable > 1)
     assert len(page.messages) == 64
     held = next(m for m in page.messages if m.role == "user" and m.seq >= page.replaceable)
-    await say(ingress, key, "in time", replaces=held.seq)
+    await send_message(ingress, key, "in time", replaces=held.seq)
     assert (await shown(ingress, key))[-3:] == [f"echo: line {held.turn - 2}", "in time", "echo: in time"]
 
 
 async def test_a_summary_of_what_is_no_longer_shown_is_dropped(stack: Stack, ingress: IngressClient) -> None:
-    key = session_name()
-    await say(ingress, key, "my name is Ada")
+    key = new_session_key()
+    await send_message(ingress, key, "my name is Ada")
     for number in range(14):
-        await say(ingress, key, f"line {number}")
+        await send_message(ingress, key, f"line {number}")
 
     async def told() -> str:
-        await say(ingress, key, "on")
+        await send_message(ingress, key, "on")
         return await asked(stack)
 
     await eventually(told, lambda prompt: summary_policy.HEADING in prompt and "name is Ada" in prompt)
-    await say(ingress, key, "my dog is Rex", replaces=1)
+    await send_message(ingress, key, "my dog is Rex", replaces=1)
     assert "Ada" not in await asked(stack) and summary_policy.HEADING not in await asked(stack)
     await choose(ingress, key, 1)
-    assert (await say(ingress, key, "what is my name?")).reply == "Your name is Ada."
+    assert (await send_message(ingress, key, "what is my name?")).reply == "Your name is Ada."
 
 
 async def cut_off(stack: Stack, ingress: IngressClient, question: str, text: str) -> tuple[str, Reply]:
     """A conversation whose reply was stopped after `text`, and that reply. The model cannot know how much of what it
     wrote was read, so this may take more than one."""
     while True:
-        key = session_name()
-        number = await stack.model.count()
-        await stack.model.script(Behaviour(kind="stall", text=text))
-        told = saying(ingress, key, question)
-        await stack.model.wait(number, "written")
-        await stop(ingress, key)
+        key = new_session_key()
+        number = await stack.model.count_requests()
+        await stack.model.script(ScriptedResponse(kind="stall", text=text))
+        told = start_message(ingress, key, question)
+        await stack.model.wait_for_request(number, "written")
+        await stop_turn(ingress, key)
         if (await told).reply == text:
             assert (await told).status == "stopped"
             return key, await told
@@ -467,7 +467,7 @@ async def cut_off(stack: Stack, ingress: IngressClient, question: str, text: str
 
 async def test_a_stopped_reply_goes_on_where_it_ended(stack: Stack, ingress: IngressClient) -> None:
     key, stopped = await cut_off(stack, ingress, "a story", "Once upon")
-    await stack.model.script(Behaviour(text="a time."))
+    await stack.model.script(ScriptedResponse(text="a time."))
     rest = await ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest(seq=stopped.seq))
     assert (rest.status, rest.reply, rest.seq) == ("answered", "Once upon a time.", stopped.seq)
     messages = (await stack.model.requests())[-1].body["messages"]
@@ -477,25 +477,25 @@ async def test_a_stopped_reply_goes_on_where_it_ended(stack: Stack, ingress: Ing
     assert await shown(ingress, key) == ["a story", "Once upon a time."]
     with pytest.raises(IngressError, match="nothing to continue"):
         await ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest())
-    await say(ingress, key, "and then?")
+    await send_message(ingress, key, "and then?")
     assert "Once upon a time." in await asked(stack), "it counts as an answer now"
 
 
 async def test_going_on_that_is_stopped_or_fails_keeps_every_word(stack: Stack, ingress: IngressClient) -> None:
     refusal: dict[str, Any] = {"error": {"message": "no", "code": "invalid_api_key"}}
     key, _ = await cut_off(stack, ingress, "count", "One,")
-    number = await stack.model.count()
+    number = await stack.model.count_requests()
     await stack.model.script(
-        Behaviour(kind="fail", status=401, body=refusal),
-        Behaviour(kind="stall", text=" two,"),
-        Behaviour(text=" three."),
+        ScriptedResponse(kind="fail", status=401, body=refusal),
+        ScriptedResponse(kind="stall", text=" two,"),
+        ScriptedResponse(text=" three."),
     )
     failed = await ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest())
     assert (failed.status, failed.reply) == ("failed", "One,") and failed.error
     going = asyncio.create_task(ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest()))
-    refused = await stack.model.wait(number)
-    await stack.model.wait(refused.number + 1, "written")
-    await stop(ingress, key)
+    refused = await stack.model.wait_for_request(number)
+    await stack.model.wait_for_request(refused.number + 1, "written")
+    await stop_turn(ingress, key)
     said = await going
     assert said.status == "stopped" and said.reply in ("One,", "One, two,")
     ended = await ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest())

@@ -1,4 +1,4 @@
-"""The Discord bot beside all it needs, in processes of their own: an engine, a model, the chat service, a Discord."""
+"""The Discord bot, a fake Discord, a fake model, Restate and the chat service, in processes; and a server for a test."""
 
 from __future__ import annotations
 
@@ -8,47 +8,109 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bot_process import BotProcess
-from tests.fakes.discord.control import DiscordControl
+from tests.fakes.discord.control import WORKING, DiscordControl
 from tests.fakes.discord.running import running_discord
 from tests.fakes.model import ModelControl
-from tests.processes import Stack, running_stack
+from tests.processes import Stack, new_session_key, running_stack
 
 
 @dataclass(kw_only=True)
-class Bot(BotProcess):
-    """The Discord bot's process."""
+class DiscordBot(BotProcess):
+    """The Discord bot's process. `settings` are the environment variables that it was started with last."""
 
     discord: DiscordControl
     name: str = "discord"
+    settings: dict[str, str] | None = None
 
-    async def start(self, **more: str) -> None:
-        """Start it, and wait until it listens."""
-        await self.launch(**{**self.discord.env(), **self.env, **more})
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.returncode is None
+
+    async def start(self, **settings: str) -> None:
+        """Start it with these settings and wait until it is connected."""
+        await self.close()
+        self.settings = settings
+        await self.start_process(**{**self.discord.env(), **self.env, **settings})
 
 
 @dataclass
-class World:
-    """A stack, a Discord, and the bot between them."""
+class DiscordStack:
+    """Restate, a model, a chat service, a Discord, and the bot."""
 
     stack: Stack
     discord: DiscordControl
-    bot: Bot
+    bot: DiscordBot
+    engine_binary: Path
 
     @property
     def model(self) -> ModelControl:
         return self.stack.model
 
+    async def start_engine(self) -> None:
+        """Start the killed Restate server again, on its ports and its data."""
+        await self.stack.start_engine(self.engine_binary, self.stack.engine.ports)
+
+    async def restore(self) -> None:
+        """Start again what a test has ended, with the default settings."""
+        if self.stack.engine.process.returncode is not None:
+            await self.start_engine()
+        if self.stack.service is None or self.stack.service.returncode is not None:
+            await self.stack.start_service()
+        if not self.bot.is_running or self.bot.settings != {}:
+            await self.bot.start()
+
 
 @asynccontextmanager
-async def running_world(
-    binary: Path, data: Path, model: ModelControl, *, whole: bool = True, start: bool = True, **env: str
-) -> AsyncIterator[World]:
-    """Everything up, and the bot listening. Not `whole`: the chat service is a process of its own."""
-    async with running_stack(binary, data, model, serve=not whole) as stack, running_discord() as discord:
-        bot = Bot(stack=stack, discord=discord, whole=whole, env=env)
+async def running_discord_stack(engine_binary: Path, data: Path, model: ModelControl) -> AsyncIterator[DiscordStack]:
+    """Run a stack in which the bot and the chat service are processes of their own, so that each can be killed."""
+    async with running_stack(engine_binary, data, model) as stack, running_discord() as discord:
+        bot = DiscordBot(stack=stack, discord=discord)
         try:
-            if start:
-                await bot.start()
-            yield World(stack, discord, bot)
+            yield DiscordStack(stack, discord, bot, engine_binary)
         finally:
             await bot.close()
+
+
+@dataclass
+class Server:
+    """A Discord server with a text channel and two members. Ada owns the server; `dm_channel` is hers with the bot."""
+
+    stack: DiscordStack
+    guild: str
+    channel: str
+    ada: str
+    ben: str
+    dm_channel: str
+
+    @property
+    def discord(self) -> DiscordControl:
+        return self.stack.discord
+
+    @property
+    def model(self) -> ModelControl:
+        return self.stack.model
+
+    @property
+    def bot(self) -> DiscordBot:
+        return self.stack.bot
+
+    @property
+    def mention(self) -> str:
+        """The text that mentions the bot."""
+        return f"<@{self.discord.bot}>"
+
+    def conversation(self, channel: str) -> str:
+        """Return the conversation key of a channel or thread."""
+        return f"discord:{'@me' if channel == self.dm_channel else self.guild}:{channel}"
+
+
+async def create_server(stack: DiscordStack, permissions: tuple[str, ...] = WORKING) -> Server:
+    """Create a server, with members that no other test uses. `permissions`: those of the bot."""
+    discord, name = stack.discord, new_session_key()
+    ada = await discord.add_user(f"ada-{name}", global_name="Ada")
+    ben = await discord.add_user(f"ben-{name}", global_name="Ben")
+    guild = await discord.add_guild(name, ada.id, permissions=permissions)
+    await discord.join(ben.id, guild.id)
+    channel = await discord.add_channel(guild.id, "talk")
+    dm_channel = await discord.direct(ada.id)
+    return Server(stack, guild.id, channel.id, ada.id, ben.id, dm_channel.id)

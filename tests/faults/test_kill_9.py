@@ -9,23 +9,23 @@ import pytest
 from chat_service import handlers
 from chat_service.contracts import Inbound, Reply
 from chat_service.ingress import IngressClient
-from tests.conversation.talk import read, say, saying, whole
-from tests.fakes.model.protocol import Behaviour
+from tests.conversation.talk import read_history, send_message, start_message, read_all_texts
+from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack, eventually
 
-GATE = Behaviour(kind="gate")
+GATE = ScriptedResponse(kind="gate")
 
 
 async def in_mid_reply(stack: Stack, ingress: IngressClient) -> str:
     """A conversation whose third message is being answered; gives that turn's invocation."""
-    await say(ingress, "k", "my name is Ada", id="m1")
-    await say(ingress, "k", "how are you?", id="m2")
-    number = await stack.model.count()
+    await send_message(ingress, "k", "my name is Ada", id="m1")
+    await send_message(ingress, "k", "how are you?", id="m2")
+    number = await stack.model.count_requests()
     await stack.model.script(GATE)
     sent = await ingress.send(handlers.CHAT_MESSAGE, "k", Inbound(message="what is my name?", id="m3"))
-    await stack.model.wait(number)
+    await stack.model.wait_for_request(number)
     await stack.model.release(number, "Your na")
-    await stack.model.wait(number, "written")
+    await stack.model.wait_for_request(number, "written")
     return sent.invocationId
 
 
@@ -33,12 +33,12 @@ async def goes_on(ingress: IngressClient, invocation: str) -> None:
     """The reply is there, whole and once; the next message is answered with all that was said in mind."""
     reply = await ingress.attach(invocation, Reply, timeout=60)
     assert (reply.status, reply.reply, reply.turn) == ("answered", "Your name is Ada.", 3)
-    before = await whole(ingress, "k")
+    before = await read_all_texts(ingress, "k")
     assert before == ["my name is Ada", "echo: my name is Ada", "how are you?", "echo: how are you?",
                       "what is my name?", "Your name is Ada."]  # fmt: skip
-    assert (await say(ingress, "k", "what is my name?", id="m4")).reply == "Your name is Ada."
-    assert (await say(ingress, "k", "what is my name?", id="m3")).turn == 3, "a repeat is still known"
-    assert await whole(ingress, "k") == [*before, "what is my name?", "Your name is Ada."]
+    assert (await send_message(ingress, "k", "what is my name?", id="m4")).reply == "Your name is Ada."
+    assert (await send_message(ingress, "k", "what is my name?", id="m3")).turn == 3, "a repeat is still known"
+    assert await read_all_texts(ingress, "k") == [*before, "what is my name?", "Your name is Ada."]
 
 
 @pytest.mark.parametrize("dies", ["service", "engine", "both"])
@@ -73,25 +73,25 @@ async def test_what_counts_lies_in_state(own_stack: Stack, engine_binary: Path) 
     """All finished invocations purged and the engine started anew: nothing is missing."""
     async with own_stack.ingress() as ingress:
         for number in range(30):
-            await say(ingress, "k", f"m{number}", id=f"m{number}")
-        await say(ingress, "k", "my name is Ada", id="name")
-        before = await whole(ingress, "k")
+            await send_message(ingress, "k", f"m{number}", id=f"m{number}")
+        await send_message(ingress, "k", "my name is Ada", id="name")
+        before = await read_all_texts(ingress, "k")
 
         async def settled() -> int:
-            rows = await own_stack.admin("SELECT count(1) AS n FROM sys_invocation WHERE status != 'completed'")
+            rows = await own_stack.query("SELECT count(1) AS n FROM sys_invocation WHERE status != 'completed'")
             return int(rows[0]["n"])
 
         await eventually(settled, lambda n: n == 0)
-        rows = await own_stack.admin("SELECT id FROM sys_invocation WHERE status = 'completed'")
+        rows = await own_stack.query("SELECT id FROM sys_invocation WHERE status = 'completed'")
         assert len(rows) >= 31
         for row in rows:
-            await own_stack.operator(row["id"], "purge")
+            await own_stack.change_invocation(row["id"], "purge")
         ports = own_stack.engine.ports
         await own_stack.kill_engine()
         await own_stack.start_engine(engine_binary, ports)
-        assert await whole(ingress, "k") == before
-        assert (await say(ingress, "k", "what is my name?", id="q")).reply == "Your name is Ada."
-        assert (await say(ingress, "k", "my name is Ada", id="name")).turn == 31, (
+        assert await read_all_texts(ingress, "k") == before
+        assert (await send_message(ingress, "k", "what is my name?", id="q")).reply == "Your name is Ada."
+        assert (await send_message(ingress, "k", "my name is Ada", id="name")).turn == 31, (
             "a repeat is known without its journal"
         )
 
@@ -100,9 +100,9 @@ async def test_an_operator_can_kill_a_turn_and_the_thread_goes_on(own_stack: Sta
     """A killed invocation leaves its turn open; the next message tells it as failed and is answered."""
     async with own_stack.ingress() as ingress:
         invocation = await in_mid_reply(own_stack, ingress)
-        await own_stack.operator(invocation, "kill")
-        assert (await say(ingress, "k", "and now?")).status == "answered"
-        messages = (await read(ingress, "k")).messages
+        await own_stack.change_invocation(invocation, "kill")
+        assert (await send_message(ingress, "k", "and now?")).status == "answered"
+        messages = (await read_history(ingress, "k")).messages
         failed = next(m for m in messages if m.turn == 3 and m.role == "assistant")
         assert failed.status == "failed" and "try again" in (failed.error or "")
 
@@ -111,12 +111,12 @@ async def test_a_killed_turn_is_told_while_the_next_one_is_answered(own_stack: S
     """Whoever delivers it looks for it at once, however long the model takes for the next."""
     async with own_stack.ingress() as ingress:
         invocation = await in_mid_reply(own_stack, ingress)
-        number = await own_stack.model.count()
+        number = await own_stack.model.count_requests()
         await own_stack.model.script(GATE)
-        next_one = saying(ingress, "k", "and now?")
-        await own_stack.operator(invocation, "kill")
+        next_one = start_message(ingress, "k", "and now?")
+        await own_stack.change_invocation(invocation, "kill")
         await own_stack.model.wait_for_question("and now?", number)
-        page = await read(ingress, "k")
+        page = await read_history(ingress, "k")
         assert page.running and page.running.turn == 4
         told = [(m.role, m.status) for m in page.messages if m.turn == 3]
         assert told == [("user", "answered"), ("assistant", "failed")]
@@ -127,10 +127,10 @@ async def test_a_killed_turn_is_told_while_the_next_one_is_answered(own_stack: S
 async def test_an_operator_can_cancel_a_turn_and_the_thread_goes_on(own_stack: Stack) -> None:
     async with own_stack.ingress() as ingress:
         invocation = await in_mid_reply(own_stack, ingress)
-        await own_stack.operator(invocation, "cancel")
+        await own_stack.change_invocation(invocation, "cancel")
         reply = await ingress.attach(invocation, Reply, timeout=30)
         assert reply.status == "stopped"
-        assert (await say(ingress, "k", "and now?")).status == "answered"
+        assert (await send_message(ingress, "k", "and now?")).status == "answered"
 
 
 @pytest.mark.parametrize("dies", ["service", "engine"])
@@ -139,13 +139,13 @@ async def test_a_question_in_other_words_survives_in_mid_reply_the_death_of(
 ) -> None:
     """What it replaces is hidden once and for all, and can be shown again."""
     async with own_stack.ingress() as ingress:
-        await say(ingress, "k", "my name is Ada", id="m1")
-        old = await say(ingress, "k", "how are you?", id="m2")
-        number = await own_stack.model.count()
+        await send_message(ingress, "k", "my name is Ada", id="m1")
+        old = await send_message(ingress, "k", "how are you?", id="m2")
+        number = await own_stack.model.count_requests()
         await own_stack.model.script(GATE)
         inbound = Inbound(message="what is my name?", id="m3", replaces=old.seq - 1)
         sent = await ingress.send(handlers.CHAT_MESSAGE, "k", inbound)
-        await own_stack.model.wait(number)
+        await own_stack.model.wait_for_request(number)
         if dies == "service":
             await own_stack.kill_service()
             await own_stack.start_service()
@@ -155,7 +155,7 @@ async def test_a_question_in_other_words_survives_in_mid_reply_the_death_of(
             await own_stack.start_engine(engine_binary, ports)
         reply = await ingress.attach(sent.invocationId, Reply, timeout=60)
         assert reply.reply == "Your name is Ada."
-        messages = (await read(ingress, "k")).messages
+        messages = (await read_history(ingress, "k")).messages
         assert [m.text for m in messages if not m.replaced] == [
             "my name is Ada",
             "echo: my name is Ada",
@@ -167,12 +167,12 @@ async def test_a_question_in_other_words_survives_in_mid_reply_the_death_of(
 
 async def test_an_operator_can_kill_a_question_in_other_words(own_stack: Stack) -> None:
     async with own_stack.ingress() as ingress:
-        await say(ingress, "k", "my name is Ada", id="m1")
-        number = await own_stack.model.count()
+        await send_message(ingress, "k", "my name is Ada", id="m1")
+        number = await own_stack.model.count_requests()
         await own_stack.model.script(GATE)
         sent = await ingress.send(handlers.CHAT_MESSAGE, "k", Inbound(message="hello", id="m2", replaces=1))
-        await own_stack.model.wait(number)
-        await own_stack.operator(sent.invocationId, "kill")
-        assert (await say(ingress, "k", "what is my name?")).reply == "I do not know your name."
-        shown = [m for m in (await read(ingress, "k")).messages if not m.replaced]
+        await own_stack.model.wait_for_request(number)
+        await own_stack.change_invocation(sent.invocationId, "kill")
+        assert (await send_message(ingress, "k", "what is my name?")).reply == "I do not know your name."
+        shown = [m for m in (await read_history(ingress, "k")).messages if not m.replaced]
         assert [(m.text, m.status) for m in shown[:2]] == [("hello", "answered"), ("", "failed")]

@@ -13,9 +13,9 @@ import pytest
 from chat_service import handlers
 from chat_service.contracts import Inbound, Reply, TurnRequest
 from chat_service.ingress import IngressClient
-from tests.conversation.talk import chat_key, hand_in, read, reply_to, say, whole
+from tests.conversation.talk import new_web_key, queue_message, read_history, wait_for_turn, send_message, read_all_texts
 from tests.fakes.model import ModelControl
-from tests.fakes.model.protocol import Behaviour
+from tests.fakes.model.protocol import ScriptedResponse
 from tests.fork_server import ROOT
 from tests.processes import Stack, eventually
 
@@ -49,11 +49,11 @@ async def register(stack: Stack) -> str:
 
 
 async def in_mid_reply(stack: Stack, ingress: IngressClient, key: str) -> str:
-    await say(ingress, key, "my name is Ada")
-    number = await stack.model.count()
-    await stack.model.script(Behaviour(kind="gate"))
+    await send_message(ingress, key, "my name is Ada")
+    number = await stack.model.count_requests()
+    await stack.model.script(ScriptedResponse(kind="gate"))
     sent = await ingress.send(handlers.CHAT_MESSAGE, key, Inbound(message="what is my name?", id="q"))
-    await stack.model.wait(number)
+    await stack.model.wait_for_request(number)
     return sent.invocationId
 
 
@@ -70,32 +70,32 @@ async def test_a_turn_in_flight_is_answered_by_the_new_version(own_stack: Stack,
 
         reply = await eventually(asked, lambda reply: reply.status != "running")
         assert (reply.status, reply.reply, reply.turn) == ("answered", "Your name is Ada.", 2)
-        assert await whole(ingress, "k") == [
+        assert await read_all_texts(ingress, "k") == [
             "my name is Ada",
             "echo: my name is Ada",
             "what is my name?",
             "Your name is Ada.",
         ]
-        assert (await say(ingress, "k", "goodbye")).status == "answered"
+        assert (await send_message(ingress, "k", "goodbye")).status == "answered"
 
 
 async def test_what_waited_behind_it_is_answered_and_nothing_is_silent(own_stack: Stack, next_version: Path) -> None:
     """The one in flight may be overtaken by what waits behind it; then it is told, with "try again"."""
-    key = chat_key()
+    key = new_web_key()
     async with own_stack.ingress() as ingress:
-        number = await own_stack.model.count()
-        await own_stack.model.script(Behaviour(kind="gate"))
-        await hand_in(ingress, key, "first", "m0")
+        number = await own_stack.model.count_requests()
+        await own_stack.model.script(ScriptedResponse(kind="gate"))
+        await queue_message(ingress, key, "first", "m0")
         await own_stack.model.wait_for_question("first", number)
-        await hand_in(ingress, key, "second", "m1")
+        await queue_message(ingress, key, "second", "m1")
         await own_stack.kill_service()
         own_stack.source = next_version
         await own_stack.start_service()
         await register(own_stack)
-        assert (await reply_to(ingress, key, "m1")).reply == "echo: second"
-        first = await reply_to(ingress, key, "m0")
+        assert (await wait_for_turn(ingress, key, "m1")).reply == "echo: second"
+        first = await wait_for_turn(ingress, key, "m0")
         assert first.status == "answered" or (first.status == "failed" and "try again" in (first.error or ""))
-        page = await read(ingress, key)
+        page = await read_history(ingress, key)
         assert page.running is None and page.waiting == []
 
 
@@ -105,15 +105,15 @@ async def test_a_version_that_still_serves_keeps_its_turns(
     """Both side by side, as in a rolling release: the old turn ends where it began."""
     async with own_stack.ingress() as ingress:
         invocation = await in_mid_reply(own_stack, ingress, "k")
-        number = await model.count() - 1
-        newer = own_stack.beside(next_version)
+        number = await model.count_requests() - 1
+        newer = own_stack.with_source(next_version)
         try:
             await newer.start_service()
             assert "taken up" not in await register(newer)
             await model.release(number, "I finish what I began")
             await model.finish(number)
             assert (await ingress.attach(invocation, Reply)).reply == "I finish what I began"
-            assert (await say(ingress, "k", "hello")).reply == "echo: hello"
+            assert (await send_message(ingress, "k", "hello")).reply == "echo: hello"
         finally:
             await newer.close_service()
 
@@ -127,24 +127,24 @@ async def test_without_the_rescue_the_turn_would_hang(own_stack: Stack, next_ver
         await own_stack.start_service()
 
         async def retries() -> int:
-            rows = await own_stack.admin(f"SELECT retry_count AS n FROM sys_invocation WHERE id = '{invocation}'")
+            rows = await own_stack.query(f"SELECT retry_count AS n FROM sys_invocation WHERE id = '{invocation}'")
             return int(rows[0]["n"] or 0)
 
         await eventually(retries, lambda n: n >= 3)
         await register(own_stack)
-        assert (await reply_to(ingress, "k", "q")).status == "answered"
+        assert (await wait_for_turn(ingress, "k", "q")).status == "answered"
 
 
 async def test_going_back_to_the_version_before_works(own_stack: Stack, next_version: Path) -> None:
     """The engine sends to what was registered last; registering the old address again must make it the last."""
     async with own_stack.ingress() as ingress:
-        await say(ingress, "k", "my name is Ada")
+        await send_message(ingress, "k", "my name is Ada")
         await own_stack.kill_service()
         own_stack.source = next_version
         await own_stack.start_service()
-        assert (await say(ingress, "k", "hello")).status == "answered"
+        assert (await send_message(ingress, "k", "hello")).status == "answered"
         await own_stack.kill_service()
         own_stack.source = ROOT
         await own_stack.start_service()
         async with asyncio.timeout(30):
-            assert (await say(ingress, "k", "what is my name?")).reply == "Your name is Ada."
+            assert (await send_message(ingress, "k", "what is my name?")).reply == "Your name is Ada."

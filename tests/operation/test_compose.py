@@ -24,14 +24,14 @@ from chat_service.child_process import running_child
 from chat_service.engine.binary import VERSION
 from chat_service.engine.process import free_port
 from chat_service.ingress import IngressClient
-from tests.conversation.talk import say
+from tests.conversation.talk import send_message
 from tests.fakes.discord.running import running_discord
 from tests.fakes.model import ModelControl
 from tests.fakes.slack.running import running_slack
 from tests.fork_server import ROOT
 from tests.operation.page import browser
 from tests.operation.up import answering, clean_env
-from tests.processes import SMALL, eventually
+from tests.processes import SMALL_ENGINE, eventually
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -112,7 +112,7 @@ class Container:
         if name == "restate":
             self.command = [str(engine)]
             # The volume's place, the container's own address, and a smaller appetite.
-            self.env |= {"RESTATE_BASE_DIR": str(self.folder), "RESTATE_BIND_IP": network.address[name], **SMALL}
+            self.env |= {"RESTATE_BASE_DIR": str(self.folder), "RESTATE_BIND_IP": network.address[name], **SMALL_ENGINE}
         elif name == "redis":
             self.command += ["--bind", network.address[name], "--dir", str(self.folder)]
         else:
@@ -124,7 +124,7 @@ class Container:
         self.process = await exits.enter_async_context(running)
 
     async def becomes_healthy(self) -> None:
-        await eventually(self._is_healthy, patience=60)
+        await eventually(self._is_healthy, seconds=60)
 
     async def _is_healthy(self) -> bool:
         assert self.process.returncode is None, (self.folder / "log").read_text()[-2000:]
@@ -149,7 +149,7 @@ async def test_what_the_containers_would_start_answers(
 ) -> None:
     """Through the page, with nothing but the model's key (and, here, its address) in `.env`; with the bot's tokens
     there too, and its profile, in Slack or Discord."""
-    await model.clear()
+    await model.clear_script()
     async with AsyncExitStack() as exits:
         env_file = answering(model)
         if profile == "slack":
@@ -179,7 +179,7 @@ async def test_what_the_containers_would_start_answers(
             assert await page.ask("my name is Ada") == "echo: my name is Ada"
             assert await page.ask("what is my name?") == "Your name is Ada."
         async with IngressClient.connected(f"http://{network.address['restate']}:8080") as ingress:
-            assert (await say(ingress, "session123", "hi")).reply == "echo: hi"
+            assert (await send_message(ingress, "session123", "hi")).reply == "echo: hi"
 
         if profile == "discord":
             await discord.wait_connected()

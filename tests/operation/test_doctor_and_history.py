@@ -16,9 +16,9 @@ from chat_service.contracts import Attachment, Inbound
 from chat_service.contracts.messages import MAX_INLINE
 from chat_service.engine.process import free_port
 from chat_service.ingress import IngressClient
-from tests.conversation.talk import read, say
+from tests.conversation.talk import read_history, send_message
 from tests.fakes.model import ModelControl
-from tests.fakes.model.protocol import Behaviour
+from tests.fakes.model.protocol import ScriptedResponse
 from tests.operation.up import PORTS, clean_env
 from tests.processes import Stack
 
@@ -140,7 +140,7 @@ async def test_history_prints_a_conversation_whole_and_in_order(
     stack: Stack, ingress: IngressClient, key: str, tmp_path: Path
 ) -> None:
     for number in range(3):
-        await say(ingress, key, f"line {number} [b]")
+        await send_message(ingress, key, f"line {number} [b]")
     status, said = await threadwell(tmp_path, "history", key, **of(stack))
     assert status == 0
     told = [line for line in said if "line" in line]
@@ -152,7 +152,7 @@ async def test_history_for_machines_is_json_with_every_page(
 ) -> None:
     for number in range(240):
         await ingress.call(handlers.CHAT_MESSAGE, key, Inbound(message=f"{number}", expects_reply=False))
-    await say(ingress, key, "and?")
+    await send_message(ingress, key, "and?")
     status, said = await threadwell(tmp_path, "history", key, "--json", **of(stack))
     assert status == 0
     whole = json.loads("\n".join(said))
@@ -168,7 +168,7 @@ async def test_history_prints_large_messages_too(
     for number in range(40):
         one = Inbound(message=f"picture {number}", attachments=[picture], expects_reply=False)
         await ingress.call(handlers.CHAT_MESSAGE, key, one)
-    assert len((await read(ingress, key, limit=200)).messages) < 20
+    assert len((await read_history(ingress, key, limit=200)).messages) < 20
     status, said = await threadwell(tmp_path, "history", key, **of(stack))
     assert status == 0
     assert [line for line in said if "picture" in line] == [f"picture {number}" for number in range(40)]
@@ -179,7 +179,7 @@ async def test_history_prints_the_edges_of_time(
     stack: Stack, ingress: IngressClient, key: str, tmp_path: Path, zone: str
 ) -> None:
     """There the year 1 begins in the year 0, or the hour has no name."""
-    await say(ingress, key, "long ago", at="0001-01-01T00:00:00Z")
+    await send_message(ingress, key, "long ago", at="0001-01-01T00:00:00Z")
     status, said = await threadwell(tmp_path, "history", key, **of(stack), TZ=zone)
     assert status == 0, said
     assert "long ago" in said
@@ -188,10 +188,10 @@ async def test_history_prints_the_edges_of_time(
 async def test_history_shows_what_is_being_answered_and_what_failed(
     stack: Stack, ingress: IngressClient, key: str, tmp_path: Path
 ) -> None:
-    await stack.model.script(Behaviour(kind="fail", status=401))
-    await say(ingress, key, "first")
-    await stack.model.script(Behaviour(kind="gate"))
-    number = await stack.model.count()
+    await stack.model.script(ScriptedResponse(kind="fail", status=401))
+    await send_message(ingress, key, "first")
+    await stack.model.script(ScriptedResponse(kind="gate"))
+    number = await stack.model.count_requests()
     await ingress.send(handlers.CHAT_MESSAGE, key, Inbound(message="second"))
     seen = await stack.model.wait_for_question("second", number)
     status, said = await threadwell(tmp_path, "history", key, **of(stack))
@@ -218,7 +218,7 @@ async def test_history_does_nothing_to_the_terminal(
 ) -> None:
     """Whoever chats must not colour, name or move the operator's window, nor turn its text around."""
     author = {"id": "U1", "name": "Ada\x1b[41m"}
-    await say(ingress, key, "\x1b[31mred \x1b]0;pwned\x07 \x9b2J \u202eabc\nsecond line", author=author)
+    await send_message(ingress, key, "\x1b[31mred \x1b]0;pwned\x07 \x9b2J \u202eabc\nsecond line", author=author)
     status, said = await threadwell(tmp_path, "history", key, **of(stack))
     assert status == 0
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", "".join(said)), said

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chat_service import handlers
 from chat_service.contracts import Inbound, Reply
-from tests.fakes.model.protocol import Behaviour
+from tests.fakes.model.protocol import ScriptedResponse
 from tests.operation.up import answering, prepared
 from tests.processes import Stack
 
@@ -16,12 +16,12 @@ async def test_sigterm_lets_the_turn_in_flight_finish_and_ends_with_0(own_stack:
     model, service = own_stack.model, own_stack.service
     assert service is not None
     async with own_stack.ingress() as ingress:
-        await model.script(Behaviour(kind="gate"))
-        number = await model.count()
+        await model.script(ScriptedResponse(kind="gate"))
+        number = await model.count_requests()
         sent = await ingress.send(handlers.CHAT_MESSAGE, "k", Inbound(message="hi"))
         seen = await model.wait_for_question("hi", number)
         await model.release(seen.number, "half a ")
-        await model.wait(seen.number, "written")
+        await model.wait_for_request(seen.number, "written")
         service.terminate()
         await model.release(seen.number, "sentence")
         await model.finish(seen.number)

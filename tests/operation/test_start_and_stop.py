@@ -16,30 +16,30 @@ import pytest
 from chat_service import handlers
 from chat_service.contracts import Inbound, Reply
 from chat_service.ingress import IngressClient
-from tests.conversation.talk import say, whole
+from tests.conversation.talk import send_message, read_all_texts
 from tests.fakes.model import ModelControl
-from tests.fakes.model.protocol import Behaviour
+from tests.fakes.model.protocol import ScriptedResponse
 from tests.fork_server import ROOT
 from tests.operation.up import Up, answering, prepared
 from tests.processes import eventually
 
-GATE = Behaviour(kind="gate")
+GATE = ScriptedResponse(kind="gate")
 
 
 @pytest.fixture(autouse=True)
 async def no_leftover_script(model: ModelControl) -> None:
-    await model.clear()
+    await model.clear_script()
 
 
 async def in_mid_reply(model: ModelControl, ingress: IngressClient) -> tuple[str, int]:
     """A second question that is being answered: its invocation and the number of the model's request."""
-    await say(ingress, "k", "my name is Ada", id="m1")
-    number = await model.count()
+    await send_message(ingress, "k", "my name is Ada", id="m1")
+    number = await model.count_requests()
     await model.script(GATE)
     sent = await ingress.send(handlers.CHAT_MESSAGE, "k", Inbound(message="what is my name?", id="m2"))
     seen = await model.wait_for_question("what is my name?", number)
     await model.release(seen.number, "Your na")
-    await model.wait(seen.number, "written")
+    await model.wait_for_request(seen.number, "written")
     return sent.invocationId, seen.number
 
 
@@ -76,7 +76,7 @@ async def test_a_stop_lets_the_reply_finish_and_leaves_nobody(
         try:
             await again.ready()
             async with again.ingress() as ingress:
-                assert await whole(ingress, "k") == [
+                assert await read_all_texts(ingress, "k") == [
                     "my name is Ada", "echo: my name is Ada", "what is my name?", "Your name is Ada.",
                 ]  # fmt: skip
         finally:
@@ -100,7 +100,7 @@ async def test_a_stop_does_not_wait_for_a_silent_model_and_the_next_start_answer
             async with again.ingress() as ingress:
                 reply = await ingress.attach(invocation, Reply, timeout=60)
                 assert (reply.reply, reply.status) == ("Your name is Ada.", "answered")
-                assert (await whole(ingress, "k")).count("Your name is Ada.") == 1
+                assert (await read_all_texts(ingress, "k")).count("Your name is Ada.") == 1
 
 
 async def test_everything_killed_in_mid_reply_is_taken_up_by_the_next_start(
@@ -122,9 +122,9 @@ async def test_everything_killed_in_mid_reply_is_taken_up_by_the_next_start(
                 reply = await ingress.attach(invocation, Reply, timeout=60)
                 assert (reply.reply, reply.status, reply.turn) == ("Your name is Ada.", "answered", 2)
                 before = ["my name is Ada", "echo: my name is Ada", "what is my name?", "Your name is Ada."]
-                assert await whole(ingress, "k") == before
-                assert (await say(ingress, "k", "What is my name?", id="m3")).reply == "Your name is Ada."
-                assert await whole(ingress, "k") == [*before, "What is my name?", "Your name is Ada."]
+                assert await read_all_texts(ingress, "k") == before
+                assert (await send_message(ingress, "k", "What is my name?", id="m3")).reply == "Your name is Ada."
+                assert await read_all_texts(ingress, "k") == [*before, "What is my name?", "Your name is Ada."]
         finally:
             again.kill()
             await again.ended()
@@ -177,7 +177,7 @@ async def test_a_second_start_on_the_same_data_is_refused_in_one_line(
             f"threadwell: another Restate server uses {data['RESTATE_DATA_DIR']}: stop it, or set RESTATE_DATA_DIR"
         ]
         async with first.ingress() as ingress:
-            assert (await say(ingress, "k", "still there?")).reply == "echo: still there?"
+            assert (await send_message(ingress, "k", "still there?")).reply == "echo: still there?"
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ async def test_ports_of_zero_are_free_ones_and_all_parts_find_each_other(
             .removesuffix("/Chat/session123/message")
         )
         async with IngressClient.connected(url) as ingress:
-            assert (await say(ingress, "k", "hi")).reply == "echo: hi"
+            assert (await send_message(ingress, "k", "hi")).reply == "echo: hi"
 
 
 async def test_a_proxy_on_the_way_out_does_not_come_between_the_parts(
@@ -231,7 +231,7 @@ async def test_a_proxy_on_the_way_out_does_not_come_between_the_parts(
     async with prepared(tmp_path, engine_binary, **answering(model), **proxies, **nothing_excepted) as up:
         await up.ready()
         async with up.ingress() as ingress:
-            assert (await say(ingress, "k", "hi")).reply == "echo: hi"
+            assert (await send_message(ingress, "k", "hi")).reply == "echo: hi"
 
 
 @pytest.mark.parametrize("command", ["up", "serve"])

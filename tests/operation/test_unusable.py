@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chat_service.engine.process import free_port
-from tests.conversation.talk import say
+from tests.conversation.talk import send_message
 from tests.fakes.model import ModelControl
 from tests.operation.up import answering, prepared
 
@@ -176,7 +176,7 @@ async def test_a_platform_that_is_away_holds_nothing_up(
         await up.ready()
         assert any(line.startswith("slack") and line.endswith("as soon as it is") for line in up.said)
         async with up.ingress() as ingress:
-            assert (await say(ingress, "k", "hi")).reply == "echo: hi"
+            assert (await send_message(ingress, "k", "hi")).reply == "echo: hi"
         up.family[0].kill()
         assert await up.ended() == 1
         assert up.said[-1].startswith("threadwell: Restate stopped by itself")

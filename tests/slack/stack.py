@@ -26,9 +26,9 @@ class Bot(BotProcess):
 
     async def start(self) -> None:
         """Start it, and wait until Slack reaches it."""
-        await self.launch(**{"SLACK_HTTP_PORT": str(self.http_port), **self.slack.env(http=self.http), **self.env})
+        await self.start_process(**{"SLACK_HTTP_PORT": str(self.http_port), **self.slack.env(http=self.http), **self.env})
         if self.http:
-            await self.slack.request_url(f"http://127.0.0.1:{self.http_port}/slack/events")
+            await self.slack.set_request_url(f"http://127.0.0.1:{self.http_port}/slack/events")
         else:
             await self.slack.wait_connected()
 

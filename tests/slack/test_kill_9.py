@@ -10,7 +10,7 @@ import pytest
 from chat_service import handlers
 from chat_service.contracts import Inbound
 from tests.fakes.model import ModelControl
-from tests.fakes.model.protocol import Seen
+from tests.fakes.model.protocol import ModelRequest
 from tests.fakes.slack.control import settle
 from tests.fakes.slack.models import Message
 from tests.fork_server import ROOT
@@ -22,14 +22,14 @@ from tests.slack.test_talk import GATE, asks, history
 READING = ("conversations.history", "conversations.replies")
 
 
-async def in_mid_turn(room: Room, text: str = "a long story") -> tuple[Message, Seen]:
+async def in_mid_turn(room: Room, text: str = "a long story") -> tuple[Message, ModelRequest]:
     """A question that the model is answering."""
-    number = await room.world.model.count()
+    number = await room.world.model.count_requests()
     await room.world.model.script(GATE)
     said = await room.slack.mention(room.ada, room.channel, text)
-    running = await room.world.model.wait(number)
+    running = await room.world.model.wait_for_request(number)
     await room.slack.wait_reply(room.channel, said.ts, lambda m: True)
-    await room.slack.wait_acked(said)
+    await room.slack.wait_until_acked(said)
     return said, running
 
 
@@ -50,7 +50,7 @@ async def test_the_bot_dies_after_the_acknowledgement(frail: Room) -> None:
     await frail.world.bot.kill()
     await frail.world.model.release(running.number, "The end.")
     await frail.world.model.finish(running.number)
-    await frail.slack.until(lambda: history(frail, frail.channel, said.ts), lambda h: h.messages and not h.running)
+    await frail.slack.wait_until(lambda: history(frail, frail.channel, said.ts), lambda h: h.messages and not h.running)
     await frail.world.bot.start()
     await goes_on(frail, said, "The end.")
 
@@ -88,8 +88,8 @@ async def test_nothing_is_acknowledged_before_restate_has_it_and_the_order_is_ke
     assert len(waiting) == 3 and not any(one.state == "acked" for one in waiting)
     await world.stack.start_engine(engine_binary, ports)
     for one in said:
-        await slack.wait_acked(one)
-    whole = await slack.until(
+        await slack.wait_until_acked(one)
+    whole = await slack.wait_until(
         lambda: history(frail, frail.channel, root.ts),
         lambda h: not h.waiting and not h.running and len([m for m in h.messages if m.role == "user"]) == 4,
     )
@@ -104,7 +104,7 @@ async def test_nothing_is_acknowledged_before_restate_has_it_and_the_order_is_ke
 async def test_a_reply_survives_the_death_of(frail: Room, dies: str, engine_binary: Path) -> None:
     world = frail.world
     said, running = await in_mid_turn(frail)
-    number = await world.model.count()
+    number = await world.model.count_requests()
     await world.model.script(GATE)
     ports = world.stack.engine.ports
     if dies in ("service", "everything"):
@@ -118,7 +118,7 @@ async def test_a_reply_survives_the_death_of(frail: Room, dies: str, engine_bina
         await world.stack.start_service()
     if dies in ("engine and bot", "everything"):
         await world.bot.start()
-    running = await world.model.wait(number)
+    running = await world.model.wait_for_request(number)
     await world.model.release(running.number, "The end.")
     await world.model.finish(running.number)
     await goes_on(frail, said, "The end.")
@@ -128,17 +128,17 @@ async def test_a_stream_left_open_by_a_crash_is_completed_in_the_same_message(
     engine_binary: Path, model: ModelControl, tmp_path: Path
 ) -> None:
     """Chat service and bot in one process, killed in mid-stream with half the text shown."""
-    await model.clear()
+    await model.clear_script()
     async with running_world(engine_binary, tmp_path, model) as world:
         room = await new_room(world)
         said, running = await in_mid_turn(room)
         await model.release(running.number, "Once upon a ti")
         half = await room.slack.wait_reply(room.channel, said.ts, lambda m: m.text == "Once upon a ti")
-        number = await model.count()
+        number = await model.count_requests()
         await model.script(GATE)
         await world.bot.kill()
         await world.bot.start()
-        running = await model.wait(number)
+        running = await model.wait_for_request(number)
         await model.release(running.number, "Quite another story.")
         await model.finish(running.number)
         await goes_on(room, said, "Quite another story.")
@@ -155,28 +155,28 @@ async def test_the_signs_beside_a_question_do_not_stay_after_a_crash(frail: Room
         return [(m.ts, name) for m in await slack.messages(frail.channel) for name in sorted(m.reactions)]
 
     shown_before = [(said.ts, "eyes"), (waits.ts, "eyes")]
-    await slack.until(signs, lambda found: found == shown_before)
+    await slack.wait_until(signs, lambda found: found == shown_before)
     await frail.world.bot.kill()
     await model.release(running.number, "The end.")
     await model.finish(running.number)
     await frail.world.bot.start()
     await finished(frail, frail.channel, said.ts, 2)
-    await slack.until(signs, lambda found: not found)
+    await slack.wait_until(signs, lambda found: not found)
 
 
 async def test_an_agent_session_does_not_stay_busy_after_a_crash(frail: Room) -> None:
     slack, model = frail.slack, frail.world.model
-    number = await model.count()
+    number = await model.count_requests()
     await model.script(GATE)
     said = await slack.post(frail.ada, frail.direct, "a long story")
-    running = await model.wait(number)
-    await slack.until(lambda: slack.session(frail.direct, said.ts), lambda s: s and s.status == "processing")
+    running = await model.wait_for_request(number)
+    await slack.wait_until(lambda: slack.session(frail.direct, said.ts), lambda s: s and s.status == "processing")
     await frail.world.bot.kill()
     await model.release(running.number, "The end.")
     await model.finish(running.number)
     await frail.world.bot.start()
     await finished(frail, frail.direct, said.ts)
-    await slack.until(lambda: slack.session(frail.direct, said.ts), lambda s: s and s.status == "active")
+    await slack.wait_until(lambda: slack.session(frail.direct, said.ts), lambda s: s and s.status == "active")
     await slack.post(frail.ada, frail.direct, "another one", thread_ts=said.ts)
     assert "another one" in shown((await finished(frail, frail.direct, said.ts, 2))[-1])
 
@@ -184,19 +184,19 @@ async def test_an_agent_session_does_not_stay_busy_after_a_crash(frail: Room) ->
 async def test_replies_that_waited_for_the_bot_go_out_when_it_comes(
     engine_binary: Path, model: ModelControl, tmp_path: Path
 ) -> None:
-    await model.clear()
+    await model.clear_script()
     async with running_world(engine_binary, tmp_path, model, whole=False, start=False) as world:
         room = await new_room(world)
         said = await room.slack.post(room.ada, room.direct, "is anybody there?", silent=True)
         async with world.stack.ingress() as ingress:
             inbound = Inbound(message="is anybody there?", id=said.ts)
             await ingress.call(handlers.QUEUE_ADD, world.key(room.direct, said.ts), inbound)
-        whole = await room.slack.until(lambda: history(room, room.direct, said.ts), lambda h: len(h.messages) == 2)
+        whole = await room.slack.wait_until(lambda: history(room, room.direct, said.ts), lambda h: len(h.messages) == 2)
         assert whole.messages[-1].undelivered
         await world.bot.start()
         [reply] = await finished(room, room.direct, said.ts)
         assert "is anybody there?" in shown(reply)
-        await room.slack.until(
+        await room.slack.wait_until(
             lambda: history(room, room.direct, said.ts), lambda h: h.messages[-1].undelivered is None
         )
 
@@ -213,7 +213,7 @@ async def test_what_was_said_while_the_bot_was_down_is_answered(frail: Room) -> 
     direct = await slack.post(frail.ada, frail.direct, "and in private", silent=True)
     before = len(await slack.calls())
     for method in READING:
-        await slack.fault(method, "ratelimited", retry_after=2)
+        await slack.add_fault(method, "ratelimited", retry_after=2)
     await world.bot.start()
     await slack.wait_reply(frail.channel, fresh.ts, lambda m: "a new question" in shown(m))
     await slack.wait_reply(frail.channel, root.ts, lambda m: m.ts > follow.ts and "Your name is Ada" in shown(m))
@@ -236,8 +236,8 @@ async def test_what_is_too_old_becomes_context_and_gets_one_word(frail: Room) ->
     await settle(1.1)
     world.bot.env = {"CATCHUP_MAX_AGE": "1"}
     # Slack takes the word and loses the answer; to find it again takes more than a page.
-    await slack.rules(history_page=2)
-    await slack.fault("chat.postMessage", "commit_cut", contains="I was offline")
+    await slack.set_rules(history_page=2)
+    await slack.add_fault("chat.postMessage", "commit_cut", contains="I was offline")
     try:
         await world.bot.start()
         await slack.wait_reply(frail.channel, root.ts, lambda m: "I was offline" in m.text)
@@ -245,7 +245,7 @@ async def test_what_is_too_old_becomes_context_and_gets_one_word(frail: Room) ->
         await slack.wait_reply(frail.channel, root.ts, lambda m: "Your name is Ada" in shown(m))
         assert len(await slack.replies(frail.channel)) == 3
     finally:
-        await slack.rules(history_page=999)
+        await slack.set_rules(history_page=999)
         world.bot.env = {}
         await world.bot.close()
         await world.bot.start()
@@ -254,7 +254,7 @@ async def test_what_is_too_old_becomes_context_and_gets_one_word(frail: Room) ->
 async def test_a_delivery_of_an_older_version_is_taken_up_by_the_new_one(
     engine_binary: Path, model: ModelControl, tmp_path: Path
 ) -> None:
-    await model.clear()
+    await model.clear_script()
     for package in ("bots", "chat_service"):
         shutil.copytree(ROOT / package, tmp_path / "next" / package, ignore=shutil.ignore_patterns("__pycache__"))
     changed = tmp_path / "next/bots/slack/formatting.py"
@@ -281,10 +281,10 @@ async def test_a_turn_that_an_operator_kills_is_told_in_its_thread(frail: Room) 
     said, _ = await in_mid_turn(frail)
     whole = await history(frail, frail.channel, said.ts)
     assert whole.running is not None
-    await world.stack.operator(whole.running.invocation, "kill")
+    await world.stack.change_invocation(whole.running.invocation, "kill")
     await frail.slack.post(frail.ada, frail.channel, "and now?", thread_ts=said.ts)
     failed, answered = await finished(frail, frail.channel, said.ts, 2)
-    await frail.slack.until(lambda: frail.slack.replies(frail.channel, said.ts), lambda r: "retry" in str(r[0].blocks))
+    await frail.slack.wait_until(lambda: frail.slack.replies(frail.channel, said.ts), lambda r: "retry" in str(r[0].blocks))
     failed = (await frail.slack.replies(frail.channel, said.ts))[0]
     assert "try again" in shown(failed) and "and now?" in shown(answered)
 
@@ -293,7 +293,7 @@ async def test_a_turn_that_an_operator_cancels_is_told_at_once(frail: Room) -> N
     said, _ = await in_mid_turn(frail)
     whole = await history(frail, frail.channel, said.ts)
     assert whole.running is not None
-    await frail.world.stack.operator(whole.running.invocation, "cancel")
+    await frail.world.stack.change_invocation(whole.running.invocation, "cancel")
     [stopped] = await finished(frail, frail.channel, said.ts)
     assert "stopped" in shown(stopped) and "retry" in str(stopped.blocks)
     await frail.slack.click(frail.ada, frail.channel, stopped.ts, "retry")

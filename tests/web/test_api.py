@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack, eventually
-from tests.web.web_server import ApiClient
+from tests.web.api_client import ApiClient
 
 
 def said(page: dict[str, Any]) -> list[str]:
@@ -182,7 +182,7 @@ async def test_a_name_given_in_mid_reply_shows_at_once_and_stays(
         "SELECT count(1) AS n FROM state WHERE service_name = 'Queue' AND key = 'title' "
         f"AND service_key LIKE '%{conversation}'"
     )
-    await eventually(lambda: stack.admin(waits), lambda rows: rows[0]["n"] == 0)
+    await eventually(lambda: stack.query(waits), lambda rows: rows[0]["n"] == 0)
     await eventually(listed, lambda titles: titles == ["No, this one"])
 
 
