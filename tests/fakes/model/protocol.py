@@ -1,9 +1,9 @@
-"""What the fake refuses, as the real ones do, and how it streams."""
+"""The requests that the fake model refuses, its default replies, and the events of its streams."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,8 +12,8 @@ TITLE_PROMPT = "Write a title for this conversation"
 SUMMARY_PROMPT = "Summarise this conversation"
 
 
-class Refused(Exception):
-    """A request that a real endpoint would not take."""
+class ApiError(Exception):
+    """Raised for a request that a real endpoint refuses."""
 
     def __init__(self, status: int, message: str, **more: Any) -> None:
         super().__init__(message)
@@ -21,20 +21,20 @@ class Refused(Exception):
         self.body = {"error": {"message": message, **more}}
 
 
-ENOUGH = "Enough said."
+EMPTY_GATE_TEXT = "The end."
 
 
-class Behaviour(BaseModel):
-    """What the next request gets.
+class ScriptedResponse(BaseModel):
+    """The response to the next request.
 
     reply: `text`, in pieces of `chunk` characters, `delay` seconds apart. fail: `status`, `headers`, `body`.
-    stall: `text`, then silence until the client goes away. drop: `text`, then the connection is cut.
-    cut: `text`, then the stream ends politely, in the middle.
-    gate: only what the test releases; `ENOUGH`, if it lets it end without a word, since an empty reply is a failure.
+    stall: `text`, then nothing until the client disconnects. drop: `text`, then the connection is cut.
+    cut: `text`, then the stream ends without a finish reason.
+    gate: only what the test releases. If it releases nothing, `EMPTY_GATE_TEXT`, because an empty reply is a failure.
     """
 
     model_config = ConfigDict(extra="forbid")
-    kind: str = "reply"
+    kind: Literal["reply", "fail", "stall", "drop", "cut", "gate"] = "reply"
     text: str = ""
     chunk: int = 16
     delay: float = 0.0
@@ -44,48 +44,45 @@ class Behaviour(BaseModel):
     finish: str = "stop"
 
 
-class Seen(BaseModel):
-    """A request as it came in."""
+class ModelRequest(BaseModel):
+    """A recorded request. `written` counts the pieces of the reply that were sent."""
 
     number: int
     at: float
     body: dict[str, Any]
-    title: bool = False
-    summary: bool = False
+    is_title: bool = False
+    is_summary: bool = False
     refused: bool = False
     written: int = 0
     disconnected: bool = False
     finished: bool = False
 
     @property
-    def aside(self) -> bool:
-        """Whether no turn asked it: titles and summaries come when they come, of earlier conversations too."""
-        return self.title or self.summary
+    def is_background(self) -> bool:
+        """Return whether no turn sent it: titles and summaries are requested later, also for earlier conversations."""
+        return self.is_title or self.is_summary
 
 
-def check(body: Any, *, context_tokens: int | None, sees_images: bool) -> None:
-    """Refuse what a real endpoint refuses."""
+def validate(body: Any, *, context_tokens: int | None) -> None:
+    """Raise ApiError for a body that a real endpoint refuses."""
     if not isinstance(body, dict):
-        raise Refused(400, "the body is no JSON object")
+        raise ApiError(400, "the body is no JSON object")
     if not isinstance(body.get("model"), str):
-        raise Refused(400, "you must provide a model parameter")
+        raise ApiError(400, "you must provide a model parameter")
     if body["model"] not in MODELS:
-        raise Refused(404, f"The model `{body['model']}` does not exist", code="model_not_found")
+        raise ApiError(404, f"The model `{body['model']}` does not exist", code="model_not_found")
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
-        raise Refused(400, "[] is too short - 'messages'")
+        raise ApiError(400, "[] is too short - 'messages'")
     for message in messages:
         if message.get("role") not in ("system", "user", "assistant"):
-            raise Refused(400, f"invalid role {message.get('role')!r}")
+            raise ApiError(400, f"invalid role {message.get('role')!r}")
         content = message.get("content")
-        if isinstance(content, list):
-            if not sees_images and any(part.get("type") == "image_url" for part in content):
-                raise Refused(500, "image input is not supported")
-        elif not isinstance(content, str):
-            raise Refused(400, "a message needs content")
+        if not isinstance(content, (str, list)):
+            raise ApiError(400, "a message needs content")
     size = len(str(messages)) // 4
     if context_tokens is not None and size > context_tokens:
-        raise Refused(
+        raise ApiError(
             400,
             f"the request exceeds the available context size ({context_tokens} tokens)",
             type="exceed_context_size_error",
@@ -95,33 +92,33 @@ def check(body: Any, *, context_tokens: int | None, sees_images: bool) -> None:
 
 
 def text_of(message: dict[str, Any]) -> str:
-    """A message's words."""
+    """Return the text of a message."""
     content = message["content"]
     if isinstance(content, str):
         return content
     return " ".join(part.get("text", "") for part in content)
 
 
-def answer(messages: list[dict[str, Any]]) -> str:
-    """The default: it remembers a name it was told, and only from what it was sent; else it echoes."""
-    asked = text_of(messages[-1])
-    if "what is my name" in asked.lower():
+def default_reply(messages: list[dict[str, Any]]) -> str:
+    """Return the name that an earlier message states, if the last message asks for it; else echo the last message."""
+    question = text_of(messages[-1])
+    if "what is my name" in question.lower():
         for message in reversed(messages):
-            told = re.search(r"my name is (\w+)", text_of(message), re.IGNORECASE)
-            if message["role"] != "assistant" and told:
-                return f"Your name is {told.group(1)}."
+            match = re.search(r"my name is (\w+)", text_of(message), re.IGNORECASE)
+            if message["role"] != "assistant" and match:
+                return f"Your name is {match.group(1)}."
         return "I do not know your name."
-    return f"echo: {asked}"
+    return f"echo: {question}"
 
 
-def summarise(prompt: str) -> str:
-    """A summary as a scripted model writes it: the lines that tell a name, from the earlier one and from the talk."""
-    told = re.findall(r"^.*my name is \w+.*$", prompt, re.IGNORECASE | re.MULTILINE)
-    return "\n".join(dict.fromkeys(line for line in told if not line.startswith("Assistant"))) or "Nothing of note."
+def default_summary(prompt: str) -> str:
+    """Return the lines of the prompt that state a name: from the earlier summary and from the messages."""
+    lines = re.findall(r"^.*my name is \w+.*$", prompt, re.IGNORECASE | re.MULTILINE)
+    return "\n".join(dict.fromkeys(line for line in lines if not line.startswith("Assistant"))) or "Nothing of note."
 
 
-def chunk(model: str, *, text: str | None = None, finish: str | None = None) -> dict[str, Any]:
-    """One event of a stream."""
+def build_chunk(model: str, *, text: str | None = None, finish: str | None = None) -> dict[str, Any]:
+    """Return one event of a stream."""
     delta = {"content": text} if text is not None else {}
     return {
         "id": "chatcmpl-scripted",
@@ -132,9 +129,9 @@ def chunk(model: str, *, text: str | None = None, finish: str | None = None) -> 
     }
 
 
-def usage(messages: list[dict[str, Any]], said: str) -> dict[str, Any]:
-    """Four characters a token."""
-    prompt, completion = len(str(messages)) // 4, max(len(said) // 4, 1)
+def build_usage(messages: list[dict[str, Any]], reply: str) -> dict[str, Any]:
+    """Return the usage at four characters per token."""
+    prompt, completion = len(str(messages)) // 4, max(len(reply) // 4, 1)
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,

@@ -1,4 +1,4 @@
-"""The fake model as tests start it."""
+"""Start the fake model in a process of its own."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tests.fakes.running import running_fake
 
 
 def running_model(*options: str, api_key: str = "test-key") -> AbstractAsyncContextManager[ModelControl]:
-    """A model that says what it is told; `options` are those of `python -m tests.fakes.model`.
+    """Run a fake model; `options` are those of `python -m tests.fakes.model`.
 
-    A stack that many tests share has one of its own: what a turn of it still asks after its test must not meet the
-    script of a test of another stack.
+    Each shared stack needs a fake model of its own: a late request of one test must not consume the script of a test
+    that runs on another stack.
     """
     return running_fake("tests.fakes.model", ModelControl, "--api-key", api_key, *options)

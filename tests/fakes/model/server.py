@@ -1,4 +1,4 @@
-"""The server: Chat Completions on one side, a control API for tests in any process on the other."""
+"""The fake model's server: the Chat Completions API and a control API for tests in any process."""
 
 from __future__ import annotations
 
@@ -7,222 +7,186 @@ import contextlib
 import json
 import time
 from collections import deque
+from collections.abc import AsyncIterator
 from typing import Any
 
 from aiohttp import web
 
 from tests.fakes.model import protocol
-from tests.fakes.model.protocol import Behaviour, Refused, Seen
-
-INSTANT_TEXT = ("The quick brown fox jumps over the lazy dog while the band plays on. " * 3)[:200]
-
-
-class Gate:
-    """A reply that says only what it is told to."""
-
-    def __init__(self) -> None:
-        self.pieces: asyncio.Queue[str | None] = asyncio.Queue()
+from tests.fakes.model.protocol import ApiError, ModelRequest, ScriptedResponse
 
 
 class FakeModel:
-    """One endpoint. `instant` answers 200 characters at once and keeps no records: for the bench."""
+    """An endpoint that records its requests and sends the scripted responses."""
 
-    def __init__(
-        self,
-        *,
-        api_key: str | None = None,
-        instant: bool = False,
-        context_tokens: int | None = None,
-        sees_images: bool = True,
-        sends_usage: bool = True,
-    ) -> None:
+    def __init__(self, *, api_key: str | None = None, context_tokens: int | None = None) -> None:
         self.api_key = api_key
-        self.instant = instant
         self.context_tokens = context_tokens
-        self.sees_images = sees_images
-        self.sends_usage = sends_usage
-        self.script: deque[Behaviour] = deque()
-        self.titles: deque[Behaviour] = deque()
-        self.summaries: deque[Behaviour] = deque()
-        self.seen: list[Seen] = []
-        self._gates: dict[int, Gate] = {}
+        self.requests: list[ModelRequest] = []
+        self._scripts: dict[str, deque[ScriptedResponse]] = {
+            name: deque() for name in ("script", "titles", "summaries")
+        }
+        self._gates: dict[int, asyncio.Queue[str | None]] = {}
         self._changed = asyncio.Condition()
 
     def app(self) -> web.Application:
-        """The aiohttp application."""
+        """Return the aiohttp application."""
         app = web.Application(client_max_size=64 * 1024**2)
         app.router.add_post("/v1/chat/completions", self._complete)
         app.router.add_get("/v1/models", self._models)
-        app.router.add_post("/control/script", self._control_script)
-        app.router.add_post("/control/titles", self._control_titles)
-        app.router.add_post("/control/summaries", self._control_summaries)
         app.router.add_post("/control/release", self._control_release)
         app.router.add_post("/control/clear", self._control_clear)
-        app.router.add_get("/control/seen", self._control_seen)
+        app.router.add_post("/control/{script}", self._control_script)
+        app.router.add_get("/control/requests", self._control_requests)
         app.router.add_get("/control/wait", self._control_wait)
         return app
 
     async def _models(self, request: web.Request) -> web.Response:
-        if refusal := self._unauthorised(request):
+        if refusal := self._refuse_api_key(request):
             return refusal
         return web.json_response({"object": "list", "data": [{"id": m, "object": "model"} for m in protocol.MODELS]})
 
-    def _unauthorised(self, request: web.Request) -> web.Response | None:
+    def _refuse_api_key(self, request: web.Request) -> web.Response | None:
         if self.api_key and request.headers.get("Authorization") != f"Bearer {self.api_key}":
             sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
             message = f"Incorrect API key provided: {sent}."
             return web.json_response({"error": {"message": message, "code": "invalid_api_key"}}, status=401)
         return None
 
-    async def _complete(self, request: web.Request) -> web.StreamResponse:
-        if refusal := self._unauthorised(request):
+    async def _complete(self, http_request: web.Request) -> web.StreamResponse:
+        if refusal := self._refuse_api_key(http_request):
             return refusal
+        number = len(self.requests)
         try:
-            body = json.loads(await request.read())
-            protocol.check(body, context_tokens=self.context_tokens, sees_images=self.sees_images)
+            body = json.loads(await http_request.read())
+            protocol.validate(body, context_tokens=self.context_tokens)
         except json.JSONDecodeError:
             return web.json_response({"error": {"message": "could not parse the JSON body"}}, status=400)
-        except Refused as refused:
-            self.seen.append(Seen(number=len(self.seen), at=time.time(), body={}, refused=True, finished=True))
-            await self._tell()
-            return web.json_response(refused.body, status=refused.status)
-        if self.instant:
-            return await self._stream(request, body, Behaviour(text=INSTANT_TEXT, chunk=50), None)
-        title = protocol.text_of(body["messages"][-1]).startswith(protocol.TITLE_PROMPT)
-        summary = protocol.text_of(body["messages"][-1]).startswith(protocol.SUMMARY_PROMPT)
-        seen = Seen(number=len(self.seen), at=time.time(), body=body, title=title, summary=summary)
-        if title:
-            behaviour = self.titles.popleft() if self.titles else Behaviour(text="A fine title")
-        elif summary:
-            text = protocol.summarise(protocol.text_of(body["messages"][-1]))
-            behaviour = self.summaries.popleft() if self.summaries else Behaviour(text=text)
-        elif self.script:
-            behaviour = self.script.popleft()
-        else:
-            behaviour = Behaviour(text=protocol.answer(body["messages"]))
-        if behaviour.kind == "gate":
-            self._gates[seen.number] = Gate()
-        self.seen.append(seen)
-        await self._tell()
+        except ApiError as error:
+            self.requests.append(ModelRequest(number=number, at=time.time(), body={}, refused=True, finished=True))
+            await self._notify()
+            return web.json_response(error.body, status=error.status)
+        last = protocol.text_of(body["messages"][-1])
+        is_title, is_summary = last.startswith(protocol.TITLE_PROMPT), last.startswith(protocol.SUMMARY_PROMPT)
+        request = ModelRequest(number=number, at=time.time(), body=body, is_title=is_title, is_summary=is_summary)
+        scripted = self._take_response(request)
+        if scripted.kind == "gate":
+            self._gates[number] = asyncio.Queue()
+        self.requests.append(request)
+        await self._notify()
         try:
-            if behaviour.kind == "fail":
-                seen.finished = True
-                return web.json_response(behaviour.body, status=behaviour.status, headers=behaviour.headers)
-            response = await self._stream(request, body, behaviour, seen)
-            seen.finished = True
+            if scripted.kind == "fail":
+                request.finished = True
+                return web.json_response(scripted.body, status=scripted.status, headers=scripted.headers)
+            response = await self._stream(http_request, scripted, request)
+            request.finished = True
             return response
         except (ConnectionResetError, asyncio.CancelledError):
-            seen.disconnected = True
+            request.disconnected = True
             raise
         finally:
-            # The client may be gone: what the test waits for must be told all the same.
-            await asyncio.shield(self._tell())
+            # The client may have disconnected and cancelled this handler; a waiting test must be notified anyway.
+            await asyncio.shield(self._notify())
+
+    def _take_response(self, request: ModelRequest) -> ScriptedResponse:
+        script = self._scripts["titles" if request.is_title else "summaries" if request.is_summary else "script"]
+        if script:
+            return script.popleft()
+        if request.is_title:
+            return ScriptedResponse(text="A fine title")
+        if request.is_summary:
+            prompt = protocol.text_of(request.body["messages"][-1])
+            return ScriptedResponse(text=protocol.default_summary(prompt))
+        return ScriptedResponse(text=protocol.default_reply(request.body["messages"]))
 
     async def _stream(
-        self, request: web.Request, body: dict[str, Any], behaviour: Behaviour, seen: Seen | None
+        self, http_request: web.Request, scripted: ScriptedResponse, request: ModelRequest
     ) -> web.StreamResponse:
-        model = body["model"]
-        if not body.get("stream"):
-            choice = {
-                "index": 0,
-                "message": {"role": "assistant", "content": behaviour.text},
-                "finish_reason": "stop",
-            }
-            counted = protocol.usage(body["messages"], behaviour.text)
-            whole = {"id": "x", "object": "chat.completion", "created": 0, "model": model}
-            return web.json_response({**whole, "choices": [choice], "usage": counted})
+        model, messages = request.body["model"], request.body["messages"]
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
-        said = ""
-        gate = self._gates.get(seen.number) if seen else None
-        async for piece in self._pieces(behaviour, gate):
-            said += piece
-            await _send(response, protocol.chunk(model, text=piece))
-            if seen:
-                seen.written += 1
-                await self._tell()
-        if behaviour.kind == "stall":
+        await response.prepare(http_request)
+        reply = ""
+        async for piece in self._pieces(scripted, request.number):
+            reply += piece
+            await _send(response, protocol.build_chunk(model, text=piece))
+            request.written += 1
+            await self._notify()
+        if scripted.kind == "stall":
             await asyncio.Event().wait()
-        if behaviour.kind == "drop":
-            assert request.transport is not None
-            request.transport.abort()
+        if scripted.kind == "drop":
+            assert http_request.transport is not None
+            http_request.transport.abort()
             return response
-        if behaviour.kind == "cut":
+        if scripted.kind == "cut":
             await response.write_eof()
             return response
-        await _send(response, protocol.chunk(model, finish=behaviour.finish))
-        if self.sends_usage and (body.get("stream_options") or {}).get("include_usage"):
-            last = {**protocol.chunk(model), "choices": [], "usage": protocol.usage(body["messages"], said)}
-            await _send(response, last)
+        await _send(response, protocol.build_chunk(model, finish=scripted.finish))
+        if (request.body.get("stream_options") or {}).get("include_usage"):
+            usage = protocol.build_usage(messages, reply)
+            await _send(response, {**protocol.build_chunk(model), "choices": [], "usage": usage})
         await response.write(b"data: [DONE]\n\n")
         return response
 
-    async def _pieces(self, behaviour: Behaviour, gate: Gate | None) -> Any:
-        if gate is not None:
-            spoken = False
-            while (piece := await gate.pieces.get()) is not None:
-                spoken = True
+    async def _pieces(self, scripted: ScriptedResponse, number: int) -> AsyncIterator[str]:
+        if scripted.kind == "gate":
+            is_empty = True
+            while (piece := await self._gates[number].get()) is not None:
+                is_empty = False
                 yield piece
-            if not spoken:
-                yield protocol.ENOUGH
+            if is_empty:
+                yield protocol.EMPTY_GATE_TEXT
             return
-        for start in range(0, len(behaviour.text), behaviour.chunk):
-            if behaviour.delay:
-                await asyncio.sleep(behaviour.delay)
-            yield behaviour.text[start : start + behaviour.chunk]
+        for start in range(0, len(scripted.text), scripted.chunk):
+            if scripted.delay:
+                await asyncio.sleep(scripted.delay)
+            yield scripted.text[start : start + scripted.chunk]
 
-    async def _tell(self) -> None:
+    async def _notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()
 
     # --- control ------------------------------------------------------------------------------------------
     async def _control_script(self, request: web.Request) -> web.Response:
-        self.script.extend(Behaviour.model_validate(one) for one in await request.json())
-        return web.json_response({})
-
-    async def _control_titles(self, request: web.Request) -> web.Response:
-        self.titles.extend(Behaviour.model_validate(one) for one in await request.json())
-        return web.json_response({})
-
-    async def _control_summaries(self, request: web.Request) -> web.Response:
-        self.summaries.extend(Behaviour.model_validate(one) for one in await request.json())
+        script = self._scripts[request.match_info["script"]]
+        script.extend(ScriptedResponse.model_validate(response) for response in await request.json())
         return web.json_response({})
 
     async def _control_clear(self, request: web.Request) -> web.Response:
-        self.script.clear()
-        self.titles.clear()
-        self.summaries.clear()
+        for script in self._scripts.values():
+            script.clear()
         return web.json_response({})
 
     async def _control_release(self, request: web.Request) -> web.Response:
-        told = await request.json()
-        gate = self._gates[self._named(told["number"], told["exactly"])]
-        gate.pieces.put_nowait(told["text"])
+        arguments = await request.json()
+        gate = self._gates[self._find_number(arguments["number"], arguments["exactly"])]
+        gate.put_nowait(arguments["text"])
         return web.json_response({})
 
-    async def _control_seen(self, request: web.Request) -> web.Response:
-        """How many requests there were, and those from number `after` on."""
-        seen = [one.model_dump() for one in self.seen[int(request.query.get("after", len(self.seen))) :]]
-        return web.json_response({"count": len(self.seen), "seen": seen})
+    async def _control_requests(self, request: web.Request) -> web.Response:
+        """Return the number of requests, and the requests from number `after` on (default: none)."""
+        after = int(request.query.get("after", len(self.requests)))
+        found = [recorded.model_dump() for recorded in self.requests[after:]]
+        return web.json_response({"count": len(self.requests), "requests": found})
 
     async def _control_wait(self, request: web.Request) -> web.Response:
-        """Wait until `state` holds for a request; that request, or nothing when it never did."""
-        named, exactly, state = int(request.query["number"]), request.query["exactly"] == "1", request.query["state"]
+        """Wait until `state` holds for a request; return that request, or null after the time-out."""
+        start, exactly, state = int(request.query["number"]), request.query["exactly"] == "1", request.query["state"]
+        least = int(request.query.get("least", 1))
 
         def holds() -> bool:
-            if (number := self._named(named, exactly)) >= len(self.seen):
+            if (number := self._find_number(start, exactly)) >= len(self.requests):
                 return False
-            least = int(request.query.get("least", 1))
-            return state == "arrived" or int(getattr(self.seen[number], state)) >= least
+            return state == "arrived" or int(getattr(self.requests[number], state)) >= least
 
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(float(request.query["timeout"])), self._changed:
                 await self._changed.wait_for(holds)
-        return web.json_response(self.seen[self._named(named, exactly)].model_dump() if holds() else None)
+        found = self.requests[self._find_number(start, exactly)].model_dump() if holds() else None
+        return web.json_response(found)
 
-    def _named(self, number: int, exactly: bool) -> int:
-        """That request; if not `exactly`, the first one from there on that is none aside."""
-        while not exactly and number < len(self.seen) and self.seen[number].aside:
+    def _find_number(self, number: int, exactly: bool) -> int:
+        """Return `number` if `exactly`; else the number of the first request of a turn from there on."""
+        while not exactly and number < len(self.requests) and self.requests[number].is_background:
             number += 1
         return number
 
