@@ -1,4 +1,4 @@
-"""A real Chromium and what tests do with a page in it."""
+"""A real Chromium, and `ChatPage`: what tests do with the page in it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
-expect.set_options(timeout=20_000)
+TIMEOUT_MS = 20_000
+expect.set_options(timeout=TIMEOUT_MS)
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-QUIET = (
+ARGUMENTS = (
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -25,19 +26,19 @@ QUIET = (
 
 
 def find_chromium() -> str | None:
-    """The browser named by CHROMIUM_BINARY, else the first one on PATH."""
+    """Return the browser named by CHROMIUM_BINARY, else the first one on PATH."""
     return os.environ.get("CHROMIUM_BINARY") or next((found for name in NAMES if (found := shutil.which(name))), None)
 
 
 @asynccontextmanager
 async def running_browser() -> AsyncIterator[Browser]:
-    """Start Chromium; the test is skipped where there is none."""
+    """Run Chromium; skip the test where there is none."""
     binary = find_chromium()
     if binary is None:
         pytest.skip("no Chromium on this machine: install it, or name it in CHROMIUM_BINARY")
     as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=binary, args=[*QUIET, *as_root])
+        browser = await playwright.chromium.launch(executable_path=binary, args=[*ARGUMENTS, *as_root])
         try:
             yield browser
         finally:
@@ -46,38 +47,40 @@ async def running_browser() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def open_context(browser: Browser, url: str, **options: Any) -> AsyncIterator[BrowserContext]:
-    """A browser with an identity of its own. A script error or a refused resource fails the test."""
+    """Open a browser context with a new identity; fail the test at a script error or a blocked resource."""
     context = await browser.new_context(base_url=url, **options)
-    context.set_default_timeout(20_000)
-    mistakes: list[str] = []
-    context.on("weberror", lambda error: mistakes.append(str(error.error)))
+    context.set_default_timeout(TIMEOUT_MS)
+    errors: list[str] = []
+    context.on("weberror", lambda error: errors.append(str(error.error)))
 
-    def heard(message: Any) -> None:
+    def record_error(message: ConsoleMessage) -> None:
         if message.type == "error" and "Failed to load resource" not in message.text:
-            mistakes.append(message.text)
+            errors.append(message.text)
 
-    context.on("console", heard)
+    context.on("console", record_error)
     try:
         yield context
     finally:
         await context.close()
-    assert not mistakes, mistakes
+    assert not errors, errors
 
 
 class ChatPage:
-    """A page, in the words of somebody who uses it."""
+    """A browser page that shows a conversation."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
         self.message_box = page.get_by_role("textbox", name="Message", exact=True)
-        self.replies = page.locator(".message.reply")
-        self.questions = page.locator(".message.user")
         self.messages = page.locator(".message")
+        self.questions = page.locator(".message.user")
+        self.replies = page.locator(".message.reply")
         self.last_reply = self.replies.last
+        self.links = page.locator("#conversation-list a")
+        self.toast = page.locator("#toast-text")
 
     @property
     def conversation(self) -> str:
-        """The id in the address."""
+        """The conversation id in the address."""
         return self.page.url.rsplit("/c/", 1)[1]
 
     async def send(self, text: str) -> None:
@@ -85,21 +88,27 @@ class ChatPage:
         await self.message_box.fill(text)
         await self.message_box.press("Enter")
 
+    async def ask(self, text: str) -> None:
+        """Send a message and wait until its default reply, an echo, is complete."""
+        await self.send(text)
+        await self.expect_reply(f"echo: {text}")
+        await self.expect_status("answered")
+
     async def expect_reply(self, text: str) -> None:
-        """Wait until the last reply is exactly this."""
+        """Wait until the last reply has exactly this text."""
         await expect(self.last_reply.locator(".body")).to_have_text(text)
 
     async def expect_status(self, status: str) -> None:
-        """Wait until the last reply stands like this."""
+        """Wait until the last reply has this status: running, answered, stopped or failed."""
         await expect(self.last_reply).to_have_attribute("data-status", status)
 
     async def read_texts(self) -> list[str]:
-        """What is said, in order, by both sides."""
+        """Return the texts of all shown messages, in order."""
         return await self.page.locator(".message .text, .message .body").all_inner_texts()
 
 
 async def open_chat(context: BrowserContext, path: str = "/", *, loaded: bool = True) -> ChatPage:
-    """Open a page in the browser and wait until it shows something; not `loaded`, it may wait for the server."""
+    """Open the page in a new window; with `loaded` wait until its conversation is shown."""
     page = await context.new_page()
     await page.goto(path)
     if loaded:
@@ -107,7 +116,7 @@ async def open_chat(context: BrowserContext, path: str = "/", *, loaded: bool = 
     return ChatPage(page)
 
 
-async def copy_identity(known: BrowserContext, other: BrowserContext) -> None:
-    """Give another browser the identity of this one."""
-    secret = next(one["value"] for one in await known.cookies() if one["name"] == "threadwell")
-    await other.add_cookies([{"name": "threadwell", "value": secret, "domain": "127.0.0.1", "path": "/"}])
+async def copy_identity(source: BrowserContext, target: BrowserContext) -> None:
+    """Give `target` the identity of `source`."""
+    secret = next(cookie["value"] for cookie in await source.cookies() if cookie["name"] == "threadwell")
+    await target.add_cookies([{"name": "threadwell", "value": secret, "domain": "127.0.0.1", "path": "/"}])

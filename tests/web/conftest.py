@@ -1,4 +1,4 @@
-"""A page on the shared stack, and a browser."""
+"""Fixtures: the web adapter of the shared stack, one Chromium, and clients with new identities."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from chat_service.engine.process import free_port
 from tests.fakes.model import ModelControl
 from tests.processes import Stack
 from tests.shared import SharedStack
+from tests.web.api_client import ApiClient, open_client
 from tests.web.browser import open_context, running_browser
 from tests.web.redis_server import running_redis
-from tests.web.web_server import ApiClient, WebServer, open_client, running_engine_alone
+from tests.web.web_server import WebServer, running_engine_alone
 
 
 @pytest.fixture
 async def own_engine(engine_binary: Path, model: ModelControl, tmp_path: Path) -> AsyncIterator[Stack]:
-    """An engine to kill."""
+    """A Restate server for one test, which may kill it."""
     await model.clear_script()
     async with running_engine_alone(engine_binary, tmp_path, model) as stack:
         yield stack
@@ -28,14 +29,14 @@ async def own_engine(engine_binary: Path, model: ModelControl, tmp_path: Path) -
 
 @pytest.fixture(scope="session")
 def web_server(shared: SharedStack) -> WebServer:
-    """The page that tests share as long as they kill nothing."""
+    """The web adapter of the shared stack; tests must not kill it."""
     assert shared.process.process is not None
     return WebServer(shared.page, shared.process.process, shared.stack.data / "bot.log")
 
 
 @pytest.fixture
 async def client(web_server: WebServer, stack: Stack) -> AsyncIterator[ApiClient]:
-    """A browser without a screen, with an identity nobody else has."""
+    """An API client with a new identity."""
     await stack.model.clear_script()
     async with open_client(web_server.url) as client:
         yield client
@@ -43,14 +44,14 @@ async def client(web_server: WebServer, stack: Stack) -> AsyncIterator[ApiClient
 
 @pytest.fixture(scope="session")
 async def chromium() -> AsyncIterator[Browser]:
-    """One Chromium for all tests; each has a context of its own."""
+    """One Chromium for all tests; each test opens its own context."""
     async with running_browser() as browser:
         yield browser
 
 
 @pytest.fixture
 async def context(chromium: Browser, web_server: WebServer, stack: Stack) -> AsyncIterator[BrowserContext]:
-    """A browser of somebody new."""
+    """A browser context with a new identity."""
     await stack.model.clear_script()
     async with open_context(chromium, web_server.url) as context:
         yield context
@@ -58,13 +59,13 @@ async def context(chromium: Browser, web_server: WebServer, stack: Stack) -> Asy
 
 @pytest.fixture
 def conversation() -> str:
-    """An id as the page makes them."""
+    """A new conversation id in the page's format."""
     return uuid4().hex[:16]
 
 
 @pytest.fixture
 async def redis_port() -> AsyncIterator[int]:
-    """A Redis of the test's own."""
+    """The port of a Redis server for one test."""
     port = free_port()
     async with running_redis(port):
         yield port

@@ -1,4 +1,4 @@
-"""A conversation as years leave it behind, written into the engine's state at once by its admin API."""
+"""Write a long conversation into the engine's state through its admin API."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from chat_service.storage.state import Meta, Recent
 from tests.processes import Stack
 
 
-def reply(turn: int) -> str:
-    """What was answered: some short, some long, some with code."""
+def reply_text(turn: int) -> str:
+    """Return the reply of a turn: some are short, some long, some contain code."""
     text = f"reply {turn}"
     if turn % 5 == 0:
         text += "\n\n" + "A longer paragraph that fills more than one line of the page. " * (1 + turn % 4)
@@ -26,8 +26,8 @@ def reply(turn: int) -> str:
     return text
 
 
-def talk(turns: int) -> list[Message]:
-    """Two messages a turn, some days apart."""
+def build_messages(turns: int) -> list[Message]:
+    """Return two messages per turn; the turns are one hour apart."""
     start = datetime.now(UTC) - timedelta(hours=turns)
     messages: list[Message] = []
     for turn in range(1, turns + 1):
@@ -35,27 +35,29 @@ def talk(turns: int) -> list[Message]:
         messages.append(
             Message(seq=2 * turn - 1, turn=turn, role="user", text=f"question {turn}", at=at, id=f"old-{turn}")
         )
-        messages.append(Message(seq=2 * turn, turn=turn, role="assistant", text=reply(turn), at=at, model="scripted"))
+        messages.append(
+            Message(seq=2 * turn, turn=turn, role="assistant", text=reply_text(turn), at=at, model="scripted")
+        )
     return messages
 
 
-async def seed(stack: Stack, key: str, turns: int) -> None:
-    """Put `turns` finished turns into a conversation that nobody has used."""
-    messages = talk(turns)
-    cut = max((len(messages) - PAGE_SIZE) // PAGE_SIZE * PAGE_SIZE, 0)  # whole pages
+async def seed_conversation(stack: Stack, key: str, turns: int) -> None:
+    """Write `turns` finished turns into an unused conversation."""
+    messages = build_messages(turns)
+    cut = max((len(messages) - PAGE_SIZE) // PAGE_SIZE * PAGE_SIZE, 0)  # only whole pages move to the transcript
     old, recent = messages[:cut], messages[cut:]
     meta = Meta(next_seq=len(messages) + 1, next_turn=turns + 1, title="A long story", renamed=True)
     meta.latest_removed_at = old[-1].at if old else None
     await write_state(stack, "Chat", key, {"meta": meta, "recent": Recent(messages=recent)})
     if old:
         state: dict[str, StateRecord] = {"head": pages.TranscriptHead(last_seq=old[-1].seq)}
-        for number, held in groupby(old, key=lambda message: pages.page_number(message.seq)):
-            state[pages.page_key(number)] = pages.Page(messages=list(held))
+        for number, group in groupby(old, key=lambda message: pages.page_number(message.seq)):
+            state[pages.page_key(number)] = pages.Page(messages=list(group))
         await write_state(stack, "Transcript", key, state)
 
 
 async def write_state(stack: Stack, service: str, key: str, records: dict[str, StateRecord]) -> None:
-    """Put records in the place of all that an object holds."""
+    """Replace the whole state of a virtual object by these records."""
     state = {name: list(RecordSerde(type(record)).serialize(record)) for name, record in records.items()}
     url = f"{stack.engine.admin_url}/services/{service}/state"
     async with aiohttp.ClientSession() as session:

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from chat_service.engine.process import EnginePorts, free_port
 from tests.fakes.model import ModelControl
 from tests.processes import Stack, eventually
-from tests.web.web_server import ApiClient, open_client, running_threadwell_up, running_web_server
+from tests.web.api_client import ApiClient, open_client
+from tests.web.web_server import running_threadwell_up, running_web_server
 
 
 def ports_of(stack: Stack) -> EnginePorts:

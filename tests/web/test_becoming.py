@@ -6,8 +6,9 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.processes import Stack
+from tests.web.api_client import open_client
 from tests.web.browser import ChatPage, copy_identity, open_chat, open_context
-from tests.web.web_server import WebServer, open_client
+from tests.web.web_server import WebServer
 
 pytestmark = pytest.mark.browser
 

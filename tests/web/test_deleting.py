@@ -11,7 +11,7 @@ from playwright.async_api import BrowserContext, expect
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
 from tests.web.browser import ChatPage, open_chat
-from tests.web.test_versions import box_of, edit
+from tests.web.page_actions import edit_box, open_edit_box
 
 pytestmark = pytest.mark.browser
 
@@ -64,8 +64,8 @@ async def renames(chat: ChatPage) -> None:
 
 async def changes(chat: ChatPage) -> None:
     """Ask the question in other words."""
-    await (await edit(chat, 0)).fill("better")
-    await box_of(chat).press("Enter")
+    await (await open_edit_box(chat, 0)).fill("better")
+    await edit_box(chat).press("Enter")
 
 
 async def answers_anew(chat: ChatPage) -> None:

@@ -12,14 +12,11 @@ from playwright.async_api import Browser, BrowserContext, FilePayload, Route, ex
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
 from tests.web.browser import ChatPage, open_chat, open_context
+from tests.web.page_actions import PNG
 from tests.web.web_server import WebServer, running_web_server
 
 pytestmark = pytest.mark.browser
 
-PICTURE = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
-    "1f15c4890000000d49444154789c6360f8cf500f00038701802f1ef5480000000049454e44ae426082"
-)
 GIVE = """([what, name, type, data]) => {
     const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
     const transfer = new DataTransfer();
@@ -111,7 +108,7 @@ async def test_files_are_pasted_and_dropped_with_a_preview(context: BrowserConte
     chat = await open_chat(context)
     rule = "Text files and pictures: at most 10 files, 256 KB in total."
     await expect(chat.page.get_by_role("button", name="Attach files")).to_have_attribute("title", re.compile(rule))
-    await _give(chat, "paste", "shot.png", "image/png", PICTURE)
+    await _give(chat, "paste", "shot.png", "image/png", PNG)
     await expect(chat.page.locator("#files img")).to_have_js_property("naturalWidth", 1)
     await _give(chat, "dragenter", "notes.md", "text/markdown", b"Ada is a cat.")
     await expect(chat.message_box).to_have_attribute("placeholder", rule)

@@ -10,14 +10,12 @@ from playwright.async_api import Browser, BrowserContext, Route, expect
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
 from tests.web.browser import ChatPage, copy_identity, open_chat, open_context
+from tests.web.page_actions import UNAVAILABLE, open_seeded_chat, start_gated_reply
 from tests.web.relay import running_relay
-from tests.web.test_long import open_seeded_chat
-from tests.web.test_windows import start_gated_reply
 from tests.web.web_server import WebServer
 
 pytestmark = pytest.mark.browser
 
-AWAY = {"error": "Restate does not answer: try again in a moment."}
 MANY = """async (count) => {
     const at = `/api${location.pathname.replace('/c/', '/conversations/')}/messages`;
     const headers = { 'Content-Type': 'application/json' };
@@ -120,7 +118,7 @@ async def test_a_link_whose_page_does_not_come_is_followed_when_it_does(context:
     first = await open_seeded_chat(stack, context, 502)
     await first.expect_reply("reply 502")
     pages = re.compile(r"/api/conversations/long\?.*before=")
-    await context.route(pages, lambda route: route.fulfill(status=503, json=AWAY))
+    await context.route(pages, lambda route: route.fulfill(status=503, json=UNAVAILABLE))
     second = await open_chat(context, "/c/long#message-201")
     await expect(second.page.locator("#connection")).to_have_text("That message could not be loaded. Trying again…")
     await context.unroute(pages)

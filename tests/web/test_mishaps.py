@@ -4,53 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, FilePayload, Page, Route, expect
+from playwright.async_api import Browser, BrowserContext, FilePayload, Route, expect
 
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
 from tests.web.browser import open_chat, open_context
-from tests.web.test_long import open_seeded_chat
-from tests.web.test_reach import HAY
-from tests.web.test_windows import start_gated_reply
+from tests.web.page_actions import (
+    CREATE_CONVERSATIONS,
+    SCROLL_TO_TOP,
+    UNAVAILABLE,
+    hold_requests,
+    open_seeded_chat,
+    start_gated_reply,
+)
 from tests.web.web_server import WebServer, running_web_server
 
 pytestmark = pytest.mark.browser
 
-AWAY = {"error": "Restate does not answer: try again in a moment."}
 INSECURE = """Object.defineProperty(navigator, 'clipboard', { value: undefined });
 addEventListener('copy', (event) => { window.copied = document.activeElement.value ?? String(getSelection()); });"""
 """As on a page that is reached by http in a home network."""
-TO_THE_TOP = """async () => {
-    const box = document.getElementById('scroll');
-    box.scrollTop = 0;
-    for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
-}"""
-"""Scroll there once, as a person does, and let the page see it."""
-
-
-@asynccontextmanager
-async def held(page: Page, url: str, method: str = "GET") -> AsyncIterator[asyncio.Event]:
-    """Requests to `url` get their answer when the block is left; gives what is set once one was asked."""
-    asked, go, busy = asyncio.Event(), asyncio.Event(), asyncio.Semaphore(50)
-
-    async def late(route: Route) -> None:
-        async with busy:
-            if route.request.method == method:
-                asked.set()
-                await go.wait()
-            await route.continue_()
-
-    await page.route(url, late)
-    try:
-        yield asked
-    finally:
-        go.set()
-        for _ in range(50):
-            await busy.acquire()  # all of them went on
-        await page.unroute(url)
 
 
 async def test_an_answer_that_breaks_off_is_asked_for_again(context: BrowserContext) -> None:
@@ -112,7 +87,7 @@ async def test_older_messages_that_come_after_the_jump_to_the_end_leave_no_hole(
     chat = await open_seeded_chat(stack, context, 502, "/c/long#message-201")
     await expect(chat.page.locator("#message-201")).to_be_in_viewport()
     latest = chat.page.get_by_role("button", name="Jump to latest")
-    async with held(chat.page, "**/api/conversations/long?*before=*") as asked:
+    async with hold_requests(chat.page, "**/api/conversations/long?*before=*") as asked:
         await chat.page.locator("#scroll").evaluate("(box) => { box.scrollTop = 0; }")
         await asyncio.wait_for(asked.wait(), 20)
         await latest.click()
@@ -125,7 +100,7 @@ async def test_older_messages_that_come_after_the_jump_to_the_end_leave_no_hole(
         assert shown == list(range(shown[0], 503)), "nothing is left out"
         turn = shown[0]
         first = await chat.messages.first.get_attribute("id") or ""
-        await chat.page.evaluate(TO_THE_TOP)
+        await chat.page.evaluate(SCROLL_TO_TOP)
         await expect(chat.messages.first).not_to_have_id(first)
 
 
@@ -134,12 +109,12 @@ async def test_who_reaches_the_top_while_a_page_is_on_its_way_gets_the_next_one(
 ) -> None:
     chat = await open_seeded_chat(stack, context, 502, "/c/long#message-201")
     await expect(chat.page.locator("#message-201")).to_be_in_viewport()
-    async with held(chat.page, "**/api/conversations/long?*before=*") as asked:
-        await chat.page.evaluate(TO_THE_TOP)
+    async with hold_requests(chat.page, "**/api/conversations/long?*before=*") as asked:
+        await chat.page.evaluate(SCROLL_TO_TOP)
         await asyncio.wait_for(asked.wait(), 20)
         await chat.page.get_by_role("button", name="Jump to latest").click()
         await chat.expect_reply("reply 502")
-        await chat.page.evaluate(TO_THE_TOP)
+        await chat.page.evaluate(SCROLL_TO_TOP)
         first = await chat.messages.first.get_attribute("id") or ""
         assert first == "message-965", "the page that is on its way is none of these"
     await expect(chat.messages.first).not_to_have_id(first)
@@ -154,12 +129,12 @@ async def test_an_older_page_that_did_not_come_is_asked_for_again_at_the_top(
     refused = asyncio.Event()
 
     async def refuse(route: Route) -> None:
-        await route.fulfill(status=503, json=AWAY)
+        await route.fulfill(status=503, json=UNAVAILABLE)
         refused.set()
 
     await chat.page.route("**/api/conversations/long?*before=*", refuse)
     first = await chat.messages.first.get_attribute("id") or ""
-    await chat.page.evaluate(TO_THE_TOP)
+    await chat.page.evaluate(SCROLL_TO_TOP)
     await asyncio.wait_for(refused.wait(), 20)
     await expect(chat.messages.first).to_have_id(first)
     await chat.page.unroute("**/api/conversations/long?*before=*")
@@ -171,8 +146,8 @@ async def test_a_link_leads_to_its_message_also_while_an_older_page_is_on_its_wa
 ) -> None:
     chat = await open_seeded_chat(stack, context, 502)
     await chat.expect_reply("reply 502")
-    async with held(chat.page, "**/api/conversations/long?*before=*") as asked:
-        await chat.page.evaluate(TO_THE_TOP)
+    async with hold_requests(chat.page, "**/api/conversations/long?*before=*") as asked:
+        await chat.page.evaluate(SCROLL_TO_TOP)
         await asyncio.wait_for(asked.wait(), 20)
         await chat.page.evaluate("location.hash = '#message-201'")
     await expect(chat.page.locator("#message-201")).to_be_in_viewport()
@@ -185,7 +160,7 @@ async def test_what_could_not_be_deleted_is_shown_again(context: BrowserContext)
 
     async def refuse(route: Route) -> None:
         if route.request.method == "DELETE":
-            await route.fulfill(status=503, json=AWAY)
+            await route.fulfill(status=503, json=UNAVAILABLE)
         else:
             await route.continue_()
 
@@ -193,7 +168,7 @@ async def test_what_could_not_be_deleted_is_shown_again(context: BrowserContext)
     await chat.page.get_by_role("button", name="Delete").click()
     await expect(chat.page.locator("#conversation-list a")).to_have_count(0)
     told = chat.page.locator("#toast-text")
-    await expect(told).to_have_text(f"The conversation could not be deleted. {AWAY['error']}")
+    await expect(told).to_have_text(f"The conversation could not be deleted. {UNAVAILABLE['error']}")
     await expect(chat.page.locator("#conversation-list a")).to_have_text("A fine title")
 
 
@@ -206,9 +181,9 @@ async def test_a_button_that_did_not_work_can_be_pressed_again(context: BrowserC
     await chat.expect_status("stopped")
     for name, path in (("Try again", "regenerate"), ("Continue", "go-on")):
         button = chat.last_reply.get_by_role("button", name=name)
-        await chat.page.route(f"**/{path}", lambda route: route.fulfill(status=503, json=AWAY))
+        await chat.page.route(f"**/{path}", lambda route: route.fulfill(status=503, json=UNAVAILABLE))
         await button.click()
-        await expect(chat.page.locator("#toast-text")).to_have_text(AWAY["error"])
+        await expect(chat.page.locator("#toast-text")).to_have_text(UNAVAILABLE["error"])
         await expect(button).to_be_enabled()
         await chat.page.unroute(f"**/{path}")
     await stack.model.script(ScriptedResponse(text=" and so on"))
@@ -230,7 +205,7 @@ async def test_what_is_taken_back_goes_where_it_came_from(context: BrowserContex
     await chat.message_box.press("Enter")
     await expect(chat.questions.last).to_have_attribute("data-status", "waiting")
     here = chat.conversation
-    async with held(chat.page, "**/withdraw", "POST") as asked:
+    async with hold_requests(chat.page, "**/withdraw", "POST") as asked:
         await chat.questions.last.get_by_role("button", name="Cancel").click()
         await asyncio.wait_for(asked.wait(), 20)
         await chat.page.locator(f'#conversation-list a[href="/c/{there}"]').click()
@@ -355,16 +330,16 @@ async def test_the_focus_outlives_the_button_that_goes(context: BrowserContext, 
     await chat.expect_reply("echo: once more")
     await expect(chat.message_box).to_be_focused()
 
-    await chat.page.evaluate(HAY, 58)
+    await chat.page.evaluate(CREATE_CONVERSATIONS, 58)
     links = chat.page.locator("#conversation-list a")
     await expect(links).to_have_count(59)
     await chat.page.reload()
     await expect(links).to_have_count(50)
     older = chat.page.get_by_role("button", name="Older conversations")
-    await chat.page.route("**/api/conversations?*", lambda route: route.fulfill(status=503, json=AWAY))
+    await chat.page.route("**/api/conversations?*", lambda route: route.fulfill(status=503, json=UNAVAILABLE))
     await older.focus()
     await chat.page.keyboard.press("Enter")
-    await expect(chat.page.locator("#toast-text")).to_have_text(AWAY["error"])
+    await expect(chat.page.locator("#toast-text")).to_have_text(UNAVAILABLE["error"])
     await expect(older).to_be_focused()
     await chat.page.unroute("**/api/conversations?*")
     await chat.page.keyboard.press("Enter")

@@ -7,7 +7,7 @@ from playwright.async_api import BrowserContext, FilePayload, expect
 
 from tests.processes import Stack
 from tests.web.browser import open_chat
-from tests.web.test_versions import switch
+from tests.web.page_actions import version_switch
 
 pytestmark = pytest.mark.browser
 
@@ -106,7 +106,7 @@ async def test_after_a_look_at_another_version_the_end_is_followed_again(context
             await chat.last_reply.get_by_role("button", name="Previous version").click()
         else:
             await chat.last_reply.get_by_role("button", name="Regenerate").click()
-        await expect(switch(chat.last_reply, f"Version {version} of {max(version, 2)}")).to_be_visible()
+        await expect(version_switch(chat.last_reply, f"Version {version} of {max(version, 2)}")).to_be_visible()
     await expect(chat.last_reply.locator(".body")).to_contain_text("line 59")
     await chat.expect_status("answered")
     await expect(chat.page.get_by_role("button", name="Jump to latest")).to_be_hidden()

@@ -10,7 +10,7 @@ from playwright.async_api import BrowserContext, expect
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
 from tests.web.browser import open_chat
-from tests.web.test_windows import start_gated_reply
+from tests.web.page_actions import start_gated_reply
 
 pytestmark = pytest.mark.browser
 

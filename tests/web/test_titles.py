@@ -8,16 +8,9 @@ from playwright.async_api import BrowserContext, expect
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
 from tests.web.browser import ChatPage, open_chat
+from tests.web.page_actions import start_gated_reply
 
 pytestmark = pytest.mark.browser
-
-
-async def start_gated_reply(stack: Stack, chat: ChatPage, question: str) -> int:
-    """Ask something that is not answered yet."""
-    await stack.model.script(ScriptedResponse(kind="gate"))
-    number = await stack.model.count_requests()
-    await chat.send(question)
-    return (await stack.model.wait_for_question(question, number)).number
 
 
 async def called(chat: ChatPage, title: str) -> None:

@@ -5,41 +5,18 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from playwright.async_api import BrowserContext, FilePayload, Locator, Route, expect
+from playwright.async_api import BrowserContext, FilePayload, Route, expect
 
 from chat_service import keys
 from tests.fakes.model.protocol import EMPTY_GATE_TEXT, ScriptedResponse
 from tests.processes import Stack, eventually
-from tests.web.browser import ChatPage, open_chat
-from tests.web.seeding import seed
+from tests.web.browser import open_chat
+from tests.web.page_actions import edit_box, expect_texts, open_edit_box, version_switch
+from tests.web.seeding import seed_conversation
 
 pytestmark = pytest.mark.browser
 
 GATE = ScriptedResponse(kind="gate")
-
-
-def box_of(chat: ChatPage) -> Locator:
-    """Where one's words are changed."""
-    return chat.page.get_by_role("textbox", name="Edit message")
-
-
-async def edit(chat: ChatPage, place: int) -> Locator:
-    """Turn a question into a message box."""
-    question = chat.questions.nth(place)
-    await question.hover()
-    await question.get_by_role("button", name="Edit").click()
-    await expect(box_of(chat)).to_be_focused()
-    return box_of(chat)
-
-
-async def told(chat: ChatPage, *lines: str) -> None:
-    """Wait until exactly this is said."""
-    await expect(chat.page.locator(".message .text, .message .body")).to_have_text(list(lines))
-
-
-def switch(message: Locator, label: str) -> Locator:
-    """The ‹2/3› of a message that says it is this version."""
-    return message.get_by_role("group", name=label, exact=True)
 
 
 async def test_a_changed_question_is_a_version_with_what_followed_it(context: BrowserContext, stack: Stack) -> None:
@@ -49,21 +26,21 @@ async def test_a_changed_question_is_a_version_with_what_followed_it(context: Br
         await first.expect_reply(f"echo: {line}")
     second = await open_chat(context, f"/c/{first.conversation}")
     await second.expect_reply("echo: thanks")
-    box = await edit(first, 1)
+    box = await open_edit_box(first, 1)
     await expect(box).to_have_value("my name is Grace")
     await box.fill("what is my name?")
     await box.press("Enter")
     new = ("my name is Ada", "echo: my name is Ada", "what is my name?", "Your name is Ada.")
     old = (*new[:2], "my name is Grace", "echo: my name is Grace", "thanks", "echo: thanks")
     for chat in (first, second):
-        await told(chat, *new)
-        await expect(switch(chat.questions.last, "Version 2 of 2")).to_contain_text("2/2")
+        await expect_texts(chat, *new)
+        await expect(version_switch(chat.questions.last, "Version 2 of 2")).to_contain_text("2/2")
     await expect(first.message_box).to_be_focused()
 
-    await switch(second.questions.last, "Version 2 of 2").get_by_role("button", name="Previous version").click()
+    await version_switch(second.questions.last, "Version 2 of 2").get_by_role("button", name="Previous version").click()
     for chat in (first, second):
-        await told(chat, *old)
-        await expect(switch(chat.questions.nth(1), "Version 1 of 2")).to_contain_text("1/2")
+        await expect_texts(chat, *old)
+        await expect(version_switch(chat.questions.nth(1), "Version 1 of 2")).to_contain_text("1/2")
     await first.send("what is my name?")
     await first.expect_reply("Your name is Grace.")
     prompt = str((await stack.model.requests())[-1].body["messages"])
@@ -71,9 +48,9 @@ async def test_a_changed_question_is_a_version_with_what_followed_it(context: Br
     await first.expect_status("answered")
     await first.page.reload()
     await first.expect_reply("Your name is Grace.")
-    await switch(first.questions.nth(1), "Version 1 of 2").get_by_role("button", name="Next version").click()
+    await version_switch(first.questions.nth(1), "Version 1 of 2").get_by_role("button", name="Next version").click()
     for chat in (first, second):
-        await told(chat, *new)
+        await expect_texts(chat, *new)
 
 
 async def test_a_change_shows_at_once_in_the_place_of_the_old_words(context: BrowserContext, stack: Stack) -> None:
@@ -83,21 +60,21 @@ async def test_a_change_shows_at_once_in_the_place_of_the_old_words(context: Bro
         await chat.expect_reply(f"echo: {line}")
     number = await stack.model.count_requests()
     await stack.model.script(GATE)
-    box = await edit(chat, 0)
+    box = await open_edit_box(chat, 0)
     await box.fill("better")
     sending: asyncio.Future[Route] = asyncio.get_running_loop().create_future()
     await context.route("**/messages", lambda route: sending.set_result(route), times=1)
     await chat.page.get_by_role("button", name="Send").first.click()
     route = await sending
-    await told(chat, "better")
+    await expect_texts(chat, "better")
     await expect(chat.questions.last.locator(".note")).to_have_text("Sending…")
     await route.continue_()
     asked = await stack.model.wait_for_question("better", number)
     await stack.model.release(asked.number, "So far")
-    await told(chat, "better", "So far")
+    await expect_texts(chat, "better", "So far")
     await chat.page.reload()
-    await told(chat, "better", "So far")
-    await expect(switch(chat.questions.last, "Version 2 of 2")).to_be_visible()
+    await expect_texts(chat, "better", "So far")
+    await expect(version_switch(chat.questions.last, "Version 2 of 2")).to_be_visible()
     await stack.model.finish(asked.number)
     await chat.expect_status("answered")
 
@@ -112,13 +89,13 @@ async def test_escape_gives_a_change_up_and_stops_nothing(context: BrowserContex
     asked = await stack.model.wait_for_question("second", number)
     await stack.model.release(asked.number, "So far")
     await chat.expect_reply("So far")
-    box = await edit(chat, 0)
+    box = await open_edit_box(chat, 0)
     await box.fill("other words")
     await box.press("Escape")
-    await expect(box_of(chat)).to_have_count(0)
+    await expect(edit_box(chat)).to_have_count(0)
     await expect(chat.questions.first.get_by_role("button", name="Edit")).to_be_focused()
-    await told(chat, "first", "echo: first", "second", "So far")
-    box = await edit(chat, 0)
+    await expect_texts(chat, "first", "echo: first", "second", "So far")
+    box = await open_edit_box(chat, 0)
     await expect(box).to_have_value("first")
     await stack.model.release(asked.number, ", and on")
     await chat.expect_reply("So far, and on")
@@ -130,7 +107,7 @@ async def test_enter_in_a_change_chooses_a_word_while_an_input_method_composes(c
     chat = await open_chat(context)
     await chat.send("first")
     await chat.expect_reply("echo: first")
-    box = await edit(chat, 0)
+    box = await open_edit_box(chat, 0)
     await box.fill("")
     composing = await context.new_cdp_session(chat.page)
     await composing.send("Input.imeSetComposition", {"text": "にほん", "selectionStart": 3, "selectionEnd": 3})
@@ -140,17 +117,17 @@ async def test_enter_in_a_change_chooses_a_word_while_an_input_method_composes(c
     await composing.send("Input.insertText", {"text": "日本"})
     await expect(box).to_have_value("日本")
     await box.press("Enter")
-    await told(chat, "日本", "echo: 日本")
+    await expect_texts(chat, "日本", "echo: 日本")
 
 
 async def test_a_change_that_was_begun_survives_a_reload(context: BrowserContext) -> None:
     chat = await open_chat(context)
     await chat.send("first")
     await chat.expect_reply("echo: first")
-    await (await edit(chat, 0)).fill("half a thought")
+    await (await open_edit_box(chat, 0)).fill("half a thought")
     await chat.page.reload()
     await chat.expect_reply("echo: first")
-    await expect(await edit(chat, 0)).to_have_value("half a thought")
+    await expect(await open_edit_box(chat, 0)).to_have_value("half a thought")
 
 
 async def test_a_change_waits_while_a_reply_runs(context: BrowserContext, stack: Stack) -> None:
@@ -161,13 +138,13 @@ async def test_a_change_waits_while_a_reply_runs(context: BrowserContext, stack:
     await stack.model.script(GATE)
     await chat.send("second")
     asked = await stack.model.wait_for_question("second", number)
-    box = await edit(chat, 0)
+    box = await open_edit_box(chat, 0)
     await box.fill("better")
     await box.press("Enter")
     await expect(chat.questions.last.locator(".note")).to_have_text("Queued, next")
     await expect(chat.questions).to_have_count(3)
     await stack.model.finish(asked.number)
-    await told(chat, "better", "echo: better")
+    await expect_texts(chat, "better", "echo: better")
 
 
 async def test_lines_that_became_one_question_are_changed_as_one(context: BrowserContext, stack: Stack) -> None:
@@ -182,13 +159,13 @@ async def test_lines_that_became_one_question_are_changed_as_one(context: Browse
     await stack.model.finish(asked.number)
     await chat.expect_reply("echo: second\n\nthird")
     await expect(chat.questions.nth(1).get_by_role("button", name="Edit")).to_be_hidden()
-    box = await edit(chat, 2)
+    box = await open_edit_box(chat, 2)
     await expect(box).to_have_value("second\n\nthird")
     await box.fill("both")
     await box.press("Enter")
-    await told(chat, "first", EMPTY_GATE_TEXT, "both", "echo: both")
-    await switch(chat.questions.last, "Version 2 of 2").get_by_role("button", name="Previous version").click()
-    await told(chat, "first", EMPTY_GATE_TEXT, "second", "third", "echo: second\n\nthird")
+    await expect_texts(chat, "first", EMPTY_GATE_TEXT, "both", "echo: both")
+    await version_switch(chat.questions.last, "Version 2 of 2").get_by_role("button", name="Previous version").click()
+    await expect_texts(chat, "first", EMPTY_GATE_TEXT, "second", "third", "echo: second\n\nthird")
 
 
 async def test_files_stay_with_a_changed_question(context: BrowserContext, stack: Stack) -> None:
@@ -199,7 +176,7 @@ async def test_files_stay_with_a_changed_question(context: BrowserContext, stack
     await expect(chat.page.locator("#files .file")).to_have_count(1)
     await chat.send("look")
     await chat.expect_status("answered")
-    box = await edit(chat, 0)
+    box = await open_edit_box(chat, 0)
     await expect(chat.page.locator(".edit-box .file")).to_have_count(1)
     await box.fill("read")
     await box.press("Enter")
@@ -212,7 +189,7 @@ async def test_files_stay_with_a_changed_question(context: BrowserContext, stack
 async def test_what_is_too_far_back_says_so(context: BrowserContext, stack: Stack, conversation: str) -> None:
     chat = await open_chat(context)
     me = await chat.page.evaluate("fetch('/api/me').then((answer) => answer.json())")
-    await seed(stack, keys.web(me["person"], conversation), 60)
+    await seed_conversation(stack, keys.web(me["person"], conversation), 60)
     await chat.page.goto(f"/c/{conversation}")
     await chat.expect_reply("reply 60\n\nA longer paragraph that fills more than one line of the page.")
     await chat.page.locator("#scroll").evaluate("node => { node.scrollTop = 0; }")
@@ -221,7 +198,7 @@ async def test_what_is_too_far_back_says_so(context: BrowserContext, stack: Stac
     await oldest.hover()
     await oldest.get_by_role("button", name="Edit").click()
     await expect(chat.page.locator("#toast")).to_contain_text("too old to edit")
-    await expect(box_of(chat)).to_have_count(0)
+    await expect(edit_box(chat)).to_have_count(0)
 
 
 async def test_replies_answered_anew_are_switched_by_keyboard(context: BrowserContext, stack: Stack) -> None:
@@ -234,7 +211,7 @@ async def test_replies_answered_anew_are_switched_by_keyboard(context: BrowserCo
             await first.last_reply.get_by_role("button", name="Regenerate").click()
     second = await open_chat(context, f"/c/{first.conversation}")
     for chat in (first, second):
-        await expect(switch(chat.last_reply, "Version 3 of 3")).to_contain_text("3/3")
+        await expect(version_switch(chat.last_reply, "Version 3 of 3")).to_contain_text("3/3")
         await expect(chat.replies).to_have_count(1)
     back = first.last_reply.get_by_role("button", name="Previous version")
     await back.focus()
@@ -255,10 +232,10 @@ async def test_replies_answered_anew_are_switched_by_keyboard(context: BrowserCo
     await first.expect_reply("echo: and on")
     prompt = str((await stack.model.requests())[-1].body["messages"])
     assert "First" in prompt and "Second" not in prompt and "Third" not in prompt
-    await switch(first.replies.first, "Version 1 of 3").get_by_role("button", name="Next version").click()
-    await told(first, "hello", "Second reply")
-    await switch(first.replies.first, "Version 2 of 3").get_by_role("button", name="Previous version").click()
-    await told(first, "hello", "First reply", "and on", "echo: and on")
+    await version_switch(first.replies.first, "Version 1 of 3").get_by_role("button", name="Next version").click()
+    await expect_texts(first, "hello", "Second reply")
+    await version_switch(first.replies.first, "Version 2 of 3").get_by_role("button", name="Previous version").click()
+    await expect_texts(first, "hello", "First reply", "and on", "echo: and on")
 
 
 async def test_a_reply_answered_anew_in_vain_leaves_the_good_one(context: BrowserContext, stack: Stack) -> None:
@@ -272,7 +249,7 @@ async def test_a_reply_answered_anew_in_vain_leaves_the_good_one(context: Browse
     for chat in (first, second):
         await expect(chat.last_reply.locator(".error")).to_contain_text("Regenerating failed.")
         await expect(chat.last_reply.locator(".error")).to_contain_text("check OPENAI_API_KEY")
-        await told(chat, "hello", "The good one")
+        await expect_texts(chat, "hello", "The good one")
         await expect(chat.page.get_by_role("group")).to_have_count(0)
     await expect(first.page.locator("#announcer")).to_have_text("The reply failed.")
     number = await stack.model.count_requests()
@@ -280,19 +257,19 @@ async def test_a_reply_answered_anew_in_vain_leaves_the_good_one(context: Browse
     await stack.model.wait_for_question("hello", number)
     await first.page.reload()
     await expect(first.last_reply.locator(".error")).to_contain_text("check OPENAI_API_KEY")
-    await told(first, "hello", "The good one")
+    await expect_texts(first, "hello", "The good one")
     await first.last_reply.get_by_role("button", name="Try again").click()
     await expect(first.last_reply.locator(".note")).to_have_text("Waiting for the model…")
     await first.page.keyboard.press("Escape")  # before its first word
     await first.expect_status("answered")
-    await told(first, "hello", "The good one")
+    await expect_texts(first, "hello", "The good one")
 
     await first.send("and on")
     await first.expect_reply("echo: and on")
     await expect(first.page.locator(".error:visible")).to_have_count(0)
     assert "The good one" in str((await stack.model.requests())[-1].body["messages"])
     await first.page.reload()
-    await told(first, "hello", "The good one", "and on", "echo: and on")
+    await expect_texts(first, "hello", "The good one", "and on", "echo: and on")
 
 
 async def test_an_older_version_is_answered_anew_as_well(context: BrowserContext, stack: Stack) -> None:
@@ -306,7 +283,7 @@ async def test_an_older_version_is_answered_anew_as_well(context: BrowserContext
     await chat.expect_reply("First reply")
     await chat.last_reply.get_by_role("button", name="Regenerate").click()
     await chat.expect_reply("Third reply")
-    await expect(switch(chat.last_reply, "Version 3 of 3")).to_be_visible()
+    await expect(version_switch(chat.last_reply, "Version 3 of 3")).to_be_visible()
 
 
 async def test_switching_a_version_leaves_it_under_the_pointer(context: BrowserContext, stack: Stack) -> None:
@@ -317,16 +294,16 @@ async def test_switching_a_version_leaves_it_under_the_pointer(context: BrowserC
     for number in range(3):
         await chat.send(f"question {number}")
         await expect(chat.replies.nth(number)).to_have_attribute("data-status", "answered")
-    await (await edit(chat, 2)).fill("short")
-    await box_of(chat).press("Enter")
+    await (await open_edit_box(chat, 2)).fill("short")
+    await edit_box(chat).press("Enter")
     await chat.expect_reply("echo: short")
     await chat.expect_status("answered")
     await expect(chat.replies).to_have_count(3)
-    await expect(switch(chat.questions.last, "Version 2 of 2")).to_be_visible()
+    await expect(version_switch(chat.questions.last, "Version 2 of 2")).to_be_visible()
     back = chat.questions.last.get_by_role("button", name="Previous version")
     before = await back.bounding_box()
     await back.click()
-    await expect(switch(chat.questions.last, "Version 1 of 2")).to_be_visible()
+    await expect(version_switch(chat.questions.last, "Version 1 of 2")).to_be_visible()
     await expect(chat.questions.last.locator(".text")).to_have_text("question 2")
     after = await back.bounding_box()
     assert before and after and abs(before["y"] - after["y"]) < 2

@@ -9,22 +9,12 @@ from playwright.async_api import Browser, BrowserContext, Route, expect
 
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
-from tests.web.browser import ChatPage, copy_identity, open_chat, open_context
+from tests.web.browser import copy_identity, open_chat, open_context
+from tests.web.page_actions import start_gated_reply
 from tests.web.relay import running_relay
 from tests.web.web_server import WebServer
 
 pytestmark = pytest.mark.browser
-
-
-async def start_gated_reply(stack: Stack, chat: ChatPage, question: str, *pieces: str) -> int:
-    """Ask something that is answered piece by piece; gives the number of the request to go on with."""
-    await stack.model.script(ScriptedResponse(kind="gate"))
-    number = await stack.model.count_requests()
-    await chat.send(question)
-    asked = (await stack.model.wait_for_question(question, number)).number
-    for piece in pieces:
-        await stack.model.release(asked, piece)
-    return asked
 
 
 async def test_two_windows_show_the_same_live_text(context: BrowserContext, stack: Stack) -> None:

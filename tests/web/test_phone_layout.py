@@ -7,7 +7,7 @@ from playwright.async_api import Browser, FilePayload, expect
 
 from tests.processes import Stack
 from tests.web.browser import copy_identity, open_chat, open_context
-from tests.web.test_details import PICTURE
+from tests.web.page_actions import PNG
 from tests.web.web_server import WebServer
 
 pytestmark = pytest.mark.browser
@@ -37,7 +37,7 @@ async def test_nothing_is_cut_off_on_a_small_phone(chromium: Browser, web_server
         await context.add_cookies([cookie])  # type: ignore[list-item]
         chat = await open_chat(context)
         assert await chat.page.evaluate(CUT_OFF) == []
-        picture = FilePayload(name="a picture with a rather long name.png", mimeType="image/png", buffer=PICTURE)
+        picture = FilePayload(name="a picture with a rather long name.png", mimeType="image/png", buffer=PNG)
         await chat.page.locator("#picker").set_input_files(picture)
         await expect(chat.page.locator("#hint")).to_contain_text("cannot see pictures")
         await chat.page.locator("#files img").evaluate("(picture) => picture.decode()")

@@ -8,7 +8,7 @@ from playwright.async_api import BrowserContext, FilePayload, expect
 from chat_service.contracts import MAX_TEXT
 from tests.processes import Stack
 from tests.web.browser import open_chat
-from tests.web.test_details import PICTURE
+from tests.web.page_actions import PNG
 
 pytestmark = pytest.mark.browser
 
@@ -26,7 +26,7 @@ FULL = """() => {
 async def test_neither_a_picture_nor_a_long_text_hides_what_is_wrong(context: BrowserContext) -> None:
     chat = await open_chat(context)
     song = FilePayload(name="song.mp3", mimeType="audio/mpeg", buffer=b"x")
-    picture = FilePayload(name="dot.png", mimeType="image/png", buffer=PICTURE)
+    picture = FilePayload(name="dot.png", mimeType="image/png", buffer=PNG)
     await chat.page.locator("#picker").set_input_files([song, picture])
     hint = chat.page.locator("#hint")
     told = "song.mp3: only text files and pictures can be sent."

@@ -15,8 +15,9 @@ from chat_service.live.redis import RedisBus
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack, eventually
+from tests.web.api_client import ApiClient, open_client
 from tests.web.redis_server import running_redis
-from tests.web.web_server import ApiClient, open_client, running_separate_processes
+from tests.web.web_server import running_separate_processes
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from chat_service.ingress import IngressClient
 from chat_service.live.memory import MemoryBus
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack, eventually
-from tests.web.web_server import ApiClient, WebServer, open_client
+from tests.web.api_client import ApiClient, open_client
+from tests.web.web_server import WebServer
 
 
 async def test_a_turn_is_told_from_waiting_to_done(client: ApiClient, conversation: str, stack: Stack) -> None:

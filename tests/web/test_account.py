@@ -11,8 +11,9 @@ from playwright.async_api import Browser, BrowserContext, expect
 
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack, eventually
+from tests.web.api_client import open_client
 from tests.web.browser import ChatPage, open_chat, open_context
-from tests.web.web_server import WebServer, open_client, running_threadwell_up, running_web_server
+from tests.web.web_server import WebServer, running_threadwell_up, running_web_server
 
 pytestmark = pytest.mark.browser
 
@@ -224,7 +225,7 @@ async def test_a_link_outlives_the_page_that_made_it_and_opens_the_door(own_engi
     async with running_threadwell_up(own_engine):
         async with (
             running_web_server(own_engine, WEB_ACCESS_TOKEN="for-friends") as door,
-            open_client(door.url, enters=False) as client,
+            open_client(door.url, load_page=False) as client,
         ):
             await client.request("POST", "/api/signin", {"token": "for-friends"})
             await client.request("GET", "/")
@@ -232,7 +233,7 @@ async def test_a_link_outlives_the_page_that_made_it_and_opens_the_door(own_engi
             person = await client.get_person_id()
         async with (
             running_web_server(own_engine, WEB_ACCESS_TOKEN="for-friends") as door,
-            open_client(door.url, enters=False) as other_client,
+            open_client(door.url, load_page=False) as other_client,
         ):
             assert (await other_client.request("GET", "/api/me")).status == 401
             assert (await other_client.request("POST", "/api/join", {"token": token})).status == 200

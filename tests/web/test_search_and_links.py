@@ -11,7 +11,7 @@ from playwright.async_api import BrowserContext, expect
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
 from tests.web.browser import ChatPage, open_chat
-from tests.web.test_long import open_seeded_chat
+from tests.web.page_actions import CREATE_CONVERSATIONS, open_seeded_chat
 
 pytestmark = pytest.mark.browser
 
@@ -54,16 +54,6 @@ async def test_search_finds_titles_and_texts_and_leads_there(context: BrowserCon
     await expect(chat.page.locator("#conversation-list a")).to_have_count(2)
 
 
-HAY = """async (number) => {
-    for (let n = 0; n < number; n += 1) {
-        const body = JSON.stringify({ id: `m${n}`, message: `hay ${n}` });
-        const headers = { 'Content-Type': 'application/json' };
-        await fetch(`/api/conversations/hay${n}/messages`, { method: 'POST', headers, body });
-    }
-}"""
-"""Begins so many conversations, one after the other."""
-
-
 async def test_a_window_that_missed_more_than_a_page_of_conversations_can_reach_them_all(
     context: BrowserContext, stack: Stack
 ) -> None:
@@ -79,7 +69,7 @@ async def test_a_window_that_missed_more_than_a_page_of_conversations_can_reach_
         window.fetch = (...asked) => (window.awake ? real(...asked) : Promise.reject(new TypeError('asleep')));
     }"""
     await first.page.evaluate(asleep)
-    await second.evaluate(HAY, 58)
+    await second.evaluate(CREATE_CONVERSATIONS, 58)
     await expect(second.locator("#conversation-list a")).to_have_count(60)
     await expect(first.page.locator("#conversation-list a")).to_have_count(2)
     await first.page.evaluate("window.awake = true; 0")
@@ -93,7 +83,7 @@ async def test_a_window_that_missed_more_than_a_page_of_conversations_can_reach_
 async def test_search_says_how_far_it_looked_and_goes_on(context: BrowserContext, stack: Stack) -> None:
     """The directory hands out 40 conversations at a time."""
     chat = await _talked(stack, context, "first of all", "a needle", "Oldest")
-    await chat.page.evaluate(HAY, 42)
+    await chat.page.evaluate(CREATE_CONVERSATIONS, 42)
     await expect(chat.page.locator("#conversation-list a")).to_have_count(43)
     await chat.page.get_by_role("searchbox").fill("needle")
     note = chat.page.locator("#search-status")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.web.web_server import ApiClient, WebServer
+from tests.web.api_client import ApiClient
+from tests.web.web_server import WebServer
 
 ONE = "/api/conversations/guarded"
 MESSAGE = {"id": "m1", "message": "hello"}

@@ -7,13 +7,10 @@ import asyncio
 import pytest
 from playwright.async_api import BrowserContext, expect
 
-from chat_service import handlers
-from chat_service.contracts import HistoryRequest
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack, eventually
 from tests.web.browser import ChatPage, open_chat
-from tests.web.seeding import seed
-from tests.web.test_windows import start_gated_reply
+from tests.web.page_actions import open_seeded_chat, start_gated_reply
 
 pytestmark = pytest.mark.browser
 
@@ -32,22 +29,6 @@ SCROLL_UP = """async () => {
     return read.getBoundingClientRect().top - before;
 }"""
 """Scroll near the top and wait for older messages: how far what was being read has moved."""
-
-
-async def open_seeded_chat(stack: Stack, context: BrowserContext, turns: int, path: str = "/c/long") -> ChatPage:
-    """A window on a conversation of this many turns."""
-    chat = await open_chat(context)
-    public = await chat.page.evaluate("fetch('/api/me').then((answer) => answer.json()).then((me) => me.person)")
-    key = f"web:{public}:long"
-    await seed(stack, key, turns)
-    async with stack.ingress() as ingress:
-
-        async def there() -> bool:
-            return bool((await ingress.call(handlers.CHAT_GET_HISTORY, key, HistoryRequest(limit=1))).messages)
-
-        await eventually(there)
-    await chat.page.close()
-    return await open_chat(context, path)
 
 
 async def _said(chat: ChatPage) -> set[str]:

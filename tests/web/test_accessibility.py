@@ -14,12 +14,12 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
+from tests.web.api_client import open_client
 from tests.web.browser import ChatPage, open_chat, open_context
+from tests.web.page_actions import open_seeded_chat, start_gated_reply
 from tests.web.relay import running_relay
 from tests.web.screenshots import SIZES, TALK
-from tests.web.test_long import open_seeded_chat
-from tests.web.test_windows import start_gated_reply
-from tests.web.web_server import WebServer, open_client, running_separate_processes, running_web_server
+from tests.web.web_server import WebServer, running_separate_processes, running_web_server
 
 pytestmark = pytest.mark.browser
 
