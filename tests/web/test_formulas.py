@@ -1,4 +1,4 @@
-"""Formulas: drawn by the browser itself, and as harmless as everything else that a model says."""
+"""Formulas in replies: rendered as MathML, and sanitised."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.web.browser import open_chat
 
 pytestmark = pytest.mark.browser
 
-TEXT = r"""
+FORMULAS = r"""
 The roots are $x = \frac{-b \pm \sqrt{b^2 - 4ac}}{2a}$, or \(x_1\) and \(x_2\).
 
 $$
@@ -27,7 +27,7 @@ $$
 Nonsense stays: $\nosuchcommand{x}$
 """
 
-IN_LINES = r"""
+INLINE_DISPLAY_FORMULAS = r"""
 It follows $$x^2 < 3$$ at once, and \[ \frac{a}{b} \] too.
 
 $$y = 1$$ begins a line, which goes on.
@@ -41,7 +41,7 @@ w
 They cost $$5 and $$10; `$$HOME$$` is code.
 """
 
-EVIL = [
+MALICIOUS_FORMULAS = [
     r"$\href{javascript:window.hit=1}{click}$",
     r"$\htmlStyle{position: fixed}{x}$",
     r"$\includegraphics{https://tracker.invalid/p.png}$",
@@ -52,10 +52,10 @@ EVIL = [
 ]
 
 
-async def test_formulas_are_drawn_as_they_are_written(context: BrowserContext, stack: Stack) -> None:
+async def test_formulas_are_rendered(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
-    assert await chat.page.evaluate("typeof katex") == "undefined", "fetched when the first formula comes"
-    await stack.model.script(ScriptedResponse(text=TEXT, chunk=9))
+    assert await chat.page.evaluate("typeof katex") == "undefined", "KaTeX is loaded with the first formula"
+    await stack.model.script(ScriptedResponse(text=FORMULAS, chunk=9))
     await chat.send("formulas, please")
     await chat.expect_status("answered")
     body = chat.last_reply.locator(".body")
@@ -63,34 +63,37 @@ async def test_formulas_are_drawn_as_they_are_written(context: BrowserContext, s
     await expect(body.locator("math mfrac msqrt")).to_have_count(1)
     await expect(body.locator("p.formula math[display=block]")).to_have_count(2)
     await expect(body.locator("math mtable mtr")).to_have_count(2)
-    await expect(body.locator("math").nth(1), "no source beside the formula").to_have_text("x1")
+    await expect(body.locator("math").nth(1), "the formula shows no source text").to_have_text("x1")
     await expect(body).to_contain_text("$HOME is no formula, and it costs $5 today and $10 tomorrow.")
     await expect(body).to_contain_text(r"Nonsense stays: \nosuchcommand{x}")
     await chat.page.reload()
     await expect(body.locator("math")).to_have_count(5)
 
 
-async def test_formulas_can_do_nothing_else(context: BrowserContext, stack: Stack) -> None:
-    """A refused style or script would fail the test by its line in the console, too."""
+async def test_formulas_cannot_run_scripts_or_send_requests(context: BrowserContext, stack: Stack) -> None:
+    """A style or script that the browser blocks is reported on the console, which also fails the test."""
     chat = await open_chat(context)
-    asked: list[str] = []
-    chat.page.on("request", lambda request: asked.append(request.url))
-    await stack.model.script(ScriptedResponse(text="\n\n".join(EVIL) + "\n\nthe end $x$"))
-    await chat.send("be evil")
+    requested: list[str] = []
+    chat.page.on("request", lambda request: requested.append(request.url))
+    await stack.model.script(ScriptedResponse(text="\n\n".join(MALICIOUS_FORMULAS) + "\n\nthe end $x$"))
+    await chat.send("formulas, please")
     await chat.expect_status("answered")
-    await expect(chat.last_reply.locator(".body math").last).to_have_text("x")
+    body = chat.last_reply.locator(".body")
+    await expect(body.locator("math").last).to_have_text("x")
     assert await chat.page.evaluate("window.hit") is None
-    inside = "[...document.querySelectorAll('.body *')].flatMap(e => [...e.attributes].map(a => a.name))"
-    assert not [name for name in await chat.page.evaluate(inside) if name.startswith(("on", "style", "href", "src"))]
-    assert not [url for url in asked if "tracker" in url]
+    attributes = "[...document.querySelectorAll('.body *')].flatMap(e => [...e.attributes].map(a => a.name))"
+    forbidden = ("on", "style", "href", "src")
+    assert not [name for name in await chat.page.evaluate(attributes) if name.startswith(forbidden)]
+    assert not [url for url in requested if "tracker" in url]
+    await expect(body.locator("p").first).to_have_text(r"\href{javascript:window.hit=1}{click}")
 
 
-async def test_a_formula_is_no_larger_than_what_is_written(context: BrowserContext, stack: Stack) -> None:
+async def test_a_formula_cannot_take_more_space_than_its_text(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
     await stack.model.script(
         ScriptedResponse(text=r"$\rule{99999em}{99999em}$ and $x\kern99999em y$" + "\n\nthe end $x$")
     )
-    await chat.send("take all the room")
+    await chat.send("take all the space")
     await chat.expect_status("answered")
     await expect(chat.last_reply.locator(".body math").last).to_have_text("x")
     box = await chat.last_reply.bounding_box()
@@ -98,9 +101,9 @@ async def test_a_formula_is_no_larger_than_what_is_written(context: BrowserConte
     assert await chat.page.evaluate("document.querySelector('#thread').scrollWidth") < 2_000
 
 
-async def test_display_formulas_inside_a_line_are_drawn(context: BrowserContext, stack: Stack) -> None:
+async def test_display_formulas_inside_a_line_are_rendered(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
-    await stack.model.script(ScriptedResponse(text=IN_LINES, chunk=7))
+    await stack.model.script(ScriptedResponse(text=INLINE_DISPLAY_FORMULAS, chunk=7))
     await chat.send("formulas in lines, please")
     await chat.expect_status("answered")
     body = chat.last_reply.locator(".body")
@@ -109,13 +112,3 @@ async def test_display_formulas_inside_a_line_are_drawn(context: BrowserContext,
     await expect(body.locator("p", has_text="begins a line, which goes on.").locator("math")).to_have_count(1)
     await expect(body.locator("p", has_text="does, as well.").locator("math")).to_have_text("z")
     await expect(body).to_contain_text("They cost $$5 and $$10; $$HOME$$ is code.")
-
-
-async def test_a_formula_that_is_not_trusted_stands_as_it_was_written(context: BrowserContext, stack: Stack) -> None:
-    chat = await open_chat(context)
-    await stack.model.script(ScriptedResponse(text=EVIL[0] + "\n\nthe end $x$"))
-    await chat.send("be evil")
-    await chat.expect_status("answered")
-    body = chat.last_reply.locator(".body")
-    await expect(body.locator("math")).to_have_text("x")
-    await expect(body.locator("p").first).to_have_text(r"\href{javascript:window.hit=1}{click}")

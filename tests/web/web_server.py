@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from bots.web.app import serving
 from chat_service.engine.process import EnginePorts, free_port
+from chat_service.live.memory import MemoryBus
+from chat_service.settings import Settings
 from tests.fakes.model import ModelControl
 from tests.fork_server import ROOT, ForkedProcess, python_process
 from tests.processes import WAIT_SECONDS, Stack, running_stack
@@ -41,6 +44,14 @@ async def running_web_server(stack: Stack, **env: str) -> AsyncIterator[WebServe
     """Run `threadwell bot web`: the web adapter alone; the chat service runs in another process."""
     async with _running(stack, ["bot", "web"], "page at", env) as web_server:
         yield web_server
+
+
+@asynccontextmanager
+async def running_web_app(stack: Stack, **settings: object) -> AsyncIterator[str]:
+    """Serve the web adapter in the test's own process; no live bus connects it to the chat service. Yields its URL."""
+    values = {"restate_ingress_url": stack.engine.ingress_url, "openai_model": "scripted", "web_port": 0, **settings}
+    async with serving(Settings(_env_file=None, **values), bus=MemoryBus()) as url:  # type: ignore[arg-type]
+        yield url
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Files beside a message: what is told of them, and where they wait until it is sent."""
+"""Files attached to a draft: hints about them, and where they are stored until the message is sent."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from tests.web.page_actions import PNG
 pytestmark = pytest.mark.browser
 
 NOTES = FilePayload(name="notes.md", mimeType="text/markdown", buffer=b"Ada is a cat.")
-FULL = """() => {
+FILL_STORAGE = """() => {
     for (const size of [1 << 20, 1 << 14, 64, 4]) {
         try {
             for (let n = 0; ; n += 1) sessionStorage.setItem(`full:${size}:${n}`, 'x'.repeat(size));
         } catch {}
     }
 }"""
-"""Leaves no room in what the browser keeps for this window."""
+"""Fill the session storage of this window."""
 
 
-async def test_neither_a_picture_nor_a_long_text_hides_what_is_wrong(context: BrowserContext) -> None:
+async def test_the_hint_names_every_problem(context: BrowserContext) -> None:
     chat = await open_chat(context)
     song = FilePayload(name="song.mp3", mimeType="audio/mpeg", buffer=b"x")
     picture = FilePayload(name="dot.png", mimeType="image/png", buffer=PNG)
     await chat.page.locator("#picker").set_input_files([song, picture])
     hint = chat.page.locator("#hint")
-    told = "song.mp3: only text files and pictures can be sent."
-    unseen = "This model cannot see pictures. It is only told that one is attached."
-    await expect(hint).to_have_text(f"{told} {unseen}")
+    unsupported = "song.mp3: only text files and pictures can be sent."
+    no_pictures = "This model cannot see pictures. It is only told that one is attached."
+    await expect(hint).to_have_text(f"{unsupported} {no_pictures}")
     await chat.message_box.fill("x" * (MAX_TEXT + 1))
-    await expect(hint).to_have_text(f"The message is one character too long. {told} {unseen}")
+    await expect(hint).to_have_text(f"The message is one character too long. {unsupported} {no_pictures}")
     await chat.message_box.fill("x" * (MAX_TEXT + 2))
     await expect(hint).to_contain_text("The message is 2 characters too long.")
     await chat.message_box.fill("")
-    await expect(hint).to_have_text(f"{told} {unseen}")
+    await expect(hint).to_have_text(f"{unsupported} {no_pictures}")
     await chat.page.get_by_role("button", name="Remove dot.png").click()
-    await expect(hint).to_have_text(told)
+    await expect(hint).to_have_text(unsupported)
     await chat.send("sent")
     await expect(hint).to_have_text("")
 
 
-async def test_files_wait_with_the_draft_they_belong_to(context: BrowserContext, stack: Stack) -> None:
+async def test_files_stay_with_their_draft(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
     files = chat.page.locator("#files .file")
     await chat.send("hello")
@@ -66,16 +66,16 @@ async def test_files_wait_with_the_draft_they_belong_to(context: BrowserContext,
     await expect(files).to_have_count(0)
 
 
-async def test_files_that_a_browser_cannot_keep_are_told(context: BrowserContext) -> None:
+async def test_full_storage_is_reported(context: BrowserContext) -> None:
     chat = await open_chat(context)
-    await chat.page.evaluate(FULL)
+    await chat.page.evaluate(FILL_STORAGE)
     await chat.page.locator("#picker").set_input_files([NOTES])
     await expect(chat.page.locator("#hint")).to_contain_text("This browser has no space to store the files")
     await expect(chat.page.locator("#files .file")).to_have_text("notes.md")
 
 
-async def test_files_that_stand_are_not_drawn_again(context: BrowserContext) -> None:
-    """A button that is replaced loses the focus, and whoever uses the keyboard starts at the top of the page."""
+async def test_the_buttons_of_files_are_kept(context: BrowserContext) -> None:
+    """A replaced button loses the focus, and keyboard users would start at the top of the page again."""
     chat = await open_chat(context)
     picker, files = chat.page.locator("#picker"), chat.page.locator("#files .file")
     await picker.set_input_files([NOTES])
