@@ -1,4 +1,4 @@
-"""A fake in a process of its own, which no other kill reaches."""
+"""Start a fake in a process of its own, so that killing other processes does not affect it."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from tests.processes import eventually
 
 
 class Connectable(Protocol):
-    """A control that learns what it drives."""
+    """A control client."""
 
     def __init__(self, url: str) -> None: ...
 
     async def connect(self) -> object:
-        """Ask the fake who is there."""
+        """Read the fake's own data; raise aiohttp.ClientError while it does not answer."""
 
 
 C = TypeVar("C", bound=Connectable)
 
 
 @asynccontextmanager
-async def running_fake(package: str, kind: type[C], *options: str) -> AsyncIterator[C]:
-    """Start `python -m package`; the control is connected."""
+async def running_fake(package: str, control_type: type[C], *options: str) -> AsyncIterator[C]:
+    """Run `python -m package` and yield its connected control."""
     port = free_port()
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [package, "--port", str(port), *options]
-    with Path(os.devnull).open("wb") as nothing:
-        async with python_process(*command, env=env, cwd=ROOT, stdout=nothing.fileno(), stop_seconds=2):
-            control = kind(f"http://127.0.0.1:{port}")
+    with Path(os.devnull).open("wb") as devnull:
+        async with python_process(*command, env=env, cwd=ROOT, stdout=devnull.fileno(), stop_seconds=2):
+            control = control_type(f"http://127.0.0.1:{port}")
             await eventually(partial(_is_connected, control))
             yield control
 

@@ -17,7 +17,7 @@ from tests.fakes.discord.discord import FakeDiscord
 from tests.fakes.discord.hands import named
 from tests.fakes.discord.models import Message
 from tests.fakes.discord.server import Server
-from tests.fakes.platform.keyboard import read_lines, say, serve
+from tests.fakes.platform.terminal import read_lines, print_line, serve
 
 
 class Keyboard:
@@ -35,10 +35,10 @@ class Keyboard:
         self._user = (await control.add_user("you", global_name="You")).id
         guild = await control.add_guild("Fake Server", self._user)
         self._channel = (await control.add_channel(guild.id, "general")).id
-        self._direct = (await control.direct(self._user)).id
+        self._direct = (await control.open_dm(self._user)).id
         for name, value in control.env().items():
-            say(f"export {name}={value}")
-        watching = asyncio.create_task(control.until(self._news, patience=math.inf))
+            print_line(f"export {name}={value}")
+        watching = asyncio.create_task(control.wait_until(self._news, timeout=math.inf))
         await read_lines(self._typed)
         watching.cancel()
 
@@ -48,11 +48,11 @@ class Keyboard:
             name, *rest = shlex.split(line)
             path = " ".join([name, *(one for one in rest if "=" not in one)])
             options = dict(one.split("=", 1) for one in rest if "=" in one)
-            used = await control.command(self._user, self._channel, path, **options)
-            say(f"  {name}: {used.state}")
+            used = await control.run_command(self._user, self._channel, path, **options)
+            print_line(f"  {name}: {used.state}")
         elif line.startswith("press ") and self._last is not None:
-            used = await control.press(self._user, self._last.channel, self._last.id, line.removeprefix("press "))
-            say(f"  pressed: {used.state}")
+            used = await control.click(self._user, self._last.channel, self._last.id, line.removeprefix("press "))
+            print_line(f"  pressed: {used.state}")
         elif line.startswith("> ") and self._last is not None:
             await control.post(self._user, self._last.channel, text[2:], reply_to=self._last.id)
         elif line.startswith("dm "):
@@ -72,7 +72,7 @@ class Keyboard:
                 if self._shown.get(message.id) != shown:
                     mark = "only you" if message.ephemeral_to else "changed" if message.id in self._shown else "bot"
                     self._shown[message.id], self._last = shown, message
-                    say(f"  [{mark} {message.id}] {shown}")
+                    print_line(f"  [{mark} {message.id}] {shown}")
         return False
 
 

@@ -14,7 +14,7 @@ class Clock(clock.Clock):
 
     def snowflake(self, age: float = 0.0) -> str:
         """An id nobody has: larger than every one before it, or, with `age`, that many seconds old."""
-        return str(self.unique(int((self.now() - age - EPOCH) * 1000) << 22, late=bool(age)))
+        return str(self.unique_value(int((self.now() - age - EPOCH) * 1000) << 22, backdated=bool(age)))
 
 
 def made(snowflake: str) -> float:

@@ -10,8 +10,8 @@ from tests.fakes.discord.errors import Refused
 from tests.fakes.discord.hands import Hands
 from tests.fakes.discord.models import Channel, Event, Fault, Guild, Interaction, Json, Message, Role, User
 from tests.fakes.discord.people import People
-from tests.fakes.platform.control_api import Verbs
-from tests.fakes.platform.errors import Impossible
+from tests.fakes.platform.control_api import BaseControlApi
+from tests.fakes.platform.errors import ImpossibleActionError
 
 DOES = (
     *("post", "edit", "delete", "delete_many", "unfurl", "react", "typing", "presence", "start_thread", "open_post"),
@@ -21,14 +21,14 @@ DOES = (
 USES = ("command", "autocomplete", "context_menu", "press", "select", "submit")
 
 
-class ControlApi(Verbs):
+class ControlApi(BaseControlApi):
     """What people do are verbs as they stand; with `silent`, no event of it reaches anybody."""
 
-    looks = Verbs.looks | {
+    read_only = BaseControlApi.read_only | {
         *("about", "sessions", "connections", "events", "messages", "channel", "threads"),
         *("interactions", "commands", "download", "message"),
     }
-    refusals = (Impossible, Refused)
+    reported_errors = (ImpossibleActionError, Refused)
 
     def __init__(self, discord: FakeDiscord) -> None:
         self._discord = discord
@@ -41,10 +41,10 @@ class ControlApi(Verbs):
             **{f"use_{name}": getattr(hands, name) for name in USES},
         )
 
-    def base(self, url: str) -> None:
+    def set_base_url(self, url: str) -> None:
         self._discord.render.base = url
 
-    def around(self, given: Json) -> AbstractContextManager[object]:
+    def verb_context(self, given: Json) -> AbstractContextManager[object]:
         return self._discord.gateway.losing(bool(given.pop("silent", False)))
 
     # --- the world ----------------------------------------------------------------------------------------
@@ -111,11 +111,11 @@ class ControlApi(Verbs):
         self._discord.faults.release()
 
     def do_down(self, how: str) -> None:
-        self._discord.faults.down = how
+        self._discord.faults.outage = how
         self._discord.gateway.cut()
 
     def do_up(self) -> None:
-        self._discord.faults.down = None
+        self._discord.faults.outage = None
 
     def do_cut_sockets(self) -> None:
         self._discord.gateway.cut()
@@ -179,7 +179,7 @@ class ControlApi(Verbs):
     def do_message(self, channel: str, message: str) -> Message:
         found = next((one for one in self._world.messages.get(channel, []) if one.id == message), None)
         if found is None:
-            raise Impossible(f"there never was a message {message}")
+            raise ImpossibleActionError(f"there never was a message {message}")
         return found
 
     def do_channel(self, channel: str) -> Channel:

@@ -12,11 +12,11 @@ from tests.fakes.discord.render import Render
 from tests.fakes.discord.threads import Threads
 from tests.fakes.discord.world import World
 from tests.fakes.discord.writing import Writing
-from tests.fakes.platform.changes import Changes
+from tests.fakes.platform.changes import ChangeCounter
 from tests.fakes.platform.faults import Faults
 
 
-class FakeDiscord(Changes):
+class FakeDiscord(ChangeCounter):
     """Everything but the HTTP."""
 
     def __init__(self, app: AppConfig | None = None, rules: Rules | None = None) -> None:
@@ -46,7 +46,7 @@ class FakeDiscord(Changes):
             del message.reactions[name]
         if changed:
             self.events.reaction(message, user, name, remove=remove)
-            self.touch()
+            self.record_change()
 
     def remove_channel(self, channel: Channel) -> None:
         """Delete a channel with its threads, or a thread."""
@@ -57,7 +57,7 @@ class FakeDiscord(Changes):
         else:
             self.events.channel("CHANNEL_DELETE", channel)
         del self.world.channels[channel.id]
-        self.touch()
+        self.record_change()
 
     def forbidden_intents(self) -> int:
         """The privileged intents that are not switched on in the developer portal."""

@@ -8,7 +8,7 @@ from typing import Any
 from tests.fakes.discord import permissions
 from tests.fakes.discord.models import Channel, Command, Interaction, Json, Message
 from tests.fakes.discord.people import People
-from tests.fakes.platform.errors import Impossible
+from tests.fakes.platform.errors import ImpossibleActionError
 
 SUBCOMMAND, GROUP, STRING, INTEGER, BOOLEAN, USER, CHANNEL, ROLE, NUMBER, ATTACHMENT = 1, 2, 3, 4, 5, 6, 7, 8, 10, 11
 KINDS = {STRING: str, INTEGER: int, BOOLEAN: bool, NUMBER: (int, float), USER: str, CHANNEL: str, ROLE: str}
@@ -65,10 +65,10 @@ class Hands:
         for one in _inside(source.components):
             if one.get("type") == 2 and button in (one.get("custom_id"), named(one)):
                 if one.get("disabled") or one.get("style") == 5:
-                    raise Impossible(f"{button} does nothing")
+                    raise ImpossibleActionError(f"{button} does nothing")
                 data = {"custom_id": one["custom_id"], "component_type": 2, "id": one["id"]}
                 return await self._use("component", user, where, data, source)
-        raise Impossible(f"there is no button {button} at {message}")
+        raise ImpossibleActionError(f"there is no button {button} at {message}")
 
     async def select(self, user: str, channel: str, message: str, custom_id: str, values: list[str]) -> Interaction:
         """Choose from a menu."""
@@ -78,20 +78,20 @@ class Hands:
             if one.get("type") in (3, 5, 6, 7, 8) and one.get("custom_id") == custom_id:
                 offered = [choice["value"] for choice in one.get("options") or []]
                 if one.get("disabled") or (one["type"] == 3 and not set(values) <= set(offered)):
-                    raise Impossible(f"{custom_id} does not offer {values}")
+                    raise ImpossibleActionError(f"{custom_id} does not offer {values}")
                 data = {"custom_id": custom_id, "component_type": one["type"], "values": values, "id": one["id"]}
                 return await self._use("component", user, where, data, source)
-        raise Impossible(f"there is no menu {custom_id} at {message}")
+        raise ImpossibleActionError(f"there is no menu {custom_id} at {message}")
 
     async def submit(self, user: str, interaction: str, values: Json) -> Interaction:
         """Fill in the modal that an interaction opened; what is not named keeps the text it came with."""
         before = self._world.interactions[interaction]
         if before.modal is None or before.user != user:
-            raise Impossible(f"{interaction} showed {user} no modal")
+            raise ImpossibleActionError(f"{interaction} showed {user} no modal")
         left = dict(values)
         filled = [self._filled(one, left) for one in before.modal["components"]]
         if left:
-            raise Impossible(f"the modal has no {sorted(left)}")
+            raise ImpossibleActionError(f"the modal has no {sorted(left)}")
         data: Json = {"custom_id": before.modal["custom_id"], "components": filled}
         source = self._world.find(before.channel, before.source or "")
         return await self._use("modal", user, self._world.channel(before.channel), data, source)
@@ -111,7 +111,7 @@ class Hands:
         loop = asyncio.get_running_loop()
         ends = loop.time() + self._discord.rules.interaction_seconds
         while interaction.callback is None and (left := ends - loop.time()) > 0:
-            await self._discord.changed(self._discord.changes, left)
+            await self._discord.wait_for_change(self._discord.change_count, left)
         self._discord.interactions.fail(interaction)
         return interaction
 
@@ -120,51 +120,51 @@ class Hands:
         known = [one for one in world.commands.values() if (one.name, one.type) == (name, kind)]
         here = [one for one in known if one.guild in (None, where.guild)]
         if not here:
-            raise Impossible(f"there is no command {name}")
+            raise ImpossibleActionError(f"there is no command {name}")
         command = sorted(here, key=lambda one: one.guild is None)[0]
         context = 0 if where.guild else 1
         if command.contexts is not None and context not in command.contexts:
-            raise Impossible(f"{name} is not offered here")
+            raise ImpossibleActionError(f"{name} is not offered here")
         if where.guild is None:
             return command
         if world.bot not in world.guilds[where.guild].members:
-            raise Impossible("the bot is not in this server")
+            raise ImpossibleActionError("the bot is not in this server")
         if not permissions.may(world, user, where, "use_application_commands"):
-            raise Impossible(f"{user} may use no commands here")
+            raise ImpossibleActionError(f"{user} may use no commands here")
         needs = int(command.default_member_permissions or 0)
         if permissions.of(world, user, where) & needs != needs:
-            raise Impossible(f"{name} is not offered to {user}")
+            raise ImpossibleActionError(f"{name} is not offered to {user}")
         return command
 
     def _options(self, known: list[Json], path: list[str], given: Json, resolved: Json, where: Channel) -> list[Json]:
         if path:
             step = next((one for one in known if one["name"] == path[0] and one["type"] in (SUBCOMMAND, GROUP)), None)
             if step is None:
-                raise Impossible(f"there is no subcommand {path[0]}")
+                raise ImpossibleActionError(f"there is no subcommand {path[0]}")
             inner = self._options(step.get("options") or [], path[1:], given, resolved, where)
             return [{"name": step["name"], "type": step["type"], "options": inner}]
         if any(one["type"] in (SUBCOMMAND, GROUP) for one in known):
-            raise Impossible(f"choose one of {[one['name'] for one in known]}")
+            raise ImpossibleActionError(f"choose one of {[one['name'] for one in known]}")
         told = []
         for option in known:
             if option["name"] not in given:
                 if option.get("required"):
-                    raise Impossible(f"{option['name']} is required")
+                    raise ImpossibleActionError(f"{option['name']} is required")
                 continue
             told.append(self._option(option, given.pop(option["name"]), resolved, where))
         if given:
-            raise Impossible(f"there is no option {sorted(given)}")
+            raise ImpossibleActionError(f"there is no option {sorted(given)}")
         return told
 
     def _option(self, option: Json, value: Any, resolved: Json, where: Channel) -> Json:
         kind, name = option["type"], option["name"]
         if kind in KINDS and not isinstance(value, KINDS[kind]):  # type: ignore[arg-type]
-            raise Impossible(f"{name} takes no {value!r}")
+            raise ImpossibleActionError(f"{name} takes no {value!r}")
         choices = [one["value"] for one in option.get("choices") or []]
         if choices and value not in choices:
-            raise Impossible(f"{name} offers {choices}")
+            raise ImpossibleActionError(f"{name} offers {choices}")
         if kind == STRING and len(value) > option.get("max_length", 6000):
-            raise Impossible(f"{name} is too long")
+            raise ImpossibleActionError(f"{name} is too long")
         render, world = self._discord.render, self._world
         if kind == USER:
             resolved.setdefault("users", {})[value] = render.user(world.user(value))
@@ -192,7 +192,7 @@ class Hands:
         if component["type"] == 4:
             value = values.pop(name, component.get("value") or "")
             if (component.get("required", True) and not value) or len(value) > (component.get("max_length") or 4000):
-                raise Impossible(f"{name} takes no {value!r}")
+                raise ImpossibleActionError(f"{name} takes no {value!r}")
             return {**told, "custom_id": name, "value": value}
         chosen = values.pop(name, [one["value"] for one in component.get("options") or [] if one.get("default")])
         return {**told, "custom_id": name, "values": chosen}
@@ -200,7 +200,7 @@ class Hands:
     def _sees(self, user: str, where: Channel, message: str) -> Message:
         found = self._world.find(where.id, message)
         if found is None or found.ephemeral_to not in (None, user):
-            raise Impossible(f"{user} does not see {message}")
+            raise ImpossibleActionError(f"{user} does not see {message}")
         return found
 
 

@@ -91,7 +91,7 @@ class Interactions:
         """What the person sees when nobody answered in time."""
         if interaction.state == "waiting":
             interaction.state = "failed"
-            self._discord.touch()
+            self._discord.record_change()
 
     # --- answering ----------------------------------------------------------------------------------------
     def find(self, token: str) -> Interaction:
@@ -130,7 +130,7 @@ class Interactions:
         found.state = "deferred" if kind == DEFERRED else "answered"
         if message is not None:
             found.message = message.id
-        self._discord.touch()
+        self._discord.record_change()
         told: Json = {"id": found.id, "type": KINDS[found.kind]}
         resource: Json = {"type": kind}
         if message is not None:

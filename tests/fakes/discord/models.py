@@ -308,7 +308,7 @@ class Fault(Model):
     delay: float = 0.0
 
     @property
-    def aim(self) -> str:
+    def target(self) -> str:
         return self.route
 
 

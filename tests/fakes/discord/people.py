@@ -8,7 +8,7 @@ from tests.fakes.discord import permissions
 from tests.fakes.discord.discord import FakeDiscord
 from tests.fakes.discord.draft import Draft, uploaded
 from tests.fakes.discord.models import DM, Channel, Guild, Json, Member, Message, Overwrite
-from tests.fakes.platform.errors import Impossible
+from tests.fakes.platform.errors import ImpossibleActionError
 
 
 class People:
@@ -47,7 +47,7 @@ class People:
         where = self.seen(user, channel)
         found = self.world.message(channel, message)
         if found.author != user and not permissions.may(self.world, user, where, "manage_messages"):
-            raise Impossible(f"{user} may not delete {message}")
+            raise ImpossibleActionError(f"{user} may not delete {message}")
         self.discord.writing.delete([found])
 
     def delete_many(self, channel: str, messages: list[str]) -> None:
@@ -174,20 +174,20 @@ class People:
         """
         found = self.world.channel(channel)
         if found.type == DM and user not in found.recipients:
-            raise Impossible(f"{user} is not in {channel}")
+            raise ImpossibleActionError(f"{user} is not in {channel}")
         if not permissions.may(self.world, user, found, "view_channel"):
-            raise Impossible(f"{user} does not see {channel}")
+            raise ImpossibleActionError(f"{user} does not see {channel}")
         return found
 
     def _own(self, user: str, channel: str, message: str) -> Message:
         self.seen(user, channel)
         found = self.world.message(channel, message)
         if found.author != user:
-            raise Impossible(f"{message} is not {user}'s")
+            raise ImpossibleActionError(f"{message} is not {user}'s")
         self.discord.writing.in_open_thread(self.world.channel(channel))
         return found
 
     def _guild(self, guild: str | None) -> Guild:
         if guild not in self.world.guilds:
-            raise Impossible(f"there is no server {guild}")
+            raise ImpossibleActionError(f"there is no server {guild}")
         return self.world.guilds[guild]

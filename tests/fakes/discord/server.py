@@ -93,8 +93,8 @@ class Server:
             at=time.time(),
         )
         self.discord.calls.append(call)
-        self.discord.touch()
-        down = self.discord.faults.down
+        self.discord.record_change()
+        down = self.discord.faults.outage
         fault = self.discord.faults.take(route.name, body, request.path) if down is None else None
         call.fault = fault.kind if fault else "down" if down is not None else None
         if down == "cut":
@@ -106,7 +106,7 @@ class Server:
             return early
         answer = self._commit(route, context, call, token, wrong)
         if fault is not None and fault.kind == "commit_hold":
-            await self.discord.faults.held()
+            await self.discord.faults.wait_for_release()
         if fault is not None and fault.kind == "commit_cut":
             return _cut(request)
         if fault is not None and fault.kind == "commit_fail":
@@ -120,7 +120,7 @@ class Server:
         if fault.kind == "delay":
             await asyncio.sleep(fault.delay)
         elif fault.kind == "hold":
-            await self.discord.faults.held()
+            await self.discord.faults.wait_for_release()
         elif fault.kind == "cut":
             return _cut(request)
         elif fault.kind == "late_commit":
@@ -158,7 +158,7 @@ class Server:
             call.code = refused.body["code"]
             return Answer(refused.status, refused.body, {**headers, **refused.headers})
         call.committed = True
-        self.discord.touch()
+        self.discord.record_change()
         if isinstance(result, Answer):
             return result
         return Answer(204 if result is None else route.status, result, headers)
@@ -166,14 +166,14 @@ class Server:
     def _fail(self, call: Call, status: int) -> web.Response:
         """An error of the proxy: no JSON."""
         call.status, call.answered_at = status, time.time()
-        self.discord.touch()
+        self.discord.record_change()
         return web.Response(status=status, text="<html>upstream error</html>", content_type="text/html")
 
     def _answer(self, call: Call, answer: Answer) -> web.Response:
         call.status, call.answered_at = answer.status, time.time()
         is_json = answer.content_type == "application/json"
         call.result = answer.body if is_json else None
-        self.discord.touch()
+        self.discord.record_change()
         if answer.body is None:
             return web.Response(status=answer.status, headers=answer.headers)
         # discord.py takes a body for JSON only when the header says just that: no charset.

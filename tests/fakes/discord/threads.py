@@ -62,7 +62,7 @@ class Threads:
         elif kind == PUBLIC_THREAD:
             reference = {"type": 0, "channel_id": thread.id, "guild_id": parent.guild}
             self._system(user, parent, THREAD_CREATED, name, via, reference)
-        self._discord.touch()
+        self._discord.record_change()
         return thread
 
     def post(self, user: str, forum: Channel, body: Json, draft: Draft, via: str) -> Message:
@@ -108,7 +108,7 @@ class Threads:
         if bool(body.get("archived", state.archived)) != state.archived:
             state.archived, state.archived_at = not state.archived, self._world.clock.now()
         self._discord.events.thread_update(thread)
-        self._discord.touch()
+        self._discord.record_change()
         return thread
 
     def join(self, user: str, thread: Channel) -> None:

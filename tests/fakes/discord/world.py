@@ -26,7 +26,7 @@ from tests.fakes.discord.models import (
     User,
 )
 from tests.fakes.discord.permissions import EVERYONE, bits
-from tests.fakes.platform.errors import Impossible
+from tests.fakes.platform.errors import ImpossibleActionError
 
 
 class World:
@@ -176,7 +176,7 @@ class World:
         """
         found = self.channel(channel).thread
         if found is None:
-            raise Impossible(f"{channel} is no thread")
+            raise ImpossibleActionError(f"{channel} is no thread")
         return found
 
     def counted(self, channel: Channel) -> int:

@@ -95,7 +95,7 @@ class Writing:
             self._discord.events.message_create(message)
         else:
             self._discord.events.ephemeral("MESSAGE_CREATE", message)
-        self._discord.touch()
+        self._discord.record_change()
         return message
 
     def system(self, user: str, channel: Channel, draft: Draft, kind: int, via: str) -> Message:
@@ -145,7 +145,7 @@ class Writing:
             self._discord.events.message_update(message)
         else:
             self._discord.events.ephemeral("MESSAGE_UPDATE", message)
-        self._discord.touch()
+        self._discord.record_change()
         return message
 
     def delete(self, messages: list[Message], *, bulk: bool = False) -> None:
@@ -154,7 +154,7 @@ class Writing:
             message.deleted = True
         if messages and messages[0].ephemeral_to is None:
             self._discord.events.message_delete(messages, bulk=bulk)
-        self._discord.touch()
+        self._discord.record_change()
 
     def in_open_thread(self, channel: Channel) -> None:
         """Refuse to change what stands in an archived thread.

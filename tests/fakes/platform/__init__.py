@@ -1,1 +1,1 @@
-"""What the fakes of all platforms share: a process, a control API, faults by script, and waiting for changes."""
+"""Parts that the fakes of all platforms share: a control API, scripted faults, and waiting for changes."""

@@ -1,4 +1,4 @@
-"""Waiting until something happens, instead of for seconds."""
+"""Waiting for changes in a fake instead of sleeping."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import asyncio
 import contextlib
 
 
-class Changes:
-    """Counts what happens, and wakes whoever waits for it."""
+class ChangeCounter:
+    """Counts changes and wakes the waiting calls."""
 
     def __init__(self) -> None:
-        self.changes = 0
+        self.change_count = 0
         self._changed = asyncio.Event()
 
-    def touch(self) -> None:
-        """Wake whoever waits for a change."""
-        self.changes += 1
+    def record_change(self) -> None:
+        """Count a change and wake the waiting calls."""
+        self.change_count += 1
         self._changed.set()
 
-    async def changed(self, since: int, timeout: float) -> int:
-        """Wait until there were more than `since` changes, or for `timeout` seconds; how many there were."""
+    async def wait_for_change(self, since: int, timeout: float) -> int:
+        """Wait until there were more than `since` changes, or for `timeout` seconds; return the number of changes."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
-                while self.changes <= since:
+                while self.change_count <= since:
                     self._changed.clear()
                     await self._changed.wait()
-        return self.changes
+        return self.change_count

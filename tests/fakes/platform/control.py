@@ -1,4 +1,4 @@
-"""Driving a fake from a test, in whatever process either of them runs."""
+"""Client for the control API that all fakes have, usable from any process."""
 
 from __future__ import annotations
 
@@ -9,71 +9,71 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from tests.fakes.platform.errors import Impossible
+from tests.fakes.platform.errors import ImpossibleActionError
 
-PATIENCE = 30.0
+TIMEOUT = 30.0
 T = TypeVar("T")
 
 
 class Control:
-    """The verbs that every fake has. `url` is the server's."""
+    """The verbs that every fake has. `url` is the fake server's address."""
 
     def __init__(self, url: str) -> None:
         self.url = url
 
-    async def advance(self, seconds: float) -> None:
-        """Put the platform's clock forward, for what runs out."""
-        await self._ask("advance", seconds=seconds)
+    async def advance_clock(self, seconds: float) -> None:
+        """Put the platform's clock forward, so that things expire."""
+        await self._call("advance", seconds=seconds)
 
-    async def release(self) -> None:
-        """Let go what `hold` and `commit_hold` hold."""
-        await self._ask("release")
+    async def release_held_calls(self) -> None:
+        """Let the calls continue that a `hold` or `commit_hold` fault holds."""
+        await self._call("release")
 
-    async def down(self, how: str = "cut") -> None:
-        """The platform is away: no sockets, no events, every call cut (`cut`) or answered with a status (`503`)."""
-        await self._ask("down", how=how)
+    async def start_outage(self, how: str = "cut") -> None:
+        """Take the platform down: no sockets, no events; every call is cut (`cut`) or gets this HTTP status (`503`)."""
+        await self._call("down", how=how)
 
-    async def up(self) -> None:
-        """The platform is back."""
-        await self._ask("up")
+    async def end_outage(self) -> None:
+        """Bring the platform back."""
+        await self._call("up")
 
     async def cut_sockets(self) -> None:
-        """Cut the app's connections without a word."""
-        await self._ask("cut_sockets")
+        """Cut the app's connections without a closing frame."""
+        await self._call("cut_sockets")
 
     async def refuse_sockets(self, refuse: bool = True) -> None:
-        """Take no connection until told otherwise."""
-        await self._ask("refuse_sockets", refuse=refuse)
+        """Refuse new connections, or accept them again."""
+        await self._call("refuse_sockets", refuse=refuse)
 
-    async def clear(self) -> None:
-        """Forget faults, limits, the outage, and what still waits for delivery."""
-        await self._ask("clear")
+    async def clear_faults(self) -> None:
+        """Drop faults, rate limits, the outage, and the deliveries that still wait."""
+        await self._call("clear")
 
-    async def until(
-        self, look: Callable[[], Awaitable[T]], holds: Callable[[T], Any] = bool, patience: float = PATIENCE
+    async def wait_until(
+        self, read: Callable[[], Awaitable[T]], holds: Callable[[T], Any] = bool, timeout: float = TIMEOUT
     ) -> T:
-        """Look whenever something happened in the fake, until it holds; the last look is in the failure."""
-        ends = time.monotonic() + patience
+        """Read after every change in the fake until `holds`; the assertion error shows the last value."""
+        deadline = time.monotonic() + timeout
         while True:
-            since = int(await self._ask("changed", since=0, timeout=0))
-            seen = await look()
-            if holds(seen):
-                return seen
-            left = ends - time.monotonic()
-            assert left > 0, f"it never held; last seen: {seen!r}"
-            await self._ask("changed", since=since, timeout=min(left, 1.0))
+            since = int(await self._call("changed", since=0, timeout=0))
+            value = await read()
+            if holds(value):
+                return value
+            left = deadline - time.monotonic()
+            assert left > 0, f"the condition did not hold within {timeout} s; last value: {value!r}"
+            await self._call("changed", since=since, timeout=min(left, 1.0))
 
-    async def _ask(self, verb: str, **given: Any) -> Any:
+    async def _call(self, verb: str, **arguments: Any) -> Any:
         async with (
             aiohttp.ClientSession() as session,
-            session.post(f"{self.url}/control/{verb}", json=given) as response,
+            session.post(f"{self.url}/control/{verb}", json=arguments) as response,
         ):
             if response.status in (404, 409):
-                raise Impossible((await response.json())["impossible"])
+                raise ImpossibleActionError((await response.json())["impossible"])
             response.raise_for_status()
             return (await response.json())["result"]
 
 
 async def settle(seconds: float = 0.3) -> None:
-    """Give what must not happen the time to happen. For negatives only: nothing announces what does not come."""
+    """Wait a fixed time before an assertion that something did not happen; no event announces that."""
     await asyncio.sleep(seconds)

@@ -1,7 +1,7 @@
-"""What cannot be, on no platform."""
+"""Errors of the control API."""
 
 from __future__ import annotations
 
 
-class Impossible(Exception):
-    """Something that no person could do there: a button that is not there, a command nobody registered."""
+class ImpossibleActionError(Exception):
+    """Raised for an action that the platform's own client does not offer: a missing button, an unknown command."""

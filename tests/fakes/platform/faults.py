@@ -1,4 +1,4 @@
-"""What goes wrong on purpose: scripted faults and an outage."""
+"""Scripted faults and outages."""
 
 from __future__ import annotations
 
@@ -7,35 +7,34 @@ import json
 from typing import Any, Generic, Protocol, TypeVar
 
 
-class Scripted(Protocol):
-    """What goes wrong with the next `times` calls of one name whose content contains `contains`; the first `skip` of
-    them go through."""
+class ScriptedFault(Protocol):
+    """A fault of the next `times` calls of one name whose content contains `contains`, after the first `skip`."""
 
     times: int
     skip: int
     contains: str
 
     @property
-    def aim(self) -> str:
-        """The name of the calls it is for; `*`: any."""
+    def target(self) -> str:
+        """The name of the calls that it applies to; `*`: all."""
 
 
-F = TypeVar("F", bound=Scripted)
+F = TypeVar("F", bound=ScriptedFault)
 
 
 class Faults(Generic[F]):
-    """The script of faults, and the gate that held calls wait at."""
+    """The scripted faults, the outage, and the gate at which held calls wait."""
 
     def __init__(self) -> None:
         self.script: list[F] = []
-        self.down: str | None = None
+        self.outage: str | None = None
         self._gate = asyncio.Event()
 
     def take(self, name: str, content: Any, path: str = "") -> F | None:
-        """The fault that meets this call, if one does; it is used up by it."""
-        told = f"{path} {json.dumps(content, ensure_ascii=False)}"
+        """Return the fault that applies to this call, and count it as used."""
+        searched = f"{path} {json.dumps(content, ensure_ascii=False)}"
         for fault in self.script:
-            if fault.aim not in ("*", name) or fault.contains not in told:
+            if fault.target not in ("*", name) or fault.contains not in searched:
                 continue
             if fault.skip:
                 fault.skip -= 1
@@ -47,16 +46,16 @@ class Faults(Generic[F]):
         return None
 
     def release(self) -> None:
-        """Let everything go that is held."""
+        """Let all held calls continue."""
         gate, self._gate = self._gate, asyncio.Event()
         gate.set()
 
     def clear(self) -> None:
-        """Forget the script and the outage, and let go what is held."""
+        """Drop the script and the outage, and let all held calls continue."""
         self.script.clear()
-        self.down = None
+        self.outage = None
         self.release()
 
-    async def held(self) -> None:
-        """Wait at the gate."""
+    async def wait_for_release(self) -> None:
+        """Hold a call until `release`."""
         await self._gate.wait()

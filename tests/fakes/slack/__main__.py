@@ -11,8 +11,8 @@ import argparse
 import asyncio
 import math
 
-from tests.fakes.platform.errors import Impossible
-from tests.fakes.platform.keyboard import read_lines, say, serve
+from tests.fakes.platform.errors import ImpossibleActionError
+from tests.fakes.platform.terminal import read_lines, print_line, serve
 from tests.fakes.slack.control import SlackControl
 from tests.fakes.slack.models import Message
 from tests.fakes.slack.server import Server
@@ -34,19 +34,19 @@ class Keyboard:
         person = await self._control.add_user("you", display_name="You", is_admin=True)
         channel = await self._control.add_channel("general", [person.id])
         self._user, self._channel = person.id, channel.id
-        self._direct = (await self._control.direct(person.id)).id
+        self._direct = (await self._control.open_conversation(person.id)).id
         for name, value in self._control.env(http=http_url is not None).items():
-            say(f"export {name}={value}")
+            print_line(f"export {name}={value}")
         if http_url is not None:
-            await self._control.until(lambda: self._meets(http_url), patience=600)
-        watching = asyncio.create_task(self._control.until(self._news, patience=math.inf))
+            await self._control.wait_until(lambda: self._meets(http_url), timeout=600)
+        watching = asyncio.create_task(self._control.wait_until(self._news, timeout=math.inf))
         await read_lines(self._typed)
         watching.cancel()
 
     async def _meets(self, url: str) -> bool:
         try:
-            await self._control.request_url(url)
-        except Impossible:
+            await self._control.set_request_url(url)
+        except ImpossibleActionError:
             return False
         return True
 
@@ -56,10 +56,10 @@ class Keyboard:
             return
         if line.startswith("/"):
             name, _, rest = text.partition(" ")
-            answer = await self._control.command(self._user, self._channel, name, rest)
-            say(f"  {name}: {answer.state}")
+            answer = await self._control.run_command(self._user, self._channel, name, rest)
+            print_line(f"  {name}: {answer.state}")
         elif line == "stop" and self._last is not None:
-            await self._control.stop(self._user, self._last.channel, self._last.root)
+            await self._control.press_stop(self._user, self._last.channel, self._last.root)
         elif line.startswith("> ") and self._last is not None:
             where = self._last
             await self._control.post(self._user, where.channel, text[2:], thread_ts=where.root)
@@ -78,7 +78,7 @@ class Keyboard:
             if self._shown.get(message.ts) != message.text:
                 mark = "only you" if message.ephemeral_to else "changed" if message.ts in self._shown else "bot"
                 self._shown[message.ts] = message.text
-                say(f"  [{mark} {message.ts}] {message.text}")
+                print_line(f"  [{mark} {message.ts}] {message.text}")
         return False
 
 

@@ -10,7 +10,7 @@ class Clock(clock.Clock):
 
     def ts(self, age: float = 0.0) -> str:
         """A timestamp nobody has: later than every one before it, or, with `age`, that many seconds old."""
-        micros = self.unique(int((self.now() - age) * 1_000_000), late=bool(age))
+        micros = self.unique_value(int((self.now() - age) * 1_000_000), backdated=bool(age))
         return f"{micros // 1_000_000}.{micros % 1_000_000:06d}"
 
 

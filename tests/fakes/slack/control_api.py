@@ -7,8 +7,8 @@ from typing import Any
 
 from aiohttp import ClientError, web
 
-from tests.fakes.platform.control_api import Verbs
-from tests.fakes.platform.errors import Impossible
+from tests.fakes.platform.control_api import BaseControlApi
+from tests.fakes.platform.errors import ImpossibleActionError
 from tests.fakes.slack import manifest
 from tests.fakes.slack.errors import Refused
 from tests.fakes.slack.interactions import Interactions
@@ -17,13 +17,13 @@ from tests.fakes.slack.people import People
 from tests.fakes.slack.slack import FakeSlack
 
 
-class ControlApi(Verbs):
+class ControlApi(BaseControlApi):
     """What people do and what interactions do are verbs as they stand."""
 
-    looks = Verbs.looks | {
+    read_only = BaseControlApi.read_only | {
         *("app", "sockets", "deliveries", "messages", "ephemerals", "files", "views", "home", "thread", "prompts")
     }
-    refusals = (Impossible, Refused)
+    reported_errors = (ImpossibleActionError, Refused)
 
     def __init__(self, slack: FakeSlack) -> None:
         self._slack = slack
@@ -38,7 +38,7 @@ class ControlApi(Verbs):
             **{f"ui_{name}": getattr(interactions, name) for name in ("submit", "close")},
         )
 
-    def base(self, url: str) -> None:
+    def set_base_url(self, url: str) -> None:
         self._slack.events.base = url
 
     # --- the world ----------------------------------------------------------------------------------------
@@ -66,7 +66,7 @@ class ControlApi(Verbs):
     def do_expire_stream(self, channel: str, ts: str) -> None:
         message = self._slack.world.message(channel, ts)
         if message is None or message.stream is None:
-            raise Impossible(f"{ts} is no stream")
+            raise ImpossibleActionError(f"{ts} is no stream")
         message.stream.state = "expired"
 
     def do_usergroup(self, handle: str, name: str, users: list[str]) -> str:
@@ -102,10 +102,10 @@ class ControlApi(Verbs):
         try:
             status, answer, _ = await self._slack.dispatcher.post(url, raw, {"Content-Type": "application/json"})
         except (ClientError, TimeoutError) as error:
-            raise Impossible(f"your URL didn't respond: {error!r}") from error
+            raise ImpossibleActionError(f"your URL didn't respond: {error!r}") from error
         told = answer.get("challenge") if isinstance(answer, dict) else answer
         if status != 200 or told != challenge:
-            raise Impossible(f"your URL didn't respond with the value of the challenge parameter: {status} {answer!r}")
+            raise ImpossibleActionError(f"your URL didn't respond with the value of the challenge parameter: {status} {answer!r}")
         self._slack.app.request_url, self._slack.app.socket_mode = url, False
 
     def do_advance(self, seconds: float) -> None:
@@ -119,11 +119,11 @@ class ControlApi(Verbs):
         self._slack.faults.release()
 
     def do_down(self, how: str) -> None:
-        self._slack.faults.down = how
+        self._slack.faults.outage = how
         self._slack.sockets.cut()
 
     def do_up(self) -> None:
-        self._slack.faults.down = None
+        self._slack.faults.outage = None
 
     async def do_disconnect(self, reason: str) -> None:
         await self._slack.sockets.disconnect(reason)

@@ -82,14 +82,14 @@ class Dispatcher:
             if reason == "no_retry":
                 break
         delivery.state = "failed"
-        self._slack.touch()
+        self._slack.record_change()
 
     async def _once(self, delivery: Delivery, retry_num: int, reason: str) -> None:
         transport: Literal["socket", "http"] = "socket" if self._slack.app.socket_mode else "http"
         attempt = Attempt(at=time.time(), transport=transport, retry_num=retry_num, retry_reason=reason)
         delivery.attempts.append(attempt)
-        self._slack.touch()
-        if self._slack.faults.down is not None:
+        self._slack.record_change()
+        if self._slack.faults.outage is not None:
             attempt.failure = "outage"
         elif self._slack.app.socket_mode:
             await self._by_socket(delivery, attempt)
@@ -98,7 +98,7 @@ class Dispatcher:
         if attempt.failure is None:
             attempt.acked_at = time.time()
             delivery.state = "acked"
-        self._slack.touch()
+        self._slack.record_change()
 
     async def _by_socket(self, delivery: Delivery, attempt: Attempt) -> None:
         socket = self._slack.sockets.pick()
@@ -127,7 +127,7 @@ class Dispatcher:
     async def _late_ack(self, ack: asyncio.Future[Any], attempt: Attempt) -> None:
         await ack
         attempt.late_ack_at = time.time()
-        self._slack.touch()
+        self._slack.record_change()
 
     async def _by_http(self, delivery: Delivery, attempt: Attempt) -> None:
         url = self._slack.app.request_url

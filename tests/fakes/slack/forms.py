@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tests.fakes.platform.errors import Impossible
+from tests.fakes.platform.errors import ImpossibleActionError
 from tests.fakes.slack.models import Json
 
 _TEXTS = ("plain_text_input", "number_input", "email_text_input", "url_text_input")
@@ -41,7 +41,7 @@ def _option(element: Json, value: str) -> Json:
     for one in _options(element):
         if one["value"] == value:
             return one
-    raise Impossible(f"{element['action_id']} offers no {value!r}: {[one['value'] for one in _options(element)]}")
+    raise ImpossibleActionError(f"{element['action_id']} offers no {value!r}: {[one['value'] for one in _options(element)]}")
 
 
 def action_of(blocks: list[Json], action_id: str, value: str | None) -> Json:
@@ -62,7 +62,7 @@ def action_of(blocks: list[Json], action_id: str, value: str | None) -> Json:
         elif kind != "button" and value is not None:
             return {**action, **_state(element, value)}
     there = [one["action_id"] for _, one in _elements(blocks)]
-    raise Impossible(f"there is nothing to press called {action_id!r} with {value!r}; there is: {there}")
+    raise ImpossibleActionError(f"there is nothing to press called {action_id!r} with {value!r}; there is: {there}")
 
 
 def _state(element: Json, value: Any) -> Json:
@@ -100,8 +100,8 @@ def state_of(blocks: list[Json], values: Json) -> Json:
             continue
         value = left.pop(element["action_id"], _initial(element))
         if value in (None, "", []) and optional.get(block_id) is False:
-            raise Impossible(f"{element['action_id']} must be filled in")
+            raise ImpossibleActionError(f"{element['action_id']} must be filled in")
         state.setdefault(block_id, {})[element["action_id"]] = _state(element, value)
     if left:
-        raise Impossible(f"there is no field {sorted(left)}")
+        raise ImpossibleActionError(f"there is no field {sorted(left)}")
     return state

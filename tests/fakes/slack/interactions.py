@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.fakes.platform.errors import Impossible
+from tests.fakes.platform.errors import ImpossibleActionError
 from tests.fakes.slack import render, response_url
 from tests.fakes.slack.blocks import check_view
 from tests.fakes.slack.errors import Refused
@@ -44,7 +44,7 @@ class Interactions:
 
     def _seen(self, user: str, channel: Channel) -> None:
         if user not in channel.members:
-            raise Impossible(f"{user} is not in {channel.name or channel.id} and sees nothing there")
+            raise ImpossibleActionError(f"{user} is not in {channel.name or channel.id} and sees nothing there")
 
     async def command(self, user: str, channel: str, command: str, text: str) -> Delivery:
         """Run a slash command. It cannot be run in a thread, and says nothing of one."""
@@ -52,7 +52,7 @@ class Interactions:
         self._seen(user, where)
         known = self._slack.app.commands
         if known is not None and command not in known:
-            raise Impossible(f"{command} is not a valid command")
+            raise ImpossibleActionError(f"{command} is not a valid command")
         team = self._people.team_of(where)
         name = {"im": "directmessage", "group": "privategroup"}.get(where.kind, where.name)
         payload = {
@@ -122,7 +122,7 @@ class Interactions:
 
     def _slack_takes_clicks(self) -> None:
         if not self._slack.app.interactivity:
-            raise Impossible("interactivity is off: this app is not configured to handle interactive responses")
+            raise ImpossibleActionError("interactivity is off: this app is not configured to handle interactive responses")
 
     async def shortcut(self, user: str, channel: str, ts: str, callback_id: str) -> Delivery:
         """Use a message shortcut."""
@@ -131,7 +131,7 @@ class Interactions:
         self._seen(user, where)
         known = self._slack.app.shortcuts
         if known is not None and callback_id not in known:
-            raise Impossible(f"there is no shortcut {callback_id}")
+            raise ImpossibleActionError(f"there is no shortcut {callback_id}")
         team, message = self._people.team_of(where), self._people.message(channel, ts)
         payload = {
             "type": "message_action",
@@ -148,7 +148,7 @@ class Interactions:
     def _view(self, user: str, view_id: str) -> View:
         view = self._world.views.get(view_id)
         if view is None or view.user != user or not view.open:
-            raise Impossible(f"{user} sees no view {view_id}")
+            raise ImpossibleActionError(f"{user} sees no view {view_id}")
         return view
 
     def _rendered(self, view: View, state: Json | None = None) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.fakes.platform.errors import Impossible
+from tests.fakes.platform.errors import ImpossibleActionError
 from tests.fakes.slack.events import SCOPES
 from tests.fakes.slack.models import AppConfig, Json
 from tests.fakes.slack.slack import ALL_EVENTS, ALL_SCOPES
@@ -51,7 +51,7 @@ def configured(manifest: Json, before: AppConfig) -> AppConfig:
     if not socket and events and not subscriptions.get("request_url"):
         wrong.append("without Socket Mode event_subscriptions needs a request_url")
     if wrong:
-        raise Impossible("; ".join(wrong))
+        raise ImpossibleActionError("; ".join(wrong))
     changes: dict[str, Any] = {
         "scopes": [*scopes, "connections:write"],
         "events": events,

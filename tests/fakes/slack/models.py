@@ -76,7 +76,7 @@ class Revision(Model):
 
     at: float
     text: str
-    via: str
+    method: str
 
 
 class Message(Model):
@@ -102,7 +102,7 @@ class Message(Model):
     client_msg_id: str | None = None
     ephemeral_to: str | None = None
     stream: Stream | None = None
-    pings: list[str] = []
+    mentions: list[str] = []
     unfurls: bool = False
     revisions: list[Revision] = []
 
@@ -236,7 +236,7 @@ class Fault(Model):
     delay: float = 0.0
 
     @property
-    def aim(self) -> str:
+    def target(self) -> str:
         return self.method
 
 

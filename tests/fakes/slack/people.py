@@ -7,7 +7,7 @@ import re
 import uuid
 from typing import Any
 
-from tests.fakes.platform.errors import Impossible
+from tests.fakes.platform.errors import ImpossibleActionError
 from tests.fakes.slack import render
 from tests.fakes.slack.models import Channel, Json, Message, Team, User
 from tests.fakes.slack.slack import FakeSlack
@@ -25,13 +25,13 @@ class People:
     def user(self, name: str) -> User:
         """Somebody by id."""
         if name not in self.world.users:
-            raise Impossible(f"there is no user {name}")
+            raise ImpossibleActionError(f"there is no user {name}")
         return self.world.users[name]
 
     def channel(self, name: str) -> Channel:
         """A conversation by id."""
         if name not in self.world.channels:
-            raise Impossible(f"there is no channel {name}")
+            raise ImpossibleActionError(f"there is no channel {name}")
         return self.world.channels[name]
 
     def team_of(self, channel: Channel) -> Team:
@@ -43,7 +43,7 @@ class People:
         """A message that is there."""
         found = self.world.message(channel, ts)
         if found is None:
-            raise Impossible(f"there is no message {ts} in {channel}")
+            raise ImpossibleActionError(f"there is no message {ts} in {channel}")
         return found
 
     def post(
@@ -64,11 +64,11 @@ class People:
         """Write a message. `silent`: its events are lost. `age`: it was written so many seconds ago, silently."""
         author, where = self.user(user), self.channel(channel)
         if author.id not in where.members:
-            raise Impossible(f"{author.name} is not in {where.name or where.id}")
+            raise ImpossibleActionError(f"{author.name} is not in {where.name or where.id}")
         if where.is_archived:
-            raise Impossible(f"{where.name} is archived")
+            raise ImpossibleActionError(f"{where.name} is archived")
         if thread_ts is not None and self.message(channel, thread_ts).is_reply:
-            raise Impossible(f"{thread_ts} is a reply and opens no thread")
+            raise ImpossibleActionError(f"{thread_ts} is a reply and opens no thread")
         kept = [self._file(author, where, one) for one in files or []]
         message = Message(
             channel=where.id,
@@ -149,7 +149,7 @@ class People:
     def _own(self, user: str, channel: str, ts: str) -> Message:
         message = self.message(channel, ts)
         if message.user != user:
-            raise Impossible(f"{user} did not write {ts}")
+            raise ImpossibleActionError(f"{user} did not write {ts}")
         return message
 
     def unfurl(self, channel: str, ts: str, title: str, url: str) -> Message:
@@ -209,9 +209,9 @@ class People:
         """Press Slack's own stop button: open streams end, the app is told, the session stays as it is."""
         session = self.world.sessions.get((channel, thread_ts))
         if session is None or session.status != "processing":
-            raise Impossible(f"no session is processing in {thread_ts}: there is no stop button")
+            raise ImpossibleActionError(f"no session is processing in {thread_ts}: there is no stop button")
         if "agent_session_stopped" not in self.slack.app.events:
-            raise Impossible("the app does not subscribe to agent_session_stopped: there is no stop button")
+            raise ImpossibleActionError("the app does not subscribe to agent_session_stopped: there is no stop button")
         stopped = [one for one in self.world.thread(channel, thread_ts) if self.slack.stream_is_open(one)]
         for message in stopped:
             assert message.stream is not None

@@ -64,8 +64,8 @@ class Server:
             number=len(self.slack.calls), method=name, verb=request.method, args=args, token=token, at=time.time()
         )
         self.slack.calls.append(call)
-        self.slack.touch()
-        down = self.slack.faults.down
+        self.slack.record_change()
+        down = self.slack.faults.outage
         fault = self.slack.faults.take(name, args) if down is None else None
         call.fault = fault.kind if fault else "down" if down is not None else None
         if down == "cut":
@@ -76,7 +76,7 @@ class Server:
             return early
         status, body, headers = self._commit(call, run)
         if fault is not None and fault.kind == "commit_hold":
-            await self.slack.faults.held()
+            await self.slack.faults.wait_for_release()
         if fault is not None and fault.kind == "commit_cut":
             return _cut(request)
         if fault is not None and fault.kind == "commit_fail":
@@ -88,7 +88,7 @@ class Server:
         if fault.kind == "delay":
             await asyncio.sleep(fault.delay)
         elif fault.kind == "hold":
-            await self.slack.faults.held()
+            await self.slack.faults.wait_for_release()
         elif fault.kind == "cut":
             return _cut(request)
         elif fault.kind == "late_commit":
@@ -109,7 +109,7 @@ class Server:
     async def _later(self, delay: float, call: Call, run: Run) -> None:
         await asyncio.sleep(delay)
         self._commit(call, run)
-        self.slack.touch()
+        self.slack.record_change()
 
     def _commit(self, call: Call, run: Run) -> tuple[int, Json, dict[str, str]]:
         try:
@@ -118,13 +118,13 @@ class Server:
         except Refused as refused:
             result, status, headers = refused.body, refused.status, refused.headers
         call.ok, call.error, call.result = result["ok"], result.get("error"), result
-        self.slack.touch()
+        self.slack.record_change()
         return status, result, headers
 
     def _answer(self, call: Call, status: int, body: Json, headers: dict[str, str]) -> web.Response:
         call.status, call.answered_at = status, time.time()
         call.ok, call.error, call.result = body["ok"], body.get("error"), body
-        self.slack.touch()
+        self.slack.record_change()
         scopes = {"X-OAuth-Scopes": ",".join(self.slack.app.scopes)} if status == 200 else {}
         return web.json_response(body, status=status, headers={**scopes, **headers})
 

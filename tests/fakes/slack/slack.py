@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.fakes.platform.changes import Changes
+from tests.fakes.platform.changes import ChangeCounter
 from tests.fakes.platform.faults import Faults
 from tests.fakes.slack.delivery import Dispatcher
 from tests.fakes.slack.events import MESSAGE_EVENTS, Events
@@ -26,7 +26,7 @@ ALL_EVENTS = [
 ]
 
 
-class FakeSlack(Changes):
+class FakeSlack(ChangeCounter):
     """Everything but the HTTP."""
 
     def __init__(self, app: AppConfig | None = None, rules: Rules | None = None) -> None:

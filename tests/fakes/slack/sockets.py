@@ -69,7 +69,7 @@ class Sockets:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """`GET /link/`."""
-        if self._slack.faults.down is not None or self.refuse or request.query.get("ticket") not in self._tickets:
+        if self._slack.faults.outage is not None or self.refuse or request.query.get("ticket") not in self._tickets:
             return web.Response(status=403)
         self._tickets.discard(request.query["ticket"])
         ws = web.WebSocketResponse(autoping=True)
@@ -85,7 +85,7 @@ class Sockets:
         hello = {"type": "hello", "num_connections": number, "debug_info": info, "connection_info": connection}
         await socket.send(hello)
         self.open.append(socket)
-        self._slack.touch()
+        self._slack.record_change()
         try:
             async for frame in ws:
                 if frame.type is WSMsgType.TEXT:
@@ -103,7 +103,7 @@ class Sockets:
     def _leave(self, socket: Socket) -> None:
         if socket in self.open:
             self.open.remove(socket)
-            self._slack.touch()
+            self._slack.record_change()
 
     async def disconnect(self, reason: str) -> None:
         """Send everybody away, as Slack does when it refreshes: they come back at once."""

@@ -56,7 +56,7 @@ class Trial:
             yield self
         finally:
             await handler.close_async()
-            await self.slack.until(self.slack.sockets, lambda open_: open_ == 0)
+            await self.slack.wait_until(self.slack.count_sockets, lambda open_: open_ == 0)
 
     @asynccontextmanager
     async def http(self) -> AsyncIterator[Trial]:
@@ -73,11 +73,11 @@ class Trial:
         await web.TCPSite(runner, "127.0.0.1", port).start()
         self.url = f"http://127.0.0.1:{port}/slack/events"
         try:
-            await self.slack.request_url(self.url)
+            await self.slack.set_request_url(self.url)
             yield self
         finally:
             await runner.cleanup()
-            await self.slack.configure(socket_mode=True, request_url=None)
+            await self.slack.configure_app(socket_mode=True, request_url=None)
 
 
 async def never() -> None:

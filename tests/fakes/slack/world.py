@@ -94,8 +94,8 @@ class World:
 
     def add_message(self, message: Message, via: str) -> Message:
         """Put a message where its timestamp says."""
-        message.revisions.append(Revision(at=self.clock.now(), text=message.text, via=via))
-        message.pings = pings_of(message)
+        message.revisions.append(Revision(at=self.clock.now(), text=message.text, method=via))
+        message.mentions = pings_of(message)
         if message.ephemeral_to is not None:
             self.ephemerals.append(message)
             return message
@@ -108,8 +108,8 @@ class World:
         """Change what a message says, and remember that it said something else."""
         for name, value in changes.items():
             setattr(message, name, value)
-        message.pings = pings_of(message)
-        message.revisions.append(Revision(at=self.clock.now(), text=message.text, via=via))
+        message.mentions = pings_of(message)
+        message.revisions.append(Revision(at=self.clock.now(), text=message.text, method=via))
 
     def message(self, channel: str, ts: str) -> Message | None:
         """A message by its place."""

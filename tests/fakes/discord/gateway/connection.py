@@ -88,7 +88,7 @@ class Connection:
                 if isinstance(frame, Event):
                     frame.sent += 1
                     await self._codec.send(self._ws, {"op": 0, "s": frame.seq, "t": frame.type, "d": frame.data})
-                    self._discord.touch()
+                    self._discord.record_change()
                 else:
                     await self._codec.send(self._ws, {"s": None, "t": None, **frame})
 
@@ -129,7 +129,7 @@ class Connection:
             await self.close(4003)
         elif op == PRESENCE:
             self._live.record.presence = data
-            self._discord.touch()
+            self._discord.record_change()
         elif op == MEMBERS and isinstance(data, dict):
             self._members(self._live, data)
         elif op != VOICE:
@@ -139,7 +139,7 @@ class Connection:
         self._beat = time.monotonic()
         if self._live is not None:
             self._live.record.heartbeats += 1
-            self._discord.touch()
+            self._discord.record_change()
         if not self._discord.gateway.mute:
             # Trap: discord.py notes when it sent a heartbeat after having sent it. An answer that takes no time at all
             # comes before that, and counts as late by a whole interval.

@@ -46,7 +46,7 @@ class Gateway:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """`GET /gateway`."""
-        if self._discord.faults.down is not None or self.refuse:
+        if self._discord.faults.outage is not None or self.refuse:
             if request.transport is not None:
                 request.transport.abort()
             return web.Response(status=503)
@@ -56,7 +56,7 @@ class Gateway:
             return await connection.run()
         finally:
             self.connections.remove(connection)
-            self._discord.touch()
+            self._discord.record_change()
 
     # --- dispatching --------------------------------------------------------------------------------------
     @contextlib.contextmanager
@@ -96,7 +96,7 @@ class Gateway:
         live.kept.append(event)
         if live.connection is not None:
             live.connection.push(event)
-        self._discord.touch()
+        self._discord.record_change()
         return event
 
     def repeat(self, number: int) -> None:

@@ -1,4 +1,4 @@
-"""A person at a terminal, on a platform."""
+"""Running a fake in a terminal."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiohttp import web
 
-from tests.fakes.platform.errors import Impossible
+from tests.fakes.platform.errors import ImpossibleActionError
 
 
-def say(*words: str) -> None:
-    """A line for the person at the keyboard."""
+def print_line(*words: str) -> None:
+    """Print a line at once."""
     print(*words, flush=True)  # noqa: T201
 
 
-async def read_lines(typed: Callable[[str], Awaitable[None]]) -> None:
-    """Hand every line of stdin over, until it ends; what is impossible is told."""
+async def read_lines(handle: Callable[[str], Awaitable[None]]) -> None:
+    """Call `handle` with every line of stdin until it ends; print the reason of an impossible action."""
     async for line in _lines():
         try:
-            await typed(line.strip())
-        except Impossible as no:
-            say(f"  ! {no}")
+            await handle(line.strip())
+        except ImpossibleActionError as error:
+            print_line(f"  ! {error}")
 
 
 async def _lines() -> AsyncIterator[str]:
@@ -32,12 +32,12 @@ async def _lines() -> AsyncIterator[str]:
         yield line
 
 
-async def serve(app: web.Application, port: int, beside: Awaitable[None] | None) -> None:
-    """Serve a fake while what is `beside` it runs; for ever without."""
+async def serve(app: web.Application, port: int, until: Awaitable[None] | None) -> None:
+    """Serve a fake until `until` is done; without it, for ever."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     try:
-        await (asyncio.Event().wait() if beside is None else beside)
+        await (asyncio.Event().wait() if until is None else until)
     finally:
         await runner.cleanup()
