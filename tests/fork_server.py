@@ -148,7 +148,7 @@ async def python_process(
 ) -> AsyncIterator[ForkedProcess]:
     """Run `python -m argv…` while the block runs; at the end send SIGTERM, and SIGKILL after `stop_seconds`.
 
-    `stdout` None gives a pipe (`process.stdout`).
+    `stdout` None gives a pipe (`process.stdout`); `stderr` may be `subprocess.STDOUT`.
     """
     server = await _running_server()
     read = None
@@ -157,7 +157,8 @@ async def python_process(
     else:
         write = os.dup(stdout)
     try:
-        process = await server.start(argv, env=env, cwd=cwd, stdout=write, stderr=stderr, read=read)
+        error_output = write if stderr == subprocess.STDOUT else stderr
+        process = await server.start(argv, env=env, cwd=cwd, stdout=write, stderr=error_output, read=read)
     finally:
         os.close(write)
     try:
