@@ -15,20 +15,7 @@ WORDS = re.compile(
     r"|Gatekeeper|Hub|Pulse|slips|Spoken|_Voice|Halts?|Inbox|inbox|Spot|Unclear|Throttled|Verdict|Handover"
     r"|Housekeeping|Answer anew|Take back|As the system)\b"
 )
-IDENTIFIERS = {
-    "allowance",
-    "away",
-    "desk",
-    "heard",
-    "homes",
-    "judge",
-    "keeping",
-    "look",
-    "said",
-    "soon",
-    "speak",
-    "told",
-}
+IDENTIFIERS = {"allowance", "desk", "heard", "homes", "judge", "keeping", "look", "said", "soon", "speak", "told"}
 
 
 def find_files(*folders: str, suffixes: tuple[str, ...]) -> Iterator[Path]:
