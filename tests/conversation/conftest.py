@@ -47,8 +47,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(autouse=True)
-async def own_script(request: pytest.FixtureRequest) -> None:
-    """What one test has scripted and not used up is not said to another."""
+async def clear_model_script(request: pytest.FixtureRequest) -> None:
+    """Remove scripted model responses that an earlier test did not use."""
     if "stack" in request.fixturenames:
         stack: Stack = request.getfixturevalue("stack")
         await stack.model.clear_script()

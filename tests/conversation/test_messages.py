@@ -1,4 +1,4 @@
-"""What goes into a conversation comes out of it: replies, memory, history, order."""
+"""Messages through the bare ingress: replies, context, history, order, repeats."""
 
 from __future__ import annotations
 
@@ -9,15 +9,22 @@ import aiohttp
 import pytest
 
 from chat_service import handlers
-from chat_service.contracts import Attachment, Author, RenameRequest, TurnRequest
+from chat_service.contracts import Attachment, Author, TurnRequest
 from chat_service.ingress import IngressClient, IngressError
-from tests.conversation.talk import queue_message, read_history, wait_for_turn, send_message, start_message, read_all_texts
+from tests.conversation.client import (
+    queue_message,
+    read_all_texts,
+    read_history,
+    send_message,
+    start_message,
+    wait_for_turn,
+)
 from tests.fakes.model.protocol import ScriptedResponse, text_of
 from tests.processes import Stack, eventually
 
 
-async def test_the_simplest_payloads_work_as_in_restates_own_example(stack: Stack, key: str) -> None:
-    """curl's own requests: a JSON object in, and a history without any body."""
+async def test_minimal_json_payloads_are_accepted(stack: Stack, key: str) -> None:
+    """The requests of the README's curl commands: a JSON object, and a history without a body."""
     url = f"{stack.engine.ingress_url}/Chat/{key}"
     async with aiohttp.ClientSession() as session:
         async with session.post(f"{url}/message", json={"message": "hi"}) as response:
@@ -28,44 +35,44 @@ async def test_the_simplest_payloads_work_as_in_restates_own_example(stack: Stac
             assert [m["text"] for m in (await response.json())["messages"]] == ["hi", "echo: hi"]
 
 
-async def test_a_conversation_remembers(ingress: IngressClient, key: str) -> None:
+async def test_conversation_remembers_earlier_messages(ingress: IngressClient, key: str) -> None:
     await send_message(ingress, key, "my name is Ada")
     await send_message(ingress, key, "how are you?")
     reply = await send_message(ingress, key, "what is my name?")
     assert (reply.reply, reply.status, reply.turn) == ("Your name is Ada.", "answered", 3)
 
 
-async def test_conversations_never_mix(ingress: IngressClient, key: str) -> None:
+async def test_conversations_are_separate(ingress: IngressClient, key: str) -> None:
     await send_message(ingress, key, "my name is Ada")
     assert (await send_message(ingress, f"{key}-other", "what is my name?")).reply == "I do not know your name."
 
 
-async def test_messages_carry_author_and_time_and_the_turn_its_figures(ingress: IngressClient, key: str) -> None:
+async def test_history_contains_author_time_model_and_usage(ingress: IngressClient, key: str) -> None:
     at = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
     await send_message(ingress, key, "hello", id="m1", author=Author(id="U1", name="Ada"), at=at)
-    asked, reply = (await read_history(ingress, key)).messages
-    assert asked.author == Author(id="U1", name="Ada")
-    assert (asked.at, asked.id, asked.role) == (at, "m1", "user")
+    question, reply = (await read_history(ingress, key)).messages
+    assert question.author == Author(id="U1", name="Ada")
+    assert (question.at, question.id, question.role) == (at, "m1", "user")
     assert (reply.role, reply.model, reply.status) == ("assistant", "scripted", "answered")
     assert reply.usage and reply.usage.prompt > 0 and reply.seconds is not None
 
 
-async def test_two_messages_at_once_are_two_ordered_turns(ingress: IngressClient, key: str) -> None:
+async def test_simultaneous_messages_are_two_ordered_turns(ingress: IngressClient, key: str) -> None:
     first, second = await asyncio.gather(send_message(ingress, key, "one"), send_message(ingress, key, "two"))
     assert {first.turn, second.turn} == {1, 2}
     messages = (await read_history(ingress, key)).messages
     assert [m.role for m in messages] == ["user", "assistant"] * 2
     assert [m.seq for m in messages] == [1, 2, 3, 4]
-    for asked, reply in (messages[:2], messages[2:]):
-        assert reply.text == f"echo: {asked.text}"
+    for question, reply in (messages[:2], messages[2:]):
+        assert reply.text == f"echo: {question.text}"
 
 
-async def test_a_hundred_keys_run_side_by_side(stack: Stack, ingress: IngressClient, key: str) -> None:
-    """All hundred models are speaking before the first of them may end."""
+async def test_hundred_conversations_run_concurrently(stack: Stack, ingress: IngressClient, key: str) -> None:
+    """All hundred model requests are running before the first of them ends."""
     keys = [f"{key}-{number}" for number in range(100)]
     await stack.model.script(*[ScriptedResponse(kind="gate")] * len(keys))
     first = await stack.model.count_requests()
-    replies = [asyncio.create_task(send_message(ingress, one, "hold on")) for one in keys]
+    replies = [asyncio.create_task(send_message(ingress, name, "hold on")) for name in keys]
     for number in range(first, first + len(keys)):
         await stack.model.wait_for_request(number)
     assert not any(reply.done() for reply in replies)
@@ -75,8 +82,8 @@ async def test_a_hundred_keys_run_side_by_side(stack: Stack, ingress: IngressCli
     assert {reply.reply for reply in await asyncio.gather(*replies)} == {"done"}
 
 
-async def test_history_comes_in_pages_of_any_depth(ingress: IngressClient, key: str) -> None:
-    """Long enough that most of it has scrolled out of Chat and lies in the Transcript."""
+async def test_history_is_read_in_pages_from_chat_and_transcript(ingress: IngressClient, key: str) -> None:
+    """The conversation is so long that most of it has scrolled out to the Transcript."""
     for number in range(45):
         await send_message(ingress, key, f"m{number}")
     await eventually(lambda: read_all_texts(ingress, key), lambda seen: len(seen) == 90)
@@ -88,8 +95,8 @@ async def test_history_comes_in_pages_of_any_depth(ingress: IngressClient, key: 
     assert (await read_history(ingress, key, before=1)).messages == []
 
 
-async def test_large_messages_do_not_grow_the_state(stack: Stack, ingress: IngressClient, key: str) -> None:
-    """Chat stays small whatever the size of single messages; nothing of them is lost."""
+async def test_large_messages_do_not_grow_the_chat_state(stack: Stack, ingress: IngressClient, key: str) -> None:
+    """Large messages scroll out early, and none is lost."""
     large = "x" * 60_000
     for number in range(8):
         await send_message(ingress, key, f"{number}{large}")
@@ -101,7 +108,7 @@ async def test_large_messages_do_not_grow_the_state(stack: Stack, ingress: Ingre
     assert len(await read_all_texts(ingress, key)) == 16
 
 
-async def test_a_repeat_is_answered_once(ingress: IngressClient, stack: Stack, key: str) -> None:
+async def test_repeated_message_is_answered_once(ingress: IngressClient, stack: Stack, key: str) -> None:
     before = len(await stack.model.requests())
     replies = [await send_message(ingress, key, "hello", id="m1") for _ in range(4)]
     assert {(r.reply, r.turn) for r in replies} == {("echo: hello", 1)}
@@ -109,30 +116,30 @@ async def test_a_repeat_is_answered_once(ingress: IngressClient, stack: Stack, k
     assert len((await read_history(ingress, key)).messages) == 2
 
 
-async def test_a_repeat_is_known_after_it_scrolled_out(ingress: IngressClient, stack: Stack, key: str) -> None:
-    """Restate's own window (24 h) plays no part here: no idempotency key is given."""
+async def test_repeat_is_recognised_after_the_message_scrolled_out(
+    ingress: IngressClient, stack: Stack, key: str
+) -> None:
+    """The calls have no idempotency key, so Restate does not recognise the repeats itself."""
     then = datetime.now(UTC) - timedelta(days=9)
     await send_message(ingress, key, "the first", id="first", at=then)
     await send_message(ingress, key, "no time", id="timeless")
     for number in range(45):
         await send_message(ingress, key, f"m{number}", id=f"m{number}", at=then + timedelta(minutes=number + 1))
     before = len(await stack.model.requests())
-    again = [
+    repeats = [
         await send_message(ingress, key, "the first", id="first", at=then),
         await send_message(ingress, key, "no time", id="timeless"),
     ]
-    assert [(one.reply, one.status, one.turn) for one in again] == [
+    assert [(reply.reply, reply.status, reply.turn) for reply in repeats] == [
         ("echo: the first", "answered", 1), ("echo: no time", "answered", 2),
     ]  # fmt: skip
     assert len(await stack.model.requests()) == before
-    late = await send_message(ingress, key, "found by catch-up", id="late", at=then + timedelta(minutes=3))
-    assert late.status == "answered", "an old message that never came here is no repeat"
+    late = await send_message(ingress, key, "found by backfill", id="late", at=then + timedelta(minutes=3))
+    assert late.status == "answered", "an old message that was never received is no repeat"
 
 
-async def test_a_repeat_is_known_that_does_not_say_when_it_was_written(
-    ingress: IngressClient, stack: Stack, key: str
-) -> None:
-    """The queue sets the time at each arrival, which says nothing about its age. Also after a deletion."""
+async def test_repeat_without_a_time_is_recognised(ingress: IngressClient, stack: Stack, key: str) -> None:
+    """The queue sets the time of arrival, which says nothing about the age of a message. Also after a deletion."""
     then = datetime.now(UTC) - timedelta(days=9)
     await queue_message(ingress, key, "no time", "timeless")
     assert (await wait_for_turn(ingress, key, "timeless")).status == "answered"
@@ -141,30 +148,30 @@ async def test_a_repeat_is_known_that_does_not_say_when_it_was_written(
     before = len(await stack.model.requests())
     for _ in range(2):
         await queue_message(ingress, key, "no time", "timeless")
-        await send_message(ingress, key, "behind it", id="behind")  # what was handed in has had its turn by then
+        await send_message(ingress, key, "behind it", id="behind")  # the queued message has had its turn by then
         assert len(await stack.model.requests()) <= before + 1
         assert (await read_all_texts(ingress, key)).count("no time") <= 1
         await ingress.call(handlers.CHAT_FORGET, key, None)
     assert "no time" not in await read_all_texts(ingress, key)
 
 
-async def test_context_that_is_no_question_is_kept_and_seen(ingress: IngressClient, key: str) -> None:
+async def test_message_without_expected_reply_is_part_of_the_context(ingress: IngressClient, key: str) -> None:
     noted = await send_message(ingress, key, "my name is Grace", expects_reply=False)
     assert (noted.status, noted.reply) == ("noted", "")
     assert (await send_message(ingress, key, "what is my name?")).reply == "Your name is Grace."
 
 
-async def test_attachments_reach_the_model(ingress: IngressClient, stack: Stack, key: str) -> None:
+async def test_text_attachment_reaches_the_model(ingress: IngressClient, stack: Stack, key: str) -> None:
     number = await stack.model.count_requests()
     attachment = Attachment(name="notes.txt", text="buy milk")
     await send_message(ingress, key, "what is in it?", attachments=[attachment])
-    asked = text_of((await stack.model.wait_for_request(number)).body["messages"][-1])
-    assert "notes.txt" in asked and "buy milk" in asked
+    prompt = text_of((await stack.model.wait_for_request(number)).body["messages"][-1])
+    assert "notes.txt" in prompt and "buy milk" in prompt
     assert (await read_history(ingress, key)).messages[0].attachments == [attachment]
 
 
 @pytest.mark.parametrize("payload", [{"message": "  "}, {"message": "x" * 300_000}, {"message": {"a": 1}}])
-async def test_what_cannot_be_a_message_is_refused_and_the_key_goes_on(
+async def test_invalid_message_is_refused_and_the_conversation_continues(
     stack: Stack, ingress: IngressClient, key: str, payload: dict[str, object]
 ) -> None:
     url = f"{stack.engine.ingress_url}/Chat/{key}/message"
@@ -174,7 +181,7 @@ async def test_what_cannot_be_a_message_is_refused_and_the_key_goes_on(
     assert (await send_message(ingress, key, "hi")).reply == "echo: hi"
 
 
-async def test_several_people_are_told_apart_and_a_name_cannot_forge_a_turn(
+async def test_authors_are_named_in_the_prompt_and_cannot_forge_a_header(
     ingress: IngressClient, stack: Stack, key: str
 ) -> None:
     await send_message(ingress, key, "hello", author=Author(id="1", name="Ada"))
@@ -187,13 +194,13 @@ async def test_several_people_are_told_apart_and_a_name_cannot_forge_a_turn(
     assert headers[0].startswith("[Ada, ") and headers[1].startswith("[Eve Ada, system,")
 
 
-async def test_any_name_is_a_session(ingress: IngressClient) -> None:
+async def test_any_string_is_a_session_name(ingress: IngressClient) -> None:
     for name in ("with space", "ünïcode/slash", "a?b#c", "100%"):
         assert (await send_message(ingress, name, "hi")).status == "answered"
         assert len((await read_history(ingress, name)).messages) >= 2
 
 
-async def test_an_unknown_turn_is_told(ingress: IngressClient, key: str) -> None:
+async def test_unknown_turn_is_not_found(ingress: IngressClient, key: str) -> None:
     await send_message(ingress, key, "hi", id="m1")
     found = await ingress.call(handlers.CHAT_GET_TURN, key, TurnRequest(id="m1"))
     assert (found.reply, found.status) == ("echo: hi", "answered")
@@ -202,18 +209,13 @@ async def test_an_unknown_turn_is_told(ingress: IngressClient, key: str) -> None
     assert caught.value.status == 404
 
 
-async def test_an_empty_id_is_no_id(ingress: IngressClient, key: str) -> None:
-    """Or the second message without one would be a repeat of the first."""
+async def test_messages_with_empty_ids_are_not_repeats(ingress: IngressClient, key: str) -> None:
+    """Otherwise the second message would be a repeat of the first."""
     assert [(await send_message(ingress, key, text, id="")).status for text in ("one", "two")] == ["answered"] * 2
 
 
-async def test_a_time_that_utc_does_not_have_is_refused_in_words(ingress: IngressClient, key: str) -> None:
-    with pytest.raises(ValueError, match="no such time"):
-        await send_message(ingress, key, "hi", at="0001-01-01T00:00:00+14:00")
-
-
-async def test_a_time_in_the_future_counts_as_now(ingress: IngressClient, key: str) -> None:
-    """It would stand above all for ever. A repeat of it is known all the same, however far it has scrolled out."""
+async def test_future_message_time_is_replaced_by_now(ingress: IngressClient, key: str) -> None:
+    """Otherwise it would stay at the top of lists. A repeat is recognised even after the message has scrolled out."""
     ahead = datetime(9999, 12, 31, tzinfo=UTC)
     assert (await send_message(ingress, key, "hi", id="m1", at=ahead)).reply == "echo: hi"
     await send_message(ingress, key, "by the way", id="m2", at=ahead, expects_reply=False)
@@ -221,30 +223,25 @@ async def test_a_time_in_the_future_counts_as_now(ingress: IngressClient, key: s
     assert all(m.at <= by_now for m in (await read_history(ingress, key)).messages)
     for number in range(45):
         await send_message(ingress, key, f"and {number}", expects_reply=False)
-    for again in ("m1", "m2"):
-        await send_message(ingress, key, "once more", id=again, at=ahead)
+    for repeated_id in ("m1", "m2"):
+        await send_message(ingress, key, "once more", id=repeated_id, at=ahead)
     assert "once more" not in await read_all_texts(ingress, key)
 
 
-async def test_a_title_of_blanks_is_refused(ingress: IngressClient, key: str) -> None:
-    with pytest.raises(ValueError, match="title"):
-        RenameRequest(title="   ")
-
-
-async def test_a_question_without_a_time_is_dated_while_it_is_answered_and_afterwards_alike(
+async def test_question_without_a_time_gets_the_time_of_its_turn(
     ingress: IngressClient, stack: Stack, key: str
 ) -> None:
-    """The bare ingress sends none; the model step tells it, and no reader sees a conversation without it."""
+    """The bare ingress sends no time; the model step records it, and readers always see a time."""
     await stack.model.script(ScriptedResponse(kind="gate"))
     before = datetime.now(UTC)
     number = await stack.model.count_requests()
     turn = start_message(ingress, key, "what time is it?")
-    asked = await stack.model.wait_for_question("what time is it?", number)
+    request = await stack.model.wait_for_question("what time is it?", number)
     page = await read_history(ingress, key)
     assert page.running and page.running.started_at
     assert before <= page.running.question[0].at <= datetime.now(UTC)
-    await stack.model.release(asked.number, "late")
-    await stack.model.finish(asked.number)
+    await stack.model.release(request.number, "late")
+    await stack.model.finish(request.number)
     await turn
     question, reply = (await read_history(ingress, key)).messages
     assert before <= question.at <= reply.at <= datetime.now(UTC)

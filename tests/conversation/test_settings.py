@@ -11,7 +11,7 @@ from chat_service import handlers, keys
 from chat_service.contracts import ConfigureRequest
 from chat_service.contracts.channel import ChannelRulesChange
 from chat_service.ingress import IngressClient, IngressError
-from tests.conversation.talk import queue_message, wait_for_turn, send_message, start_message
+from tests.conversation.client import queue_message, send_message, start_message, wait_for_turn
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack, running_stack
@@ -38,7 +38,7 @@ async def widen(ingress: IngressClient, scope: str, *unset: str, **set_: object)
     await ingress.call(handlers.CHANNEL_CONFIGURE, scope, request)
 
 
-async def test_each_value_says_where_it_came_from(ingress: IngressClient) -> None:
+async def test_each_setting_names_its_source(ingress: IngressClient) -> None:
     team = f"T{uuid4().hex[:8].upper()}"
     key = keys.slack(team, "C1", "1700000000.000100")
     shown = await configure(ingress, key)
@@ -56,7 +56,7 @@ async def test_each_value_says_where_it_came_from(ingress: IngressClient) -> Non
     assert shown["temperature"] == (0.1, "workspace") and shown["prompt"] == ("of the workspace", "workspace")
 
 
-async def test_settings_can_be_read_while_a_turn_runs(ingress: IngressClient, stack: Stack, key: str) -> None:
+async def test_settings_can_be_read_during_a_turn(ingress: IngressClient, stack: Stack, key: str) -> None:
     number = await stack.model.count_requests()
     await stack.model.script(ScriptedResponse(kind="gate"))
     reply = start_message(ingress, key, "hold on")
@@ -68,7 +68,7 @@ async def test_settings_can_be_read_while_a_turn_runs(ingress: IngressClient, st
     await reply
 
 
-async def test_a_channels_prompt_reaches_the_model(ingress: IngressClient, stack: Stack) -> None:
+async def test_prompt_of_the_channel_reaches_the_model(ingress: IngressClient, stack: Stack) -> None:
     team = f"T{uuid4().hex[:8].upper()}"
     await widen(ingress, f"slack:{team}:C1", prompt="You are the channel's own.")
     key = keys.slack(team, "C1", "1700000000.000100")
@@ -80,7 +80,7 @@ async def test_a_channels_prompt_reaches_the_model(ingress: IngressClient, stack
 
 
 @pytest.mark.parametrize("scope", ["slack:{team}", "slack:{team}:C1"])
-async def test_what_waits_when_a_place_is_switched_off_is_told_and_not_answered(
+async def test_waiting_message_fails_when_the_channel_is_switched_off(
     ingress: IngressClient, stack: Stack, scope: str
 ) -> None:
     team = f"T{uuid4().hex[:8].upper()}"
@@ -101,7 +101,9 @@ async def test_what_waits_when_a_place_is_switched_off_is_told_and_not_answered(
     assert (await wait_for_turn(ingress, key, "m2")).reply == "echo: back"
 
 
-async def test_a_persona_is_a_named_record(engine_binary: Path, model: ModelControl, tmp_path: Path) -> None:
+async def test_persona_sets_prompt_model_and_temperature(
+    engine_binary: Path, model: ModelControl, tmp_path: Path
+) -> None:
     await model.clear_script()
     personas = tmp_path / "personas.toml"
     personas.write_text(PERSONAS)

@@ -13,7 +13,15 @@ import pytest
 from chat_service import handlers
 from chat_service.contracts import Inbound, Reply, StopRequest, TurnRequest
 from chat_service.ingress import IngressClient
-from tests.conversation.talk import new_web_key, queue_message, read_history, wait_for_turn, send_message, start_message, stop_turn
+from tests.conversation.client import (
+    new_web_key,
+    queue_message,
+    read_history,
+    send_message,
+    start_message,
+    stop_turn,
+    wait_for_turn,
+)
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import ScriptedResponse, text_of
 from tests.processes import Stack, eventually, running_stack
@@ -30,7 +38,7 @@ async def stopped_within(ingress: IngressClient, key: str, reply: Awaitable[Repl
     return time.monotonic() - began
 
 
-async def test_a_silent_model_is_stopped(ingress: IngressClient, stack: Stack, key: str) -> None:
+async def test_silent_model_is_stopped(ingress: IngressClient, stack: Stack, key: str) -> None:
     taken = []
     for _ in range(3):
         number = await stack.model.count_requests()
@@ -44,9 +52,7 @@ async def test_a_silent_model_is_stopped(ingress: IngressClient, stack: Stack, k
     assert (await send_message(ingress, key, "and now?")).status == "answered"
 
 
-async def test_a_streaming_model_is_stopped_and_what_it_said_is_kept(
-    ingress: IngressClient, stack: Stack, key: str
-) -> None:
+async def test_streaming_model_is_stopped_and_its_text_kept(ingress: IngressClient, stack: Stack, key: str) -> None:
     number = await stack.model.count_requests()
     await stack.model.script(SILENT)
     reply = start_message(ingress, key, "tell me a story")
@@ -63,7 +69,7 @@ async def test_a_streaming_model_is_stopped_and_what_it_said_is_kept(
     assert (kept.status, kept.text) == ("stopped", told.reply)
 
 
-async def test_a_model_that_is_being_retried_is_stopped(ingress: IngressClient, stack: Stack, key: str) -> None:
+async def test_turn_is_stopped_during_a_retry_pause(ingress: IngressClient, stack: Stack, key: str) -> None:
     number = await stack.model.count_requests()
     await stack.model.script(BUSY)
     reply = start_message(ingress, key, "hello?")
@@ -74,7 +80,7 @@ async def test_a_model_that_is_being_retried_is_stopped(ingress: IngressClient, 
     assert len(await stack.model.requests()) and (await send_message(ingress, key, "again")).status == "answered"
 
 
-async def test_a_stop_needs_no_live_bus(engine_binary: Path, model: ModelControl, tmp_path: Path) -> None:
+async def test_stop_works_without_the_live_bus(engine_binary: Path, model: ModelControl, tmp_path: Path) -> None:
     """The bus is lossy by contract: here it is away, and the durable signal does it alone."""
     await model.clear_script()
     async with (
@@ -93,7 +99,7 @@ async def test_a_stop_needs_no_live_bus(engine_binary: Path, model: ModelControl
         await model.wait_for_request(number, "disconnected")
 
 
-async def test_a_stopped_turn_is_left_out_of_the_next_prompt(ingress: IngressClient, stack: Stack, key: str) -> None:
+async def test_stopped_turn_is_not_part_of_the_context(ingress: IngressClient, stack: Stack, key: str) -> None:
     number = await stack.model.count_requests()
     await stack.model.script(SILENT)
     reply = start_message(ingress, key, "the secret is blue")
@@ -106,15 +112,13 @@ async def test_a_stopped_turn_is_left_out_of_the_next_prompt(ingress: IngressCli
     assert not any("blue" in text for text in sent)
 
 
-async def test_stop_without_a_running_turn_says_so(ingress: IngressClient, key: str) -> None:
+async def test_stop_without_a_running_turn_stops_nothing(ingress: IngressClient, key: str) -> None:
     assert not (await stop_turn(ingress, key)).stopped
     await send_message(ingress, key, "hi")
     assert not (await stop_turn(ingress, key)).stopped
 
 
-async def test_stop_of_a_turn_that_has_ended_does_not_stop_the_next(
-    ingress: IngressClient, stack: Stack, key: str
-) -> None:
+async def test_stop_of_a_finished_turn_does_not_stop_the_next(ingress: IngressClient, stack: Stack, key: str) -> None:
     """A button pressed a moment too late."""
     first = await send_message(ingress, key, "one")
     number = await stack.model.count_requests()
@@ -127,7 +131,7 @@ async def test_stop_of_a_turn_that_has_ended_does_not_stop_the_next(
     assert (await reply).reply == "still here"
 
 
-async def test_stop_all_withdraws_what_waits_and_later_messages_are_answered(
+async def test_stop_all_withdraws_waiting_messages_and_later_ones_are_answered(
     ingress: IngressClient, stack: Stack
 ) -> None:
     """With the queue, where waiting messages are visible."""
@@ -154,9 +158,7 @@ async def test_stop_all_withdraws_what_waits_and_later_messages_are_answered(
     assert len(await stack.model.requests()) == before
 
 
-async def test_a_second_stop_all_right_after_the_first_leaves_nothing_switched_off(
-    ingress: IngressClient, stack: Stack
-) -> None:
+async def test_two_stop_alls_do_not_stop_later_messages(ingress: IngressClient, stack: Stack) -> None:
     """Their barriers come within milliseconds; the first must not go on looking, and stop what is said afterwards."""
     key, number = new_web_key(), await stack.model.count_requests()
     await stack.model.script(SILENT)
@@ -167,8 +169,8 @@ async def test_a_second_stop_all_right_after_the_first_leaves_nothing_switched_o
 
     async def barriers() -> int:
         rows = await stack.query(
-            "SELECT count(1) AS n FROM sys_invocation WHERE target_handler_name = 'pass_stop_all_barrier' AND status = 'completed' "
-            f"AND target_service_key = '{key}'"
+            "SELECT count(1) AS n FROM sys_invocation WHERE target_handler_name = 'pass_stop_all_barrier' "
+            f"AND target_service_key = '{key}' AND status = 'completed'"
         )
         return int(rows[0]["n"])
 
@@ -180,9 +182,7 @@ async def test_a_second_stop_all_right_after_the_first_leaves_nothing_switched_o
     assert any(told.stopped for told in await asyncio.gather(*stops))
 
 
-async def test_stop_all_at_the_bare_ingress_withdraws_what_queued_up(
-    ingress: IngressClient, stack: Stack, key: str
-) -> None:
+async def test_stop_all_withdraws_messages_queued_at_the_engine(ingress: IngressClient, stack: Stack, key: str) -> None:
     number = await stack.model.count_requests()
     await stack.model.script(SILENT)
     first = start_message(ingress, key, "first")
@@ -204,7 +204,7 @@ async def test_stop_all_at_the_bare_ingress_withdraws_what_queued_up(
 
 
 @pytest.mark.parametrize("stop_sent", ["before the kill", "while it is down"])
-async def test_a_stop_survives_kill_9(own_stack: Stack, stop_sent: str) -> None:
+async def test_stop_survives_kill_9(own_stack: Stack, stop_sent: str) -> None:
     """The service dies between the request and its effect; the model is not asked to the end again."""
     async with own_stack.ingress() as ingress:
         number = await own_stack.model.count_requests()

@@ -3,238 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chat_service import handlers
 from chat_service.contracts import (
-    Author,
     ChooseRequest,
     ContinueRequest,
-    Contract,
     ExportRequest,
     History,
-    Inbound,
     Message,
     Reply,
     SearchRequest,
     TurnRequest,
 )
-from chat_service.contracts.deletion import DeletionScope
-from chat_service.domain import context, summary_policy, versions
-from chat_service.domain.conversation import Conversation
-from chat_service.domain.versions import MAX_VERSIONS
+from chat_service.domain import summary_policy
 from chat_service.ingress import IngressClient, IngressError
-from chat_service.storage.state import Meta, Recent, TurnResult
-from tests.conversation.talk import new_web_key, queue_message, read_history, wait_for_turn, send_message, start_message, stop_turn, read_all_texts
+from tests.conversation.client import (
+    new_web_key,
+    queue_message,
+    read_all_texts,
+    read_history,
+    send_message,
+    start_message,
+    stop_turn,
+    wait_for_turn,
+)
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack, eventually, new_session_key
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
 GATE = ScriptedResponse(kind="gate")
 
 
-class Nothing(Contract):
-    """An answer of no interest."""
-
-
-# --- the rules, as pure functions on a conversation ----------------------------------------------------------------
-class Talk:
-    """A conversation without an engine, beside the plainest account of what it should show."""
-
-    def __init__(self) -> None:
-        self.conversation = Conversation(Meta(), Recent())
-        self.count = 0
-        self.parents: dict[str, str] = {}
-        self.chosen: dict[str, str] = {}
-
-    def _next(self) -> tuple[int, datetime]:
-        self.count += 1
-        return self.count, START + timedelta(minutes=self.count)
-
-    def _follow(self, text: str, parent: str) -> None:
-        self.parents[text] = parent
-        while text in self.parents:
-            self.chosen[self.parents[text]] = text
-            text = self.parents[text]
-
-    @property
-    def path(self) -> list[str]:
-        """What should be shown: from the beginning, at every fork what was chosen last."""
-        path = [""]
-        while path[-1] in self.chosen:
-            path.append(self.chosen[path[-1]])
-        return path[1:]
-
-    @property
-    def shown(self) -> list[Message]:
-        return [m for m in self.conversation.recent.messages if not m.replaced]
-
-    def say(self, *, replaces: Message | None = None, person: str = "A") -> None:
-        number, at = self._next()
-        talk, text = self.conversation, f"q{number}"
-        parent = self.path[-1] if self.path else ""
-        talk.open_turn([Inbound(message=text, id=text, author=Author(id=person))], f"inv{number}", at)
-        if replaces is not None and talk.replace_question(replaces.seq):
-            parent = self.parents[replaces.text]
-        self._follow(text, parent)
-        talk.close_turn(TurnResult(status="answered", text=f"a{number}", at=at))
-        self._follow(f"a{number}", text)
-
-    def regenerate(self) -> None:
-        number, at = self._next()
-        running = self.conversation.reopen_turn(f"inv{number}", at)
-        if running is None:
-            return
-        question = self.shown[-2].text
-        self.conversation.close_turn(TurnResult(status="answered", text=f"a{number}", at=at))
-        self._follow(f"a{number}", question)
-
-    def note(self) -> None:
-        number, at = self._next()
-        self.conversation.add_unanswered([Inbound(message=f"n{number}", id=f"n{number}")], at, "noted")
-
-    def choose(self, message: Message) -> None:
-        assert self.conversation.show_version(message.seq)
-        self._follow(message.text, self.parents[message.text])
-
-
-@given(st.lists(st.tuples(st.sampled_from("sssreecccn"), st.integers(0, 10**6)), max_size=18))
-def test_what_is_shown_is_the_path_that_was_chosen_last(steps: list[tuple[str, int]]) -> None:
-    talk = Talk()
-    for step, pick in steps:
-        held = talk.conversation.recent.messages
-        questions = [m for m in held if m.role == "user" and m.status != "noted"]
-        if step == "s":
-            talk.say()
-        elif step == "r" and talk.shown and talk.shown[-1].role == "assistant":
-            talk.regenerate()
-        elif step == "e" and questions:
-            talk.say(replaces=questions[pick % len(questions)])
-        elif step == "c" and questions:
-            nodes = [m for m in held if m.status != "noted"]
-            talk.choose(nodes[pick % len(nodes)])
-        elif step == "n":
-            talk.note()
-        texts = [m.text for m in talk.shown]
-        assert [text for text in texts if not text.startswith("n")] == talk.path
-        assert len(texts) - len(talk.path) == sum(m.status == "noted" for m in held), "notes belong to the thread"
-        prompt = context.included_turns(talk.conversation.verbatim_messages())
-        seen = [m.text for turn in prompt for m in turn if m.status != "noted"]
-        assert seen == talk.path, "only what is shown enters the context"
-        _versions_are_siblings(talk)
-
-
-def _versions_are_siblings(talk: Talk) -> None:
-    held = [m.model_copy() for m in talk.conversation.recent.messages]
-    versions.annotate_versions(held, held, talk.conversation.meta.shown_versions)
-    text = {m.seq: m.text for m in held}
-    for message in held:
-        if message.replaced or message.status == "noted":
-            assert message.versions == []
-            continue
-        parent = talk.parents[message.text]
-        beside = [m.text for m in held if talk.parents.get(m.text) == parent]
-        assert [text[seq] for seq in message.versions] == (beside if len(beside) > 1 else [])
-
-
-@given(st.integers(0, 4), st.integers(0, 4))
-def test_what_scrolled_out_is_not_switched_and_the_rest_is_sound(cut: int, later: int) -> None:
-    """A fork is cut through by what scrolls out: either both sides are here to be switched, or it stays as shown."""
-    talk = Talk()
-    for _ in range(3):
-        talk.say()
-    question = talk.shown[2]
-    talk.say(replaces=question)
-    talk.choose(question)
-    for _ in range(later):
-        talk.say()
-    before = talk.path
-    talk.conversation.recent.messages = talk.conversation.recent.messages[cut * 2 :]
-    other = next((m for m in talk.conversation.recent.messages if m.text == "q4"), None)
-    here = [m.text for m in talk.shown]
-    if other is None:
-        return
-    if talk.conversation.show_version(other.seq):
-        assert cut <= 1, "the question that was shown is here"
-        assert [m.text for m in talk.shown][-2:] == ["q4", "a4"] and "q2" not in [m.text for m in talk.shown]
-    else:
-        assert here == [m.text for m in talk.shown] == before[len(before) - len(here) :]
-
-
-def test_an_old_conversation_with_replaced_replies_can_be_switched() -> None:
-    """State of a version that knew of no `after`: the reply that was replaced lies before the one that stands."""
-    talk = Talk()
-    talk.say()
-    talk.regenerate()
-    for message in talk.conversation.recent.messages:
-        message.after = None
-    old = talk.conversation.recent.messages[1]
-    assert old.replaced and talk.conversation.show_version(old.seq)
-    assert [m.text for m in talk.shown] == ["q1", "a1"]
-
-
-def test_a_conversation_without_versions_stores_nothing_of_them() -> None:
-    talk = Talk()
-    for _ in range(5):
-        talk.say()
-        talk.note()
-    stored = talk.conversation.recent.model_dump_json(exclude_defaults=True)
-    stored += talk.conversation.meta.model_dump_json(exclude_defaults=True)
-    assert not any(word in stored for word in ("after", "versions", "shown_versions", "replaced"))
-
-
-def test_versions_that_are_not_shown_do_not_push_out_what_is() -> None:
-    talk = Talk()
-    for _ in range(10):
-        talk.say()
-    for _ in range(MAX_VERSIONS - 1):
-        talk.regenerate()
-    assert talk.conversation.scroll_out() == []
-    assert summary_policy.needed_summary_upto(talk.conversation, context.Budget(100_000)) is None, (
-        "nor bring a summary on"
-    )
-    prompt = context.included_turns(talk.conversation.verbatim_messages())
-    assert len(prompt) == 10
-    for _ in range(40):
-        talk.say(replaces=talk.shown[-2])
-        talk.conversation.scroll_out()
-    assert len(talk.conversation.recent.messages) <= 120 + 2, "and yet they are bounded"
-
-
-def test_what_is_pruned_leaves_no_gap_in_what_follows() -> None:
-    talk = Talk()
-    talk.say()
-    talk.say(person="B")
-    talk.say()
-    first = talk.shown[0]
-    talk.say(replaces=first)
-    talk.conversation.prune(DeletionScope(person="B"), [])
-    assert talk.conversation.show_version(first.seq)
-    assert [m.text for m in talk.shown] == ["q1", "a1", "q3", "a3"]
-
-
-def test_a_summary_is_written_anew_over_all_that_scrolled_out() -> None:
-    talk = Talk()
-    for _ in range(20):
-        talk.say()
-    conversation = talk.conversation
-    conversation.recent.messages = conversation.recent.messages[10:]
-    conversation.meta.summary, conversation.meta.summary_upto = "all of it", 30
-    talk.say(replaces=talk.shown[-8])  # word for word still: the summary stands
-    assert conversation.meta.summary_upto == 30
-    talk.say(replaces=conversation.recent.messages[4])
-    assert conversation.meta.summary == "" and conversation.stale_summary_upto == 30
-    assert summary_policy.replacement_summary_upto(conversation, context.Budget(100_000)) == 10, (
-        "what stands is few: it stays word for word"
-    )
-
-
-# --- through the engine, in both modes -----------------------------------------------------------------------------
 async def shown(ingress: IngressClient, key: str) -> list[str]:
     """What is said, as a reader sees it."""
     page = await read_history(ingress, key, limit=200)
@@ -266,7 +67,9 @@ async def asked(stack: Stack) -> str:
     return str((await stack.model.requests())[-1].body["messages"])
 
 
-async def test_an_edited_question_is_answered_in_place_of_the_old_one(stack: Stack, ingress: IngressClient) -> None:
+async def test_replaced_question_is_answered_and_both_versions_can_be_shown(
+    stack: Stack, ingress: IngressClient
+) -> None:
     key = new_web_key()
     for number, text in enumerate(("my name is Ada", "my name is Grace", "thanks")):
         await queue_message(ingress, key, text, f"m{number}")
@@ -297,9 +100,7 @@ async def test_an_edited_question_is_answered_in_place_of_the_old_one(stack: Sta
     assert (await shown(ingress, key))[-1] == "Your name is Grace.", "what followed last comes back"
 
 
-async def test_replies_answered_anew_are_versions_and_the_shown_one_is_remembered(
-    stack: Stack, ingress: IngressClient
-) -> None:
+async def test_regenerated_replies_are_versions_and_the_shown_one_is_used(stack: Stack, ingress: IngressClient) -> None:
     key = new_session_key()
     await stack.model.script(*(ScriptedResponse(text=text) for text in ("one", "two", "three")))
     first = await send_message(ingress, key, "count")
@@ -318,7 +119,7 @@ async def test_replies_answered_anew_are_versions_and_the_shown_one_is_remembere
     assert (await shown(ingress, key))[-2:] == ["and on", "echo: and on"]
 
 
-async def test_a_reply_answered_anew_in_vain_leaves_the_good_one(stack: Stack, ingress: IngressClient) -> None:
+async def test_failed_regeneration_keeps_the_previous_reply(stack: Stack, ingress: IngressClient) -> None:
     key = new_session_key()
     refusal = ScriptedResponse(kind="fail", status=401, body={"error": {"message": "no", "code": "invalid_api_key"}})
     await stack.model.script(ScriptedResponse(text="one"), refusal, ScriptedResponse(text="two"))
@@ -338,7 +139,7 @@ async def test_a_reply_answered_anew_in_vain_leaves_the_good_one(stack: Stack, i
     assert await shown(ingress, key) == ["count", "one", "and on", "echo: and on"]
 
 
-async def test_searches_and_documents_show_what_is_shown(ingress: IngressClient) -> None:
+async def test_search_and_export_contain_only_shown_versions(ingress: IngressClient) -> None:
     key = new_web_key()
     await queue_message(ingress, key, "about tea", "m1")
     await wait_for_turn(ingress, key, "m1")
@@ -355,7 +156,7 @@ async def test_searches_and_documents_show_what_is_shown(ingress: IngressClient)
     assert len(History.model_validate_json(kept).messages) == 4, "everything that is kept"
 
 
-async def test_an_edit_waits_its_turn_and_is_answered_once(stack: Stack, ingress: IngressClient) -> None:
+async def test_replacement_waits_in_the_queue_and_is_answered_once(stack: Stack, ingress: IngressClient) -> None:
     key = new_web_key()
     await queue_message(ingress, key, "first", "m1")
     await wait_for_turn(ingress, key, "m1")
@@ -383,7 +184,7 @@ async def test_an_edit_waits_its_turn_and_is_answered_once(stack: Stack, ingress
     assert len(await read_all_texts(ingress, key)) == 8
 
 
-async def test_what_an_edit_replaces_is_hidden_as_soon_as_it_is_answered(stack: Stack, ingress: IngressClient) -> None:
+async def test_replaced_question_is_hidden_during_the_new_turn(stack: Stack, ingress: IngressClient) -> None:
     key = new_session_key()
     await send_message(ingress, key, "first")
     number = await stack.model.count_requests()
@@ -401,7 +202,7 @@ async def test_what_an_edit_replaces_is_hidden_as_soon_as_it_is_answered(stack: 
     assert (await read_history(ingress, key)).messages[-1].versions == [], "what says nothing is no version"
 
 
-async def test_two_windows_choosing_at_once_leave_one_path(ingress: IngressClient) -> None:
+async def test_simultaneous_choices_leave_one_shown_path(ingress: IngressClient) -> None:
     key = new_session_key()
     await send_message(ingress, key, "a")
     await send_message(ingress, key, "b", replaces=1)
@@ -410,7 +211,7 @@ async def test_two_windows_choosing_at_once_leave_one_path(ingress: IngressClien
     assert await shown(ingress, key) in (["a", "echo: a"], ["b", "echo: b"], ["c", "echo: c"])
 
 
-async def test_what_is_too_far_back_is_told_and_the_words_are_kept(ingress: IngressClient) -> None:
+async def test_replacement_of_an_old_message_fails_and_keeps_the_text(ingress: IngressClient) -> None:
     key = new_session_key()
     await send_message(ingress, key, "hello")
     reply = await send_message(ingress, key, "other words", replaces=999)
@@ -422,7 +223,7 @@ async def test_what_is_too_far_back_is_told_and_the_words_are_kept(ingress: Ingr
     assert (await send_message(ingress, key, "on")).status == "answered"
 
 
-async def test_a_history_says_what_can_still_be_replaced(ingress: IngressClient) -> None:
+async def test_history_names_the_oldest_replaceable_message(ingress: IngressClient) -> None:
     key = new_session_key()
     for number in range(32):
         await send_message(ingress, key, f"line {number}")
@@ -433,7 +234,7 @@ async def test_a_history_says_what_can_still_be_replaced(ingress: IngressClient)
     assert (await shown(ingress, key))[-3:] == [f"echo: line {held.turn - 2}", "in time", "echo: in time"]
 
 
-async def test_a_summary_of_what_is_no_longer_shown_is_dropped(stack: Stack, ingress: IngressClient) -> None:
+async def test_summary_of_hidden_messages_is_dropped(stack: Stack, ingress: IngressClient) -> None:
     key = new_session_key()
     await send_message(ingress, key, "my name is Ada")
     for number in range(14):
@@ -465,7 +266,7 @@ async def cut_off(stack: Stack, ingress: IngressClient, question: str, text: str
             return key, await told
 
 
-async def test_a_stopped_reply_goes_on_where_it_ended(stack: Stack, ingress: IngressClient) -> None:
+async def test_stopped_reply_is_continued_at_its_end(stack: Stack, ingress: IngressClient) -> None:
     key, stopped = await cut_off(stack, ingress, "a story", "Once upon")
     await stack.model.script(ScriptedResponse(text="a time."))
     rest = await ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest(seq=stopped.seq))
@@ -481,7 +282,7 @@ async def test_a_stopped_reply_goes_on_where_it_ended(stack: Stack, ingress: Ing
     assert "Once upon a time." in await asked(stack), "it counts as an answer now"
 
 
-async def test_going_on_that_is_stopped_or_fails_keeps_every_word(stack: Stack, ingress: IngressClient) -> None:
+async def test_failed_or_stopped_continuation_keeps_the_text(stack: Stack, ingress: IngressClient) -> None:
     refusal: dict[str, Any] = {"error": {"message": "no", "code": "invalid_api_key"}}
     key, _ = await cut_off(stack, ingress, "count", "One,")
     number = await stack.model.count_requests()

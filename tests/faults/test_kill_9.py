@@ -9,7 +9,7 @@ import pytest
 from chat_service import handlers
 from chat_service.contracts import Inbound, Reply
 from chat_service.ingress import IngressClient
-from tests.conversation.talk import read_history, send_message, start_message, read_all_texts
+from tests.conversation.client import read_all_texts, read_history, send_message, start_message
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack, eventually
 
@@ -42,7 +42,7 @@ async def goes_on(ingress: IngressClient, invocation: str) -> None:
 
 
 @pytest.mark.parametrize("dies", ["service", "engine", "both"])
-async def test_a_reply_survives_the_death_of(dies: str, own_stack: Stack, engine_binary: Path) -> None:
+async def test_turn_survives_kill_9(dies: str, own_stack: Stack, engine_binary: Path) -> None:
     async with own_stack.ingress() as ingress:
         invocation = await in_mid_reply(own_stack, ingress)
         ports = own_stack.engine.ports
@@ -56,11 +56,13 @@ async def test_a_reply_survives_the_death_of(dies: str, own_stack: Stack, engine
         await goes_on(ingress, invocation)
 
 
-async def test_what_was_sent_while_the_service_was_away_is_answered_in_order(own_stack: Stack) -> None:
+async def test_messages_sent_while_the_service_is_down_are_answered_in_order(own_stack: Stack) -> None:
     async with own_stack.ingress() as ingress:
         await own_stack.kill_service()
         sent = [
-            await ingress.send(handlers.CHAT_MESSAGE, "k", Inbound(message=f"line {n}", id=f"m{n}"), idempotency_key=f"m{n}")
+            await ingress.send(
+                handlers.CHAT_MESSAGE, "k", Inbound(message=f"line {n}", id=f"m{n}"), idempotency_key=f"m{n}"
+            )
             for n in range(5)
         ]
         await own_stack.start_service()
@@ -69,7 +71,7 @@ async def test_what_was_sent_while_the_service_was_away_is_answered_in_order(own
             assert (reply.turn, reply.reply) == (number + 1, f"echo: line {number}")
 
 
-async def test_what_counts_lies_in_state(own_stack: Stack, engine_binary: Path) -> None:
+async def test_conversation_survives_a_purge_of_all_invocations(own_stack: Stack, engine_binary: Path) -> None:
     """All finished invocations purged and the engine started anew: nothing is missing."""
     async with own_stack.ingress() as ingress:
         for number in range(30):
@@ -96,7 +98,7 @@ async def test_what_counts_lies_in_state(own_stack: Stack, engine_binary: Path) 
         )
 
 
-async def test_an_operator_can_kill_a_turn_and_the_thread_goes_on(own_stack: Stack) -> None:
+async def test_conversation_continues_after_an_invocation_is_killed(own_stack: Stack) -> None:
     """A killed invocation leaves its turn open; the next message tells it as failed and is answered."""
     async with own_stack.ingress() as ingress:
         invocation = await in_mid_reply(own_stack, ingress)
@@ -107,7 +109,7 @@ async def test_an_operator_can_kill_a_turn_and_the_thread_goes_on(own_stack: Sta
         assert failed.status == "failed" and "try again" in (failed.error or "")
 
 
-async def test_a_killed_turn_is_told_while_the_next_one_is_answered(own_stack: Stack) -> None:
+async def test_killed_turn_is_reported_during_the_next_turn(own_stack: Stack) -> None:
     """Whoever delivers it looks for it at once, however long the model takes for the next."""
     async with own_stack.ingress() as ingress:
         invocation = await in_mid_reply(own_stack, ingress)
@@ -124,7 +126,7 @@ async def test_a_killed_turn_is_told_while_the_next_one_is_answered(own_stack: S
         assert (await next_one).status == "answered"
 
 
-async def test_an_operator_can_cancel_a_turn_and_the_thread_goes_on(own_stack: Stack) -> None:
+async def test_conversation_continues_after_an_invocation_is_cancelled(own_stack: Stack) -> None:
     async with own_stack.ingress() as ingress:
         invocation = await in_mid_reply(own_stack, ingress)
         await own_stack.change_invocation(invocation, "cancel")
@@ -134,9 +136,7 @@ async def test_an_operator_can_cancel_a_turn_and_the_thread_goes_on(own_stack: S
 
 
 @pytest.mark.parametrize("dies", ["service", "engine"])
-async def test_a_question_in_other_words_survives_in_mid_reply_the_death_of(
-    dies: str, own_stack: Stack, engine_binary: Path
-) -> None:
+async def test_replaced_question_survives_kill_9(dies: str, own_stack: Stack, engine_binary: Path) -> None:
     """What it replaces is hidden once and for all, and can be shown again."""
     async with own_stack.ingress() as ingress:
         await send_message(ingress, "k", "my name is Ada", id="m1")
@@ -165,7 +165,7 @@ async def test_a_question_in_other_words_survives_in_mid_reply_the_death_of(
         assert messages[-2].versions == [old.seq - 1, messages[-2].seq] and len(messages) == 6
 
 
-async def test_an_operator_can_kill_a_question_in_other_words(own_stack: Stack) -> None:
+async def test_conversation_continues_after_a_replacement_is_killed(own_stack: Stack) -> None:
     async with own_stack.ingress() as ingress:
         await send_message(ingress, "k", "my name is Ada", id="m1")
         number = await own_stack.model.count_requests()

@@ -13,7 +13,14 @@ import pytest
 from chat_service import handlers
 from chat_service.contracts import Inbound, Reply, TurnRequest
 from chat_service.ingress import IngressClient
-from tests.conversation.talk import new_web_key, queue_message, read_history, wait_for_turn, send_message, read_all_texts
+from tests.conversation.client import (
+    new_web_key,
+    queue_message,
+    read_all_texts,
+    read_history,
+    send_message,
+    wait_for_turn,
+)
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.fork_server import ROOT
@@ -57,7 +64,7 @@ async def in_mid_reply(stack: Stack, ingress: IngressClient, key: str) -> str:
     return sent.invocationId
 
 
-async def test_a_turn_in_flight_is_answered_by_the_new_version(own_stack: Stack, next_version: Path) -> None:
+async def test_running_turn_is_answered_by_the_new_version(own_stack: Stack, next_version: Path) -> None:
     async with own_stack.ingress() as ingress:
         await in_mid_reply(own_stack, ingress, "k")
         await own_stack.kill_service()
@@ -79,7 +86,7 @@ async def test_a_turn_in_flight_is_answered_by_the_new_version(own_stack: Stack,
         assert (await send_message(ingress, "k", "goodbye")).status == "answered"
 
 
-async def test_what_waited_behind_it_is_answered_and_nothing_is_silent(own_stack: Stack, next_version: Path) -> None:
+async def test_waiting_message_is_answered_by_the_new_version(own_stack: Stack, next_version: Path) -> None:
     """The one in flight may be overtaken by what waits behind it; then it is told, with "try again"."""
     key = new_web_key()
     async with own_stack.ingress() as ingress:
@@ -99,7 +106,7 @@ async def test_what_waited_behind_it_is_answered_and_nothing_is_silent(own_stack
         assert page.running is None and page.waiting == []
 
 
-async def test_a_version_that_still_serves_keeps_its_turns(
+async def test_old_version_that_still_runs_finishes_its_turn(
     own_stack: Stack, model: ModelControl, next_version: Path
 ) -> None:
     """Both side by side, as in a rolling release: the old turn ends where it began."""
@@ -118,7 +125,7 @@ async def test_a_version_that_still_serves_keeps_its_turns(
             await newer.close_service()
 
 
-async def test_without_the_rescue_the_turn_would_hang(own_stack: Stack, next_version: Path) -> None:
+async def test_running_turn_is_answered_only_after_registration(own_stack: Stack, next_version: Path) -> None:
     """What the rescue is for: the engine alone tries the old address for ever."""
     async with own_stack.ingress() as ingress:
         invocation = await in_mid_reply(own_stack, ingress, "k")
@@ -135,7 +142,7 @@ async def test_without_the_rescue_the_turn_would_hang(own_stack: Stack, next_ver
         assert (await wait_for_turn(ingress, "k", "q")).status == "answered"
 
 
-async def test_going_back_to_the_version_before_works(own_stack: Stack, next_version: Path) -> None:
+async def test_previous_version_can_be_started_again(own_stack: Stack, next_version: Path) -> None:
     """The engine sends to what was registered last; registering the old address again must make it the last."""
     async with own_stack.ingress() as ingress:
         await send_message(ingress, "k", "my name is Ada")

@@ -175,7 +175,8 @@ class ThreadwellProcess:
             with contextlib.suppress(psutil.NoSuchProcess):
                 child.kill()  # psutil recognizes another process that has got the same number
         if self.process is not None and self.process.returncode is None:
-            self.send_signal(signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                self.send_signal(signal.SIGKILL)
             await self.process.wait()
         await self._exits.aclose()
 

@@ -1,0 +1,212 @@
+"""What happens to a message after it was said: edits, deletions, feedback, context beside it, and limits."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from chat_service import handlers, keys
+from chat_service.contracts import EditRequest, FeedbackRequest, History, Inbound, Notes, RedactRequest
+from chat_service.contracts.channel import (
+    ChannelRulesChange,
+    ChannelViewRequest,
+    ReadPosition,
+    ThreadUpdate,
+)
+from chat_service.contracts.quota import QuotaClaim, QuotaDecision
+from chat_service.ingress import IngressClient
+from tests.conversation.client import (
+    new_web_key,
+    queue_message,
+    read_all_texts,
+    read_history,
+    send_message,
+    start_message,
+    wait_for_turn,
+)
+from tests.fakes.model.protocol import EMPTY_GATE_TEXT, ScriptedResponse
+from tests.processes import Stack, eventually, new_session_key
+
+GATE = ScriptedResponse(kind="gate")
+
+
+def slack_key() -> str:
+    """The key of a Slack thread nobody has used."""
+    return keys.slack(f"T{new_session_key()[8:].upper()}", "C1", "1700000000.000100")
+
+
+async def edit(ingress: IngressClient, key: str, id: str, text: str) -> None:
+    """Edit a message the way adapters do, and wait until Chat has it."""
+    await ingress.call(handlers.QUEUE_EDIT, key, EditRequest(id=id, message=text))
+
+
+async def redact(ingress: IngressClient, key: str, id: str, **more: object) -> None:
+    await ingress.call(handlers.QUEUE_REDACT, key, RedactRequest.model_validate({"id": id, **more}))
+
+
+async def test_edit_replaces_the_text_and_is_not_answered(stack: Stack, ingress: IngressClient) -> None:
+    key = new_web_key()
+    await send_message(ingress, key, "my name is Ada", id="m1", expects_reply=False)
+    await edit(ingress, key, "m1", "my name is Grace")
+    assert await eventually(lambda: read_all_texts(ingress, key), lambda texts: texts == ["my name is Grace"])
+    await queue_message(ingress, key, "what is my name?", "m2")
+    assert (await wait_for_turn(ingress, key, "m2")).reply == "Your name is Grace."
+    assert len(await read_all_texts(ingress, key)) == 3
+
+
+async def test_edit_changes_a_waiting_message(stack: Stack, ingress: IngressClient) -> None:
+    key = new_web_key()
+    number = await stack.model.count_requests()
+    await stack.model.script(GATE)
+    await queue_message(ingress, key, "first", "m1")
+    await stack.model.wait_for_request(number)
+    await queue_message(ingress, key, "secnod", "m2")
+    await edit(ingress, key, "m2", "second")
+    await stack.model.finish(number)
+    assert (await wait_for_turn(ingress, key, "m2")).reply == "echo: second"
+
+
+async def test_edit_redaction_and_feedback_reach_the_transcript(stack: Stack, ingress: IngressClient) -> None:
+    key = new_session_key()
+    for n in range(30):
+        await send_message(ingress, key, f"line {n}", id=f"m{n}")
+    await ingress.call(handlers.CHAT_EDIT, key, EditRequest(id="m0", message="changed"))
+    await ingress.call(handlers.CHAT_REDACT, key, RedactRequest(id="m1"))
+    seq = next(
+        m.seq for m in (await read_history(ingress, key, limit=200)).messages if m.role == "assistant" and m.turn == 1
+    )
+    await ingress.call(handlers.CHAT_SET_FEEDBACK, key, FeedbackRequest(seq=seq, person="U1", value="up"))
+
+    async def oldest() -> History:
+        return await read_history(ingress, key, limit=200)
+
+    history = await eventually(oldest, lambda h: h.messages[1].feedback)
+    assert [m.text for m in history.messages[:5]] == ["changed", "echo: line 0", "", "", "line 2"], "with its reply"
+    assert [m.status for m in history.messages[2:4]] == ["forgotten"] * 2 and history.messages[1].feedback == {
+        "U1": "up"
+    }
+
+
+async def test_redacted_message_leaves_context_and_history(stack: Stack, ingress: IngressClient) -> None:
+    key = new_web_key()
+    await queue_message(ingress, key, "my name is Ada", "m1")
+    await wait_for_turn(ingress, key, "m1")
+    await redact(ingress, key, "m1")
+    await eventually(lambda: read_all_texts(ingress, key), lambda texts: texts[0] == "")
+    await queue_message(ingress, key, "what is my name?", "m2")
+    assert "Ada" not in (await wait_for_turn(ingress, key, "m2")).reply
+    await queue_message(ingress, key, "my name is Ada", "m1")  # a late repeat, or catch-up
+    await queue_message(ingress, key, "and now?", "m3")
+    await wait_for_turn(ingress, key, "m3")
+    assert len(await read_all_texts(ingress, key)) == 6, "a deleted message is not answered later"
+
+
+async def test_redaction_withdraws_waiting_and_blocks_unseen_messages(stack: Stack, ingress: IngressClient) -> None:
+    key = new_web_key()
+    number = await stack.model.count_requests()
+    await stack.model.script(GATE)
+    await queue_message(ingress, key, "first", "m1")
+    await stack.model.wait_for_request(number)
+    await queue_message(ingress, key, "second", "m2")
+    written = datetime.now(UTC) - timedelta(hours=1)
+    await redact(ingress, key, "m2")
+    await redact(ingress, key, "m0", at=written.isoformat())
+    await stack.model.finish(number)
+    await wait_for_turn(ingress, key, "m1")
+    await queue_message(ingress, key, "never seen", "m0", at=written.isoformat())
+    await queue_message(ingress, key, "third", "m3")
+    await wait_for_turn(ingress, key, "m3")
+    assert await read_all_texts(ingress, key) == ["first", EMPTY_GATE_TEXT, "third", "echo: third"]
+
+
+async def test_feedback_is_stored_and_can_be_removed(ingress: IngressClient) -> None:
+    key = new_session_key()
+    reply = await send_message(ingress, key, "hello")
+    for person, value in (("U1", "up"), ("U2", "down"), ("U1", None)):
+        request = FeedbackRequest(seq=reply.seq, person=person, value=value)
+        await ingress.call(handlers.CHAT_SET_FEEDBACK, key, request)
+    assert (await read_history(ingress, key)).messages[1].feedback == {"U2": "down"}
+
+
+async def test_repeated_notes_are_stored_once_and_part_of_the_context(ingress: IngressClient) -> None:
+    key = new_session_key()
+    notes = Notes(messages=[Inbound(message="my name is Ada", id="n1"), Inbound(message="hi all", id="n2")])
+    for _ in range(2):
+        await ingress.call(handlers.CHAT_ADD_NOTES, key, notes)
+    assert await read_all_texts(ingress, key) == ["my name is Ada", "hi all"]
+    assert (await send_message(ingress, key, "what is my name?")).reply == "Your name is Ada."
+
+
+async def test_reply_stays_undelivered_without_a_bot(stack: Stack, ingress: IngressClient) -> None:
+    """A send to a service that does not exist would block the key."""
+    key = slack_key()
+    for n in range(2):
+        await queue_message(ingress, key, f"question {n}", f"m{n}")
+        assert (await wait_for_turn(ingress, key, f"m{n}")).status == "answered"
+    assert (await read_history(ingress, key)).messages[-1].undelivered
+    rows = await stack.query("SELECT id FROM sys_invocation WHERE target_service_name = 'SlackDelivery'")
+    assert rows == []
+
+
+async def test_web_turn_has_no_delivery_journal_entry(stack: Stack, ingress: IngressClient) -> None:
+    key = new_web_key()
+    await queue_message(ingress, key, "hello", "m1")
+    await wait_for_turn(ingress, key, "m1")
+    query = (
+        "SELECT j.name AS name FROM sys_journal j JOIN sys_invocation i ON i.id = j.id "
+        f"WHERE i.target_service_key = '{key}' AND i.target_handler_name = 'message'"
+    )
+    names = [row.get("name") for row in await stack.query(query)]
+    assert "model" in names and "check delivery service" not in names
+
+
+async def test_quota_counts_a_message_once_and_refuses_over_the_limit(ingress: IngressClient) -> None:
+    owner = new_session_key()
+
+    async def claim(id: str) -> QuotaDecision:
+        return await ingress.call(handlers.QUOTA_CLAIM, owner, QuotaClaim(id=id, per_minute=2))
+
+    assert [(await claim(id)).is_allowed for id in ("a", "a", "b", "c", "c", "a")] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+        True,
+    ]
+    assert 0 < (await claim("c")).retry_after <= 60
+
+
+async def test_channel_stores_rules_threads_and_read_position(ingress: IngressClient) -> None:
+    scope = f"slack:{new_session_key()[8:].upper()}:C1"
+
+    await ingress.call(handlers.CHANNEL_SET_RULES, scope, ChannelRulesChange(off=True))
+    for update in (
+        ThreadUpdate(conversation="k1", position="2"),
+        ThreadUpdate(conversation="k1", position="1", muted=True),
+        ThreadUpdate(conversation="k2", position="1", active=False),
+    ):
+        await ingress.call(handlers.CHANNEL_UPDATE_THREAD, scope, update)
+    for position in ("5", "4"):
+        await ingress.call(handlers.CHANNEL_ADVANCE_READ_POSITION, scope, ReadPosition(position=position))
+    place = await ingress.call(handlers.CHANNEL_GET, scope, ChannelViewRequest(conversation="k1"))
+    assert place.rules.off and place.position == "5"
+    assert place.thread and (place.thread.position, place.thread.muted) == ("2", True)
+    threads = await ingress.call(handlers.CHANNEL_GET_THREADS, scope, None)
+    assert [one.conversation for one in threads.threads] == ["k1"]
+    assert (await ingress.call(handlers.CHANNEL_RELEASE_DELIVERIES, scope, None)).deliveries == 0
+
+
+async def test_redaction_during_the_turn_takes_effect_afterwards(stack: Stack, ingress: IngressClient) -> None:
+    key = new_web_key()
+    number = await stack.model.count_requests()
+    await stack.model.script(GATE)
+    await queue_message(ingress, key, "my name is Ada", "m1")
+    await stack.model.wait_for_request(number)
+    await redact(ingress, key, "m1")
+    later = start_message(ingress, key, "what is my name?", id="m2", queued=False)
+    await asyncio.sleep(0)
+    await stack.model.finish(number)
+    await wait_for_turn(ingress, key, "m1")
+    later.cancel()
+    await eventually(lambda: read_all_texts(ingress, key), lambda texts: texts[0] == "")

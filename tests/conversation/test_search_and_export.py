@@ -1,0 +1,92 @@
+"""Search in histories of any length, and the export of a conversation as a document."""
+
+from __future__ import annotations
+
+import json
+
+from chat_service import handlers
+from chat_service.contracts import Attachment, Author, ExportRequest, SearchRequest, SearchResult
+from chat_service.domain.window import PAGE_SIZE
+from chat_service.ingress import IngressClient
+from tests.conversation.client import read_history, send_message
+from tests.processes import Stack
+
+
+async def search(ingress: IngressClient, key: str, text: str, **more: int) -> SearchResult:
+    return await ingress.call(handlers.CHAT_SEARCH, key, SearchRequest(text=text, **more))
+
+
+async def export(ingress: IngressClient, key: str, format: str) -> str:
+    request = ExportRequest.model_validate({"format": format})
+    return (await ingress.call(handlers.CHAT_EXPORT, key, request)).text
+
+
+async def test_search_finds_messages_in_chat_and_transcript(ingress: IngressClient, key: str) -> None:
+    """The conversation is so long that its first messages have scrolled out of Chat."""
+    for number in range(48):
+        word = "Wombat" if number in (0, 24, 47) else "something"
+        await send_message(ingress, key, f"{word} {number}")
+    hits = await search(ingress, key, "wombat")
+    expected = [text for number in (47, 24, 0) for text in (f"echo: Wombat {number}", f"Wombat {number}")]
+    assert [m.text for m in hits.messages] == expected and hits.next_before is None
+    paged: list[str] = []
+    page = await search(ingress, key, "wombat", limit=1)
+    while page.messages:
+        paged += [m.text for m in page.messages]
+        if page.next_before is None:
+            break
+        page = await search(ingress, key, "wombat", limit=1, before=page.next_before)
+    assert paged == expected
+    assert (await search(ingress, key, "kangaroo")).messages == []
+
+
+async def test_search_in_an_unknown_conversation_finds_nothing(ingress: IngressClient, key: str) -> None:
+    assert await search(ingress, key, "x") == SearchResult()
+
+
+async def test_export_contains_the_whole_conversation(ingress: IngressClient, key: str) -> None:
+    notes = Attachment(name="notes.txt", text="buy milk")
+    await send_message(
+        ingress, key, "hello\n\n```py\n1\n```", author=Author(id="1", name="Ada\n# Eve"), attachments=[notes]
+    )
+    for number in range(110):
+        await send_message(ingress, key, f"line {number}")
+    text = await export(ingress, key, "markdown")
+    assert text.startswith(f"# {key}\n\n### Ada # Eve · ")
+    assert "\n\nhello\n\n```py\n1\n```\n\n*Attached: notes.txt*\n\n### Assistant · " in text
+    lines = [line for line in text.splitlines() if line.startswith("line ")]
+    assert lines == [f"line {number}" for number in range(110)]
+    messages = json.loads(await export(ingress, key, "json"))["messages"]
+    assert [m["seq"] for m in messages] == list(range(1, 223))
+    assert messages[0]["attachments"] == [{"name": "notes.txt", "text": "buy milk"}]
+
+
+async def test_export_of_an_empty_conversation_is_empty(ingress: IngressClient, key: str) -> None:
+    assert await export(ingress, key, "markdown") == f"# {key}\n"
+    assert json.loads(await export(ingress, key, "json")) == {"messages": []}
+
+
+async def test_journal_entries_of_a_history_page_do_not_depend_on_its_age(
+    ingress: IngressClient, stack: Stack, key: str
+) -> None:
+    """The engine counts the journal entries of `Chat/get_history` and of `Transcript/read`."""
+    for number in range(70):
+        await send_message(ingress, key, f"line {number}")
+
+    async def journal_entries(before: int) -> tuple[list[str], list[int]]:
+        page = await read_history(ingress, key, before=before, limit=PAGE_SIZE)
+        rows = await stack.query(
+            "SELECT j.id, target_service_name AS service, count(1) AS n, max(i.created_at) AS at "
+            "FROM sys_journal j JOIN sys_invocation i ON i.id = j.id "
+            f"WHERE target_service_key = '{key}' AND target_handler_name IN ('get_history', 'read') "
+            "GROUP BY j.id, target_service_name ORDER BY at DESC LIMIT 2"
+        )
+        return [m.text for m in page.messages if m.role == "user"], sorted(row["n"] for row in rows)
+
+    (old_texts, old_entries), (new_texts, new_entries) = (
+        await journal_entries(2 * PAGE_SIZE + 1),
+        await journal_entries(5 * PAGE_SIZE + 1),
+    )
+    assert old_texts == [f"line {number}" for number in range(10, 20)]
+    assert new_texts == [f"line {number}" for number in range(40, 50)]
+    assert old_entries == new_entries and len(old_entries) == 2

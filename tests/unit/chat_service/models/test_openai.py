@@ -1,0 +1,20 @@
+"""The OpenAI backend without network access."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import SecretStr
+
+from chat_service.models.openai import OpenAIModel
+from chat_service.models.protocol import Endpoint
+from chat_service.settings import Settings
+
+
+async def test_empty_base_url_in_the_environment_means_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Docker's `env_file` passes on the empty lines of a copied `.env.example`."""
+    monkeypatch.setenv("OPENAI_BASE_URL", "")
+    model = OpenAIModel(Settings(_env_file=None), Endpoint(None, SecretStr("sk-1"), None, "OPENAI"))
+    try:
+        assert str(model._client.base_url) == "https://api.openai.com/v1/"
+    finally:
+        await model.close()
