@@ -1,69 +1,72 @@
-"""One world for the tests that kill nothing: each works in channels and with people of its own."""
+"""Fixtures: a workspace in the shared stack, and a workspace in a stack whose processes a test may kill."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.model.running import running_model
 from tests.fakes.slack.control import SlackControl
-from tests.processes import session_name
+from tests.fakes.slack.running import running_slack
 from tests.shared import SharedStack
-from tests.slack.stack import Bot, World, running_world
-
-
-@dataclass
-class Room:
-    """A channel with two people, and a direct conversation with the first."""
-
-    world: World
-    slack: SlackControl
-    channel: str
-    ada: str
-    ben: str
-    direct: str
+from tests.slack.stack import SlackBot, SlackStack, Workspace, create_clean_workspace, running_slack_stack
 
 
 @pytest.fixture(scope="session")
-def shared_world(shared: SharedStack) -> World:
-    """The stack that tests share as long as they kill nothing."""
-    bot = Bot(stack=shared.stack, slack=shared.slack, whole=True, said=shared.process.said)
-    return World(shared.stack, shared.slack, bot)
-
-
-async def new_room(world: World, **more: object) -> Room:
-    """A channel nobody has used."""
-    slack, name = world.slack, session_name()
-    ada = await slack.add_user(f"ada-{name}", display_name="Ada")
-    ben = await slack.add_user(f"ben-{name}", display_name="Ben")
-    channel = await slack.add_channel(name, [ada.id, ben.id], **more)  # type: ignore[arg-type]
-    direct = await slack.direct(ada.id)
-    return Room(world, slack, channel.id, ada.id, ben.id, direct.id)
+def shared_slack(shared: SharedStack) -> SlackStack:
+    """The stack that tests share if they kill and reconfigure nothing."""
+    bot = SlackBot(stack=shared.stack, slack=shared.slack, whole=True, output=shared.process.output)
+    return SlackStack(shared.stack, shared.slack, bot, Path())
 
 
 @pytest.fixture
-async def room(shared_world: World) -> Room:
-    """A room of its own for a test, and no leftovers of another's script."""
-    await shared_world.model.clear()
-    await shared_world.slack.clear()
-    return await new_room(shared_world)
+async def workspace(shared_slack: SlackStack) -> Workspace:
+    """A new workspace in the shared stack."""
+    return await create_clean_workspace(shared_slack)
 
 
 @pytest.fixture(scope="session")
-async def frail_world(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """A world to kill things in, each part a process of its own; a test starts again what it has killed."""
-    folder = tmp_path_factory.mktemp("frail")
-    async with running_model() as model, running_world(engine_binary, folder, model, whole=False) as world:
-        await world.slack.rules(retry_delays=[0.0, 1.0, 3.0])
-        yield world
+async def own_slack_session(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SlackStack]:
+    """The stack of `own_slack`."""
+    data = tmp_path_factory.mktemp("own_slack")
+    async with running_model() as model, running_slack_stack(engine_binary, data, model, whole=False) as stack:
+        await stack.slack.set_rules(retry_delays=[0.0, 1.0, 3.0])
+        yield stack
 
 
 @pytest.fixture
-async def frail(frail_world: World) -> Room:
-    """A room in it."""
-    await frail_world.model.clear()
-    await frail_world.slack.clear()
-    return await new_room(frail_world)
+async def own_slack(own_slack_session: SlackStack) -> SlackStack:
+    """A stack whose bot, chat service and engine are processes of their own. A test may kill each of them; what it has
+    killed is started again before the next test."""
+    await own_slack_session.restore()
+    return own_slack_session
+
+
+@pytest.fixture(scope="session")
+async def own_slack_up_session(
+    engine_binary: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[SlackStack]:
+    """The stack of `own_slack_up`."""
+    data = tmp_path_factory.mktemp("own_slack_up")
+    personas = data / "personas.toml"
+    personas.write_text('[pirate]\nprompt = "Talk like a pirate."\n[poet]\nprompt = "Talk in verse."\n')
+    env = {"PERSONAS_FILE": str(personas)}
+    async with running_model() as model, running_slack_stack(engine_binary, data, model, env=env) as stack:
+        yield stack
+
+
+@pytest.fixture
+async def own_slack_up(own_slack_up_session: SlackStack) -> SlackStack:
+    """A stack with personas, in which `threadwell up` is one process, so that previews work. A test may kill it, and
+    may advance Slack's clock."""
+    await own_slack_up_session.restore()
+    return own_slack_up_session
+
+
+@pytest.fixture
+async def fake_slack() -> AsyncIterator[SlackControl]:
+    """A fake Slack without a bot."""
+    async with running_slack() as control:
+        yield control

@@ -1,32 +1,45 @@
-"""The Slack bot beside all it needs, in processes of their own: an engine, a model, the chat service, a Slack."""
+"""The Slack bot, a fake Slack, a fake model, Restate and the chat service, in processes; and a workspace for a test."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from chat_service.engine.process import free_port
+from chat_service.ingress import IngressClient
 from tests.bot_process import BotProcess
 from tests.fakes.model import ModelControl
 from tests.fakes.slack.control import SlackControl
+from tests.fakes.slack.models import Message
 from tests.fakes.slack.running import running_slack
-from tests.processes import Stack, running_stack
+from tests.processes import Stack, new_session_key, running_stack
 
 
 @dataclass(kw_only=True)
-class Bot(BotProcess):
-    """The Slack bot's process: in Socket Mode, or reached over HTTP."""
+class SlackBot(BotProcess):
+    """The Slack bot's process, in Socket Mode or, with `http`, reached over HTTP.
+
+    `settings` are the environment variables that it was started with last, in addition to `env`.
+    """
 
     slack: SlackControl
     name: str = "slack"
     http: bool = False
     http_port: int = field(default_factory=free_port)
+    settings: dict[str, str] = field(default_factory=dict)
 
-    async def start(self) -> None:
-        """Start it, and wait until Slack reaches it."""
-        await self.start_process(**{"SLACK_HTTP_PORT": str(self.http_port), **self.slack.env(http=self.http), **self.env})
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.returncode is None
+
+    async def start(self, **settings: str) -> None:
+        """Start it with these settings and wait until Slack reaches it. A running one is ended first."""
+        await self.close()
+        self.settings = settings
+        port = {"SLACK_HTTP_PORT": str(self.http_port)}
+        await self.start_process(**{**port, **self.slack.env(http=self.http), **self.env, **settings})
         if self.http:
             await self.slack.set_request_url(f"http://127.0.0.1:{self.http_port}/slack/events")
         else:
@@ -34,25 +47,35 @@ class Bot(BotProcess):
 
 
 @dataclass
-class World:
-    """A stack, a Slack, and the bot between them."""
+class SlackStack:
+    """Restate, a model, a chat service, a Slack, and the bot."""
 
     stack: Stack
     slack: SlackControl
-    bot: Bot
+    bot: SlackBot
+    engine_binary: Path
 
     @property
     def model(self) -> ModelControl:
         return self.stack.model
 
-    def key(self, channel: str, thread_ts: str) -> str:
-        """The conversation of a thread."""
-        return f"slack:{self.slack.team.id}:{channel}:{thread_ts}"
+    async def start_engine(self) -> None:
+        """Start the killed Restate server again, on its ports and its data."""
+        await self.stack.start_engine(self.engine_binary, self.stack.engine.ports)
+
+    async def restore(self) -> None:
+        """Start again what a test has ended, with the default settings."""
+        if self.stack.engine.process.returncode is not None:
+            await self.start_engine()
+        if not self.bot.whole and (self.stack.service is None or self.stack.service.returncode is not None):
+            await self.stack.start_service()
+        if not self.bot.is_running or self.bot.settings:
+            await self.bot.start()
 
 
 @asynccontextmanager
-async def running_world(
-    binary: Path,
+async def running_slack_stack(
+    engine_binary: Path,
     data: Path,
     model: ModelControl,
     *,
@@ -60,13 +83,67 @@ async def running_world(
     http: bool = False,
     start: bool = True,
     env: dict[str, str] | None = None,
-) -> AsyncIterator[World]:
-    """Everything up, and the bot listening, if it is to `start`. Not `whole`: the chat service runs by itself."""
-    async with running_stack(binary, data, model, serve=not whole) as stack, running_slack() as slack:
-        bot = Bot(stack=stack, slack=slack, whole=whole, http=http, env=env or {})
+) -> AsyncIterator[SlackStack]:
+    """Run a stack; with `start` the bot is connected. With `whole` the bot's process is also the chat service, so that
+    previews work; otherwise the chat service is a process of its own."""
+    async with running_stack(engine_binary, data, model, serve=not whole) as stack, running_slack() as slack:
+        bot = SlackBot(stack=stack, slack=slack, whole=whole, http=http, env=env or {})
         try:
             if start:
                 await bot.start()
-            yield World(stack, slack, bot)
+            yield SlackStack(stack, slack, bot, engine_binary)
         finally:
             await bot.close()
+
+
+@dataclass
+class Workspace:
+    """A channel with two members that no other test uses. `dm_channel` is Ada's direct conversation with the bot."""
+
+    stack: SlackStack
+    channel: str
+    ada: str
+    ben: str
+    dm_channel: str
+
+    @property
+    def slack(self) -> SlackControl:
+        return self.stack.slack
+
+    @property
+    def model(self) -> ModelControl:
+        return self.stack.model
+
+    @property
+    def bot(self) -> SlackBot:
+        return self.stack.bot
+
+    @property
+    def scope(self) -> str:
+        """The scope of the channel's settings and rules."""
+        return f"slack:{self.slack.team.id}:{self.channel}"
+
+    def conversation(self, message: Message) -> str:
+        """Return the conversation key of a message's thread."""
+        return f"slack:{self.slack.team.id}:{message.channel}:{message.root}"
+
+    def ingress(self) -> AbstractAsyncContextManager[IngressClient]:
+        """Return a client of the stack's ingress."""
+        return self.stack.stack.ingress()
+
+
+async def create_workspace(stack: SlackStack, **more: object) -> Workspace:
+    """Create a channel and members that no other test uses. `more`: fields of the channel."""
+    slack, name = stack.slack, new_session_key()
+    ada = await slack.add_user(f"ada-{name}", display_name="Ada")
+    ben = await slack.add_user(f"ben-{name}", display_name="Ben")
+    channel = await slack.add_channel(name, [ada.id, ben.id], **more)  # type: ignore[arg-type]
+    dm_channel = await slack.open_conversation(ada.id)
+    return Workspace(stack, channel.id, ada.id, ben.id, dm_channel.id)
+
+
+async def create_clean_workspace(stack: SlackStack) -> Workspace:
+    """Remove faults and scripted model responses of earlier tests, and create a workspace."""
+    await stack.model.clear_script()
+    await stack.slack.clear_faults()
+    return await create_workspace(stack)
