@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, CDPSession, ConsoleMessage, Page, async_playwright, expect
 
 TIMEOUT_MS = 20_000
 expect.set_options(timeout=TIMEOUT_MS)
@@ -49,6 +49,16 @@ async def running_browser() -> AsyncIterator[Browser]:
 async def open_context(browser: Browser, url: str, **options: Any) -> AsyncIterator[BrowserContext]:
     """Open a browser context with a new identity; fail the test at a script error or a blocked resource."""
     context = await browser.new_context(base_url=url, **options)
+    errors = _prepare(context)
+    try:
+        yield context
+    finally:
+        await context.close()
+    assert not errors, errors
+
+
+def _prepare(context: BrowserContext) -> list[str]:
+    """Set the time-out; return a list that receives script errors and blocked resources."""
     context.set_default_timeout(TIMEOUT_MS)
     errors: list[str] = []
     context.on("weberror", lambda error: errors.append(str(error.error)))
@@ -58,11 +68,38 @@ async def open_context(browser: Browser, url: str, **options: Any) -> AsyncItera
             errors.append(message.text)
 
     context.on("console", record_error)
-    try:
-        yield context
-    finally:
-        await context.close()
-    assert not errors, errors
+    return errors
+
+
+class ReusedContext:
+    """A browser context whose pages, routes, cookies and storage are removed after each test."""
+
+    def __init__(self, context: BrowserContext, url: str, blank: Page, session: CDPSession) -> None:
+        self.context = context
+        self._url = url
+        self._blank = blank
+        self._session = session
+        self._errors = _prepare(context)
+
+    @classmethod
+    async def open(cls, browser: Browser, url: str) -> ReusedContext:
+        """Open the context, and a blank page through which its storage can be cleared."""
+        context = await browser.new_context(base_url=url)
+        blank = await context.new_page()
+        return cls(context, url, blank, await context.new_cdp_session(blank))
+
+    async def clear(self) -> None:
+        """Give the next test an empty context; fail at a script error of this one."""
+        for page in self.context.pages:
+            if page is not self._blank:
+                await page.close()
+        await self.context.unroute_all(behavior="ignoreErrors")
+        await self.context.clear_permissions()
+        await self.context.clear_cookies()
+        await self._session.send("Storage.clearDataForOrigin", {"origin": self._url, "storageTypes": "local_storage"})
+        errors = self._errors.copy()
+        self._errors.clear()
+        assert not errors, errors
 
 
 class ChatPage:

@@ -14,7 +14,7 @@ from tests.fakes.model import ModelControl
 from tests.processes import Stack
 from tests.shared import SharedStack
 from tests.web.api_client import ApiClient, open_client
-from tests.web.browser import open_context, running_browser
+from tests.web.browser import ReusedContext, open_context, running_browser
 from tests.web.redis_server import running_redis
 from tests.web.web_server import WebServer, running_engine_alone
 
@@ -49,9 +49,28 @@ async def chromium() -> AsyncIterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="session")
+async def reused_context(chromium: Browser, web_server: WebServer) -> AsyncIterator[ReusedContext]:
+    """The browser context behind `context`; it keeps the HTTP cache, so that later tests load the page faster."""
+    reused = await ReusedContext.open(chromium, web_server.url)
+    yield reused
+    await reused.context.close()
+
+
 @pytest.fixture
-async def context(chromium: Browser, web_server: WebServer, stack: Stack) -> AsyncIterator[BrowserContext]:
-    """A browser context with a new identity."""
+async def context(reused_context: ReusedContext, stack: Stack) -> AsyncIterator[BrowserContext]:
+    """A browser context with a new identity.
+
+    Init scripts and fake clocks cannot be undone: tests that need them use `fresh_context`.
+    """
+    await stack.model.clear_script()
+    yield reused_context.context
+    await reused_context.clear()
+
+
+@pytest.fixture
+async def fresh_context(chromium: Browser, web_server: WebServer, stack: Stack) -> AsyncIterator[BrowserContext]:
+    """A browser context that no other test uses."""
     await stack.model.clear_script()
     async with open_context(chromium, web_server.url) as context:
         yield context

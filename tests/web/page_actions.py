@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from playwright.async_api import BrowserContext, Locator, Page, Route, expect
 
-from chat_service import handlers
+from chat_service import handlers, keys
 from chat_service.contracts import HistoryRequest
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack, eventually
@@ -49,11 +49,15 @@ async def start_gated_reply(stack: Stack, chat: ChatPage, question: str, *pieces
     return request
 
 
+async def read_person_id(chat: ChatPage) -> str:
+    """Return the public id of the page's identity."""
+    return str(await chat.page.evaluate("fetch('/api/me').then((answer) => answer.json()).then((me) => me.person)"))
+
+
 async def open_seeded_chat(stack: Stack, context: BrowserContext, turns: int, path: str = "/c/long") -> ChatPage:
     """Write a conversation `long` of this many turns into the engine's state and open it."""
     chat = await open_chat(context)
-    person = await chat.page.evaluate("fetch('/api/me').then((answer) => answer.json()).then((me) => me.person)")
-    key = f"web:{person}:long"
+    key = keys.web(await read_person_id(chat), "long")
     await seed_conversation(stack, key, turns)
     async with stack.ingress() as ingress:
 

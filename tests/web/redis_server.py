@@ -1,4 +1,4 @@
-"""A Redis server of a test's own."""
+"""A Redis server for one test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.processes import eventually
 
 @asynccontextmanager
 async def running_redis(port: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A Redis server on loopback that keeps nothing on disk."""
+    """Run a Redis server on loopback without persistence."""
     binary = shutil.which("redis-server")
     if binary is None:
         pytest.skip("no redis-server on this machine: install Debian's redis-server")
@@ -25,12 +25,12 @@ async def running_redis(port: int) -> AsyncIterator[asyncio.subprocess.Process]:
     async with running_child(command, stdout=asyncio.subprocess.DEVNULL) as process:
         client = Redis.from_url(f"redis://127.0.0.1:{port}")
 
-        async def answers() -> bool:
+        async def is_ready() -> bool:
             try:
                 return bool(await client.ping())
             except (OSError, RedisError):
                 return False
 
-        await eventually(answers)
+        await eventually(is_ready)
         await client.aclose()
         yield process

@@ -1,4 +1,4 @@
-"""A wire between a browser and a page that can be cut: what "offline" is, down to the sockets."""
+"""A TCP relay between the browser and the web adapter, to test broken and silent connections."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 
 class Relay:
-    """Passes bytes on to `port`. Cut, it drops every connection and refuses new ones; frozen, streams are silent."""
+    """Forwards TCP connections to `port`. It can drop and refuse all of them, or silence event streams."""
 
     def __init__(self, port: int) -> None:
         self._target = port
@@ -18,21 +18,21 @@ class Relay:
         self._writers: set[asyncio.StreamWriter] = set()
         self._streams: set[asyncio.StreamWriter] = set()
         self._frozen: set[asyncio.StreamWriter] = set()
-        self._freezes = False
+        self._freeze_new = False
         self.port = 0
 
     @property
     def url(self) -> str:
-        """The page, through this wire."""
+        """The URL of the page through this relay."""
         return f"http://127.0.0.1:{self.port}"
 
-    async def join(self) -> None:
-        """Let connections through."""
+    async def listen(self) -> None:
+        """Accept connections."""
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:
-        """Drop what is open and refuse what comes."""
+        """Drop all connections and refuse new ones."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -43,14 +43,13 @@ class Relay:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def freeze(self, *, also_new: bool = False) -> None:
-        """Pass nothing more on over the streams that are open now, and close none: a network that went quietly.
-        `also_new`: nor over any that are opened until it thaws."""
+        """Forward nothing more to the open event streams, and close none; with `also_new` also to new streams."""
         self._frozen |= self._streams
-        self._freezes = also_new
+        self._freeze_new = also_new
 
     def thaw(self) -> None:
-        """What is opened from now on passes again."""
-        self._freezes = False
+        """Forward to new event streams again."""
+        self._freeze_new = False
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -63,8 +62,8 @@ class Relay:
                 await asyncio.gather(self._pump(reader, far_writer, writer), self._pump(far_reader, writer, far_writer))
             finally:
                 self._writers -= {writer, far_writer}
-                for one in (writer, far_writer):
-                    one.close()
+                for side in (writer, far_writer):
+                    side.close()
         self._tasks.discard(task)
 
     async def _pump(
@@ -73,7 +72,7 @@ class Relay:
         while data := await reader.read(65536):
             if b"GET /api/events" in data:
                 self._streams.add(back)
-                if self._freezes:
+                if self._freeze_new:
                     self._frozen.add(back)
             if writer in self._frozen:
                 await asyncio.Event().wait()
@@ -85,9 +84,9 @@ class Relay:
 
 @asynccontextmanager
 async def running_relay(port: int) -> AsyncIterator[Relay]:
-    """A wire to a page on loopback."""
+    """Run a relay to a loopback port."""
     relay = Relay(port)
-    await relay.join()
+    await relay.listen()
     try:
         yield relay
     finally:

@@ -7,13 +7,15 @@ from itertools import groupby
 
 import aiohttp
 
-from chat_service.contracts import Message
+from chat_service import handlers, keys
+from chat_service.contracts import DirectoryEntry, DirectoryRequest, Message
 from chat_service.domain.window import PAGE_SIZE
+from chat_service.objects import directory
 from chat_service.storage import pages
 from chat_service.storage.record import StateRecord
 from chat_service.storage.serde import RecordSerde
 from chat_service.storage.state import Meta, Recent
-from tests.processes import Stack
+from tests.processes import Stack, eventually
 
 
 def reply_text(turn: int) -> str:
@@ -54,6 +56,22 @@ async def seed_conversation(stack: Stack, key: str, turns: int) -> None:
         for number, group in groupby(old, key=lambda message: pages.page_number(message.seq)):
             state[pages.page_key(number)] = pages.Page(messages=list(group))
         await write_state(stack, "Transcript", key, state)
+
+
+async def seed_directory(stack: Stack, person: str, count: int, first: int = 1) -> None:
+    """Replace a person's list by `count` conversations, at most 100: `c1` is one day old, `c2` two days, …"""
+    now = datetime.now(UTC)
+    entries = [
+        DirectoryEntry(conversation=keys.web(person, f"c{number}"), title=f"title {number}", at=now - timedelta(number))
+        for number in range(first, first + count)
+    ]
+    owner = f"person:web:{person}"
+    await write_state(stack, "Directory", owner, {"head": directory.Head(entries=entries)})
+    async with stack.ingress() as ingress:
+        await eventually(
+            lambda: ingress.call(handlers.DIRECTORY_LIST, owner, DirectoryRequest(limit=100)),
+            lambda page: len(page.entries) == count,
+        )
 
 
 async def write_state(stack: Stack, service: str, key: str, records: dict[str, StateRecord]) -> None:

@@ -1,4 +1,4 @@
-"""What is being written, in several windows of one browser: one draft, the same in all, and nothing typed is lost."""
+"""Drafts: kept per conversation, shared by all windows of a browser."""
 
 from __future__ import annotations
 
@@ -10,16 +10,44 @@ from tests.web.browser import ChatPage, open_chat
 pytestmark = pytest.mark.browser
 
 
-async def begun(context: BrowserContext) -> tuple[ChatPage, ChatPage]:
-    """Two windows of one conversation."""
+async def test_drafts_are_kept_per_conversation(context: BrowserContext) -> None:
     chat = await open_chat(context)
-    await chat.send("hello")
-    await chat.expect_reply("echo: hello")
+    await chat.ask("hello")
+    await chat.message_box.fill("half a thought")
+    await chat.page.get_by_role("button", name="New conversation").click()
+    await expect(chat.message_box).to_have_value("")
+    await chat.message_box.fill("another")
+    await chat.links.click()
+    await expect(chat.message_box).to_have_value("half a thought")
+    await chat.page.reload()
+    await expect(chat.message_box).to_have_value("half a thought")
+    await chat.page.get_by_role("button", name="New conversation").click()
+    await expect(chat.message_box).to_have_value("another")
+    await chat.send("sent")
+    await chat.page.get_by_role("button", name="New conversation").click()
+    await expect(chat.message_box).to_have_value("")
+
+
+async def test_draft_of_a_new_conversation_belongs_to_its_window(context: BrowserContext) -> None:
+    first = await open_chat(context)
+    await first.message_box.fill("half a thought")
+    second = await open_chat(context)
+    await expect(second.message_box).to_have_value("")
+    await second.message_box.fill("another")
+    for chat, draft in ((first, "half a thought"), (second, "another")):
+        await chat.page.reload()
+        await expect(chat.message_box).to_have_value(draft)
+
+
+async def open_two_windows(context: BrowserContext) -> tuple[ChatPage, ChatPage]:
+    """Open a conversation in two windows."""
+    chat = await open_chat(context)
+    await chat.ask("hello")
     return chat, await open_chat(context, f"/c/{chat.conversation}")
 
 
-async def test_a_draft_goes_on_in_another_window(context: BrowserContext) -> None:
-    first, second = await begun(context)
+async def test_draft_is_shared_by_two_windows(context: BrowserContext) -> None:
+    first, second = await open_two_windows(context)
     await first.message_box.fill("half a thought")
     await expect(second.message_box).to_have_value("half a thought")
     await second.message_box.press("End")
@@ -39,8 +67,8 @@ async def test_a_draft_goes_on_in_another_window(context: BrowserContext) -> Non
     await expect(first.message_box).to_have_value("")
 
 
-async def test_the_caret_stays_where_somebody_writes(context: BrowserContext) -> None:
-    first, second = await begun(context)
+async def test_caret_keeps_its_place_when_another_window_edits(context: BrowserContext) -> None:
+    first, second = await open_two_windows(context)
     await first.message_box.fill("begin end")
     await expect(second.message_box).to_have_value("begin end")
     await first.message_box.evaluate("box => box.setSelectionRange(6, 6)")
@@ -52,20 +80,20 @@ async def test_the_caret_stays_where_somebody_writes(context: BrowserContext) ->
     await expect(second.message_box).to_have_value("begin to the end!")
 
 
-async def test_what_two_write_at_the_same_moment_is_all_kept(context: BrowserContext) -> None:
-    first, second = await begun(context)
-    # Each has typed before it could hear of the other.
+async def test_simultaneous_edits_of_a_draft_are_both_kept(context: BrowserContext) -> None:
+    first, second = await open_two_windows(context)
+    # Each window changes the draft before it receives the change of the other.
     await second.message_box.evaluate(
         """box => {
-            window.late = (event) => event.stopImmediatePropagation();
-            window.addEventListener('storage', window.late, true);
+            window.blockEvent = (event) => event.stopImmediatePropagation();
+            window.addEventListener('storage', window.blockEvent, true);
         }"""
     )
     await first.message_box.fill("from one")
     await second.message_box.evaluate("box => { box.value = 'from two'; }")
     await second.page.evaluate(
         """() => {
-            window.removeEventListener('storage', window.late, true);
+            window.removeEventListener('storage', window.blockEvent, true);
             const key = Object.keys(localStorage).find((name) => name.includes(':draft:'));
             window.dispatchEvent(new StorageEvent('storage', { key, oldValue: null, newValue: localStorage[key] }));
         }"""

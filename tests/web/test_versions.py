@@ -1,29 +1,30 @@
-"""Versions on the page: changing one's words, answering anew, switching between them, going on after a stop."""
+"""Versions: edited messages and regenerated replies, and the switch between them."""
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
-from playwright.async_api import BrowserContext, FilePayload, Route, expect
+from playwright.async_api import BrowserContext, FilePayload, expect
 
-from chat_service import keys
 from tests.fakes.model.protocol import EMPTY_GATE_TEXT, ScriptedResponse
-from tests.processes import Stack, eventually
+from tests.processes import Stack
 from tests.web.browser import open_chat
-from tests.web.page_actions import edit_box, expect_texts, open_edit_box, version_switch
-from tests.web.seeding import seed_conversation
+from tests.web.page_actions import (
+    edit_box,
+    expect_texts,
+    hold_requests,
+    open_edit_box,
+    open_seeded_chat,
+    start_gated_reply,
+    version_switch,
+)
 
 pytestmark = pytest.mark.browser
 
-GATE = ScriptedResponse(kind="gate")
 
-
-async def test_a_changed_question_is_a_version_with_what_followed_it(context: BrowserContext, stack: Stack) -> None:
+async def test_edited_message_starts_a_version_of_the_conversation(context: BrowserContext, stack: Stack) -> None:
     first = await open_chat(context)
     for line in ("my name is Ada", "my name is Grace", "thanks"):
-        await first.send(line)
-        await first.expect_reply(f"echo: {line}")
+        await first.ask(line)
     second = await open_chat(context, f"/c/{first.conversation}")
     await second.expect_reply("echo: thanks")
     box = await open_edit_box(first, 1)
@@ -44,7 +45,7 @@ async def test_a_changed_question_is_a_version_with_what_followed_it(context: Br
     await first.send("what is my name?")
     await first.expect_reply("Your name is Grace.")
     prompt = str((await stack.model.requests())[-1].body["messages"])
-    assert "thanks" in prompt and "Your name is Ada" not in prompt, "the model sees what is shown"
+    assert "thanks" in prompt and "Your name is Ada" not in prompt, "the prompt has the shown version only"
     await first.expect_status("answered")
     await first.page.reload()
     await first.expect_reply("Your name is Grace.")
@@ -53,110 +54,48 @@ async def test_a_changed_question_is_a_version_with_what_followed_it(context: Br
         await expect_texts(chat, *new)
 
 
-async def test_a_change_shows_at_once_in_the_place_of_the_old_words(context: BrowserContext, stack: Stack) -> None:
+async def test_edit_shows_before_the_server_confirms_it(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
     for line in ("first", "second"):
-        await chat.send(line)
-        await chat.expect_reply(f"echo: {line}")
+        await chat.ask(line)
     number = await stack.model.count_requests()
-    await stack.model.script(GATE)
+    await stack.model.script(ScriptedResponse(kind="gate"))
     box = await open_edit_box(chat, 0)
     await box.fill("better")
-    sending: asyncio.Future[Route] = asyncio.get_running_loop().create_future()
-    await context.route("**/messages", lambda route: sending.set_result(route), times=1)
-    await chat.page.get_by_role("button", name="Send").first.click()
-    route = await sending
-    await expect_texts(chat, "better")
-    await expect(chat.questions.last.locator(".note")).to_have_text("Sending…")
-    await route.continue_()
-    asked = await stack.model.wait_for_question("better", number)
-    await stack.model.release(asked.number, "So far")
+    async with hold_requests(chat.page, "**/messages", "POST"):
+        await chat.page.get_by_role("button", name="Send").first.click()
+        await expect_texts(chat, "better")
+        await expect(chat.questions.last.locator(".note")).to_have_text("Sending…")
+    request = await stack.model.wait_for_question("better", number)
+    await stack.model.release(request, "So far")
     await expect_texts(chat, "better", "So far")
     await chat.page.reload()
     await expect_texts(chat, "better", "So far")
     await expect(version_switch(chat.questions.last, "Version 2 of 2")).to_be_visible()
-    await stack.model.finish(asked.number)
+    await stack.model.finish(request)
     await chat.expect_status("answered")
 
 
-async def test_escape_gives_a_change_up_and_stops_nothing(context: BrowserContext, stack: Stack) -> None:
+async def test_edit_is_queued_while_a_reply_runs(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
-    await chat.send("first")
-    await chat.expect_reply("echo: first")
-    number = await stack.model.count_requests()
-    await stack.model.script(GATE)
-    await chat.send("second")
-    asked = await stack.model.wait_for_question("second", number)
-    await stack.model.release(asked.number, "So far")
-    await chat.expect_reply("So far")
-    box = await open_edit_box(chat, 0)
-    await box.fill("other words")
-    await box.press("Escape")
-    await expect(edit_box(chat)).to_have_count(0)
-    await expect(chat.questions.first.get_by_role("button", name="Edit")).to_be_focused()
-    await expect_texts(chat, "first", "echo: first", "second", "So far")
-    box = await open_edit_box(chat, 0)
-    await expect(box).to_have_value("first")
-    await stack.model.release(asked.number, ", and on")
-    await chat.expect_reply("So far, and on")
-    await stack.model.finish(asked.number)
-    await chat.expect_status("answered")
-
-
-async def test_enter_in_a_change_chooses_a_word_while_an_input_method_composes(context: BrowserContext) -> None:
-    chat = await open_chat(context)
-    await chat.send("first")
-    await chat.expect_reply("echo: first")
-    box = await open_edit_box(chat, 0)
-    await box.fill("")
-    composing = await context.new_cdp_session(chat.page)
-    await composing.send("Input.imeSetComposition", {"text": "にほん", "selectionStart": 3, "selectionEnd": 3})
-    enter = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13}
-    await composing.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", **enter})
-    await composing.send("Input.dispatchKeyEvent", {"type": "keyUp", **enter})
-    await composing.send("Input.insertText", {"text": "日本"})
-    await expect(box).to_have_value("日本")
-    await box.press("Enter")
-    await expect_texts(chat, "日本", "echo: 日本")
-
-
-async def test_a_change_that_was_begun_survives_a_reload(context: BrowserContext) -> None:
-    chat = await open_chat(context)
-    await chat.send("first")
-    await chat.expect_reply("echo: first")
-    await (await open_edit_box(chat, 0)).fill("half a thought")
-    await chat.page.reload()
-    await chat.expect_reply("echo: first")
-    await expect(await open_edit_box(chat, 0)).to_have_value("half a thought")
-
-
-async def test_a_change_waits_while_a_reply_runs(context: BrowserContext, stack: Stack) -> None:
-    chat = await open_chat(context)
-    await chat.send("first")
-    await chat.expect_reply("echo: first")
-    number = await stack.model.count_requests()
-    await stack.model.script(GATE)
-    await chat.send("second")
-    asked = await stack.model.wait_for_question("second", number)
+    await chat.ask("first")
+    request = await start_gated_reply(stack, chat, "second")
     box = await open_edit_box(chat, 0)
     await box.fill("better")
     await box.press("Enter")
     await expect(chat.questions.last.locator(".note")).to_have_text("Queued, next")
     await expect(chat.questions).to_have_count(3)
-    await stack.model.finish(asked.number)
+    await stack.model.finish(request)
     await expect_texts(chat, "better", "echo: better")
 
 
-async def test_lines_that_became_one_question_are_changed_as_one(context: BrowserContext, stack: Stack) -> None:
+async def test_messages_answered_together_are_edited_together(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
-    number = await stack.model.count_requests()
-    await stack.model.script(GATE)
-    await chat.send("first")
-    asked = await stack.model.wait_for_question("first", number)
+    request = await start_gated_reply(stack, chat, "first")
     for line in ("second", "third"):
         await chat.send(line)
         await expect(chat.questions.last.locator(".note")).to_contain_text("Queued")
-    await stack.model.finish(asked.number)
+    await stack.model.finish(request)
     await chat.expect_reply("echo: second\n\nthird")
     await expect(chat.questions.nth(1).get_by_role("button", name="Edit")).to_be_hidden()
     box = await open_edit_box(chat, 2)
@@ -168,7 +107,7 @@ async def test_lines_that_became_one_question_are_changed_as_one(context: Browse
     await expect_texts(chat, "first", EMPTY_GATE_TEXT, "second", "third", "echo: second\n\nthird")
 
 
-async def test_files_stay_with_a_changed_question(context: BrowserContext, stack: Stack) -> None:
+async def test_edited_message_keeps_its_files(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
     await chat.page.locator("#picker").set_input_files(
         [FilePayload(name="notes.md", mimeType="text/markdown", buffer=b"The cat is called Ada.")]
@@ -186,11 +125,8 @@ async def test_files_stay_with_a_changed_question(context: BrowserContext, stack
     assert "The cat is called Ada." in str((await stack.model.requests())[-1].body["messages"])
 
 
-async def test_what_is_too_far_back_says_so(context: BrowserContext, stack: Stack, conversation: str) -> None:
-    chat = await open_chat(context)
-    me = await chat.page.evaluate("fetch('/api/me').then((answer) => answer.json())")
-    await seed_conversation(stack, keys.web(me["person"], conversation), 60)
-    await chat.page.goto(f"/c/{conversation}")
+async def test_old_message_cannot_be_edited(context: BrowserContext, stack: Stack) -> None:
+    chat = await open_seeded_chat(stack, context, 60)
     await chat.expect_reply("reply 60\n\nA longer paragraph that fills more than one line of the page.")
     await chat.page.locator("#scroll").evaluate("node => { node.scrollTop = 0; }")
     oldest = chat.page.locator(".user", has_text="question 40")
@@ -201,7 +137,7 @@ async def test_what_is_too_far_back_says_so(context: BrowserContext, stack: Stac
     await expect(edit_box(chat)).to_have_count(0)
 
 
-async def test_replies_answered_anew_are_switched_by_keyboard(context: BrowserContext, stack: Stack) -> None:
+async def test_regenerated_replies_are_switched_by_keyboard(context: BrowserContext, stack: Stack) -> None:
     await stack.model.script(*(ScriptedResponse(text=f"**{text}** reply") for text in ("First", "Second", "Third")))
     first = await open_chat(context)
     await first.send("hello")
@@ -228,8 +164,7 @@ async def test_replies_answered_anew_are_switched_by_keyboard(context: BrowserCo
     await first.page.keyboard.press("Enter")
     await first.page.reload()
     await first.expect_reply("First reply")
-    await first.send("and on")
-    await first.expect_reply("echo: and on")
+    await first.ask("and on")
     prompt = str((await stack.model.requests())[-1].body["messages"])
     assert "First" in prompt and "Second" not in prompt and "Third" not in prompt
     await version_switch(first.replies.first, "Version 1 of 3").get_by_role("button", name="Next version").click()
@@ -238,7 +173,7 @@ async def test_replies_answered_anew_are_switched_by_keyboard(context: BrowserCo
     await expect_texts(first, "hello", "First reply", "and on", "echo: and on")
 
 
-async def test_a_reply_answered_anew_in_vain_leaves_the_good_one(context: BrowserContext, stack: Stack) -> None:
+async def test_failed_regeneration_keeps_the_old_reply(context: BrowserContext, stack: Stack) -> None:
     refusal = ScriptedResponse(kind="fail", status=401, body={"error": {"message": "no", "code": "invalid_api_key"}})
     await stack.model.script(ScriptedResponse(text="The good one"), refusal, refusal, ScriptedResponse(kind="stall"))
     first = await open_chat(context)
@@ -253,7 +188,7 @@ async def test_a_reply_answered_anew_in_vain_leaves_the_good_one(context: Browse
         await expect(chat.page.get_by_role("group")).to_have_count(0)
     await expect(first.page.locator("#announcer")).to_have_text("The reply failed.")
     number = await stack.model.count_requests()
-    await first.last_reply.get_by_role("button", name="Try again").click()  # in vain again
+    await first.last_reply.get_by_role("button", name="Try again").click()  # fails again
     await stack.model.wait_for_question("hello", number)
     await first.page.reload()
     await expect(first.last_reply.locator(".error")).to_contain_text("check OPENAI_API_KEY")
@@ -264,15 +199,14 @@ async def test_a_reply_answered_anew_in_vain_leaves_the_good_one(context: Browse
     await first.expect_status("answered")
     await expect_texts(first, "hello", "The good one")
 
-    await first.send("and on")
-    await first.expect_reply("echo: and on")
+    await first.ask("and on")
     await expect(first.page.locator(".error:visible")).to_have_count(0)
     assert "The good one" in str((await stack.model.requests())[-1].body["messages"])
     await first.page.reload()
     await expect_texts(first, "hello", "The good one", "and on", "echo: and on")
 
 
-async def test_an_older_version_is_answered_anew_as_well(context: BrowserContext, stack: Stack) -> None:
+async def test_older_version_can_be_regenerated(context: BrowserContext, stack: Stack) -> None:
     await stack.model.script(*(ScriptedResponse(text=f"{text} reply") for text in ("First", "Second", "Third")))
     chat = await open_chat(context)
     await chat.send("hello")
@@ -286,7 +220,7 @@ async def test_an_older_version_is_answered_anew_as_well(context: BrowserContext
     await expect(version_switch(chat.last_reply, "Version 3 of 3")).to_be_visible()
 
 
-async def test_switching_a_version_leaves_it_under_the_pointer(context: BrowserContext, stack: Stack) -> None:
+async def test_version_switch_stays_under_the_pointer(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
     await stack.model.script(
         *(ScriptedResponse(text=f"{n}\n\n" + "A long line of the reply. " * 120) for n in range(3))
@@ -309,46 +243,22 @@ async def test_switching_a_version_leaves_it_under_the_pointer(context: BrowserC
     assert before and after and abs(before["y"] - after["y"]) < 2
 
 
-async def test_a_stopped_reply_goes_on_in_all_windows(context: BrowserContext, stack: Stack) -> None:
-    await stack.model.script(ScriptedResponse(kind="stall", text="Once upon"))
-    first = await open_chat(context)
-    await first.send("a story")
-    await first.expect_reply("Once upon")
-    second = await open_chat(context, f"/c/{first.conversation}")
-    await second.expect_reply("Once upon")
-    await first.page.get_by_role("button", name="Stop").click()
-    for chat in (first, second):
-        await chat.expect_status("stopped")
-        await chat.expect_reply("Once upon")
-        await expect(chat.last_reply.locator(".note")).to_have_text("Stopped here")
-    number = await stack.model.count_requests()
-    await stack.model.script(GATE)
-    await first.last_reply.get_by_role("button", name="Continue").click()
-    asked = await stack.model.wait_for_question("Go on exactly where", number)
-    await stack.model.release(asked.number, "a time")
-    for chat in (first, second):
-        await chat.expect_reply("Once upon a time")
-    await second.page.reload()
-    await second.expect_reply("Once upon a time")
-    await stack.model.release(asked.number, ".")
-    await stack.model.finish(asked.number)
-    for chat in (first, second):
-        await chat.expect_status("answered")
-        await chat.expect_reply("Once upon a time.")
-        await expect(chat.replies).to_have_count(1)
-        await expect(chat.last_reply.get_by_role("button", name="Continue")).to_be_hidden()
-        await expect(chat.last_reply.get_by_role("group")).to_have_count(0)
+PIXELS_BELOW = "((box) => box.scrollHeight - box.clientHeight - box.scrollTop)(document.getElementById('scroll'))"
 
 
-async def test_messages_of_both_sides_are_copied_as_markdown(context: BrowserContext, stack: Stack) -> None:
-    await context.grant_permissions(["clipboard-read", "clipboard-write"])
-    await stack.model.script(ScriptedResponse(text="It is **bold**."))
+async def test_end_is_followed_again_after_a_version_switch(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
-    await chat.send("Is `this` *right*?")
-    await chat.expect_reply("It is bold.")
-    copied = "navigator.clipboard.readText()"
-    await chat.last_reply.get_by_role("button", name="Copy").click()
-    await eventually(lambda: chat.page.evaluate(copied), lambda text: text == "It is **bold**.")
-    await chat.questions.last.hover()
-    await chat.questions.last.get_by_role("button", name="Copy").click()
-    await eventually(lambda: chat.page.evaluate(copied), lambda text: text == "Is `this` *right*?")
+    await chat.send("\n\n".join(f"line {number}" for number in range(60)))
+    for version in (2, 1, 3):
+        await expect(chat.last_reply.locator(".body")).to_contain_text("line 59")
+        await chat.expect_status("answered")
+        if version == 1:
+            await chat.last_reply.get_by_role("button", name="Previous version").click()
+        else:
+            await chat.last_reply.get_by_role("button", name="Regenerate").click()
+        await expect(version_switch(chat.last_reply, f"Version {version} of {max(version, 2)}")).to_be_visible()
+    await expect(chat.last_reply.locator(".body")).to_contain_text("line 59")
+    await chat.expect_status("answered")
+    await expect(chat.page.get_by_role("button", name="Jump to latest")).to_be_hidden()
+    below = await chat.page.evaluate(PIXELS_BELOW)
+    assert below < 1, "the end is in sight"

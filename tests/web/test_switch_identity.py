@@ -1,4 +1,4 @@
-"""A browser that becomes somebody else, by joining or by going back: nothing is lost, and no window stays behind."""
+"""A browser that takes another identity with a join link, and returns to its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from tests.web.web_server import WebServer
 pytestmark = pytest.mark.browser
 
 
-async def _invited(chat: ChatPage) -> str:
+async def create_link(chat: ChatPage) -> str:
+    """Create a join link in the settings."""
     await chat.page.get_by_role("button", name="Settings").click()
     await chat.page.get_by_role("button", name="Create link").click()
     field = chat.page.get_by_label("Open this link on the other device")
@@ -23,32 +24,33 @@ async def _invited(chat: ChatPage) -> str:
     return link
 
 
-async def _said(context: BrowserContext, text: str) -> ChatPage:
-    """A window in which this was said, and answered."""
+async def start_conversation(context: BrowserContext, text: str) -> ChatPage:
+    """Open a conversation with one answered message."""
     chat = await open_chat(context)
-    await chat.send(text)
-    await chat.expect_reply(f"echo: {text}")
+    await chat.ask(text)
     return chat
 
 
-async def _joined(page: Page, link: str) -> None:
+async def join(page: Page, link: str) -> None:
+    """Open a join link and join."""
     await page.goto(link)
-    await _joined_here(page)
+    await confirm_join(page)
 
 
-async def _joined_here(page: Page) -> None:
+async def confirm_join(page: Page) -> None:
+    """Join on the join page."""
     await page.get_by_role("button", name="Join").click()
     await expect(page.get_by_role("heading", name="What is on your mind?")).to_be_visible()
 
 
-async def test_joining_says_what_will_not_be_shown_and_can_be_taken_back(
+async def test_join_page_warns_and_the_join_can_be_undone(
     chromium: Browser, context: BrowserContext, web_server: WebServer, stack: Stack
 ) -> None:
-    first = await _said(context, "from the desk")
-    link = await _invited(first)
+    first = await start_conversation(context, "from the laptop")
+    link = await create_link(first)
     async with open_context(chromium, web_server.url) as phone:
-        second = await _said(phone, "my own")
-        await expect(second.page.locator("#conversation-list a")).to_have_text(["A fine title"])
+        second = await start_conversation(phone, "my own")
+        await expect(second.links).to_have_text(["A fine title"])
         await second.page.get_by_role("button", name="Settings").click()
         await expect(second.page.get_by_role("dialog", name="Settings")).to_be_visible()
         back = second.page.get_by_role("button", name="Switch back to this browser’s conversations")
@@ -58,21 +60,21 @@ async def test_joining_says_what_will_not_be_shown_and_can_be_taken_back(
         await expect(second.page.get_by_text("with a link that you created yourself")).to_be_visible()
         await expect(second.page.get_by_text("This browser has one conversation of its own")).to_be_visible()
         await second.page.get_by_role("button", name="Join").click()
-        await second.page.locator("#conversation-list a").click()
-        await second.expect_reply("echo: from the desk")
+        await second.links.click()
+        await second.expect_reply("echo: from the laptop")
 
         await second.page.get_by_role("button", name="Settings").click()
         await back.click()
         await expect(second.page).to_have_url(f"{web_server.url}/")
-        await second.page.locator("#conversation-list a").click()
+        await second.links.click()
         await second.expect_reply("echo: my own")
 
 
-async def test_a_link_is_not_used_up_by_looking_or_by_its_own_browser(
+async def test_link_is_used_up_only_by_joining_in_another_browser(
     chromium: Browser, context: BrowserContext, web_server: WebServer, stack: Stack
 ) -> None:
-    chat = await _said(context, "from the desk")
-    link = await _invited(chat)
+    chat = await start_conversation(context, "from the laptop")
+    link = await create_link(chat)
     own = await context.new_page()
     await own.goto(link)
     said = own.get_by_role("alert")
@@ -87,76 +89,75 @@ async def test_a_link_is_not_used_up_by_looking_or_by_its_own_browser(
         for _ in range(2):
             await page.reload()
             assert page.url == f"{web_server.url}/join"
-        await _joined_here(page)
+        await confirm_join(page)
         await page.locator("#conversation-list a").click()
-        await ChatPage(page).expect_reply("echo: from the desk")
+        await ChatPage(page).expect_reply("echo: from the laptop")
         assert await page.evaluate("sessionStorage.getItem('threadwell:join-token')") is None
         await page.goto(link)
         await expect(page.get_by_role("alert"), "told before the button is pressed").to_contain_text("was used already")
 
 
-async def test_open_windows_of_a_browser_that_joins_become_the_same_person_live(
+async def test_open_windows_switch_identity_when_the_browser_joins(
     chromium: Browser, context: BrowserContext, web_server: WebServer, stack: Stack
 ) -> None:
-    chat = await _said(context, "from the desk")
-    link = await _invited(chat)
+    chat = await start_conversation(context, "from the laptop")
+    link = await create_link(chat)
     async with open_context(chromium, web_server.url) as phone:
-        old = await _said(phone, "my own")
+        old = await start_conversation(phone, "my own")
         await old.message_box.fill("a draft of whoever was here")
-        await _joined(await phone.new_page(), link)
+        await join(await phone.new_page(), link)
         await expect(old.page).to_have_url(f"{web_server.url}/")
         await expect(old.message_box).to_have_value("")
-        await old.page.locator("#conversation-list a").click()
-        await old.expect_reply("echo: from the desk")
+        await old.links.click()
+        await old.expect_reply("echo: from the laptop")
         await chat.send("is it live?")
         await old.expect_reply("echo: is it live?")
 
 
-async def test_the_worker_goes_over_to_the_new_person(
+async def test_shared_worker_switches_to_the_new_identity(
     chromium: Browser, context: BrowserContext, web_server: WebServer, stack: Stack
 ) -> None:
-    """It outlives the windows that load again, so it has to ask for another stream by itself."""
-    first = await _said(context, "from the desk")
-    link = await _invited(first)
+    """The worker outlives the windows that reload, so it must open a new event stream itself."""
+    first = await start_conversation(context, "from the laptop")
+    link = await create_link(first)
     async with open_context(chromium, web_server.url) as phone:
         await phone.add_init_script(
             """if (self.BroadcastChannel && location.pathname !== '/join') {
                 Object.defineProperty(BroadcastChannel.prototype, 'onmessage', { set() {} });
             }"""
         )
-        old = await open_chat(phone)  # does not hear of it, and keeps the worker alive
-        await old.send("my own")
-        await old.expect_reply("echo: my own")
+        old = await open_chat(phone)  # misses the switch and keeps the worker alive
+        await old.ask("my own")
         page = await phone.new_page()
-        await _joined(page, link)
+        await join(page, link)
         await page.locator("#conversation-list a").click()
         second = ChatPage(page)
-        await second.expect_reply("echo: from the desk")
+        await second.expect_reply("echo: from the laptop")
         await first.send("is it live?")
         await second.expect_reply("echo: is it live?")
 
 
-async def test_a_window_that_missed_it_writes_nothing_in_the_other_name(
+async def test_window_with_an_outdated_identity_sends_nothing(
     chromium: Browser, context: BrowserContext, web_server: WebServer, stack: Stack
 ) -> None:
-    desk = await _said(context, "from the desk")
+    laptop = await start_conversation(context, "from the laptop")
     async with open_context(chromium, web_server.url) as phone:
-        old = await _said(phone, "my own")
-        for one in (desk, old):  # a title that is still to come would be counted
-            await expect(one.page.locator("#conversation-list a")).to_have_text(["A fine title"])
+        old = await start_conversation(phone, "my own")
+        for chat in (laptop, old):  # a title generated later would be counted as a request
+            await expect(chat.links).to_have_text(["A fine title"])
         await copy_identity(context, phone)
         number = await stack.model.count_requests()
         await old.send("meant for my own thread")
         await expect(old.page).to_have_url(f"{web_server.url}/")
-        await expect(old.page.locator("#conversation-list a")).to_have_count(1)
-        await old.page.locator("#conversation-list a").click()
-        await old.expect_reply("echo: from the desk")
+        await expect(old.links).to_have_count(1)
+        await old.links.click()
+        await old.expect_reply("echo: from the laptop")
         assert await stack.model.requests(number) == []
-        kept = await old.page.evaluate("Object.keys(localStorage).filter((name) => name.includes('outbox'))")
-        assert kept == []
+        outbox = await old.page.evaluate("Object.keys(localStorage).filter((name) => name.includes('outbox'))")
+        assert outbox == []
 
 
-async def test_a_request_in_anothers_name_is_refused(web_server: WebServer, stack: Stack) -> None:
+async def test_request_with_an_outdated_identity_is_refused(web_server: WebServer, stack: Stack) -> None:
     async with open_client(web_server.url) as client, open_client(web_server.url) as other_client:
         mine = await client.get_person_id()
         assert (await client.request("GET", "/api/conversations", **{"X-Person": mine})).status == 200
@@ -164,13 +165,13 @@ async def test_a_request_in_anothers_name_is_refused(web_server: WebServer, stac
         assert (refused.status, refused.error) == (412, "this browser has another identity now: load the page again")
 
 
-async def test_whoever_followed_two_links_goes_back_to_who_they_were(web_server: WebServer, stack: Stack) -> None:
+async def test_go_back_returns_to_the_first_identity(web_server: WebServer, stack: Stack) -> None:
     async with (
         open_client(web_server.url) as own,
         open_client(web_server.url) as first,
         open_client(web_server.url) as second,
     ):
-        was = await own.get_person_id()
+        original = await own.get_person_id()
         assert (await own.request("POST", "/api/go-back")).status == 409
         for other in (first, second):
             token = (await other.request("POST", "/api/invitation")).body["token"]
@@ -178,5 +179,5 @@ async def test_whoever_followed_two_links_goes_back_to_who_they_were(web_server:
             assert await own.get_person_id() == await other.get_person_id()
         assert (await own.request("GET", "/api/me")).body["previous_identity"] is True
         assert (await own.request("POST", "/api/go-back")).status == 200
-        assert await own.get_person_id() == was
+        assert await own.get_person_id() == original
         assert (await own.request("GET", "/api/me")).body["previous_identity"] is False
