@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -67,7 +67,7 @@ def run_child(
 
 
 @pytest.fixture(scope="module")
-async def results() -> AsyncIterator[dict[str, Any]]:
+async def results() -> dict[str, Any]:
     """Every row once, in the smallest sizes, as JSON."""
     others = {row.NAME for row in ROWS} - {"throughput"}
     with pytest.MonkeyPatch.context() as patch:
@@ -79,7 +79,7 @@ async def results() -> AsyncIterator[dict[str, Any]]:
     for part in ("figures", "goals"):
         throughput[part] += rest[part]
     throughput["missing"] |= rest["missing"]
-    yield throughput
+    return throughput
 
 
 async def run_rows(names: set[str]) -> dict[str, Any]:
