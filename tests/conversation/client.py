@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from uuid import uuid4
 
 from chat_service import handlers, keys
 from chat_service.contracts import (
@@ -24,6 +25,11 @@ PERSON_ID = "a" * 26
 def new_web_key() -> str:
     """Return the key of a new conversation of the web page, whose messages go through the queue."""
     return keys.web(PERSON_ID, new_session_key())
+
+
+def new_person_id() -> str:
+    """Return the id of a new person."""
+    return "".join(c if c in "abcdef" else "abcdefghij"[int(c)] for c in uuid4().hex[:26])
 
 
 async def send_message(ingress: IngressClient, key: str, text: str, **more: object) -> Reply:

@@ -13,15 +13,10 @@ from chat_service.contracts import Author, DirectoryEntry, DirectoryPage, Direct
 from chat_service.ingress import IngressClient
 from chat_service.objects.directory import MAX_HEAD, PAGE_SIZE, Head, Page
 from chat_service.storage.record import StateRecord
-from tests.conversation.client import queue_message, read_history, wait_for_turn
+from tests.conversation.client import new_person_id, queue_message, read_history, wait_for_turn
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack, eventually
 from tests.web.seeding import write_state
-
-
-def new_person_id() -> str:
-    """Return the id of a new person."""
-    return "".join(c if c in "abcdef" else "abcdefghij"[int(c)] for c in uuid4().hex[:26])
 
 
 async def list_directory(ingress: IngressClient, owner: str, **more: object) -> DirectoryPage:

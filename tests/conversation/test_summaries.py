@@ -15,8 +15,9 @@ from chat_service.contracts import (
 from chat_service.domain import context, summary_policy
 from chat_service.domain.window import MAX_SHOWN, SUMMARY_THRESHOLD
 from chat_service.ingress import IngressClient
-from chat_service.storage.state import Meta, ModelLimits
+from chat_service.storage.state import ModelLimits
 from tests.conversation.client import read_history, send_message
+from tests.conversation.engine_state import read_meta, read_summary
 from tests.fakes.model.protocol import ModelRequest, ScriptedResponse, text_of
 from tests.processes import Stack, eventually
 
@@ -30,18 +31,6 @@ async def send_messages(ingress: IngressClient, key: str, turns: int) -> None:
 
 async def wait_for_prompt(stack: Stack, text: str, after: int) -> list[str]:
     return [text_of(m) for m in (await stack.model.wait_for_question(text, after)).body["messages"]]
-
-
-async def read_summary(stack: Stack, key: str) -> dict[str, object]:
-    meta = await read_meta(stack, key)
-    return {"text": meta.summary, "upto": meta.summary_upto}
-
-
-async def read_meta(stack: Stack, key: str) -> Meta:
-    rows = await stack.query(
-        f"SELECT value_utf8 FROM state WHERE service_name = 'Chat' AND service_key = '{key}' AND key = 'meta'"
-    )
-    return Meta.model_validate_json(rows[0]["value_utf8"])
 
 
 async def test_fact_from_turn_3_is_known_at_turn_300(ingress: IngressClient, key: str) -> None:

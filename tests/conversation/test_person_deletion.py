@@ -1,0 +1,231 @@
+"""Deletion of a person: their messages leave all conversations, the directories and the engine."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from chat_service import handlers, keys
+from chat_service.contracts import (
+    Author,
+    DirectoryRequest,
+    FeedbackRequest,
+    Inbound,
+    Notes,
+    RedactRequest,
+    SearchRequest,
+)
+from chat_service.contracts.background import ForgetPersonRequest
+from chat_service.domain.conversation import MAX_PEOPLE
+from chat_service.ingress import IngressClient, IngressError
+from tests.conversation.client import (
+    new_person_id,
+    queue_message,
+    read_all_texts,
+    read_history,
+    wait_for_turn,
+)
+from tests.conversation.engine_state import find_text, read_summary
+from tests.fakes.model.protocol import ModelRequest, ScriptedResponse
+from tests.processes import Stack, eventually
+
+CROWDED = 180.0
+"""Seconds for what five hundred directories are told, at a time when much else is done."""
+
+
+async def forget(ingress: IngressClient, key: str) -> None:
+    await ingress.call(handlers.CHAT_FORGET, key, None)
+
+
+async def test_author_of_notes_is_deleted(ingress: IngressClient, stack: Stack) -> None:
+    """Overheard, read up in a thread, or in a crowd of more than a conversation knows by heart."""
+    team, word = f"T{uuid4().hex[:8].upper()}", f"potoroo{uuid4().hex[:8]}"
+    key = keys.slack(team, "C1", "1700000000.000100")
+    await queue_message(ingress, key, f"{word} aside", "m0", author=Author(id="UEVE", name="Eve"), expects_reply=False)
+    await wait_for_turn(ingress, key, "m0")
+    crowd = [
+        Inbound(message=f"{word} {number}", id=f"n{number}", author=Author(id=f"U{number}", name=f"N{number}"))
+        for number in range(MAX_PEOPLE + 3)
+    ]
+    # Each new person is a message to a directory, and the next call comes after those: so a few at a time.
+    for first in range(0, len(crowd), 50):
+        await ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=crowd[first : first + 50]))
+    for person in ("UEVE", f"U{MAX_PEOPLE + 2}"):
+        owner = f"slack:{team}:{person}"
+        done = await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, ForgetPersonRequest(person=owner))
+        assert done.conversations == 1, person
+    for left in (f"{word} aside", f"{word} {MAX_PEOPLE + 2}"):
+        await eventually(lambda left=left: find_text(stack, left), lambda found: not found, seconds=CROWDED)  # type: ignore[misc]
+    last = f"person:slack:{team}:U{MAX_PEOPLE + 1}"
+
+    async def listed() -> int:
+        return len((await ingress.call(handlers.DIRECTORY_LIST, last, DirectoryRequest())).entries)
+
+    assert await listed() == 1
+    await forget(ingress, key)
+    assert await eventually(listed, lambda count: count == 0, seconds=CROWDED) == 0
+    assert await eventually(lambda: find_text(stack, word), lambda found: not found, seconds=CROWDED) == []
+
+
+async def test_old_messages_of_others_stay_listed_after_a_person_is_deleted(
+    ingress: IngressClient, stack: Stack
+) -> None:
+    """Of the newest messages nothing is left then; older ones lie in pages."""
+    team = f"T{uuid4().hex[:8].upper()}"
+    key = keys.slack(team, "C1", "1700000000.000100")
+    for name, number in (("ADA", 50), *(("EVE", 50),) * 3):
+        author = Author(id=f"U{name}", name=name)
+        said = [Inbound(message=f"{name} {n}", id=uuid4().hex, author=author) for n in range(number)]
+        await ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=said))
+    found = ForgetPersonRequest(person=f"slack:{team}:UEVE")
+    assert (await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, found)).conversations == 1
+    left = await eventually(lambda: read_history(ingress, key, limit=200), lambda page: len(page.messages) == 50)
+    assert {m.author.name for m in left.messages if m.author} == {"ADA"}
+    page = await ingress.call(handlers.DIRECTORY_LIST, f"person:slack:{team}:UADA", DirectoryRequest())
+    assert [entry.conversation for entry in page.entries] == [key]
+    hits = await ingress.call(handlers.CHAT_SEARCH, key, SearchRequest(text="ADA 3"))
+    assert len(hits.messages) == 11
+    bob = Author(id="UBOB", name="BOB")
+    said = [Inbound(message=f"BOB {n}", id=uuid4().hex, author=bob) for n in range(100)]
+    for first in (0, 50):
+        await ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=said[first : first + 50]))
+    expected = [f"ADA {n}" for n in range(50)] + [f"BOB {n}" for n in range(100)]
+    assert await eventually(lambda: read_all_texts(ingress, key), lambda texts: texts == expected), (
+        "also across what went"
+    )
+    again = ForgetPersonRequest(person=f"slack:{team}:UADA")
+    assert (await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, again)).conversations == 1
+
+
+@pytest.mark.parametrize("what", ["redact", "forget_person"])
+async def test_late_title_does_not_contain_deleted_text(ingress: IngressClient, stack: Stack, what: str) -> None:
+    team, word, number = (
+        f"T{uuid4().hex[:8].upper()}",
+        f"bandicoot{uuid4().hex[:8]}",
+        await stack.model.count_requests(),
+    )
+    key = keys.slack(team, "C1", "1700000000.000100")
+    await stack.model.script_titles(*[ScriptedResponse(kind="gate")] * 4)  # other conversations may still get theirs
+    await queue_message(ingress, key, f"my name is {word}", "m1", author=Author(id="UEVE", name="Eve"))
+    await wait_for_turn(ingress, key, "m1")
+    if what == "forget_person":
+        await queue_message(
+            ingress, key, "a word of mine", "m0", author=Author(id="UADA", name="Ada"), expects_reply=False
+        )
+        await wait_for_turn(ingress, key, "m0")
+
+    async def titles() -> list[ModelRequest]:
+        return [one for one in await stack.model.all_requests(number) if one.is_title]
+
+    about = await eventually(titles, lambda seen: any(word in str(one.body) for one in seen))
+    title = next(one for one in about if word in str(one.body))
+    if what == "redact":
+        await ingress.call(handlers.QUEUE_REDACT, key, RedactRequest(id="m1"))
+        await eventually(lambda: read_history(ingress, key), lambda page: not any(m.text for m in page.messages))
+    else:
+        person = ForgetPersonRequest(person=f"slack:{team}:UEVE")
+        assert (await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, person)).conversations == 1
+        await eventually(lambda: read_history(ingress, key), lambda page: len(page.messages) == 1)
+    await stack.model.release(title, f"It is about a {word}")
+    await stack.model.clear_script()
+    for one in await titles():
+        await stack.model.finish(one)
+    assert await eventually(lambda: find_text(stack, word), lambda found: not found) == []
+
+
+async def test_new_participant_is_deleted_during_their_first_turn(ingress: IngressClient, stack: Stack) -> None:
+    team, word = f"T{uuid4().hex[:8].upper()}", f"wallaby{uuid4().hex[:8]}"
+    key = keys.slack(team, "C1", "1700000000.000100")
+    await queue_message(ingress, key, "hello", "m0", author=Author(id="UADA", name="Ada"))
+    await wait_for_turn(ingress, key, "m0")
+    await eventually(lambda: read_history(ingress, key), lambda page: page.title)
+    await stack.model.script(ScriptedResponse(kind="gate"))
+    number = await stack.model.count_requests()
+    await queue_message(ingress, key, f"my name is {word}", "m1", author=Author(id="UEVE", name="Eve"))
+    asked = await stack.model.wait_for_question(word, number)
+    own = f"person:slack:{team}:UEVE"
+
+    async def listed() -> int:
+        return len((await ingress.call(handlers.DIRECTORY_LIST, own, DirectoryRequest())).entries)
+
+    assert await eventually(listed) == 1
+    person = ForgetPersonRequest(person=f"slack:{team}:UEVE")
+    assert (await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, person)).conversations == 1
+    await stack.model.finish(asked.number)
+    assert await eventually(lambda: find_text(stack, word), lambda found: not found) == []
+
+
+async def test_feedback_of_a_deleted_person_is_removed(ingress: IngressClient, stack: Stack) -> None:
+    team, person = f"T{uuid4().hex[:8].upper()}", f"U{uuid4().hex[:8].upper()}"
+    key = keys.slack(team, "C1", "1700000000.000100")
+    for number in range(26):
+        await queue_message(ingress, key, f"hello {number}", f"m{number}", author=Author(id="UADA", name="Ada"))
+        await wait_for_turn(ingress, key, f"m{number}")
+    liked = [(await read_history(ingress, key, before=5)).messages[-1], (await read_history(ingress, key)).messages[-1]]
+    for reply in liked:
+        given = FeedbackRequest(seq=reply.seq, person=person, value="up")
+        await ingress.call(handlers.CHAT_SET_FEEDBACK, key, given)
+    assert {m.seq for m in (await read_history(ingress, key, limit=200)).messages if m.feedback} == {
+        m.seq for m in liked
+    }
+    found = ForgetPersonRequest(person=f"slack:{team}:{person}")
+    assert (await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, found)).conversations == 1
+
+    async def left() -> list[str]:
+        """But for the person's own directory, which is emptied, and the wish to be forgotten."""
+        own = ("Background", "Directory", "forget_person")
+        return [place for place in await find_text(stack, person) if not any(one in place for one in own)]
+
+    assert await eventually(
+        lambda: read_history(ingress, key, limit=200), lambda p: not any(m.feedback for m in p.messages)
+    )
+    await eventually(left, lambda places: not any("state of" in one for one in places))
+    assert len((await read_history(ingress, key, limit=200)).messages) == 52
+
+
+@pytest.mark.parametrize("person", ["", "U1", "slack:T1", "slack:T1:", "web:short"])
+async def test_invalid_person_id_is_refused(ingress: IngressClient, person: str) -> None:
+    with pytest.raises(IngressError, match="is no person's id: slack:TEAM:USER"):
+        await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, ForgetPersonRequest(person=person))
+
+
+async def test_person_is_deleted_from_all_conversations(ingress: IngressClient, stack: Stack) -> None:
+    team, word = f"T{uuid4().hex[:8].upper()}", f"numbat{uuid4().hex[:8]}"
+    eve, ada = Author(id="UEVE", name="Eve"), Author(id="UADA", name="Ada")
+    threads = [keys.slack(team, "C1", f"170000000{number}.000100") for number in range(2)]
+    for key in threads:
+        for number in range(26):
+            author, text = (eve, f"my name is {word} {number}") if number % 2 else (ada, f"my name is Ada {number}")
+            await queue_message(ingress, key, text, f"m{number}", author=author)
+            await wait_for_turn(ingress, key, f"m{number}")
+    alone = keys.slack(team, "C1", "1700000009.000100")
+    await queue_message(ingress, alone, f"{word} alone", "m0", author=eve)
+    await wait_for_turn(ingress, alone, "m0")
+
+    async def listed(owner: str) -> list[str]:
+        page = await ingress.call(handlers.DIRECTORY_LIST, owner, DirectoryRequest())
+        return sorted(entry.conversation for entry in page.entries)
+
+    await eventually(lambda: listed(f"person:slack:{team}:UEVE"), lambda seen: seen == sorted([*threads, alone]))
+    done = await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, ForgetPersonRequest(person=f"slack:{team}:UEVE"))
+    assert done.conversations == 3
+    assert await eventually(lambda: find_text(stack, word), lambda found: not found) == []
+    for key in threads:
+        page = await read_history(ingress, key, limit=200)
+        assert {m.author.name for m in page.messages if m.author} == {"Ada"}
+        assert len(page.messages) == 26, "thirteen questions of the others, with their replies"
+    assert (await read_history(ingress, alone)).messages == []
+    assert await listed(f"person:slack:{team}:UEVE") == []
+    await eventually(lambda: listed(f"channel:slack:{team}:C1"), lambda seen: seen == sorted(threads))
+    summary = await eventually(lambda: read_summary(stack, threads[0]), lambda seen: seen["upto"])
+    assert "Ada" in str(summary["text"]), "written anew of what is left"
+
+
+async def test_web_person_is_deleted_with_all_conversations(ingress: IngressClient, stack: Stack) -> None:
+    person, word = new_person_id(), f"bilby{uuid4().hex[:8]}"
+    for number in range(2):
+        await queue_message(ingress, keys.web(person, f"c{number}"), f"{word} {number}", "m0")
+        await wait_for_turn(ingress, keys.web(person, f"c{number}"), "m0")
+    await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, ForgetPersonRequest(person=f"web:{person}"))
+    assert await eventually(lambda: find_text(stack, word), lambda found: not found) == []
