@@ -18,7 +18,6 @@ from tests.slack.steps import (
     visible_text,
     wait_for_ephemeral,
     wait_for_ephemerals,
-    wait_for_history,
     wait_for_replies,
     wait_for_session,
 )

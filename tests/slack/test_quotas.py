@@ -23,7 +23,7 @@ from tests.slack.steps import (
     wait_for_session,
 )
 
-PERSON_TOKENS, CHANNEL_TOKENS = 2_000, 1_000
+PERSON_TOKENS, CHANNEL_TOKENS = 4_000, 2_000
 LIMITS = {
     "PERSON_MESSAGES_PER_MINUTE": "2",
     "CHANNEL_MESSAGES_PER_MINUTE": "3",
