@@ -1,7 +1,7 @@
-"""`python -m tests.web.screenshots DIR`: pictures of the page, made on a real stack, to judge its look by.
+"""`python -m tests.web.screenshots DIR`: take screenshots of the page on a real stack, for review and for the README.
 
-Each scene in wide and phone, light and dark: empty, long, streaming, failed, search, settings;
-on a phone the list, too.
+Each scene is taken wide and on a phone, light and dark: empty, long, streaming, failed, edit, versions, search and
+settings; on a phone also the conversation list. Three of them replace docs/page-*.png.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import shutil
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from playwright.async_api import Browser, BrowserContext, expect
@@ -22,10 +23,12 @@ from tests.processes import Stack
 from tests.web.browser import ChatPage, open_chat, open_context, running_browser
 from tests.web.web_server import running_engine_alone, running_threadwell_up
 
+Shot = Callable[[str, ChatPage], Awaitable[None]]
+"""Takes a screenshot of a scene with this name."""
 SIZES = {"wide": (1280, 800), "phone": (390, 844)}
 SCHEMES = ("light", "dark")
 README = {"streaming-wide-light": "page-light", "long-wide-dark": "page-dark", "streaming-phone-light": "page-phone"}
-"""The pictures that the README shows, and their names in `docs`."""
+"""The screenshots in the README, and their names in `docs`."""
 DOCS = Path(__file__).parents[2] / "docs"
 
 TALK = [
@@ -71,55 +74,55 @@ STREAMING = (
 )
 
 
-async def make(folder: Path) -> None:
-    """All pictures, into `folder`."""
+async def take_screenshots(folder: Path) -> None:
+    """Take all screenshots and write them to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     binary = await find_engine(Settings(_env_file=None))
     with tempfile.TemporaryDirectory() as data:
         async with (
             running_model() as model,
             running_engine_alone(binary, Path(data), model) as stack,
-            running_threadwell_up(stack, MODEL_MAX_ATTEMPTS="1") as web_server,
+            running_threadwell_up(stack, MODEL_MAX_ATTEMPTS="1") as server,
             running_browser() as browser,
         ):
             for scheme in SCHEMES:
                 for size in SIZES:
-                    await _scenes(browser, web_server.url, stack, folder, size, scheme)
-    for picture, name in README.items():
-        shutil.copyfile(folder / f"{picture}.png", DOCS / f"{name}.png")
+                    await _take_scenes(browser, server.url, stack, folder, size, scheme)
+    for scene, name in README.items():
+        shutil.copyfile(folder / f"{scene}.png", DOCS / f"{name}.png")
 
 
-async def _scenes(browser: Browser, url: str, stack: Stack, folder: Path, size: str, scheme: str) -> None:
+async def _take_scenes(browser: Browser, url: str, stack: Stack, folder: Path, size: str, scheme: str) -> None:
     width, height = SIZES[size]
     phone = size == "phone"
     options = {"viewport": {"width": width, "height": height}, "color_scheme": scheme, "has_touch": phone}
     async with open_context(browser, url, device_scale_factor=1.5 if phone else 1, **options) as context:
 
-        async def shot(name: str, seen: ChatPage) -> None:
-            await seen.page.evaluate("document.fonts.ready")
-            await seen.page.mouse.move(0, 0)
-            await seen.page.screenshot(path=folder / f"{name}-{size}-{scheme}.png", animations="disabled")
+        async def shot(name: str, chat: ChatPage) -> None:
+            await chat.page.evaluate("document.fonts.ready")
+            await chat.page.mouse.move(0, 0)
+            await chat.page.screenshot(path=folder / f"{name}-{size}-{scheme}.png", animations="disabled")
 
         await shot("empty", await open_chat(context))
-        for title, asked, said in SHORT:
+        for title, question, reply in SHORT:
             short = await open_chat(context)
-            await _talk(stack, short, [(asked, said)])
+            await _run_turns(stack, short, [(question, reply)])
             await _rename(short, title)
         long = await open_chat(context)
-        await _talk(stack, long, TALK)
+        await _run_turns(stack, long, TALK)
         await _rename(long, "Reviving a sourdough starter")
         await expect(long.page.locator("#conversation-list a")).to_have_count(3)
         await shot("long", long)
-        await _streaming(stack, long, shot)
-        await _failed(stack, context, shot)
-        await _versions(stack, context, shot)
-        await _panels(long, shot, phone)
+        await _take_streaming(stack, long, shot)
+        await _take_failed(stack, context, shot)
+        await _take_versions(stack, context, shot)
+        await _take_panels(long, shot, phone)
 
 
-async def _talk(stack: Stack, chat: ChatPage, talk: list[tuple[str, str]]) -> None:
-    for number, (asked, said) in enumerate(talk, 1):
-        await stack.model.script(ScriptedResponse(text=said, delay=0.02))
-        await chat.message_box.fill(asked)
+async def _run_turns(stack: Stack, chat: ChatPage, turns: list[tuple[str, str]]) -> None:
+    for number, (question, reply) in enumerate(turns, 1):
+        await stack.model.script(ScriptedResponse(text=reply, delay=0.02))
+        await chat.message_box.fill(question)
         await chat.page.get_by_role("button", name="Send").click()
         await expect(chat.replies).to_have_count(number)
         await chat.expect_status("answered")
@@ -133,26 +136,26 @@ async def _rename(chat: ChatPage, title: str) -> None:
     await expect(chat.page.locator("#conversation-list a").first).to_have_text(title)
 
 
-async def _streaming(stack: Stack, chat: ChatPage, shot) -> None:  # type: ignore[no-untyped-def]
+async def _take_streaming(stack: Stack, chat: ChatPage, shot: Shot) -> None:
     await stack.model.script(ScriptedResponse(kind="gate"))
     number = await stack.model.count_requests()
     await chat.message_box.fill("Great. Plan this weekend for me, hour by hour.")
     await chat.page.get_by_role("button", name="Send").click()
-    asked = await stack.model.wait_for_question("Plan this weekend", number)
-    await stack.model.release(asked.number, STREAMING)
+    request = await stack.model.wait_for_question("Plan this weekend", number)
+    await stack.model.release(request, STREAMING)
     await expect(chat.last_reply).to_contain_text("rest in a basket")
     await chat.message_box.fill("Can I bake it on Sunday instead?")
     await chat.page.get_by_role("button", name="Send").click()
     await expect(chat.questions.last).to_contain_text("Queued, next")
     await shot("streaming", chat)
-    await stack.model.finish(asked.number)
+    await stack.model.finish(request)
     await chat.expect_status("answered")
 
 
-async def _failed(stack: Stack, context: BrowserContext, shot) -> None:  # type: ignore[no-untyped-def]
+async def _take_failed(stack: Stack, context: BrowserContext, shot: Shot) -> None:
     chat = await open_chat(context)
-    said = "A strong white bread flour, about 12 % protein."
-    await _talk(stack, chat, [("Which flour is best for a first loaf?", said)])
+    reply = "A strong white bread flour, about 12 % protein."
+    await _run_turns(stack, chat, [("Which flour is best for a first loaf?", reply)])
     await _rename(chat, "Flour for a first loaf")
     refusal = {"error": {"message": "Incorrect API key provided.", "code": "invalid_api_key"}}
     await stack.model.script(ScriptedResponse(kind="fail", status=401, body=refusal))
@@ -163,10 +166,10 @@ async def _failed(stack: Stack, context: BrowserContext, shot) -> None:  # type:
     await shot("failed", chat)
 
 
-async def _panels(chat: ChatPage, shot, phone: bool) -> None:  # type: ignore[no-untyped-def]
+async def _take_panels(chat: ChatPage, shot: Shot, phone: bool) -> None:
     if phone:
         await chat.page.get_by_role("button", name="Show conversations").click()
-        await chat.page.wait_for_timeout(300)  # a picture of the end of a movement, not a test
+        await chat.page.wait_for_timeout(300)  # let the sidebar finish its movement
         await shot("list", chat)
     await chat.page.get_by_role("searchbox").fill("starter")
     await expect(chat.page.locator("#search-status")).to_contain_text("Found in")
@@ -180,15 +183,15 @@ async def _panels(chat: ChatPage, shot, phone: bool) -> None:  # type: ignore[no
     await shot("settings", chat)
 
 
-async def _versions(stack: Stack, context: BrowserContext, shot) -> None:  # type: ignore[no-untyped-def]
+async def _take_versions(stack: Stack, context: BrowserContext, shot: Shot) -> None:
     chat = await open_chat(context)
-    await _talk(stack, chat, [("Name three herbs for a north window", "Mint, chives and parsley.")])
+    await _run_turns(stack, chat, [("Name three herbs for a north window", "Mint, chives and parsley.")])
     await _rename(chat, "Herbs for the window")
     await chat.questions.last.hover()
     await chat.questions.last.get_by_role("button", name="Edit").click()
     await chat.page.get_by_role("textbox", name="Edit message").fill("Name three herbs for a dark kitchen")
-    await shot("change", chat)
-    await stack.model.script(ScriptedResponse(kind="stall", text="Mint stands the shade best, then"))
+    await shot("edit", chat)
+    await stack.model.script(ScriptedResponse(kind="stall", text="Mint tolerates shade best, then"))
     await chat.page.get_by_role("group", name="Edit message").get_by_role("button", name="Send").click()
     await expect(chat.last_reply).to_contain_text("then")
     await chat.page.get_by_role("button", name="Stop").click()
@@ -198,4 +201,4 @@ async def _versions(stack: Stack, context: BrowserContext, shot) -> None:  # typ
 
 
 if __name__ == "__main__":
-    asyncio.run(make(Path(sys.argv[1] if len(sys.argv) > 1 else "screenshots")))
+    asyncio.run(take_screenshots(Path(sys.argv[1] if len(sys.argv) > 1 else "screenshots")))

@@ -75,28 +75,28 @@ async def test_killed_chat_service_and_killed_redis(
         open_context(chromium, web_server.url) as context,
     ):
         await model.script(
-            ScriptedResponse(kind="stall", text="A first try that is longer"), ScriptedResponse(kind="gate")
+            ScriptedResponse(kind="stall", text="A first attempt that is longer"), ScriptedResponse(kind="gate")
         )
         chat = await open_chat(context)
         number = await model.count_requests()
         await chat.send("hello")
-        await chat.expect_reply("A first try that is longer")
+        await chat.expect_reply("A first attempt that is longer")
         await stack.kill_service()
         note = chat.last_reply.locator(".note")
         await expect(note).to_contain_text("The chat service is not responding")
         await expect(chat.page.locator("#connection"), "the web adapter responds").to_be_empty()
-        await expect(chat.last_reply.locator(".body")).to_have_text("A first try that is longer")
+        await expect(chat.last_reply.locator(".body")).to_have_text("A first attempt that is longer")
         later = await open_chat(context, f"/c/{chat.conversation}", loaded=False)
         await expect(later.page.locator("#loading")).to_contain_text("The chat service did not answer in time")
         await stack.start_service()
         retry = await model.wait_for_question("hello", number + 1)
-        await model.release(retry, "Anew")
+        await model.release(retry, "Second attempt")
         for page in (chat, later):
-            await page.expect_reply("Anew")
+            await page.expect_reply("Second attempt")
             await expect(page.last_reply.locator(".note")).to_have_text("Writing…")
         await model.finish(retry)
         await chat.expect_status("answered")
-        assert await chat.read_texts() == ["hello", "Anew"]
+        assert await chat.read_texts() == ["hello", "Second attempt"]
 
         # Without a live bus the page polls for the turn, and its reply can still be stopped.
         redis.kill()

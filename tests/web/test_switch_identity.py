@@ -77,11 +77,11 @@ async def test_link_is_used_up_only_by_joining_in_another_browser(
     link = await create_link(chat)
     own = await context.new_page()
     await own.goto(link)
-    said = own.get_by_role("alert")
-    await expect(said).to_contain_text("This browser shows those conversations already")
+    alert = own.get_by_role("alert")
+    await expect(alert).to_contain_text("This browser shows those conversations already")
     await expect(own.get_by_text("Joining hides them")).to_be_hidden()
     await own.get_by_role("button", name="Join").click()
-    await expect(said).to_contain_text("open it on the other device")
+    await expect(alert).to_contain_text("open it on the other device")
     await expect(own).to_have_url(f"{web_server.url}/join")
     async with open_context(chromium, web_server.url) as phone:
         page = await phone.new_page()
@@ -94,7 +94,9 @@ async def test_link_is_used_up_only_by_joining_in_another_browser(
         await ChatPage(page).expect_reply("echo: from the laptop")
         assert await page.evaluate("sessionStorage.getItem('threadwell:join-token')") is None
         await page.goto(link)
-        await expect(page.get_by_role("alert"), "told before the button is pressed").to_contain_text("was used already")
+        await expect(page.get_by_role("alert"), "shown before the button is pressed").to_contain_text(
+            "was used already"
+        )
 
 
 async def test_open_windows_switch_identity_when_the_browser_joins(
@@ -104,7 +106,7 @@ async def test_open_windows_switch_identity_when_the_browser_joins(
     link = await create_link(chat)
     async with open_context(chromium, web_server.url) as phone:
         old = await start_conversation(phone, "my own")
-        await old.message_box.fill("a draft of whoever was here")
+        await old.message_box.fill("a draft")
         await join(await phone.new_page(), link)
         await expect(old.page).to_have_url(f"{web_server.url}/")
         await expect(old.message_box).to_have_value("")
