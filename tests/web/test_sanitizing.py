@@ -1,4 +1,4 @@
-"""What a model says is never code."""
+"""Replies, questions, titles and file names cannot run scripts or send requests."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from playwright.async_api import Browser, BrowserContext, FilePayload, Page, Rou
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
 from tests.web.browser import open_chat
+from tests.web.page_actions import rename_conversation
 from tests.web.web_server import WebServer
 
 pytestmark = pytest.mark.browser
 
-EVIL = [
+MALICIOUS_MARKDOWN = [
     "<script>window.hit = 1</script>",
     "<img src=x onerror='window.hit = 1'>",
     "<svg/onload='window.hit = 1'>",
@@ -36,45 +37,48 @@ EVIL = [
 ]
 
 
-async def _nothing_happened(page: Page) -> None:
+async def expect_nothing_ran(page: Page) -> None:
+    """Fail if a script ran, or if a reply contains an element, attribute or link that could run one."""
     assert await page.evaluate("window.hit") is None
-    inside = page.locator(".message .body")
+    bodies = page.locator(".message .body")
     for tag in ("script", "img", "svg", "iframe", "style", "form", "object", "embed", "input", "math"):
-        assert await inside.locator(tag).count() == 0, tag
-    handlers = "[...document.querySelectorAll('.body *')].flatMap(e => [...e.attributes].map(a => a.name))"
-    assert not [name for name in await page.evaluate(handlers) if name.startswith(("on", "style", "srcdoc"))]
+        assert await bodies.locator(tag).count() == 0, tag
+    attributes = "[...document.querySelectorAll('.body *')].flatMap(e => [...e.attributes].map(a => a.name))"
+    assert not [name for name in await page.evaluate(attributes) if name.startswith(("on", "style", "srcdoc"))]
     schemes = "[...document.querySelectorAll('.body a')].map(a => a.protocol)"
     assert set(await page.evaluate(schemes)) <= {"http:", "https:", "mailto:", ":"}
 
 
-async def test_nothing_in_a_reply_runs_or_fetches(context: BrowserContext, stack: Stack) -> None:
+async def test_a_reply_cannot_run_scripts_or_send_requests(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
-    asked: list[str] = []
-    chat.page.on("request", lambda request: asked.append(request.url))
-    await stack.model.script(ScriptedResponse(text="\n\n".join(EVIL) + "\n\nthe end", chunk=7))
-    await chat.send("be evil")
+    requested: list[str] = []
+    chat.page.on("request", lambda request: requested.append(request.url))
+    await stack.model.script(ScriptedResponse(text="\n\n".join(MALICIOUS_MARKDOWN) + "\n\nthe end", chunk=7))
+    await chat.send("hello")
     await expect(chat.last_reply.locator(".body")).to_contain_text("the end")
     await chat.expect_status("answered")
-    await _nothing_happened(chat.page)
+    await expect_nothing_ran(chat.page)
     for link in await chat.page.get_by_text("click", exact=True).all():
         await link.click()
-    await _nothing_happened(chat.page)
+    await expect_nothing_ran(chat.page)
     await chat.page.reload()
     await expect(chat.last_reply.locator(".body")).to_contain_text("the end")
-    await _nothing_happened(chat.page)
-    assert not [url for url in asked if "127.0.0.1" not in url]
+    await expect_nothing_ran(chat.page)
+    assert not [url for url in requested if "127.0.0.1" not in url]
 
 
-TAGS = (
+ALLOWED_TAGS = (
     "one<br>two<BR/>three, H<sub>2</sub>O, x<sup>*n*</sup>, <kbd>Ctrl</kbd>, <b>bold</b>, `<sub>x</sub>`, "
     "the <sup> tag\n\n"
     "<kbd class=hljs onclick='window.hit = 1'>evil</kbd>\n\n| a | b |\n|---|---|\n| 1<br>2 | 3 |"
 )
 
 
-async def test_a_few_harmless_tags_are_tags_and_all_others_letters(context: BrowserContext, stack: Stack) -> None:
+async def test_a_few_harmless_tags_are_rendered_and_all_others_shown_as_text(
+    context: BrowserContext, stack: Stack
+) -> None:
     chat = await open_chat(context)
-    await stack.model.script(ScriptedResponse(text=TAGS, chunk=5))
+    await stack.model.script(ScriptedResponse(text=ALLOWED_TAGS, chunk=5))
     await chat.send("how?")
     await chat.expect_status("answered")
     body = chat.last_reply.locator(".body")
@@ -86,64 +90,66 @@ async def test_a_few_harmless_tags_are_tags_and_all_others_letters(context: Brow
     await expect(body.locator("td").first).to_have_text("1 2")
     await expect(body.locator("p").first).to_contain_text("<b>bold</b>, <sub>x</sub>, the <sup> tag")
     await expect(body.locator("p").last).to_contain_text("<kbd class=hljs onclick=")
-    await _nothing_happened(chat.page)
+    await expect_nothing_ran(chat.page)
 
 
-async def test_a_link_that_leads_nowhere_is_plain_text(context: BrowserContext, stack: Stack) -> None:
+async def test_a_link_without_a_usable_address_is_plain_text(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
-    dead = "[here](docs/a.md), [there](#part), [file](file:///etc/passwd), ![shot](pic.png) and [**that**](//host/x)"
-    await stack.model.script(ScriptedResponse(text=f"{dead}, [alive](https://example.org)"))
+    unusable = (
+        "[here](docs/a.md), [there](#part), [file](file:///etc/passwd), ![shot](pic.png) and [**that**](//host/x)"
+    )
+    await stack.model.script(ScriptedResponse(text=f"{unusable}, [usable](https://example.org)"))
     await chat.send("where?")
     await chat.expect_status("answered")
-    await expect(chat.last_reply.locator(".body a")).to_have_text(["alive"])
+    await expect(chat.last_reply.locator(".body a")).to_have_text(["usable"])
     await expect(chat.last_reply.locator(".body strong")).to_have_text("that")
     await expect(chat.last_reply.locator(".body")).to_contain_text("here, there, ")
 
 
-LEAKY = """
-const careful = window.markdownit;
-window.markdownit = (...options) => Object.assign(careful(...options), { render: (text) => text });
+UNSAFE_RENDERER = """
+const markdownit = window.markdownit;
+window.markdownit = (...options) => Object.assign(markdownit(...options), { render: (text) => text });
 """
 
 
-async def test_the_sanitiser_trusts_no_renderer(chromium: Browser, web_server: WebServer, stack: Stack) -> None:
-    """With a renderer that lets everything through."""
+async def test_an_unsafe_renderer_is_sanitized(chromium: Browser, web_server: WebServer, stack: Stack) -> None:
+    """The renderer is replaced by one that returns its input."""
     await stack.model.clear_script()
-    context = await chromium.new_context(base_url=web_server.url)  # its console may say what the browser refused
+    context = await chromium.new_context(base_url=web_server.url)  # its console may report what the browser blocks
 
-    async def leak(route: Route) -> None:
-        answer = await route.fetch()
-        await route.fulfill(response=answer, body=await answer.text() + LEAKY)
+    async def replace_renderer(route: Route) -> None:
+        response = await route.fetch()
+        await route.fulfill(response=response, body=await response.text() + UNSAFE_RENDERER)
 
-    await context.route("**/markdown-it*", leak)
+    await context.route("**/markdown-it*", replace_renderer)
     chat = await open_chat(context)
-    await stack.model.script(ScriptedResponse(text="\n".join([*EVIL, "<kbd class=x>key</kbd><p>the end</p>"])))
-    await chat.send("be evil")
+    await stack.model.script(
+        ScriptedResponse(text="\n".join([*MALICIOUS_MARKDOWN, "<kbd class=x>key</kbd><p>the end</p>"]))
+    )
+    await chat.send("hello")
     await expect(chat.last_reply.locator(".body")).to_contain_text("the end")
-    await expect(chat.last_reply.locator(".body")).not_to_contain_text("<p>")  # it did let it through
+    await expect(chat.last_reply.locator(".body")).not_to_contain_text("<p>")  # the renderer returned it unchanged
     assert await chat.last_reply.locator(".body kbd").evaluate("key => key.attributes.length") == 0
     await chat.expect_status("answered")
-    await _nothing_happened(chat.page)
+    await expect_nothing_ran(chat.page)
     await context.close()
 
 
-async def test_nothing_in_a_question_or_a_title_or_a_file_name_runs(context: BrowserContext, stack: Stack) -> None:
+async def test_a_question_a_title_and_a_file_name_cannot_run_scripts(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
-    evil = "<img src=x onerror='window.hit = 1'>"
-    file = FilePayload(name=f"{evil}.txt", mimeType="text/plain", buffer=evil.encode())
+    html = "<img src=x onerror='window.hit = 1'>"
+    file = FilePayload(name=f"{html}.txt", mimeType="text/plain", buffer=html.encode())
     await chat.page.locator("#picker").set_input_files(file)
-    await chat.send(evil)
-    await expect(chat.last_reply.locator(".body")).to_contain_text(evil)
+    await chat.send(html)
+    await expect(chat.last_reply.locator(".body")).to_contain_text(html)
     await chat.expect_status("answered")
-    await chat.page.get_by_role("button", name="Rename").click()
-    await chat.page.get_by_role("textbox", name="Conversation title").fill(evil)
-    await chat.page.keyboard.press("Enter")
-    await expect(chat.page.locator("#conversation-list a")).to_have_text(evil)
+    await rename_conversation(chat, html)
+    await expect(chat.links).to_have_text(html)
     assert await chat.page.locator("main img, #conversation-list img").count() == 0
-    await _nothing_happened(chat.page)
+    await expect_nothing_ran(chat.page)
 
 
-async def test_a_link_opens_beside_the_page_and_tells_nothing(context: BrowserContext, stack: Stack) -> None:
+async def test_a_link_opens_in_a_new_tab_without_a_referrer(context: BrowserContext, stack: Stack) -> None:
     await stack.model.script(ScriptedResponse(text="See [the site](https://example.org/a) or https://example.org/b"))
     chat = await open_chat(context)
     await chat.send("where?")
@@ -155,19 +161,19 @@ async def test_a_link_opens_beside_the_page_and_tells_nothing(context: BrowserCo
         await expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
 
 
-async def test_the_policy_stops_what_would_slip_through(chromium: Browser, web_server: WebServer) -> None:
-    """Even a hole in renderer and sanitiser would not run a script: the browser refuses it."""
+async def test_the_content_security_policy_blocks_inline_scripts(chromium: Browser, web_server: WebServer) -> None:
+    """The browser blocks a script that the renderer and the sanitizer let through."""
     page = await chromium.new_page()
     await page.goto(web_server.url)
-    refused = await page.evaluate(
+    directive = await page.evaluate(
         """() => new Promise((resolve) => {
             document.addEventListener('securitypolicyviolation', (event) => resolve(event.effectiveDirective));
-            const hole = document.createElement('p');
-            hole.setAttribute('onclick', 'window.hit = 1');
-            document.body.append(hole);
-            hole.click();
+            const element = document.createElement('p');
+            element.setAttribute('onclick', 'window.hit = 1');
+            document.body.append(element);
+            element.click();
         })"""
     )
-    assert refused.startswith("script-src")
+    assert directive.startswith("script-src")
     assert await page.evaluate("window.hit") is None
     await page.close()

@@ -1,4 +1,4 @@
-"""A reply while it comes: what is half said stands as it will stand, and disturbs nobody who reads or writes."""
+"""Replies while they stream: formatting, selection and caret, layout, and retries of a busy model."""
 
 from __future__ import annotations
 
@@ -9,30 +9,39 @@ from playwright.async_api import BrowserContext, expect
 
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
-from tests.web.browser import open_chat
+from tests.web.browser import ChatPage, open_chat
 from tests.web.page_actions import start_gated_reply
 
 pytestmark = pytest.mark.browser
 
+KEEP_NODES = """() => {
+    window.kept = [...document.querySelector('.reply:last-child .body').querySelectorAll('p, pre, code, .bar')];
+}"""
+SELECT_SECOND_WORD = """() => {
+    const text = document.querySelector('.reply:last-child .body p').firstChild;
+    getSelection().setBaseAndExtent(text, 4, text, 9);
+}"""
+RETRY_NOTE = re.compile(r"^([A-Z].*\.) Trying again in (\d+) s…$")
 
-async def test_unclosed_code_and_tables_stand_as_they_come(context: BrowserContext, stack: Stack) -> None:
+
+async def test_unfinished_code_and_tables_are_formatted(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
     body = chat.last_reply.locator(".body")
-    asked = await start_gated_reply(stack, chat, "code", "Look:\n\n```python\ndef f():\n    return")
+    request = await start_gated_reply(stack, chat, "code", "Look:\n\n```python\ndef f():\n    return")
     await expect(body.locator(".code pre")).to_have_text("def f():\n    return")
     await expect(body.locator(".code .bar span")).to_have_text("python")
     await expect(body.locator(".hljs-keyword").first).to_have_text("def")
-    await stack.model.release(asked, " 1\n```\n\n| one | two |\n|---|---|\n| 1 ")
+    await stack.model.release(request, " 1\n```\n\n| one | two |\n|---|---|\n| 1 ")
     await expect(body.locator("table th")).to_have_text(["one", "two"])
     await expect(body.locator("table td").first).to_have_text("1")
     await expect(body).not_to_contain_text("|")
-    await stack.model.release(asked, "| 2 |\n")
+    await stack.model.release(request, "| 2 |\n")
     await expect(body.locator("table td")).to_have_text(["1", "2"])
-    await stack.model.finish(asked)
+    await stack.model.finish(request)
     await chat.expect_status("answered")
 
 
-async def test_each_paragraph_runs_in_the_direction_of_its_words(context: BrowserContext, stack: Stack) -> None:
+async def test_each_paragraph_has_the_direction_of_its_text(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
     hebrew = "\u05e9\u05dc\u05d5\u05dd"
     text = f"{hebrew}, this too\n\n- {hebrew}\n- {hebrew}\n\nAnd left.\n\n- {hebrew}\n\n  ```\n  code\n  ```"
@@ -41,65 +50,52 @@ async def test_each_paragraph_runs_in_the_direction_of_its_words(context: Browse
     await chat.expect_status("answered")
     await expect(chat.last_reply.locator(".code pre")).to_have_text("code")
 
-    async def directions(what: str) -> list[str]:
-        found: list[str] = await chat.page.evaluate(
-            "what => [...document.querySelectorAll(what)].map(node => getComputedStyle(node).direction)", what
-        )
-        return found
+    async def directions(selector: str) -> list[str]:
+        script = "selector => [...document.querySelectorAll(selector)].map(node => getComputedStyle(node).direction)"
+        values: list[str] = await chat.page.evaluate(script, selector)
+        return values
 
     assert await directions(".body > p, .body > ul, .body pre") == ["rtl", "rtl", "ltr", "rtl", "ltr"]
     assert await directions(".user .text") == ["rtl"]
 
 
-async def test_nothing_that_stands_is_drawn_again(context: BrowserContext, stack: Stack) -> None:
-    """A node that is replaced flickers and loses what was selected in it: so it must be the same node to the end."""
+async def test_rendered_nodes_and_the_selection_are_kept(context: BrowserContext, stack: Stack) -> None:
+    """A replaced node flickers and loses the selection, so every node stays the same until the end."""
     chat = await open_chat(context)
     body = chat.last_reply.locator(".body")
-    asked = await start_gated_reply(
+    request = await start_gated_reply(
         stack, chat, "a story", "The first paragraph.\n\n```python\nx = 1\n```\n\nThe second"
     )
     await expect(body.locator(".hljs-number")).to_have_count(1)
-    await chat.page.evaluate(
-        """() => {
-            const body = document.querySelector('.reply:last-child .body');
-            window.kept = [...body.querySelectorAll('p, pre, code, .bar')];
-            const text = body.querySelector('p').firstChild;
-            getSelection().setBaseAndExtent(text, 4, text, 9);
-        }"""
-    )
+    await chat.page.evaluate(KEEP_NODES)
     await chat.message_box.focus()
-    await chat.page.evaluate(
-        """() => {
-            const text = document.querySelector('.reply:last-child .body p').firstChild;
-            getSelection().setBaseAndExtent(text, 4, text, 9);
-        }"""
-    )
+    await chat.page.evaluate(SELECT_SECOND_WORD)
     for n in range(10):
-        await stack.model.release(asked, f" word {n}" if n != 5 else "\n\nThe third")
+        await stack.model.release(request, f" word {n}" if n != 5 else "\n\nThe third")
     await expect(body).to_contain_text("word 9")
-    await stack.model.finish(asked)
+    await stack.model.finish(request)
     await chat.expect_status("answered")
     assert await chat.page.evaluate("getSelection().toString()") == "first"
     assert await chat.page.evaluate("kept.every((node) => node.isConnected)")
 
 
-async def test_the_caret_stays_where_one_writes(context: BrowserContext, stack: Stack) -> None:
+async def test_the_caret_stays_in_the_message_box(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
-    asked = await start_gated_reply(stack, chat, "a story", "Once")
+    request = await start_gated_reply(stack, chat, "a story", "Once")
     await chat.message_box.fill("beginning end")
     await chat.message_box.evaluate("box => box.setSelectionRange(10, 10)")
     for n, letter in enumerate("middle "):
         await chat.page.keyboard.press(letter if letter != " " else "Space")
-        await stack.model.release(asked, f" piece {n}")
+        await stack.model.release(request, f" piece {n}")
     await expect(chat.last_reply.locator(".body")).to_contain_text("piece 6")
-    await stack.model.finish(asked)
+    await stack.model.finish(request)
     await chat.expect_status("answered")
     await expect(chat.message_box).to_have_value("beginning middle end")
     await expect(chat.message_box).to_be_focused()
     assert await chat.message_box.evaluate("box => box.selectionStart") == 17
 
 
-async def test_wide_things_scroll_inside_the_page(context: BrowserContext, stack: Stack) -> None:
+async def test_wide_content_scrolls_inside_the_reply(context: BrowserContext, stack: Stack) -> None:
     row = "|" + "|".join(f"a rather wide cell {n}" for n in range(30)) + "|"
     wide = f"{row}\n|{'---|' * 30}\n{row}\n\n```\n{'x' * 900}\n```\n\n$$\n{'a + ' * 200} b\n$$\n\n{'w' * 700}"
     await stack.model.script(ScriptedResponse(text=wide))
@@ -118,40 +114,44 @@ async def test_wide_things_scroll_inside_the_page(context: BrowserContext, stack
     )
 
 
-async def test_a_busy_model_is_tried_again_in_words(context: BrowserContext, stack: Stack) -> None:
-    """The seconds are counted down; when the model answers, nothing of it stays."""
+async def test_a_busy_model_is_retried_with_a_countdown(context: BrowserContext, stack: Stack) -> None:
     await stack.model.script(
-        ScriptedResponse(kind="fail", status=429, headers={"Retry-After": "4"}), ScriptedResponse(text="here I am")
+        ScriptedResponse(kind="fail", status=429, headers={"Retry-After": "2"}), ScriptedResponse(text="here I am")
     )
     chat = await open_chat(context)
     await chat.send("hello")
     note = chat.last_reply.locator(".note")
-    await expect(note).to_have_text(re.compile(r"^[A-Z].*\. Trying again in \d s…$"))
+    await expect(note).to_have_text(RETRY_NOTE)
     await chat.expect_reply("here I am")
     await chat.expect_status("answered")
     await expect(note).not_to_contain_text("again")
 
 
-async def test_what_is_waited_for_is_told_to_who_comes_later(context: BrowserContext, stack: Stack) -> None:
+async def test_a_window_that_opens_later_shows_the_same_countdown(context: BrowserContext, stack: Stack) -> None:
     await stack.model.script(ScriptedResponse(kind="fail", status=429, headers={"Retry-After": "25"}))
     first = await open_chat(context)
     await first.send("hello")
-    again = re.compile(r"^[A-Z].*\. Trying again in (\d+) s…$")
-    await expect(first.last_reply.locator(".note")).to_have_text(again)
-    words = await first.last_reply.locator(".note").inner_text()
+    reason, seconds = await read_retry_note(first)
     await first.page.reload()
     second = await open_chat(context, f"/c/{first.conversation}")
     for chat in (first, second):
-        await expect(chat.last_reply.locator(".note")).to_have_text(again)
-        later = await chat.last_reply.locator(".note").inner_text()
-        assert later.split(" Trying ")[0] == words.split(" Trying ")[0]
-        seconds = [int(again.findall(line)[0]) for line in (later, words)]
-        assert seconds[0] <= seconds[1], "they go on, and do not begin anew"
+        later_reason, later_seconds = await read_retry_note(chat)
+        assert later_reason == reason
+        assert later_seconds <= seconds, "the countdown continues and does not start again"
     await first.page.keyboard.press("Escape")
     await first.expect_status("stopped")
 
 
-async def test_lists_of_things_to_do_have_boxes(context: BrowserContext, stack: Stack) -> None:
+async def read_retry_note(chat: ChatPage) -> tuple[str, int]:
+    """Wait until the last reply shows when the model is tried again; return the reason and the seconds."""
+    note = chat.last_reply.locator(".note")
+    await expect(note).to_have_text(RETRY_NOTE)
+    match = RETRY_NOTE.match(await note.inner_text())
+    assert match is not None
+    return match[1], int(match[2])
+
+
+async def test_task_lists_have_check_boxes(context: BrowserContext, stack: Stack) -> None:
     await stack.model.script(
         ScriptedResponse(text="- [ ] milk **and** eggs\n- [x] bread\n- [y] no mark\n\n[ ] no list", chunk=3)
     )
