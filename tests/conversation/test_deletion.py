@@ -29,7 +29,7 @@ from tests.fakes.model.protocol import ModelRequest, ScriptedResponse, text_of
 from tests.processes import Stack, eventually, running_stack
 
 
-async def forget(ingress: IngressClient, key: str) -> None:
+async def delete_conversation(ingress: IngressClient, key: str) -> None:
     await ingress.call(handlers.CHAT_FORGET, key, None)
 
 
@@ -39,7 +39,7 @@ async def test_deleted_conversation_leaves_nothing_in_state_or_prompts(
     for number in range(30):
         await send_message(ingress, key, f"wombat {number}", id=f"m{number}")
     assert await eventually(lambda: count_records_with(stack, key, "wombat"), lambda n: n >= 2)
-    await forget(ingress, key)
+    await delete_conversation(ingress, key)
     assert await eventually(lambda: count_records_with(stack, key, "wombat"), lambda n: n == 0) == 0
     page = await read_history(ingress, key)
     assert page.messages == [] and page.next_before is None and page.forgotten
@@ -51,22 +51,24 @@ async def test_deleted_conversation_leaves_nothing_in_state_or_prompts(
 
 
 async def test_deleted_conversation_leaves_nothing_in_the_engine(ingress: IngressClient, stack: Stack) -> None:
-    """Not in state, not in a page, not in the journal of any finished turn, a summary or a title."""
+    """Neither the state nor the journal of a turn, a summary or a title contains the text."""
     word, key = f"quokka{uuid4().hex[:8]}", new_web_key()
     await stack.model.script_titles(ScriptedResponse(text=f"About a {word}"))
     for number in range(28):
         await queue_message(ingress, key, f"my name is {word} {number}", f"m{number}")
         await wait_for_turn(ingress, key, f"m{number}")
-    await eventually(lambda: find_text(stack, word), lambda places: any("summary" in p or "meta" in p for p in places))
-    await forget(ingress, key)
+    await eventually(
+        lambda: find_text(stack, word), lambda found: any("summary" in place or "meta" in place for place in found)
+    )
+    await delete_conversation(ingress, key)
     assert await eventually(lambda: find_text(stack, word), lambda found: not found) == []
     again = await queue_message(ingress, key, f"my name is {word} 0", "m0", at=datetime.now(UTC) - timedelta(hours=1))
     assert (await ingress.attach(again.invocation, Reply)).status in ("forgotten", "withdrawn")
-    assert await eventually(lambda: find_text(stack, word), lambda found: not found) == [], "the repeat brought it back"
+    assert await eventually(lambda: find_text(stack, word), lambda found: not found) == [], "the repeat restored it"
 
 
 async def test_title_and_summary_written_during_a_deletion_leave_nothing(ingress: IngressClient, stack: Stack) -> None:
-    """A title and a summary that the model still writes while the conversation is forgotten."""
+    """The model writes a title and a summary while the conversation is deleted."""
     word, key, number = f"dunnart{uuid4().hex[:8]}", new_web_key(), await stack.model.count_requests()
     await stack.model.script_titles(ScriptedResponse(kind="gate"))
     await stack.model.script_summaries(ScriptedResponse(kind="gate"))
@@ -75,11 +77,11 @@ async def test_title_and_summary_written_during_a_deletion_leave_nothing(ingress
         await wait_for_turn(ingress, key, f"m{count}")
 
     async def written(kind: str) -> list[ModelRequest]:
-        return [one for one in await stack.model.all_requests(number) if getattr(one, kind)]
+        return [request for request in await stack.model.all_requests(number) if getattr(request, kind)]
 
     title = (await eventually(lambda: written("title")))[0]
     summary = (await eventually(lambda: written("summary")))[0]
-    await forget(ingress, key)
+    await delete_conversation(ingress, key)
     for gated in (title, summary):
         await stack.model.release(gated, f"It is about a {word}")
         await stack.model.finish(gated)
@@ -87,22 +89,22 @@ async def test_title_and_summary_written_during_a_deletion_leave_nothing(ingress
 
 
 async def test_deletion_does_not_wait_for_a_title(ingress: IngressClient, stack: Stack) -> None:
-    """Its input lies in the engine as long as the model takes: the forget does not wait for it."""
+    """The engine stores the input of the title request while the model works, so the deletion ends that request."""
     word, key, number = f"dibbler{uuid4().hex[:8]}", new_web_key(), await stack.model.count_requests()
     await stack.model.script_titles(ScriptedResponse(kind="gate"))
     await queue_message(ingress, key, f"my name is {word}", "m0")
     await wait_for_turn(ingress, key, "m0")
 
     async def titles() -> list[ModelRequest]:
-        return [one for one in await stack.model.all_requests(number) if one.is_title]
+        return [request for request in await stack.model.all_requests(number) if request.is_title]
 
     title = (await eventually(titles))[0]
 
     async def held() -> list[str]:
-        await stack.model.release(title, "still ")  # or it would be given up for silent
+        await stack.model.release(title, "still ")  # a silent stream would be cancelled
         return await find_text(stack, word)
 
-    await forget(ingress, key)
+    await delete_conversation(ingress, key)
     try:
         assert await eventually(held, lambda found: not found) == []
     finally:
@@ -117,7 +119,7 @@ async def test_messages_over_the_retention_age_are_deleted_by_a_durable_timer(
         running_stack(engine_binary, tmp_path, model, retention_days="30") as stack,
         stack.ingress() as ingress,
     ):
-        ahead = datetime(9999, 12, 31, tzinfo=UTC)  # and so many days more is no time at all
+        ahead = datetime(9999, 12, 31, tzinfo=UTC)  # the retention days cannot be added to it
         for text in ("hi", "again"):
             assert (await send_message(ingress, "k", text, at=ahead)).status == "answered"
         old = datetime.now(UTC) - timedelta(days=40)
@@ -131,23 +133,23 @@ async def test_messages_over_the_retention_age_are_deleted_by_a_durable_timer(
         assert [m.text for m in messages if m.role == "user"] == ["of today"]
         idle = new_web_key()
         await queue_message(ingress, idle, "the last word", "m0", at=old, expects_reply=False)
-        emptied = await eventually(
+        idle_page = await eventually(
             lambda: read_history(ingress, idle), lambda page: not (page.messages or page.waiting)
         )
-        assert emptied.running is None
+        assert idle_page.running is None
         assert await eventually(lambda: count_records_with(stack, idle, "the last word"), lambda count: not count) == 0
         rows = await stack.query(f"SELECT count(1) AS n FROM state WHERE service_key = '{key}' AND key LIKE 'page:%'")
         assert rows[0]["n"] == 0
 
         async def timers() -> list[str]:
-            # All columns: the engine leaves the start out when it is asked for alone.
+            # Trap: selected alone, scheduled_start_at is empty.
             rows = await stack.query(
                 f"SELECT * FROM sys_invocation WHERE target_handler_name = 'expire' AND target_service_key = '{key}'"
             )
             return [str(row["scheduled_start_at"])[:10] for row in rows if row["status"] == "scheduled"]
 
         due = [(messages[-1].at + timedelta(days=30)).date().isoformat()]
-        assert await eventually(timers, lambda seen: seen == due) == due, "one timer, for what is left"
+        assert await eventually(timers, lambda seen: seen == due) == due, "one timer, for the remaining messages"
         repeat = await queue_message(ingress, key, "wombat 3", "m3", at=old)
         assert (await ingress.attach(repeat.invocation, Reply)).status in ("forgotten", "withdrawn")
 
@@ -156,7 +158,7 @@ async def test_repeat_of_a_deleted_message_is_not_answered(ingress: IngressClien
     at = datetime.now(UTC)
     for number in range(25):
         await send_message(ingress, key, f"m{number}", id=f"m{number}", at=at)
-    await forget(ingress, key)
+    await delete_conversation(ingress, key)
     before = len(await stack.model.requests())
 
     async def repeat(name: str) -> str:
@@ -170,7 +172,7 @@ async def test_repeat_of_a_deleted_message_is_not_answered(ingress: IngressClien
 async def test_late_transcript_append_does_not_restore_a_deleted_conversation(
     ingress: IngressClient, stack: Stack, key: str
 ) -> None:
-    """A page that is written again after the forget, as when an interrupted send is taken up by a new version."""
+    """A page is appended again after the deletion, as happens when an upgrade restarts an interrupted call."""
     for number in range(21):
         await send_message(ingress, key, f"wombat {number}", id=f"m{number}")
 
@@ -181,7 +183,7 @@ async def test_late_transcript_append_does_not_restore_a_deleted_conversation(
         )
 
     late = str((await eventually(written))[0]["id"])
-    await forget(ingress, key)
+    await delete_conversation(ingress, key)
     await eventually(lambda: count_records_with(stack, key, "wombat"), lambda n: n == 0)
     again = await stack.change_invocation(late, "restart-as-new")
 
@@ -203,7 +205,7 @@ async def test_deletion_stops_the_running_turn_and_withdraws_waiting_messages(
     await stack.model.wait_for_question("first", number)
     await queue_message(ingress, key, "second", "m1")
     async with asyncio.timeout(20):
-        await forget(ingress, key)
+        await delete_conversation(ingress, key)
     page = await eventually(lambda: read_history(ingress, key), lambda page: not page.messages and not page.waiting)
     assert page.running is None
     await queue_message(ingress, key, "later", "m2")
@@ -216,12 +218,12 @@ async def test_deleted_conversation_leaves_the_directory(ingress: IngressClient)
     await queue_message(ingress, key, "hi", "m0")
     await wait_for_turn(ingress, key, "m0")
 
-    async def listed() -> DirectoryPage:
+    async def list_directory() -> DirectoryPage:
         return await ingress.call(handlers.DIRECTORY_LIST, f"person:web:{person}", DirectoryRequest())
 
-    await eventually(listed, lambda page: page.entries)
-    await forget(ingress, key)
-    await eventually(listed, lambda page: not page.entries)
+    await eventually(list_directory, lambda page: page.entries)
+    await delete_conversation(ingress, key)
+    await eventually(list_directory, lambda page: not page.entries)
 
 
 async def test_reset_starts_a_new_context_and_keeps_the_history(ingress: IngressClient, key: str) -> None:
@@ -236,7 +238,9 @@ async def test_reset_waits_for_the_running_turn(ingress: IngressClient, stack: S
     await stack.model.script(ScriptedResponse(kind="gate"))
     reply = start_message(ingress, key, "hello")
     await stack.model.wait_for_request(number)
-    assert await ingress.call_or_queue(handlers.CHAT_RESET, key, None, timeout=0.2) is None, "told, not hung"
+    assert await ingress.call_or_queue(handlers.CHAT_RESET, key, None, timeout=0.2) is None, (
+        "the call returns although the reset waits"
+    )
     await stack.model.release(number, "hi")
     await stack.model.finish(number)
     assert (await reply).reply == "hi"

@@ -1,4 +1,4 @@
-"""What happens to a message after it was said: edits, deletions, feedback, context beside it, and limits."""
+"""Edits, redactions and feedback of messages, notes, undelivered replies, quotas and channels."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ GATE = ScriptedResponse(kind="gate")
 
 
 def slack_key() -> str:
-    """The key of a Slack thread nobody has used."""
+    """Return the key of a new Slack thread."""
     return keys.slack(f"T{new_session_key()[8:].upper()}", "C1", "1700000000.000100")
 
 
-async def edit(ingress: IngressClient, key: str, id: str, text: str) -> None:
-    """Edit a message the way adapters do, and wait until Chat has it."""
+async def edit_message(ingress: IngressClient, key: str, id: str, text: str) -> None:
+    """Edit a message as the bots do."""
     await ingress.call(handlers.QUEUE_EDIT, key, EditRequest(id=id, message=text))
 
 
-async def redact(ingress: IngressClient, key: str, id: str, **more: object) -> None:
+async def redact_message(ingress: IngressClient, key: str, id: str, **more: object) -> None:
     await ingress.call(handlers.QUEUE_REDACT, key, RedactRequest.model_validate({"id": id, **more}))
 
 
 async def test_edit_replaces_the_text_and_is_not_answered(stack: Stack, ingress: IngressClient) -> None:
     key = new_web_key()
     await send_message(ingress, key, "my name is Ada", id="m1", expects_reply=False)
-    await edit(ingress, key, "m1", "my name is Grace")
+    await edit_message(ingress, key, "m1", "my name is Grace")
     assert await eventually(lambda: read_all_texts(ingress, key), lambda texts: texts == ["my name is Grace"])
     await queue_message(ingress, key, "what is my name?", "m2")
     assert (await wait_for_turn(ingress, key, "m2")).reply == "Your name is Grace."
@@ -61,7 +61,7 @@ async def test_edit_changes_a_waiting_message(stack: Stack, ingress: IngressClie
     await queue_message(ingress, key, "first", "m1")
     await stack.model.wait_for_request(number)
     await queue_message(ingress, key, "secnod", "m2")
-    await edit(ingress, key, "m2", "second")
+    await edit_message(ingress, key, "m2", "second")
     await stack.model.finish(number)
     assert (await wait_for_turn(ingress, key, "m2")).reply == "echo: second"
 
@@ -77,11 +77,11 @@ async def test_edit_redaction_and_feedback_reach_the_transcript(stack: Stack, in
     )
     await ingress.call(handlers.CHAT_SET_FEEDBACK, key, FeedbackRequest(seq=seq, person="U1", value="up"))
 
-    async def oldest() -> History:
+    async def read_all() -> History:
         return await read_history(ingress, key, limit=200)
 
-    history = await eventually(oldest, lambda h: h.messages[1].feedback)
-    assert [m.text for m in history.messages[:5]] == ["changed", "echo: line 0", "", "", "line 2"], "with its reply"
+    history = await eventually(read_all, lambda h: h.messages[1].feedback)
+    assert [m.text for m in history.messages[:5]] == ["changed", "echo: line 0", "", "", "line 2"]
     assert [m.status for m in history.messages[2:4]] == ["forgotten"] * 2 and history.messages[1].feedback == {
         "U1": "up"
     }
@@ -91,11 +91,11 @@ async def test_redacted_message_leaves_context_and_history(stack: Stack, ingress
     key = new_web_key()
     await queue_message(ingress, key, "my name is Ada", "m1")
     await wait_for_turn(ingress, key, "m1")
-    await redact(ingress, key, "m1")
+    await redact_message(ingress, key, "m1")
     await eventually(lambda: read_all_texts(ingress, key), lambda texts: texts[0] == "")
     await queue_message(ingress, key, "what is my name?", "m2")
     assert "Ada" not in (await wait_for_turn(ingress, key, "m2")).reply
-    await queue_message(ingress, key, "my name is Ada", "m1")  # a late repeat, or catch-up
+    await queue_message(ingress, key, "my name is Ada", "m1")  # a late repeat
     await queue_message(ingress, key, "and now?", "m3")
     await wait_for_turn(ingress, key, "m3")
     assert len(await read_all_texts(ingress, key)) == 6, "a deleted message is not answered later"
@@ -109,11 +109,11 @@ async def test_redaction_withdraws_waiting_and_blocks_unseen_messages(stack: Sta
     await stack.model.wait_for_request(number)
     await queue_message(ingress, key, "second", "m2")
     written = datetime.now(UTC) - timedelta(hours=1)
-    await redact(ingress, key, "m2")
-    await redact(ingress, key, "m0", at=written.isoformat())
+    await redact_message(ingress, key, "m2")
+    await redact_message(ingress, key, "m0", at=written.isoformat())
     await stack.model.finish(number)
     await wait_for_turn(ingress, key, "m1")
-    await queue_message(ingress, key, "never seen", "m0", at=written.isoformat())
+    await queue_message(ingress, key, "not received yet", "m0", at=written.isoformat())
     await queue_message(ingress, key, "third", "m3")
     await wait_for_turn(ingress, key, "m3")
     assert await read_all_texts(ingress, key) == ["first", EMPTY_GATE_TEXT, "third", "echo: third"]
@@ -138,7 +138,7 @@ async def test_repeated_notes_are_stored_once_and_part_of_the_context(ingress: I
 
 
 async def test_reply_stays_undelivered_without_a_bot(stack: Stack, ingress: IngressClient) -> None:
-    """A send to a service that does not exist would block the key."""
+    """A call of a delivery service that does not exist would block the conversation."""
     key = slack_key()
     for n in range(2):
         await queue_message(ingress, key, f"question {n}", f"m{n}")
@@ -189,11 +189,11 @@ async def test_channel_stores_rules_threads_and_read_position(ingress: IngressCl
         await ingress.call(handlers.CHANNEL_UPDATE_THREAD, scope, update)
     for position in ("5", "4"):
         await ingress.call(handlers.CHANNEL_ADVANCE_READ_POSITION, scope, ReadPosition(position=position))
-    place = await ingress.call(handlers.CHANNEL_GET, scope, ChannelViewRequest(conversation="k1"))
-    assert place.rules.off and place.position == "5"
-    assert place.thread and (place.thread.position, place.thread.muted) == ("2", True)
+    view = await ingress.call(handlers.CHANNEL_GET, scope, ChannelViewRequest(conversation="k1"))
+    assert view.rules.off and view.position == "5"
+    assert view.thread and (view.thread.position, view.thread.muted) == ("2", True)
     threads = await ingress.call(handlers.CHANNEL_GET_THREADS, scope, None)
-    assert [one.conversation for one in threads.threads] == ["k1"]
+    assert [thread.conversation for thread in threads.threads] == ["k1"]
     assert (await ingress.call(handlers.CHANNEL_RELEASE_DELIVERIES, scope, None)).deliveries == 0
 
 
@@ -203,7 +203,7 @@ async def test_redaction_during_the_turn_takes_effect_afterwards(stack: Stack, i
     await stack.model.script(GATE)
     await queue_message(ingress, key, "my name is Ada", "m1")
     await stack.model.wait_for_request(number)
-    await redact(ingress, key, "m1")
+    await redact_message(ingress, key, "m1")
     later = start_message(ingress, key, "what is my name?", id="m2", queued=False)
     await asyncio.sleep(0)
     await stack.model.finish(number)

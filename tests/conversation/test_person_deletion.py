@@ -30,97 +30,99 @@ from tests.conversation.engine_state import find_text, read_summary
 from tests.fakes.model.protocol import ModelRequest, ScriptedResponse
 from tests.processes import Stack, eventually
 
-CROWDED = 180.0
-"""Seconds for what five hundred directories are told, at a time when much else is done."""
+DIRECTORIES_SECONDS = 180.0
+"""Seconds that updates of five hundred directories may take on a busy machine."""
 
 
-async def forget(ingress: IngressClient, key: str) -> None:
+async def delete_conversation(ingress: IngressClient, key: str) -> None:
     await ingress.call(handlers.CHAT_FORGET, key, None)
 
 
 async def test_author_of_notes_is_deleted(ingress: IngressClient, stack: Stack) -> None:
-    """Overheard, read up in a thread, or in a crowd of more than a conversation knows by heart."""
+    """Also if the conversation has more participants than its metadata contains."""
     team, word = f"T{uuid4().hex[:8].upper()}", f"potoroo{uuid4().hex[:8]}"
     key = keys.slack(team, "C1", "1700000000.000100")
     await queue_message(ingress, key, f"{word} aside", "m0", author=Author(id="UEVE", name="Eve"), expects_reply=False)
     await wait_for_turn(ingress, key, "m0")
-    crowd = [
+    notes = [
         Inbound(message=f"{word} {number}", id=f"n{number}", author=Author(id=f"U{number}", name=f"N{number}"))
         for number in range(MAX_PEOPLE + 3)
     ]
-    # Each new person is a message to a directory, and the next call comes after those: so a few at a time.
-    for first in range(0, len(crowd), 50):
-        await ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=crowd[first : first + 50]))
+    # Each new person updates a directory, and the next call waits for those updates: add a few at a time.
+    for first in range(0, len(notes), 50):
+        await ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=notes[first : first + 50]))
     for person in ("UEVE", f"U{MAX_PEOPLE + 2}"):
         owner = f"slack:{team}:{person}"
         done = await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, ForgetPersonRequest(person=owner))
         assert done.conversations == 1, person
-    for left in (f"{word} aside", f"{word} {MAX_PEOPLE + 2}"):
-        await eventually(lambda left=left: find_text(stack, left), lambda found: not found, seconds=CROWDED)  # type: ignore[misc]
+    for text in (f"{word} aside", f"{word} {MAX_PEOPLE + 2}"):
+        await eventually(lambda text=text: find_text(stack, text), lambda found: not found, seconds=DIRECTORIES_SECONDS)  # type: ignore[misc]
     last = f"person:slack:{team}:U{MAX_PEOPLE + 1}"
 
     async def listed() -> int:
         return len((await ingress.call(handlers.DIRECTORY_LIST, last, DirectoryRequest())).entries)
 
     assert await listed() == 1
-    await forget(ingress, key)
-    assert await eventually(listed, lambda count: count == 0, seconds=CROWDED) == 0
-    assert await eventually(lambda: find_text(stack, word), lambda found: not found, seconds=CROWDED) == []
+    await delete_conversation(ingress, key)
+    assert await eventually(listed, lambda count: count == 0, seconds=DIRECTORIES_SECONDS) == 0
+    assert await eventually(lambda: find_text(stack, word), lambda found: not found, seconds=DIRECTORIES_SECONDS) == []
 
 
 async def test_old_messages_of_others_stay_listed_after_a_person_is_deleted(
     ingress: IngressClient, stack: Stack
 ) -> None:
-    """Of the newest messages nothing is left then; older ones lie in pages."""
+    """All messages in Chat are deleted then; the older ones are in the Transcript."""
     team = f"T{uuid4().hex[:8].upper()}"
     key = keys.slack(team, "C1", "1700000000.000100")
     for name, number in (("ADA", 50), *(("EVE", 50),) * 3):
         author = Author(id=f"U{name}", name=name)
-        said = [Inbound(message=f"{name} {n}", id=uuid4().hex, author=author) for n in range(number)]
-        await ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=said))
+        notes = [Inbound(message=f"{name} {n}", id=uuid4().hex, author=author) for n in range(number)]
+        await ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=notes))
     found = ForgetPersonRequest(person=f"slack:{team}:UEVE")
     assert (await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, found)).conversations == 1
-    left = await eventually(lambda: read_history(ingress, key, limit=200), lambda page: len(page.messages) == 50)
-    assert {m.author.name for m in left.messages if m.author} == {"ADA"}
-    page = await ingress.call(handlers.DIRECTORY_LIST, f"person:slack:{team}:UADA", DirectoryRequest())
-    assert [entry.conversation for entry in page.entries] == [key]
+    page = await eventually(lambda: read_history(ingress, key, limit=200), lambda page: len(page.messages) == 50)
+    assert {m.author.name for m in page.messages if m.author} == {"ADA"}
+    listed = await ingress.call(handlers.DIRECTORY_LIST, f"person:slack:{team}:UADA", DirectoryRequest())
+    assert [entry.conversation for entry in listed.entries] == [key]
     hits = await ingress.call(handlers.CHAT_SEARCH, key, SearchRequest(text="ADA 3"))
     assert len(hits.messages) == 11
     bob = Author(id="UBOB", name="BOB")
-    said = [Inbound(message=f"BOB {n}", id=uuid4().hex, author=bob) for n in range(100)]
+    notes = [Inbound(message=f"BOB {n}", id=uuid4().hex, author=bob) for n in range(100)]
     for first in (0, 50):
-        await ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=said[first : first + 50]))
+        await ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=notes[first : first + 50]))
     expected = [f"ADA {n}" for n in range(50)] + [f"BOB {n}" for n in range(100)]
     assert await eventually(lambda: read_all_texts(ingress, key), lambda texts: texts == expected), (
-        "also across what went"
+        "also across handler went"
     )
     again = ForgetPersonRequest(person=f"slack:{team}:UADA")
     assert (await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, again)).conversations == 1
 
 
-@pytest.mark.parametrize("what", ["redact", "forget_person"])
-async def test_late_title_does_not_contain_deleted_text(ingress: IngressClient, stack: Stack, what: str) -> None:
+@pytest.mark.parametrize("handler", ["redact", "forget_person"])
+async def test_late_title_does_not_contain_deleted_text(ingress: IngressClient, stack: Stack, handler: str) -> None:
     team, word, number = (
         f"T{uuid4().hex[:8].upper()}",
         f"bandicoot{uuid4().hex[:8]}",
         await stack.model.count_requests(),
     )
     key = keys.slack(team, "C1", "1700000000.000100")
-    await stack.model.script_titles(*[ScriptedResponse(kind="gate")] * 4)  # other conversations may still get theirs
+    await stack.model.script_titles(
+        *[ScriptedResponse(kind="gate")] * 4
+    )  # titles of other conversations may still be requested
     await queue_message(ingress, key, f"my name is {word}", "m1", author=Author(id="UEVE", name="Eve"))
     await wait_for_turn(ingress, key, "m1")
-    if what == "forget_person":
+    if handler == "forget_person":
         await queue_message(
             ingress, key, "a word of mine", "m0", author=Author(id="UADA", name="Ada"), expects_reply=False
         )
         await wait_for_turn(ingress, key, "m0")
 
     async def titles() -> list[ModelRequest]:
-        return [one for one in await stack.model.all_requests(number) if one.is_title]
+        return [request for request in await stack.model.all_requests(number) if request.is_title]
 
-    about = await eventually(titles, lambda seen: any(word in str(one.body) for one in seen))
-    title = next(one for one in about if word in str(one.body))
-    if what == "redact":
+    requests = await eventually(titles, lambda found: any(word in str(request.body) for request in found))
+    title = next(request for request in requests if word in str(request.body))
+    if handler == "redact":
         await ingress.call(handlers.QUEUE_REDACT, key, RedactRequest(id="m1"))
         await eventually(lambda: read_history(ingress, key), lambda page: not any(m.text for m in page.messages))
     else:
@@ -129,8 +131,8 @@ async def test_late_title_does_not_contain_deleted_text(ingress: IngressClient, 
         await eventually(lambda: read_history(ingress, key), lambda page: len(page.messages) == 1)
     await stack.model.release(title, f"It is about a {word}")
     await stack.model.clear_script()
-    for one in await titles():
-        await stack.model.finish(one)
+    for request in await titles():
+        await stack.model.finish(request)
     assert await eventually(lambda: find_text(stack, word), lambda found: not found) == []
 
 
@@ -143,7 +145,7 @@ async def test_new_participant_is_deleted_during_their_first_turn(ingress: Ingre
     await stack.model.script(ScriptedResponse(kind="gate"))
     number = await stack.model.count_requests()
     await queue_message(ingress, key, f"my name is {word}", "m1", author=Author(id="UEVE", name="Eve"))
-    asked = await stack.model.wait_for_question(word, number)
+    request = await stack.model.wait_for_question(word, number)
     own = f"person:slack:{team}:UEVE"
 
     async def listed() -> int:
@@ -152,7 +154,7 @@ async def test_new_participant_is_deleted_during_their_first_turn(ingress: Ingre
     assert await eventually(listed) == 1
     person = ForgetPersonRequest(person=f"slack:{team}:UEVE")
     assert (await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, person)).conversations == 1
-    await stack.model.finish(asked.number)
+    await stack.model.finish(request.number)
     assert await eventually(lambda: find_text(stack, word), lambda found: not found) == []
 
 
@@ -162,25 +164,28 @@ async def test_feedback_of_a_deleted_person_is_removed(ingress: IngressClient, s
     for number in range(26):
         await queue_message(ingress, key, f"hello {number}", f"m{number}", author=Author(id="UADA", name="Ada"))
         await wait_for_turn(ingress, key, f"m{number}")
-    liked = [(await read_history(ingress, key, before=5)).messages[-1], (await read_history(ingress, key)).messages[-1]]
-    for reply in liked:
+    rated_replies = [
+        (await read_history(ingress, key, before=5)).messages[-1],
+        (await read_history(ingress, key)).messages[-1],
+    ]
+    for reply in rated_replies:
         given = FeedbackRequest(seq=reply.seq, person=person, value="up")
         await ingress.call(handlers.CHAT_SET_FEEDBACK, key, given)
     assert {m.seq for m in (await read_history(ingress, key, limit=200)).messages if m.feedback} == {
-        m.seq for m in liked
+        m.seq for m in rated_replies
     }
     found = ForgetPersonRequest(person=f"slack:{team}:{person}")
     assert (await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, found)).conversations == 1
 
-    async def left() -> list[str]:
-        """But for the person's own directory, which is emptied, and the wish to be forgotten."""
-        own = ("Background", "Directory", "forget_person")
-        return [place for place in await find_text(stack, person) if not any(one in place for one in own)]
+    async def remaining_places() -> list[str]:
+        """Return the places with the person's id, except the person's directory and the deletion itself."""
+        expected = ("Background", "Directory", "forget_person")
+        return [place for place in await find_text(stack, person) if not any(name in place for name in expected)]
 
     assert await eventually(
         lambda: read_history(ingress, key, limit=200), lambda p: not any(m.feedback for m in p.messages)
     )
-    await eventually(left, lambda places: not any("state of" in one for one in places))
+    await eventually(remaining_places, lambda places: not any("state of" in place for place in places))
     assert len((await read_history(ingress, key, limit=200)).messages) == 52
 
 
@@ -199,27 +204,27 @@ async def test_person_is_deleted_from_all_conversations(ingress: IngressClient, 
             author, text = (eve, f"my name is {word} {number}") if number % 2 else (ada, f"my name is Ada {number}")
             await queue_message(ingress, key, text, f"m{number}", author=author)
             await wait_for_turn(ingress, key, f"m{number}")
-    alone = keys.slack(team, "C1", "1700000009.000100")
-    await queue_message(ingress, alone, f"{word} alone", "m0", author=eve)
-    await wait_for_turn(ingress, alone, "m0")
+    own_thread = keys.slack(team, "C1", "1700000009.000100")
+    await queue_message(ingress, own_thread, f"{word} alone", "m0", author=eve)
+    await wait_for_turn(ingress, own_thread, "m0")
 
     async def listed(owner: str) -> list[str]:
         page = await ingress.call(handlers.DIRECTORY_LIST, owner, DirectoryRequest())
         return sorted(entry.conversation for entry in page.entries)
 
-    await eventually(lambda: listed(f"person:slack:{team}:UEVE"), lambda seen: seen == sorted([*threads, alone]))
+    await eventually(lambda: listed(f"person:slack:{team}:UEVE"), lambda seen: seen == sorted([*threads, own_thread]))
     done = await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, ForgetPersonRequest(person=f"slack:{team}:UEVE"))
     assert done.conversations == 3
     assert await eventually(lambda: find_text(stack, word), lambda found: not found) == []
     for key in threads:
         page = await read_history(ingress, key, limit=200)
         assert {m.author.name for m in page.messages if m.author} == {"Ada"}
-        assert len(page.messages) == 26, "thirteen questions of the others, with their replies"
-    assert (await read_history(ingress, alone)).messages == []
+        assert len(page.messages) == 26, "thirteen questions of Ada with their replies"
+    assert (await read_history(ingress, own_thread)).messages == []
     assert await listed(f"person:slack:{team}:UEVE") == []
     await eventually(lambda: listed(f"channel:slack:{team}:C1"), lambda seen: seen == sorted(threads))
     summary = await eventually(lambda: read_summary(stack, threads[0]), lambda seen: seen["upto"])
-    assert "Ada" in str(summary["text"]), "written anew of what is left"
+    assert "Ada" in str(summary["text"]), "the summary was replaced"
 
 
 async def test_web_person_is_deleted_with_all_conversations(ingress: IngressClient, stack: Stack) -> None:

@@ -1,4 +1,4 @@
-"""Settings resolve from the deployment to the conversation, and each value says where it came from."""
+"""Settings of deployment, workspace, channel and conversation: the narrower one wins, and each value has a source."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def configure(ingress: IngressClient, key: str, *unset: str, **set_: objec
     return {setting.name: (setting.value, setting.source) for setting in view.settings}
 
 
-async def widen(ingress: IngressClient, scope: str, *unset: str, **set_: object) -> None:
+async def configure_scope(ingress: IngressClient, scope: str, *unset: str, **set_: object) -> None:
     request = ConfigureRequest.model_validate({"set": set_, "unset": unset})
     await ingress.call(handlers.CHANNEL_CONFIGURE, scope, request)
 
@@ -41,19 +41,19 @@ async def widen(ingress: IngressClient, scope: str, *unset: str, **set_: object)
 async def test_each_setting_names_its_source(ingress: IngressClient) -> None:
     team = f"T{uuid4().hex[:8].upper()}"
     key = keys.slack(team, "C1", "1700000000.000100")
-    shown = await configure(ingress, key)
-    assert shown["temperature"] == (0.7, "deployment") and shown["burst"] == ("together", "deployment")
-    await widen(ingress, f"slack:{team}", temperature=0.1, prompt="of the workspace", model="scripted-large")
-    await widen(ingress, f"slack:{team}:C1", temperature=0.2, prompt="of the channel")
-    shown = await configure(ingress, key, temperature=0.3)
-    assert shown["temperature"] == (0.3, "conversation")
-    assert shown["prompt"] == ("of the channel", "channel")
-    assert shown["model"] == ("scripted-large", "workspace")
-    shown = await configure(ingress, key, "temperature")
-    assert shown["temperature"] == (0.2, "channel"), "given back to the wider scope"
-    await widen(ingress, f"slack:{team}:C1", "temperature", "prompt")
-    shown = await configure(ingress, key)
-    assert shown["temperature"] == (0.1, "workspace") and shown["prompt"] == ("of the workspace", "workspace")
+    settings = await configure(ingress, key)
+    assert settings["temperature"] == (0.7, "deployment") and settings["burst"] == ("together", "deployment")
+    await configure_scope(ingress, f"slack:{team}", temperature=0.1, prompt="of the workspace", model="scripted-large")
+    await configure_scope(ingress, f"slack:{team}:C1", temperature=0.2, prompt="of the channel")
+    settings = await configure(ingress, key, temperature=0.3)
+    assert settings["temperature"] == (0.3, "conversation")
+    assert settings["prompt"] == ("of the channel", "channel")
+    assert settings["model"] == ("scripted-large", "workspace")
+    settings = await configure(ingress, key, "temperature")
+    assert settings["temperature"] == (0.2, "channel"), "the wider scope applies again"
+    await configure_scope(ingress, f"slack:{team}:C1", "temperature", "prompt")
+    settings = await configure(ingress, key)
+    assert settings["temperature"] == (0.1, "workspace") and settings["prompt"] == ("of the workspace", "workspace")
 
 
 async def test_settings_can_be_read_during_a_turn(ingress: IngressClient, stack: Stack, key: str) -> None:
@@ -70,7 +70,7 @@ async def test_settings_can_be_read_during_a_turn(ingress: IngressClient, stack:
 
 async def test_prompt_of_the_channel_reaches_the_model(ingress: IngressClient, stack: Stack) -> None:
     team = f"T{uuid4().hex[:8].upper()}"
-    await widen(ingress, f"slack:{team}:C1", prompt="You are the channel's own.")
+    await configure_scope(ingress, f"slack:{team}:C1", prompt="You are the channel's own.")
     key = keys.slack(team, "C1", "1700000000.000100")
     number = await stack.model.count_requests()
     await queue_message(ingress, key, "hi", "m0")
@@ -92,10 +92,10 @@ async def test_waiting_message_fails_when_the_channel_is_switched_off(
     await queue_message(ingress, key, "waits", "m1")
     await ingress.call(handlers.CHANNEL_SET_RULES, scope, ChannelRulesChange(off=True))
     await stack.model.finish(number)
-    assert (await wait_for_turn(ingress, key, "m0")).status == "answered", "what runs comes to its end"
-    waited = await wait_for_turn(ingress, key, "m1")
-    assert waited.status == "failed" and "switched off" in (waited.error or "")
-    assert not [one for one in await stack.model.requests() if one.number >= number and "waits" in str(one.body)]
+    assert (await wait_for_turn(ingress, key, "m0")).status == "answered", "the running turn ends normally"
+    reply = await wait_for_turn(ingress, key, "m1")
+    assert reply.status == "failed" and "switched off" in (reply.error or "")
+    assert not any("waits" in str(request.body) for request in await stack.model.requests(number))
     await ingress.call(handlers.CHANNEL_SET_RULES, scope, ChannelRulesChange(off=False))
     await queue_message(ingress, key, "back", "m2")
     assert (await wait_for_turn(ingress, key, "m2")).reply == "echo: back"
@@ -111,10 +111,10 @@ async def test_persona_sets_prompt_model_and_temperature(
         running_stack(engine_binary, tmp_path, model, personas_file=str(personas), persona="poet") as stack,
         stack.ingress() as ingress,
     ):
-        shown = await configure(ingress, "k")
-        assert shown["prompt"] == ("Answer in verse.", "persona poet (deployment)")
-        shown = await configure(ingress, "k", persona="pirate")
-        assert shown["prompt"] == ("Speak like a pirate.", "persona pirate (conversation)")
+        settings = await configure(ingress, "k")
+        assert settings["prompt"] == ("Answer in verse.", "persona poet (deployment)")
+        settings = await configure(ingress, "k", persona="pirate")
+        assert settings["prompt"] == ("Speak like a pirate.", "persona pirate (conversation)")
         number = await model.count_requests()
         assert (await send_message(ingress, "k", "ahoy there")).model == "scripted-large"
         sent = (await model.wait_for_question("ahoy there", number)).body

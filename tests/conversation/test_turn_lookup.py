@@ -1,4 +1,4 @@
-"""How a turn stands, however far back it lies: found by its number, by a message in it, and by whoever repeats one."""
+"""Turns are found by number and by message id, however old they are."""
 
 from __future__ import annotations
 
@@ -20,21 +20,23 @@ from tests.web.seeding import build_messages, write_state
 THEN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-async def turn(ingress: IngressClient, key: str, **named: object) -> Reply:
-    """How the turn stands."""
+async def get_turn(ingress: IngressClient, key: str, **named: object) -> Reply:
+    """Return the turn's reply and status."""
     return await ingress.call(handlers.CHAT_GET_TURN, key, TurnRequest.model_validate(named))
 
 
-async def no_turn(ingress: IngressClient, key: str, **named: object) -> bool:
-    """Whether there is no such turn."""
+async def is_unknown_turn(ingress: IngressClient, key: str, **named: object) -> bool:
+    """Return whether the turn is not found."""
     with pytest.raises(IngressError) as caught:
-        await turn(ingress, key, **named)
+        await get_turn(ingress, key, **named)
     return caught.value.status == 404
 
 
 async def test_turn_is_found_by_number_and_by_message_id(ingress: IngressClient, key: str) -> None:
-    """Also turn 11, whose question ends a page while its reply begins the next, so that for a while the one lies in the
-    Transcript and the other in Chat."""
+    """Also turn 11: its question ends a page and its reply begins the next one.
+
+    For a while the question is in the Transcript and the reply in Chat.
+    """
     expected: list[tuple[str, Reply]] = []
     for number in range(1, 46):
         name, at = f"m{number}", THEN + timedelta(minutes=number)
@@ -44,37 +46,39 @@ async def test_turn_is_found_by_number_and_by_message_id(ingress: IngressClient,
         else:
             expected.append((name, await send_message(ingress, key, name, id=name, at=at)))
         if number >= 11:
-            assert await turn(ingress, key, id="m11") == expected[10][1]
+            assert await get_turn(ingress, key, id="m11") == expected[10][1]
     for number, (name, reply) in enumerate(expected, 1):
         assert reply.turn == number and (reply.status == "noted") == (number % 7 == 0)
-        assert await turn(ingress, key, turn=number) == await turn(ingress, key, id=name) == reply
-    assert await no_turn(ingress, key, turn=46) and await no_turn(ingress, key, id="m46")
+        assert await get_turn(ingress, key, turn=number) == await get_turn(ingress, key, id=name) == reply
+    assert await is_unknown_turn(ingress, key, turn=46) and await is_unknown_turn(ingress, key, id="m46")
 
 
 async def test_repeat_of_an_old_note_or_redacted_message_is_recognised(ingress: IngressClient, key: str) -> None:
     await send_message(ingress, key, "aside", id="aside", at=THEN, expects_reply=False)
-    await send_message(ingress, key, "regretted", id="gone", at=THEN)
+    await send_message(ingress, key, "regretted", id="redacted", at=THEN)
     for number in range(45):
         await send_message(ingress, key, f"m{number}", id=f"m{number}", at=THEN + timedelta(minutes=number + 1))
-    await ingress.call(handlers.CHAT_REDACT, key, RedactRequest(id="gone"))
+    await ingress.call(handlers.CHAT_REDACT, key, RedactRequest(id="redacted"))
     assert (await send_message(ingress, key, "aside", id="aside", at=THEN)).status == "noted"
-    assert (await send_message(ingress, key, "regretted", id="gone", at=THEN)).status == "forgotten"
-    assert (await turn(ingress, key, turn=2)).reply == ""
+    assert (await send_message(ingress, key, "regretted", id="redacted", at=THEN)).status == "forgotten"
+    assert (await get_turn(ingress, key, turn=2)).reply == ""
 
 
 async def test_turn_is_found_beside_missing_pages_and_pages_of_versions(
     ingress: IngressClient, stack: Stack, key: str
 ) -> None:
-    """What has reached its age is gone from the beginning; a question that was answered anew for a whole page long has
-    its versions behind it."""
-    first, anew = 2 * PAGE_SIZE, 9 * PAGE_SIZE
+    """The first pages were deleted because of their age. One question was regenerated so often that its replies fill
+    pages."""
+    first, regenerated = 2 * PAGE_SIZE, 9 * PAGE_SIZE
     messages = build_messages(6 * PAGE_SIZE)  # twelve pages
     versions = [
-        Message(seq=0, turn=anew // 2, role="assistant", text=f"version {n}", at=THEN, replaced=n < 2 * PAGE_SIZE)
+        Message(
+            seq=0, turn=regenerated // 2, role="assistant", text=f"version {n}", at=THEN, replaced=n < 2 * PAGE_SIZE
+        )
         for n in range(1, 2 * PAGE_SIZE + 1)
     ]
-    messages[anew - 1].replaced = True
-    messages = [*messages[first:anew], *versions, *messages[anew:]]
+    messages[regenerated - 1].replaced = True
+    messages = [*messages[first:regenerated], *versions, *messages[regenerated:]]
     for number, message in enumerate(messages):
         message.seq = first + number + 1
     old, recent = messages[:-PAGE_SIZE], messages[-PAGE_SIZE:]
@@ -87,9 +91,9 @@ async def test_turn_is_found_beside_missing_pages_and_pages_of_versions(
     await eventually(lambda: read_history(ingress, key), lambda page: len(page.messages) > 0)
     for number in range(1, 6 * PAGE_SIZE + 1):
         if number <= first // 2:
-            assert await no_turn(ingress, key, turn=number)
+            assert await is_unknown_turn(ingress, key, turn=number)
         else:
-            found = await turn(ingress, key, turn=number)
-            assert (found.turn, found.status) == (number, "answered")
-            assert found.reply.startswith("version 40" if number == anew // 2 else f"reply {number}")
-    assert await no_turn(ingress, key, turn=6 * PAGE_SIZE + 1)
+            reply = await get_turn(ingress, key, turn=number)
+            assert (reply.turn, reply.status) == (number, "answered")
+            assert reply.reply.startswith("version 40" if number == regenerated // 2 else f"reply {number}")
+    assert await is_unknown_turn(ingress, key, turn=6 * PAGE_SIZE + 1)
