@@ -1,4 +1,4 @@
-"""The Discord bot, a fake Discord, a fake model, Restate and the chat service, in processes; and a server for a test."""
+"""Processes of the Discord bot, Restate, the chat service and the fakes; and a new Discord server for each test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bot_process import BotProcess
-from tests.fakes.discord.control import WORKING, DiscordControl
+from tests.fakes.discord.control import BOT_PERMISSIONS, DiscordControl
+from tests.fakes.discord.records import Rules
 from tests.fakes.discord.running import running_discord
 from tests.fakes.model import ModelControl
 from tests.processes import Stack, new_session_key, running_stack
@@ -51,13 +52,25 @@ class DiscordStack:
         await self.stack.start_engine(self.engine_binary, self.stack.engine.ports)
 
     async def restore(self) -> None:
-        """Start again what a test has ended, with the default settings."""
+        """Start again what a test has ended, with the default settings; remove faults and scripted responses."""
+        await self.restore_services()
+        if not self.bot.is_running or self.bot.settings != {}:
+            await self.bot.start()
+
+    async def restore_services(self) -> None:
+        """The same without the bot."""
+        await self.reset_fakes()
         if self.stack.engine.process.returncode is not None:
             await self.start_engine()
         if self.stack.service is None or self.stack.service.returncode is not None:
             await self.stack.start_service()
-        if not self.bot.is_running or self.bot.settings != {}:
-            await self.bot.start()
+
+    async def reset_fakes(self) -> None:
+        """Remove faults and scripted responses of earlier tests, and set Discord's default rules."""
+        await self.model.clear_script()
+        await self.discord.clear_faults()
+        await self.discord.set_rules(**Rules().model_dump())
+        await self.discord.configure_app(message_content=True)
 
 
 @asynccontextmanager
@@ -104,7 +117,7 @@ class Server:
         return f"discord:{'@me' if channel == self.dm_channel else self.guild}:{channel}"
 
 
-async def create_server(stack: DiscordStack, permissions: tuple[str, ...] = WORKING) -> Server:
+async def create_server(stack: DiscordStack, permissions: tuple[str, ...] = BOT_PERMISSIONS) -> Server:
     """Create a server, with members that no other test uses. `permissions`: those of the bot."""
     discord, name = stack.discord, new_session_key()
     ada = await discord.add_user(f"ada-{name}", global_name="Ada")
@@ -112,5 +125,5 @@ async def create_server(stack: DiscordStack, permissions: tuple[str, ...] = WORK
     guild = await discord.add_guild(name, ada.id, permissions=permissions)
     await discord.join(ben.id, guild.id)
     channel = await discord.add_channel(guild.id, "talk")
-    dm_channel = await discord.direct(ada.id)
+    dm_channel = await discord.open_dm(ada.id)
     return Server(stack, guild.id, channel.id, ada.id, ben.id, dm_channel.id)

@@ -1,106 +1,109 @@
-"""Forums and media channels: a post is a thread, and its first message stands in it under the thread's own id."""
+"""Forums and media channels: a post is a thread, and its first message is in it and has the thread's id."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.discord.rooms import GATE, Room, answered, asks, history, prompt
+from tests.discord.stack import Server
+from tests.discord.steps import (
+    ask,
+    lose_session,
+    prompt_text,
+    texts_of_users,
+    use_command,
+    visible_text,
+    wait_for_history,
+    wait_for_reactions,
+    wait_for_reply,
+)
 from tests.fakes.discord.models import FORUM, MEDIA, Message
+from tests.fakes.model.protocol import ScriptedResponse
 
 
 @pytest.mark.parametrize("kind", [FORUM, MEDIA])
-async def test_a_post_is_answered_where_it_stands_and_its_title_is_read(room: Room, kind: int) -> None:
-    discord = room.discord
-    forum = await discord.add_channel(room.guild, "questions", kind)
-    number = await room.model.count()
-    await room.model.script(GATE)
-    first = await discord.open_post(room.ada, forum.id, "My name is Ada", f"<@{discord.bot}> is it not?")
-    await discord.until(lambda: discord.message(first.channel, first.id), lambda m: bool(m.reactions))
-    running = await room.model.wait(number)
-    assert "(a post with the title: My name is Ada)\nis it not?" in prompt(running)
-    await room.model.release(running.number, "It is.")
-    await room.model.finish(running.number)
-    [reply] = await answered(room, first)
+async def test_post_is_answered_in_itself_and_its_title_is_read(server: Server, kind: int) -> None:
+    discord = server.discord
+    forum = await discord.add_channel(server.guild, "questions", kind)
+    number = await server.model.count_requests()
+    await server.model.script(ScriptedResponse(kind="gate"))
+    first = await discord.create_forum_post(server.ada, forum.id, "My name is Ada", f"{server.mention} is it not?")
+    await wait_for_reactions(server, [first], {"👀"})
+    request = await server.model.wait_for_request(number)
+    assert "(a post with the title: My name is Ada)\nis it not?" in prompt_text(request)
+    await server.model.release(request.number, "It is.")
+    await server.model.finish(request.number)
+    reply = await wait_for_reply(server, first)
     assert reply.reply_to == first.id and reply.content == "It is."
-    await discord.until(lambda: discord.message(first.channel, first.id), lambda m: not any(m.reactions.values()))
-    _, reply, _ = await asks(room, room.ada, first.channel, f"<@{discord.bot}> what is my name?")
+    await wait_for_reactions(server, [first], set())
+    _, reply, _ = await ask(server, server.ada, first.channel, "what is my name?")
     assert reply.content == "Your name is Ada."
-    other = await discord.open_post(room.ada, forum.id, "Who am I?", f"<@{discord.bot}> what is my name?")
-    [reply] = await answered(room, other)
-    assert reply.content == "I do not know your name.", "posts never mix"
+    other = await discord.create_forum_post(server.ada, forum.id, "Who am I?", f"{server.mention} what is my name?")
+    assert (await wait_for_reply(server, other)).content == "I do not know your name.", "posts do not mix"
 
 
-async def test_a_post_that_says_nothing_but_its_title_is_a_question_and_a_command_stays_one(room: Room) -> None:
-    discord = room.discord
-    forum = await discord.add_channel(room.guild, "questions", FORUM)
-    first = await discord.open_post(room.ada, forum.id, "Why is the sky blue?", f"<@{discord.bot}>")
-    [reply] = await answered(room, first)
-    assert "Why is the sky blue?" in reply.content
-    helped = await discord.open_post(room.ada, forum.id, "What can it do?", f"<@{discord.bot}> help")
-    await discord.wait_reply(helped.channel, helped, lambda m: "I am an AI assistant" in m.content)
+async def test_post_with_only_a_title_is_a_question_and_a_command_is_no_question(server: Server) -> None:
+    discord = server.discord
+    forum = await discord.add_channel(server.guild, "questions", FORUM)
+    first = await discord.create_forum_post(server.ada, forum.id, "Why is the sky blue?", server.mention)
+    assert "Why is the sky blue?" in (await wait_for_reply(server, first)).content
+    command = await discord.create_forum_post(server.ada, forum.id, "What can it do?", f"{server.mention} help")
+    await discord.wait_reply(command.channel, command, lambda m: "I am an AI assistant" in m.content)
 
 
-async def test_what_is_set_for_a_forum_holds_in_all_its_posts(room: Room) -> None:
-    discord = room.discord
-    forum = await discord.add_channel(room.guild, "questions", FORUM)
-    first = await discord.open_post(room.ada, forum.id, "Settings", "said among us")
-    used = await discord.command(room.ada, first.channel, "settings", answer_to="everything", where="channel")
-    [page] = await discord.until(lambda: discord.answers(used), lambda found: bool(found and found[0].embeds))
-    assert "everything _(channel)_" in page.embeds[0]["description"]
-    refused = await discord.command(room.ben, first.channel, "settings", answer_to="mentions", where="channel")
-    [page] = await discord.until(lambda: discord.answers(refused), lambda found: bool(found and found[0].content))
-    assert "manage" in page.content
-    second = await discord.open_post(room.ben, forum.id, "Nobody is named", "and still")
-    [reply] = await answered(room, second)
-    assert "and still" in reply.content
+async def test_settings_of_a_forum_hold_in_its_posts(server: Server) -> None:
+    discord = server.discord
+    forum = await discord.add_channel(server.guild, "questions", FORUM)
+    first = await discord.create_forum_post(server.ada, forum.id, "Settings", "a remark")
+    page = await use_command(server, server.ada, first.channel, "settings", answer_to="everything", where="channel")
+    assert "everything _(channel)_" in visible_text(page)
+    refusal = await use_command(server, server.ben, first.channel, "settings", answer_to="mentions", where="channel")
+    assert "manage" in refusal.content
+    second = await discord.create_forum_post(server.ben, forum.id, "No mention", "and still")
+    assert "and still" in (await wait_for_reply(server, second)).content
 
 
-async def test_what_was_posted_in_a_forum_while_nobody_listened_is_answered_closed_posts_too(room: Room) -> None:
-    discord = room.discord
-    forum = await discord.add_channel(room.guild, "questions", FORUM)
-    known = await discord.open_post(room.ada, forum.id, "Known", f"<@{discord.bot}> hello")
-    await answered(room, known)
-    await discord.refuse_sockets()
-    await discord.forget_sessions()
-    await discord.cut_sockets()
-    open_ = await discord.open_post(room.ada, forum.id, "Open", f"<@{discord.bot}> nobody hears", silent=True)
-    closed = await discord.open_post(room.ben, forum.id, "Closed", f"<@{discord.bot}> nobody hears", silent=True)
-    await discord.change_thread(room.ben, closed.channel, archived=True)
-    more = await discord.mention(room.ada, known.channel, "and more", silent=True)
-    await discord.refuse_sockets(False)
-    await discord.wait_connected()
-    for said in (open_, closed, more):
-        [reply] = await answered(room, said)
-        assert reply.channel == said.channel
+async def test_first_message_of_a_post_is_edited_and_deleted(server: Server) -> None:
+    forum = await server.discord.add_channel(server.guild, "questions", FORUM)
+    edited, deleted = [await open_answered_post(server, forum.id) for _ in range(2)]
+    await edit_and_delete(server, edited, deleted)
 
 
-async def test_the_first_message_of_a_post_is_edited_and_deleted_like_any_other(room: Room) -> None:
-    discord = room.discord
-    forum = await discord.add_channel(room.guild, "questions", FORUM)
+async def test_missed_posts_edits_and_deletions_are_found_also_in_archived_posts(server: Server) -> None:
+    discord = server.discord
+    forum = await discord.add_channel(server.guild, "questions", FORUM)
+    known, edited, deleted = [await open_answered_post(server, forum.id) for _ in range(3)]
+    text = f"{server.mention} is anybody there?"
+    missed = [await discord.create_forum_post(server.ada, forum.id, "Open", text, silent=True)]
+    missed.append(await discord.create_forum_post(server.ben, forum.id, "Closed", text, silent=True))
+    await discord.change_thread(server.ben, missed[-1].channel, archived=True)
+    missed.append(await discord.mention(server.ada, known.channel, "and more", silent=True))
+    await edit_and_delete(server, edited, deleted, silent=True)
+    for question in missed:
+        assert (await wait_for_reply(server, question)).channel == question.channel
 
-    async def asked(text: str) -> Message:
-        first = await discord.open_post(room.ada, forum.id, "A post", f"<@{discord.bot}> {text}")
-        await answered(room, first)
-        return first
 
-    async def holds(post: Message, *texts: str) -> None:
-        await discord.until(
-            lambda: history(room, post.channel),
-            lambda h: [m.text.rpartition("\n")[2] for m in h.messages if m.role == "user" and m.text] == list(texts),
-        )
+async def open_answered_post(server: Server, forum: str) -> Message:
+    first = await server.discord.create_forum_post(server.ada, forum, "A post", f"{server.mention} first words")
+    await wait_for_reply(server, first)
+    return first
 
-    edited, deleted = await asked("first words"), await asked("to be deleted")
-    await discord.edit(room.ada, edited.channel, edited.id, f"<@{discord.bot}> other words")
-    await discord.delete(room.ada, deleted.channel, deleted.id)
-    await holds(edited, "other words")
-    await holds(deleted)
-    edited, deleted = await asked("first words"), await asked("to be deleted")
-    await discord.refuse_sockets()
-    await discord.forget_sessions()
-    await discord.cut_sockets()
-    await discord.edit(room.ada, edited.channel, edited.id, f"<@{discord.bot}> other words", silent=True)
-    await discord.delete(room.ada, deleted.channel, deleted.id, silent=True)
-    await discord.refuse_sockets(False)
-    await discord.wait_connected()
-    await holds(edited, "other words")
-    await holds(deleted)
+
+async def edit_and_delete(server: Server, edited: Message, deleted: Message, *, silent: bool = False) -> None:
+    """Edit and delete first messages, and wait until the conversations have changed. With `silent` the bot gets no
+    event, but starts a new session."""
+    text = f"{server.mention} other words"
+    await server.discord.edit(server.ada, edited.channel, edited.id, text, silent=silent)
+    await server.discord.delete(server.ada, deleted.channel, deleted.id, silent=silent)
+    if silent:
+        await lose_session(server.discord)
+    await wait_for_first_message(server, edited, ["other words"])
+    await wait_for_first_message(server, deleted, [])
+
+
+async def wait_for_first_message(server: Server, post: Message, texts: list[str]) -> None:
+    """Wait until a post's conversation holds these messages of users, without the line with the post's title."""
+    await wait_for_history(
+        server,
+        post.channel,
+        lambda found: [text.rpartition("\n")[2] for text in texts_of_users(found) if text] == texts,
+    )
