@@ -1,4 +1,4 @@
-"""Everything by keyboard: no test here touches a mouse, and what has the focus can be seen."""
+"""Every action works with the keyboard alone, and the focused element is visible and outlined."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from playwright.async_api import BrowserContext, expect
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
 from tests.web.browser import ChatPage, open_chat
+from tests.web.page_actions import expect_texts
 
 pytestmark = pytest.mark.browser
 
 GATE = ScriptedResponse(kind="gate")
-STOPS = 60
-"""Tab stops from anywhere to anywhere in these tests, and more."""
+MAX_TAB_STOPS = 60
+"""More than any page of these tests has."""
 
 
-async def reach(chat: ChatPage, name: str) -> None:
-    """Go from one tab stop to the one before it until this is reached; it can be seen then."""
-    for _ in range(STOPS):
+async def focus(chat: ChatPage, name: str) -> None:
+    """Press Shift+Tab until the element with this name has the focus; it must be visible and outlined."""
+    for _ in range(MAX_TAB_STOPS):
         focused = chat.page.locator(":focus")
         if await focused.count():
             label = await focused.get_attribute("aria-label") or await focused.inner_text()
@@ -30,37 +31,37 @@ async def reach(chat: ChatPage, name: str) -> None:
                 await expect(focused).to_have_css("outline-style", "solid")
                 return
         await chat.page.keyboard.press("Shift+Tab")
-    raise AssertionError(f"{name!r} cannot be reached")
+    raise AssertionError(f"no tab stop is named {name!r}")
 
 
 async def press(chat: ChatPage, name: str) -> None:
-    """Reach a button or a link and press it."""
-    await reach(chat, name)
+    """Move the focus to a button or link and press Enter."""
+    await focus(chat, name)
     await chat.page.keyboard.press("Enter")
 
 
-async def test_a_conversation_is_led_by_keyboard(context: BrowserContext, stack: Stack) -> None:
+async def test_messages_renaming_and_navigation_work_by_keyboard(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
-    keys, listed = chat.page.keyboard, chat.page.locator("#conversation-list a")
-    await keys.type("first line")
-    await keys.press("Shift+Enter")
-    await keys.type("second line")
-    await keys.press("Enter")
+    keyboard, links = chat.page.keyboard, chat.links
+    await keyboard.type("first line")
+    await keyboard.press("Shift+Enter")
+    await keyboard.type("second line")
+    await keyboard.press("Enter")
     await chat.expect_reply("echo: first line\nsecond line")
     await expect(chat.page.locator("h1")).to_have_text("A fine title")
     await stack.model.script(ScriptedResponse(kind="stall", text="So far"))
-    await keys.type("go on")
-    await keys.press("Enter")
+    await keyboard.type("go on")
+    await keyboard.press("Enter")
     await chat.expect_reply("So far")
-    await keys.press("Escape")
+    await keyboard.press("Escape")
     await chat.expect_status("stopped")
     await press(chat, "Try again")
     await chat.expect_reply("echo: go on")
     await press(chat, "Rename")
-    await keys.type("By hand")
-    await keys.press("Enter")
+    await keyboard.type("By hand")
+    await keyboard.press("Enter")
     await expect(chat.page.locator("h1")).to_have_text("By hand")
-    await expect(listed).to_have_text("By hand")
+    await expect(links).to_have_text("By hand")
     await press(chat, "New conversation")
     await expect(chat.message_box).to_be_focused()
     await expect(chat.questions).to_have_count(0)
@@ -71,126 +72,126 @@ async def test_a_conversation_is_led_by_keyboard(context: BrowserContext, stack:
     await chat.expect_reply("echo: go on")
 
 
-async def test_deleting_and_its_undo_work_by_keyboard(context: BrowserContext) -> None:
+async def test_deletion_and_undo_work_by_keyboard(context: BrowserContext) -> None:
     chat = await open_chat(context)
-    keys, listed = chat.page.keyboard, chat.page.locator("#conversation-list a")
-    await keys.type("hello")
-    await keys.press("Enter")
-    await expect(listed).to_have_text("A fine title")
+    keyboard, links = chat.page.keyboard, chat.links
+    await keyboard.type("hello")
+    await keyboard.press("Enter")
+    await expect(links).to_have_text("A fine title")
     await press(chat, "Delete")
-    await expect(listed).to_have_count(0)
+    await expect(links).to_have_count(0)
     await expect(chat.message_box).to_be_focused()
     await press(chat, "Undo")
     await chat.expect_reply("echo: hello")
-    await expect(listed).to_have_count(1)
+    await expect(links).to_have_count(1)
     await expect(chat.message_box).to_be_focused()
 
 
-async def test_words_are_changed_and_replies_answered_anew_by_keyboard(context: BrowserContext, stack: Stack) -> None:
+async def test_editing_regenerating_and_continuing_work_by_keyboard(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
-    keys, said = chat.page.keyboard, chat.page.locator(".message .text, .message .body")
-    await keys.type("first")
-    await keys.press("Enter")
+    keyboard = chat.page.keyboard
+    await keyboard.type("first")
+    await keyboard.press("Enter")
     await chat.expect_reply("echo: first")
     await press(chat, "Edit")
-    await keys.press("ControlOrMeta+A")
-    await keys.type("never mind")
-    await keys.press("Tab")
-    await keys.press("Enter")  # cancelled
+    await keyboard.press("ControlOrMeta+A")
+    await keyboard.type("never mind")
+    await keyboard.press("Tab")
+    await keyboard.press("Enter")  # on Cancel
     await expect(chat.page.get_by_role("button", name="Edit", exact=True)).to_be_focused()
-    await expect(said).to_have_text(["first", "echo: first"])
+    await expect_texts(chat, "first", "echo: first")
     await press(chat, "Edit")
-    await keys.press("ControlOrMeta+A")
-    await keys.type("better")
-    await keys.press("Enter")
-    await expect(said).to_have_text(["better", "echo: better"])
+    await keyboard.press("ControlOrMeta+A")
+    await keyboard.type("better")
+    await keyboard.press("Enter")
+    await expect_texts(chat, "better", "echo: better")
     await chat.expect_status("answered")
     await press(chat, "Previous version")
-    await expect(said).to_have_text(["first", "echo: first"])
-    await press(chat, "Next version")  # the tab stop after this one: round the whole page
-    await expect(said).to_have_text(["better", "echo: better"])
+    await expect_texts(chat, "first", "echo: first")
+    await press(chat, "Next version")  # the tab stop after the current one: the focus goes around the whole page
+    await expect_texts(chat, "better", "echo: better")
 
     number = await stack.model.count_requests()
     await stack.model.script(GATE)
     await press(chat, "Regenerate")
-    asked = await stack.model.wait_for_question("better", number)
-    await stack.model.release(asked.number, "Once upon")
+    request = await stack.model.wait_for_question("better", number)
+    await stack.model.release(request, "Once upon")
     await chat.expect_reply("Once upon")
     await press(chat, "Stop")
     await chat.expect_status("stopped")
     number = await stack.model.count_requests()
     await stack.model.script(GATE)
     await press(chat, "Continue")
-    asked = await stack.model.wait_for_question("Go on exactly where", number)
-    await stack.model.release(asked.number, "a time.")
-    await stack.model.finish(asked.number)
+    request = await stack.model.wait_for_question("Go on exactly where", number)
+    await stack.model.release(request, "a time.")
+    await stack.model.finish(request)
     await chat.expect_reply("Once upon a time.")
     await chat.expect_status("answered")
 
 
-async def test_what_waits_is_taken_back_by_keyboard(context: BrowserContext, stack: Stack) -> None:
+async def test_a_queued_message_is_cancelled_by_keyboard(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
-    keys = chat.page.keyboard
+    keyboard = chat.page.keyboard
     await stack.model.script(GATE)
-    await keys.type("first")
-    await keys.press("Enter")
+    await keyboard.type("first")
+    await keyboard.press("Enter")
     await chat.expect_status("running")
-    await keys.type("second")
-    await keys.press("Enter")
+    await keyboard.type("second")
+    await keyboard.press("Enter")
     await expect(chat.questions.last.locator(".note")).to_have_text("Queued, next")
     await press(chat, "Cancel")
     await expect(chat.message_box).to_be_focused()
     await expect(chat.message_box).to_have_value("second")
-    await keys.press("Escape")
+    await keyboard.press("Escape")
     await chat.expect_status("stopped")
 
 
 async def test_export_settings_and_search_work_by_keyboard(context: BrowserContext, tmp_path: Path) -> None:
     chat = await open_chat(context)
-    keys = chat.page.keyboard
-    await keys.type("a walnut tree")
-    await keys.press("Enter")
-    await expect(chat.page.locator("#conversation-list a")).to_have_text("A fine title")
-    for step, ending in ((0, "md"), (1, "json"), (2, "md")):
+    keyboard = chat.page.keyboard
+    await keyboard.type("a walnut tree")
+    await keyboard.press("Enter")
+    await expect(chat.links).to_have_text("A fine title")
+    for presses, suffix in ((0, "md"), (1, "json"), (2, "md")):
         await press(chat, "Export")
         await expect(chat.page.get_by_role("menuitem", name="As Markdown")).to_be_focused()
-        for _ in range(step):
-            await keys.press("ArrowDown")
-        async with chat.page.expect_download() as saving:
-            await keys.press("Enter")
-        assert (await saving.value).suggested_filename == f"A fine title.{ending}"
+        for _ in range(presses):
+            await keyboard.press("ArrowDown")
+        async with chat.page.expect_download() as download:
+            await keyboard.press("Enter")
+        assert (await download.value).suggested_filename == f"A fine title.{suffix}"
     await press(chat, "Export")
-    await keys.press("Escape")
+    await keyboard.press("Escape")
     await expect(chat.page.get_by_role("menu")).to_be_hidden()
     await expect(chat.page.get_by_role("button", name="Export")).to_be_focused()
 
     await press(chat, "Settings")
     theme = chat.page.get_by_label("Theme")
-    await reach(chat, "Close")
-    await keys.press("Tab")
+    await focus(chat, "Close")
+    await keyboard.press("Tab")
     await expect(theme).to_be_focused()
-    await keys.type("Da")
+    await keyboard.type("Da")
     await expect(theme).to_have_value("dark")
-    await keys.press("Tab")  # there is no persona to choose
+    await keyboard.press("Tab")  # the persona is not shown, because none is configured
     await expect(chat.page.get_by_label("Model")).to_be_focused()
-    await keys.type("scripted-large")
-    await keys.press("Tab")
+    await keyboard.type("scripted-large")
+    await keyboard.press("Tab")
     await expect(chat.page.locator("#settings-note")).to_contain_text("Saved")
     await press(chat, "Create link")
     await expect(chat.page.get_by_label("Open this link on the other device")).to_be_focused()
-    await keys.press("Escape")
+    await keyboard.press("Escape")
     await expect(chat.page.get_by_role("button", name="Settings")).to_be_focused()
     await expect(chat.page.locator("#model")).to_have_text("scripted-large")
 
     await press(chat, "New conversation")
-    await keys.press("ControlOrMeta+k")
-    await keys.type("walnut")
+    await keyboard.press("ControlOrMeta+k")
+    await keyboard.type("walnut")
     await expect(chat.page.locator("#search-results a.excerpt")).to_have_count(2)
-    await keys.press("ArrowDown")
+    await keyboard.press("ArrowDown")
     await expect(chat.page.locator("#search-results a").first).to_be_focused()
-    await keys.press("Tab")
+    await keyboard.press("Tab")
     await expect(chat.page.locator("#search-results a.excerpt").first).to_be_focused()
-    await keys.press("Enter")
+    await keyboard.press("Enter")
     await expect(chat.page.locator(".message.linked")).to_contain_text("walnut")
     await expect(chat.page.locator("h1")).to_have_text("A fine title")
 
@@ -201,36 +202,36 @@ async def test_files_are_attached_and_removed_by_keyboard(
     (tmp_path / "notes.md").write_text("Ada is a cat.")
     (tmp_path / "wrong.md").write_text("Ada is a dog.")
     chat = await open_chat(context)
-    keys = chat.page.keyboard
-    async with chat.page.expect_file_chooser() as choosing:
+    keyboard = chat.page.keyboard
+    async with chat.page.expect_file_chooser() as chooser:
         await press(chat, "Attach files")
-    await (await choosing.value).set_files([tmp_path / "notes.md", tmp_path / "wrong.md"])
+    await (await chooser.value).set_files([tmp_path / "notes.md", tmp_path / "wrong.md"])
     await expect(chat.page.locator("#files .file")).to_have_count(2)
     await press(chat, "Remove wrong.md")
     await expect(chat.page.locator("#files .file")).to_have_text("notes.md")
     await expect(chat.message_box).to_be_focused()
     number = await stack.model.count_requests()
-    await keys.type("who is Ada?")
-    await keys.press("Enter")
-    asked = str((await stack.model.wait_for_question("who is Ada?", number)).body["messages"])
-    assert "Ada is a cat." in asked and "dog" not in asked
+    await keyboard.type("who is Ada?")
+    await keyboard.press("Enter")
+    messages = str((await stack.model.wait_for_question("who is Ada?", number)).body["messages"])
+    assert "Ada is a cat." in messages and "dog" not in messages
     await chat.expect_status("answered")
     await press(chat, "notes.md")
     await expect(chat.questions.locator("pre")).to_have_text("Ada is a cat.")
 
 
-async def test_reading_far_up_and_coming_back_works_by_keyboard(context: BrowserContext, stack: Stack) -> None:
+async def test_links_scrolling_and_copying_work_by_keyboard(context: BrowserContext, stack: Stack) -> None:
     await context.grant_permissions(["clipboard-read", "clipboard-write"])
     await stack.model.script(ScriptedResponse(text="a line\n\n" * 200 + "```python\nprint(1)\n```"))
     chat = await open_chat(context)
-    keys = chat.page.keyboard
-    await keys.type("a long one")
-    await keys.press("Enter")
+    keyboard = chat.page.keyboard
+    await keyboard.type("a long one")
+    await keyboard.press("Enter")
     await chat.expect_status("answered")
     await press(chat, "Link to this message")
-    await expect(chat.page.locator("#toast-text")).to_have_text("Link copied")
+    await expect(chat.toast).to_have_text("Link copied")
     for _ in range(3):
-        await keys.press("PageUp")
+        await keyboard.press("PageUp")
     await expect(chat.page.get_by_role("button", name="Jump to latest")).to_be_visible()
     await chat.message_box.focus()
     await press(chat, "Jump to latest")
