@@ -64,6 +64,23 @@ async def own_stack(engine_binary: Path, model: ModelControl, tmp_path: Path) ->
         yield running
 
 
+@pytest.fixture(scope="module")
+async def module_stack(
+    engine_binary: Path, model: ModelControl, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stack]:
+    """A stack for the tests of one module."""
+    async with running_stack(engine_binary, tmp_path_factory.mktemp("module"), model) as running:
+        yield running
+
+
+@pytest.fixture
+async def killable_stack(module_stack: Stack, engine_binary: Path) -> AsyncIterator[Stack]:
+    """A stack for a test that kills processes. After the test, missing processes are started again."""
+    await module_stack.model.clear_script()
+    yield module_stack
+    await module_stack.restart_missing(engine_binary)
+
+
 @pytest.fixture
 async def ingress(stack: Stack) -> AsyncIterator[IngressClient]:
     """A client of the shared stack. Removes scripted model responses of earlier tests."""

@@ -106,6 +106,14 @@ class Stack:
         await self.service.wait()
         await self._service_exit.aclose()
 
+    async def restart_missing(self, binary: Path) -> None:
+        """Start the Restate server on its data and the chat service, unless they run."""
+        if self.engine.process.returncode is not None:
+            await self.restart_engine(binary)
+        if self.service is None or self.service.returncode is not None:
+            await self.close_service()
+            await self.start_service()
+
     def freeze_service(self) -> None:
         """Send SIGSTOP: the chat service reads nothing from now on, until it is killed."""
         assert self.service is not None

@@ -121,16 +121,17 @@ class StackWithFallback:
         self.second = second
 
 
-@pytest.fixture
-async def fallback(engine_binary: Path, model: ModelControl, tmp_path: Path) -> AsyncIterator[StackWithFallback]:
-    await model.clear_script()
+@pytest.fixture(scope="module")
+async def fallback(
+    engine_binary: Path, model: ModelControl, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[StackWithFallback]:
     async with running_model(api_key="second-key") as second:
         env: dict[str, Any] = {
             "fallback_base_url": second.base_url,
             "fallback_api_key": "second-key",
             "fallback_model": "scripted-large",
         }
-        async with running_stack(engine_binary, tmp_path, model, **env) as stack:
+        async with running_stack(engine_binary, tmp_path_factory.mktemp("fallback"), model, **env) as stack:
             yield StackWithFallback(stack, second)
 
 

@@ -1,4 +1,4 @@
-"""What waits: visible, in order, withdrawable; and quick lines that become one question."""
+"""The queue: waiting messages are visible, ordered and can be withdrawn; quick messages become one question."""
 
 from __future__ import annotations
 
@@ -34,54 +34,57 @@ from tests.fakes.model.protocol import EMPTY_GATE_TEXT, ScriptedResponse
 from tests.processes import Stack, eventually, running_stack
 from tests.web.seeding import write_state
 
+BURST_PAUSE = 2.5
 GATE = ScriptedResponse(kind="gate")
 
 
-async def busy(ingress: IngressClient, stack: Stack, key: str) -> int:
-    """A conversation in mid-reply; gives the number of the model's request."""
+async def start_held_turn(ingress: IngressClient, stack: Stack, key: str) -> int:
+    """Start a turn that waits for the model, and return the number of the model request."""
     number = await stack.model.count_requests()
     await stack.model.script(GATE)
     await queue_message(ingress, key, "first", "m0")
     return (await stack.model.wait_for_question("first", number)).number
 
 
-@pytest.fixture
-async def unhurried(engine_binary: Path, model: ModelControl, tmp_path: Path) -> AsyncIterator[IngressClient]:
-    """A deployment that waits for further lines long enough for a busy machine to hand them in."""
-    await model.clear_script()
+@pytest.fixture(scope="module")
+async def slow_burst_ingress(
+    engine_binary: Path, model: ModelControl, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[IngressClient]:
+    """A deployment whose burst pause is long enough to send several messages on a busy machine."""
+    folder = tmp_path_factory.mktemp("burst")
     async with (
-        running_stack(engine_binary, tmp_path, model, burst_pause_seconds="4") as stack,
+        running_stack(engine_binary, folder, model, burst_pause_seconds=str(BURST_PAUSE)) as stack,
         stack.ingress() as ingress,
     ):
         yield ingress
 
 
-async def test_quick_messages_become_one_question(unhurried: IngressClient) -> None:
+async def test_quick_messages_become_one_question(slow_burst_ingress: IngressClient) -> None:
     key = new_web_key()
     for number, line in enumerate(["I have a question", "it is about tea", "is it hot?"]):
-        await queue_message(unhurried, key, line, f"m{number}")
-    reply = await wait_for_turn(unhurried, key, "m2")
-    assert (await wait_for_turn(unhurried, key, "m0")).turn == reply.turn == 1
-    messages = (await read_history(unhurried, key)).messages
+        await queue_message(slow_burst_ingress, key, line, f"m{number}")
+    reply = await wait_for_turn(slow_burst_ingress, key, "m2")
+    assert (await wait_for_turn(slow_burst_ingress, key, "m0")).turn == reply.turn == 1
+    messages = (await read_history(slow_burst_ingress, key)).messages
     assert [m.role for m in messages] == ["user", "user", "user", "assistant"]
     assert messages[-1].text == "echo: I have a question\n\nit is about tea\n\nis it hot?"
 
 
-async def test_bare_session_combines_messages_if_configured(unhurried: IngressClient, key: str) -> None:
-    await unhurried.call(handlers.CHAT_CONFIGURE, key, ConfigureRequest(set=Overrides(burst="together")))
+async def test_bare_session_combines_messages_if_configured(slow_burst_ingress: IngressClient, key: str) -> None:
+    await slow_burst_ingress.call(handlers.CHAT_CONFIGURE, key, ConfigureRequest(set=Overrides(burst="together")))
     for number in range(3):
         sent = Inbound(message=f"line {number}", id=f"m{number}")
-        reply = await unhurried.call(handlers.CHAT_MESSAGE, key, sent)
+        reply = await slow_burst_ingress.call(handlers.CHAT_MESSAGE, key, sent)
         assert reply.status == "waiting"
-    assert {(await wait_for_turn(unhurried, key, f"m{number}")).turn for number in range(3)} == {1}
+    assert {(await wait_for_turn(slow_burst_ingress, key, f"m{number}")).turn for number in range(3)} == {1}
 
 
 async def test_history_of_a_bare_session_shows_queued_messages(ingress: IngressClient, stack: Stack, key: str) -> None:
-    """Messages of the queue; those that are sent to Chat itself wait in the engine. Nothing seems to wait that left the
-    window since."""
-    number = await busy(ingress, stack, key)
+    """Messages of the queue are shown; those sent to Chat itself wait in the engine. Messages that scrolled out are not
+    shown as waiting."""
+    number = await start_held_turn(ingress, stack, key)
     await queue_message(ingress, key, "second", "m1")
-    assert [one.message for one in (await read_history(ingress, key)).waiting] == ["second"]
+    assert [message.message for message in (await read_history(ingress, key)).waiting] == ["second"]
     await stack.model.finish(number)
     await wait_for_turn(ingress, key, "m1")
     assert (await read_history(ingress, key)).waiting == []
@@ -92,7 +95,7 @@ async def test_history_of_a_bare_session_shows_queued_messages(ingress: IngressC
 
 async def test_messages_that_arrive_during_a_turn_become_one_question(ingress: IngressClient, stack: Stack) -> None:
     key = new_web_key()
-    number = await busy(ingress, stack, key)
+    number = await start_held_turn(ingress, stack, key)
     for n in range(1, 4):
         await queue_message(ingress, key, f"line {n}", f"m{n}")
     await stack.model.finish(number)
@@ -116,9 +119,9 @@ async def test_burst_setting_each_makes_every_message_a_question(ingress: Ingres
 
 async def test_history_shows_waiting_messages_in_order(ingress: IngressClient, stack: Stack) -> None:
     key = new_web_key()
-    number = await busy(ingress, stack, key)
-    places = [(await queue_message(ingress, key, f"line {n}", f"m{n}")).place for n in (1, 2)]
-    assert places == [0, 1]
+    number = await start_held_turn(ingress, stack, key)
+    positions = [(await queue_message(ingress, key, f"line {n}", f"m{n}")).place for n in (1, 2)]
+    assert positions == [0, 1]
     page = await read_history(ingress, key)
     assert page.running and [m.text for m in page.running.question] == ["first"]
     assert [w.message for w in page.waiting] == ["line 1", "line 2"]
@@ -130,20 +133,20 @@ async def test_history_shows_waiting_messages_in_order(ingress: IngressClient, s
 
 async def test_waiting_message_can_be_withdrawn(ingress: IngressClient, stack: Stack) -> None:
     key = new_web_key()
-    number = await busy(ingress, stack, key)
+    number = await start_held_turn(ingress, stack, key)
     for n in (1, 2):
         await queue_message(ingress, key, f"line {n}", f"m{n}")
-    taken = await ingress.call(handlers.QUEUE_WITHDRAW, key, WithdrawRequest(id="m1"))
-    assert [one.message for one in taken.messages] == ["line 1"], "given back, to be edited"
+    withdrawn = await ingress.call(handlers.QUEUE_WITHDRAW, key, WithdrawRequest(id="m1"))
+    assert [message.message for message in withdrawn.messages] == ["line 1"]
     await stack.model.finish(number)
     assert (await wait_for_turn(ingress, key, "m2")).reply == "echo: line 2"
     assert await read_all_texts(ingress, key) == ["first", EMPTY_GATE_TEXT, "line 2", "echo: line 2"]
 
 
 async def test_repeat_of_a_withdrawn_message_is_not_answered(ingress: IngressClient, stack: Stack) -> None:
-    """Its own ticket, which makes it known for ever, still stands behind the running turn."""
+    """The ticket of the withdrawn message still waits behind the running turn."""
     key = new_web_key()
-    number = await busy(ingress, stack, key)
+    number = await start_held_turn(ingress, stack, key)
     await queue_message(ingress, key, "line 1", "m1")
     await ingress.call(handlers.QUEUE_WITHDRAW, key, WithdrawRequest(all=True))
     assert (await queue_message(ingress, key, "line 1", "m1")).duplicate
@@ -154,37 +157,41 @@ async def test_repeat_of_a_withdrawn_message_is_not_answered(ingress: IngressCli
 
 
 async def test_notes_and_delayed_questions_keep_their_order(ingress: IngressClient) -> None:
-    """Notes are not held back, questions are: neither overtakes the other, and a note never joins a question."""
+    """Questions wait for the burst pause, notes do not. Neither overtakes the other, and a note is never part of a
+    question."""
     key = new_web_key()
-    told = [(f"line {n}", n in (0, 3, 7)) for n in range(9)]
-    for number, (text, asked) in enumerate(told):
-        await queue_message(ingress, key, text, f"m{number}", expects_reply=asked)
+    messages_sent = [(f"line {n}", n in (0, 3, 7)) for n in range(9)]
+    for number, (text, expects_reply) in enumerate(messages_sent):
+        await queue_message(ingress, key, text, f"m{number}", expects_reply=expects_reply)
     for number in range(9):
         await wait_for_turn(ingress, key, f"m{number}")
     messages = (await read_history(ingress, key)).messages
-    assert [m.text for m in messages if m.role == "user"] == [text for text, _ in told]
+    statuses = ["answered" if expects_reply else "noted" for _, expects_reply in messages_sent]
+    assert [m.text for m in messages if m.role == "user"] == [text for text, _ in messages_sent]
     assert len([m for m in messages if m.role == "assistant"]) == 3
-    assert [m.status for m in messages if m.role == "user"] == ["answered" if asked else "noted" for _, asked in told]
+    assert [m.status for m in messages if m.role == "user"] == [
+        "answered" if expects_reply else "noted" for _, expects_reply in messages_sent
+    ]
 
 
-async def test_messages_added_during_a_burst_pause_are_all_answered(unhurried: IngressClient) -> None:
-    """What comes first is held back for further lines, and what comes after the first was taken is not."""
+async def test_messages_added_during_a_burst_pause_are_all_answered(slow_burst_ingress: IngressClient) -> None:
+    """The first messages wait for the burst pause. The later ones do not, so their tickets overtake that of line 1."""
     key = new_web_key()
-    await unhurried.call(handlers.CHAT_CONFIGURE, key, ConfigureRequest(set=Overrides(burst="each")))
-    await queue_message(unhurried, key, "line 0", "m0")
-    await asyncio.sleep(2)  # of the four that each of the two is held back
-    await queue_message(unhurried, key, "line 1", "m1")
-    await wait_for_turn(unhurried, key, "m0")
+    await slow_burst_ingress.call(handlers.CHAT_CONFIGURE, key, ConfigureRequest(set=Overrides(burst="each")))
+    await queue_message(slow_burst_ingress, key, "line 0", "m0")
+    await asyncio.sleep(BURST_PAUSE / 2)  # so that the ticket of line 1 arrives after those of lines 2 and 3
+    await queue_message(slow_burst_ingress, key, "line 1", "m1")
+    await wait_for_turn(slow_burst_ingress, key, "m0")
     for number in (2, 3):
-        await queue_message(unhurried, key, f"line {number}", f"m{number}")
-    assert [(await wait_for_turn(unhurried, key, f"m{number}")).turn for number in range(4)] == [1, 2, 3, 4]
-    assert [m.text for m in (await read_history(unhurried, key)).messages if m.role == "user"] == [
+        await queue_message(slow_burst_ingress, key, f"line {number}", f"m{number}")
+    assert [(await wait_for_turn(slow_burst_ingress, key, f"m{number}")).turn for number in range(4)] == [1, 2, 3, 4]
+    assert [m.text for m in (await read_history(slow_burst_ingress, key)).messages if m.role == "user"] == [
         f"line {n}" for n in range(4)
     ]
 
 
 async def test_restarted_turn_still_has_its_message(ingress: IngressClient, stack: Stack) -> None:
-    """As after a crash between the moment in which the queue handed it out and that in which Chat wrote it down."""
+    """The same happens after a crash between `Queue/take` and the write in Chat."""
     key = new_web_key()
     handed = await queue_message(ingress, key, "are you there?", "m0")
     await wait_for_turn(ingress, key, "m0")
@@ -210,7 +217,7 @@ async def test_repeat_at_the_queue_is_answered_once(ingress: IngressClient, stac
 
 async def test_queue_refuses_more_than_the_maximum_of_messages(ingress: IngressClient, stack: Stack) -> None:
     key = new_web_key()
-    await busy(ingress, stack, key)
+    await start_held_turn(ingress, stack, key)
     for n in range(1, MAX_WAITING + 1):
         await queue_message(ingress, key, f"line {n}", f"m{n}")
     with pytest.raises(IngressError) as caught:
@@ -222,26 +229,26 @@ async def test_queue_refuses_more_than_the_maximum_of_messages(ingress: IngressC
 
 
 async def test_queue_refuses_more_than_the_maximum_of_characters(ingress: IngressClient, stack: Stack) -> None:
-    """However large the messages: the line can be read, the state stays small, and the thread goes on."""
+    """With large messages the queue stays readable, the state stays small, and the conversation goes on."""
     key = new_web_key()
-    number = await busy(ingress, stack, key)
+    number = await start_held_turn(ingress, stack, key)
     large = "x" * 250_000
-    taken = 0
+    attempts = 0
     with pytest.raises(IngressError) as caught:
-        for taken in range(1, 40):
-            await queue_message(ingress, key, large, f"large-{taken}")
+        for attempts in range(1, 40):
+            await queue_message(ingress, key, large, f"large-{attempts}")
     assert caught.value.status == 429 and "too much text waits" in caught.value.message
-    assert taken - 1 == MAX_WAITING_CHARACTERS // 250_000
-    assert len((await read_history(ingress, key, limit=1)).waiting) == taken - 1
+    assert attempts - 1 == MAX_WAITING_CHARACTERS // 250_000
+    assert len((await read_history(ingress, key, limit=1)).waiting) == attempts - 1
     second = await stack.model.count_requests()
     await stack.model.script(GATE)
     await stack.model.finish(number)
-    asked = await stack.model.wait_for_question("x", second)
+    request = await stack.model.wait_for_question("x", second)
     rows = await stack.query(
         f"SELECT * FROM state WHERE service_name = 'Chat' AND service_key = '{key}' AND key = 'meta'"
     )
     assert rows[0]["value_length"] < 2 * MAX_QUESTION_CHARACTERS
     await stop_turn(ingress, key, all=True)
-    await stack.model.wait_for_request(asked.number, "disconnected")
+    await stack.model.wait_for_request(request.number, "disconnected")
     await queue_message(ingress, key, "later", "m-later")
     assert (await wait_for_turn(ingress, key, "m-later")).status == "answered"

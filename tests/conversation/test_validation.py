@@ -12,7 +12,7 @@ from tests.processes import Stack
 
 
 async def send_refused(stack: Stack, path: str, payload: dict[str, Any], status: int = 400) -> str:
-    """Send a payload that is send_refused and return the error message."""
+    """Send a payload that is refused and return the error message."""
     async with (
         aiohttp.ClientSession() as session,
         session.post(f"{stack.engine.ingress_url}/{path}", json=payload) as response,

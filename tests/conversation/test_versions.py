@@ -1,4 +1,4 @@
-"""Versions: a reply answered anew, a question asked in other words, and which of them the model sees."""
+"""Versions of replies and questions: regenerating, replacing, choosing, continuing, and what the model is sent."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ from tests.processes import Stack, eventually, new_session_key
 GATE = ScriptedResponse(kind="gate")
 
 
-async def shown(ingress: IngressClient, key: str) -> list[str]:
-    """What is said, as a reader sees it."""
+async def read_shown_texts(ingress: IngressClient, key: str) -> list[str]:
+    """Return the texts of the shown messages."""
     page = await read_history(ingress, key, limit=200)
     return [m.text for m in page.messages if not m.replaced]
 
 
-async def named(ingress: IngressClient, key: str, text: str) -> Message:
-    """The message with this text."""
+async def find_message(ingress: IngressClient, key: str, text: str) -> Message:
+    """Return the message with this text."""
     return next(m for m in (await read_history(ingress, key, limit=200)).messages if m.text == text)
 
 
-async def choose(ingress: IngressClient, key: str, seq: int) -> None:
+async def choose_version(ingress: IngressClient, key: str, seq: int) -> None:
     await ingress.call(handlers.CHAT_CHOOSE_VERSION, key, ChooseRequest(seq=seq))
 
 
@@ -55,15 +55,15 @@ async def regenerate(ingress: IngressClient, key: str) -> Reply:
     return await ingress.call(handlers.CHAT_REGENERATE, key, TurnRequest())
 
 
-async def edited(ingress: IngressClient, key: str, old: str, new: str) -> Reply:
-    """Ask a question in other words, the way the page does."""
-    seq = (await named(ingress, key, old)).seq
+async def replace_question(ingress: IngressClient, key: str, old: str, new: str) -> Reply:
+    """Replace a question as the page does."""
+    seq = (await find_message(ingress, key, old)).seq
     await queue_message(ingress, key, new, f"id {new}", replaces=seq)
     return await wait_for_turn(ingress, key, f"id {new}")
 
 
-async def asked(stack: Stack) -> str:
-    """The last prompt of a turn, as one text."""
+async def read_last_prompt(stack: Stack) -> str:
+    """Return the last prompt of a turn as one text."""
     return str((await stack.model.requests())[-1].body["messages"])
 
 
@@ -74,19 +74,19 @@ async def test_replaced_question_is_answered_and_both_versions_can_be_shown(
     for number, text in enumerate(("my name is Ada", "my name is Grace", "thanks")):
         await queue_message(ingress, key, text, f"m{number}")
         await wait_for_turn(ingress, key, f"m{number}")
-    assert (await edited(ingress, key, "my name is Grace", "what is my name?")).reply == "Your name is Ada."
-    assert await shown(ingress, key) == [
+    assert (await replace_question(ingress, key, "my name is Grace", "what is my name?")).reply == "Your name is Ada."
+    assert await read_shown_texts(ingress, key) == [
         "my name is Ada",
         "echo: my name is Ada",
         "what is my name?",
         "Your name is Ada.",
     ]
-    question = await named(ingress, key, "what is my name?")
-    old = await named(ingress, key, "my name is Grace")
+    question = await find_message(ingress, key, "what is my name?")
+    old = await find_message(ingress, key, "my name is Grace")
     assert question.versions == [old.seq, question.seq] and old.replaced
 
-    await choose(ingress, key, old.seq)
-    assert (await shown(ingress, key))[2:] == [
+    await choose_version(ingress, key, old.seq)
+    assert (await read_shown_texts(ingress, key))[2:] == [
         "my name is Grace",
         "echo: my name is Grace",
         "thanks",
@@ -94,10 +94,12 @@ async def test_replaced_question_is_answered_and_both_versions_can_be_shown(
     ]
     await queue_message(ingress, key, "what is my name, please?", "m9")
     assert (await wait_for_turn(ingress, key, "m9")).reply == "Your name is Grace."
-    await choose(ingress, key, question.seq)
-    assert (await shown(ingress, key))[-1] == "Your name is Ada."
-    await choose(ingress, key, old.seq)
-    assert (await shown(ingress, key))[-1] == "Your name is Grace.", "what followed last comes back"
+    await choose_version(ingress, key, question.seq)
+    assert (await read_shown_texts(ingress, key))[-1] == "Your name is Ada."
+    await choose_version(ingress, key, old.seq)
+    assert (await read_shown_texts(ingress, key))[-1] == "Your name is Grace.", (
+        "the messages that followed it last are shown again"
+    )
 
 
 async def test_regenerated_replies_are_versions_and_the_shown_one_is_used(stack: Stack, ingress: IngressClient) -> None:
@@ -106,17 +108,17 @@ async def test_regenerated_replies_are_versions_and_the_shown_one_is_used(stack:
     first = await send_message(ingress, key, "count")
     await regenerate(ingress, key)
     await regenerate(ingress, key)
-    last = await named(ingress, key, "three")
+    last = await find_message(ingress, key, "three")
     assert last.versions == [first.seq, first.seq + 1, first.seq + 2]
-    await choose(ingress, key, first.seq)
-    assert await shown(ingress, key) == ["count", "one"]
+    await choose_version(ingress, key, first.seq)
+    assert await read_shown_texts(ingress, key) == ["count", "one"]
     await send_message(ingress, key, "and on")
-    prompt = await asked(stack)
+    prompt = await read_last_prompt(stack)
     assert "'one'" in prompt and "'two'" not in prompt and "'three'" not in prompt
-    await choose(ingress, key, last.seq)
-    assert await shown(ingress, key) == ["count", "three"]
-    await choose(ingress, key, first.seq)
-    assert (await shown(ingress, key))[-2:] == ["and on", "echo: and on"]
+    await choose_version(ingress, key, last.seq)
+    assert await read_shown_texts(ingress, key) == ["count", "three"]
+    await choose_version(ingress, key, first.seq)
+    assert (await read_shown_texts(ingress, key))[-2:] == ["and on", "echo: and on"]
 
 
 async def test_failed_regeneration_keeps_the_previous_reply(stack: Stack, ingress: IngressClient) -> None:
@@ -125,25 +127,25 @@ async def test_failed_regeneration_keeps_the_previous_reply(stack: Stack, ingres
     await stack.model.script(ScriptedResponse(text="one"), refusal, ScriptedResponse(text="two"))
     first = await send_message(ingress, key, "count")
     assert (await regenerate(ingress, key)).status == "failed"
-    assert await shown(ingress, key) == ["count", "one"]
-    assert (await named(ingress, key, "one")).versions == [], "what says nothing is no version"
+    assert await read_shown_texts(ingress, key) == ["count", "one"]
+    assert (await find_message(ingress, key, "one")).versions == [], "an empty reply is not a version"
     await regenerate(ingress, key)
-    assert await shown(ingress, key) == ["count", "two"]
-    assert (await named(ingress, key, "two")).versions == [first.seq, first.seq + 2]
-    await choose(ingress, key, first.seq)
+    assert await read_shown_texts(ingress, key) == ["count", "two"]
+    assert (await find_message(ingress, key, "two")).versions == [first.seq, first.seq + 2]
+    await choose_version(ingress, key, first.seq)
     await stack.model.script(refusal)
     await regenerate(ingress, key)
     await send_message(ingress, key, "and on")
-    prompt = await asked(stack)
+    prompt = await read_last_prompt(stack)
     assert "'one'" in prompt and "'two'" not in prompt
-    assert await shown(ingress, key) == ["count", "one", "and on", "echo: and on"]
+    assert await read_shown_texts(ingress, key) == ["count", "one", "and on", "echo: and on"]
 
 
 async def test_search_and_export_contain_only_shown_versions(ingress: IngressClient) -> None:
     key = new_web_key()
     await queue_message(ingress, key, "about tea", "m1")
     await wait_for_turn(ingress, key, "m1")
-    await edited(ingress, key, "about tea", "about coffee")
+    await replace_question(ingress, key, "about tea", "about coffee")
 
     async def find(text: str) -> int:
         found = await ingress.call(handlers.CHAT_SEARCH, key, SearchRequest(text=text))
@@ -152,15 +154,15 @@ async def test_search_and_export_contain_only_shown_versions(ingress: IngressCli
     assert (await find("tea"), await find("coffee")) == (0, 2)
     document = (await ingress.call(handlers.CHAT_EXPORT, key, ExportRequest())).text
     assert "tea" not in document and "coffee" in document
-    kept = (await ingress.call(handlers.CHAT_EXPORT, key, ExportRequest(format="json"))).text
-    assert len(History.model_validate_json(kept).messages) == 4, "everything that is kept"
+    exported = (await ingress.call(handlers.CHAT_EXPORT, key, ExportRequest(format="json"))).text
+    assert len(History.model_validate_json(exported).messages) == 4, "the JSON export contains all versions"
 
 
 async def test_replacement_waits_in_the_queue_and_is_answered_once(stack: Stack, ingress: IngressClient) -> None:
     key = new_web_key()
     await queue_message(ingress, key, "first", "m1")
     await wait_for_turn(ingress, key, "m1")
-    seq = (await named(ingress, key, "first")).seq
+    seq = (await find_message(ingress, key, "first")).seq
     number = await stack.model.count_requests()
     await stack.model.script(GATE)
     await queue_message(ingress, key, "second", "m2")
@@ -169,11 +171,11 @@ async def test_replacement_waits_in_the_queue_and_is_answered_once(stack: Stack,
         await queue_message(ingress, key, "first, in other words", "m3", replaces=seq)
     await queue_message(ingress, key, "third", "m4")
     page = await read_history(ingress, key)
-    assert [(one.id, one.replaces) for one in page.waiting] == [("m3", seq), ("m4", None)]
+    assert [(message.id, message.replaces) for message in page.waiting] == [("m3", seq), ("m4", None)]
     assert not any(m.replaced for m in page.messages)
     await stack.model.finish(number)
     await wait_for_turn(ingress, key, "m4")
-    assert await shown(ingress, key) == [
+    assert await read_shown_texts(ingress, key) == [
         "first, in other words",
         "echo: first, in other words",
         "third",
@@ -189,17 +191,17 @@ async def test_replaced_question_is_hidden_during_the_new_turn(stack: Stack, ing
     await send_message(ingress, key, "first")
     number = await stack.model.count_requests()
     await stack.model.script(GATE)
-    answering = start_message(ingress, key, "better", replaces=1)
+    reply = start_message(ingress, key, "better", replaces=1)
     await stack.model.wait_for_request(number)
     page = await read_history(ingress, key)
     assert [m.replaced for m in page.messages] == [True, True]
     assert page.running and page.running.question[0].versions == [1, page.running.question[0].seq]
     await stop_turn(ingress, key)
-    assert (await answering).status == "stopped"
-    assert await shown(ingress, key) == ["better", ""]
+    assert (await reply).status == "stopped"
+    assert await read_shown_texts(ingress, key) == ["better", ""]
     await regenerate(ingress, key)
-    assert await shown(ingress, key) == ["better", "echo: better"]
-    assert (await read_history(ingress, key)).messages[-1].versions == [], "what says nothing is no version"
+    assert await read_shown_texts(ingress, key) == ["better", "echo: better"]
+    assert (await read_history(ingress, key)).messages[-1].versions == [], "an empty reply is not a version"
 
 
 async def test_simultaneous_choices_leave_one_shown_path(ingress: IngressClient) -> None:
@@ -207,8 +209,8 @@ async def test_simultaneous_choices_leave_one_shown_path(ingress: IngressClient)
     await send_message(ingress, key, "a")
     await send_message(ingress, key, "b", replaces=1)
     await send_message(ingress, key, "c", replaces=1)
-    await asyncio.gather(*(choose(ingress, key, seq) for seq in (1, 3, 5, 1, 3)))
-    assert await shown(ingress, key) in (["a", "echo: a"], ["b", "echo: b"], ["c", "echo: c"])
+    await asyncio.gather(*(choose_version(ingress, key, seq) for seq in (1, 3, 5, 1, 3)))
+    assert await read_shown_texts(ingress, key) in (["a", "echo: a"], ["b", "echo: b"], ["c", "echo: c"])
 
 
 async def test_replacement_of_an_old_message_fails_and_keeps_the_text(ingress: IngressClient) -> None:
@@ -216,10 +218,10 @@ async def test_replacement_of_an_old_message_fails_and_keeps_the_text(ingress: I
     await send_message(ingress, key, "hello")
     reply = await send_message(ingress, key, "other words", replaces=999)
     assert reply.status == "failed" and "too far back" in (reply.error or "")
-    assert await shown(ingress, key) == ["hello", "echo: hello", "other words", ""]
+    assert await read_shown_texts(ingress, key) == ["hello", "echo: hello", "other words", ""]
     assert (await regenerate(ingress, key)).reply == "echo: other words"
     with pytest.raises(IngressError, match="too far back"):
-        await choose(ingress, key, 999)
+        await choose_version(ingress, key, 999)
     assert (await send_message(ingress, key, "on")).status == "answered"
 
 
@@ -231,7 +233,7 @@ async def test_history_names_the_oldest_replaceable_message(ingress: IngressClie
     assert len(page.messages) == 64
     held = next(m for m in page.messages if m.role == "user" and m.seq >= page.replaceable)
     await send_message(ingress, key, "in time", replaces=held.seq)
-    assert (await shown(ingress, key))[-3:] == [f"echo: line {held.turn - 2}", "in time", "echo: in time"]
+    assert (await read_shown_texts(ingress, key))[-3:] == [f"echo: line {held.turn - 2}", "in time", "echo: in time"]
 
 
 async def test_summary_of_hidden_messages_is_dropped(stack: Stack, ingress: IngressClient) -> None:
@@ -240,34 +242,36 @@ async def test_summary_of_hidden_messages_is_dropped(stack: Stack, ingress: Ingr
     for number in range(14):
         await send_message(ingress, key, f"line {number}")
 
-    async def told() -> str:
+    async def send_and_read_prompt() -> str:
         await send_message(ingress, key, "on")
-        return await asked(stack)
+        return await read_last_prompt(stack)
 
-    await eventually(told, lambda prompt: summary_policy.HEADING in prompt and "name is Ada" in prompt)
+    await eventually(send_and_read_prompt, lambda prompt: summary_policy.HEADING in prompt and "name is Ada" in prompt)
     await send_message(ingress, key, "my dog is Rex", replaces=1)
-    assert "Ada" not in await asked(stack) and summary_policy.HEADING not in await asked(stack)
-    await choose(ingress, key, 1)
+    assert "Ada" not in await read_last_prompt(stack) and summary_policy.HEADING not in await read_last_prompt(stack)
+    await choose_version(ingress, key, 1)
     assert (await send_message(ingress, key, "what is my name?")).reply == "Your name is Ada."
 
 
-async def cut_off(stack: Stack, ingress: IngressClient, question: str, text: str) -> tuple[str, Reply]:
-    """A conversation whose reply was stopped after `text`, and that reply. The model cannot know how much of what it
-    wrote was read, so this may take more than one."""
+async def stop_after(stack: Stack, ingress: IngressClient, question: str, text: str) -> tuple[str, Reply]:
+    """Return the key of a conversation whose reply was stopped after `text`, and that reply.
+
+    The chat service may not have read all that the model wrote, so this may take more than one conversation.
+    """
     while True:
         key = new_session_key()
         number = await stack.model.count_requests()
         await stack.model.script(ScriptedResponse(kind="stall", text=text))
-        told = start_message(ingress, key, question)
+        reply = start_message(ingress, key, question)
         await stack.model.wait_for_request(number, "written")
         await stop_turn(ingress, key)
-        if (await told).reply == text:
-            assert (await told).status == "stopped"
-            return key, await told
+        if (await reply).reply == text:
+            assert (await reply).status == "stopped"
+            return key, await reply
 
 
 async def test_stopped_reply_is_continued_at_its_end(stack: Stack, ingress: IngressClient) -> None:
-    key, stopped = await cut_off(stack, ingress, "a story", "Once upon")
+    key, stopped = await stop_after(stack, ingress, "a story", "Once upon")
     await stack.model.script(ScriptedResponse(text="a time."))
     rest = await ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest(seq=stopped.seq))
     assert (rest.status, rest.reply, rest.seq) == ("answered", "Once upon a time.", stopped.seq)
@@ -275,16 +279,16 @@ async def test_stopped_reply_is_continued_at_its_end(stack: Stack, ingress: Ingr
     assert [m["role"] for m in messages[-3:]] == ["user", "assistant", "user"] and messages[-2][
         "content"
     ] == "Once upon"
-    assert await shown(ingress, key) == ["a story", "Once upon a time."]
+    assert await read_shown_texts(ingress, key) == ["a story", "Once upon a time."]
     with pytest.raises(IngressError, match="nothing to continue"):
         await ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest())
     await send_message(ingress, key, "and then?")
-    assert "Once upon a time." in await asked(stack), "it counts as an answer now"
+    assert "Once upon a time." in await read_last_prompt(stack), "the continued reply is part of the context"
 
 
 async def test_failed_or_stopped_continuation_keeps_the_text(stack: Stack, ingress: IngressClient) -> None:
     refusal: dict[str, Any] = {"error": {"message": "no", "code": "invalid_api_key"}}
-    key, _ = await cut_off(stack, ingress, "count", "One,")
+    key, _ = await stop_after(stack, ingress, "count", "One,")
     number = await stack.model.count_requests()
     await stack.model.script(
         ScriptedResponse(kind="fail", status=401, body=refusal),
@@ -293,11 +297,11 @@ async def test_failed_or_stopped_continuation_keeps_the_text(stack: Stack, ingre
     )
     failed = await ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest())
     assert (failed.status, failed.reply) == ("failed", "One,") and failed.error
-    going = asyncio.create_task(ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest()))
+    continuation = asyncio.create_task(ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest()))
     refused = await stack.model.wait_for_request(number)
     await stack.model.wait_for_request(refused.number + 1, "written")
     await stop_turn(ingress, key)
-    said = await going
-    assert said.status == "stopped" and said.reply in ("One,", "One, two,")
+    stopped = await continuation
+    assert stopped.status == "stopped" and stopped.reply in ("One,", "One, two,")
     ended = await ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest())
-    assert (ended.status, ended.reply, ended.error) == ("answered", f"{said.reply} three.", None)
+    assert (ended.status, ended.reply, ended.error) == ("answered", f"{stopped.reply} three.", None)

@@ -1,4 +1,4 @@
-"""A new version of the code, with a turn of the old one in flight: taken up or told as failed, never silent."""
+"""Upgrades: a new version of the code is registered while a turn of the old version is running."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -28,19 +29,28 @@ from tests.processes import Stack, eventually
 
 BEFORE = "    answer = await answer_guarded("
 AFTER = "    await now(ctx)\n" + BEFORE
-"""One more journal entry in every turn, before the model's: replaying an old journal with it would fail."""
+"""One more journal entry before the model step: the new code cannot replay a journal of the old code."""
 
 
 @pytest.fixture
-def next_version(tmp_path: Path) -> Path:
-    """A copy of the code with another journal."""
-    root = tmp_path / "next version"
+async def upgrade_stack(killable_stack: Stack) -> AsyncIterator[Stack]:
+    """A stack whose code is replaced by the test. Afterwards the current code is registered again."""
+    yield killable_stack
+    await killable_stack.close_service()
+    killable_stack.source = ROOT
+    await killable_stack.start_service()
+
+
+@pytest.fixture(scope="module")
+def next_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the code that writes another journal."""
+    root = tmp_path_factory.mktemp("next version")
     for package in ("bots", "chat_service"):
         shutil.copytree(ROOT / package, root / package, ignore=shutil.ignore_patterns("__pycache__"))
-    turns = root / "chat_service/turn/run.py"
-    text = turns.read_text()
-    assert text.count(BEFORE) == 1, "the test no longer changes what it means to change"
-    turns.write_text(text.replace(BEFORE, AFTER))
+    module = root / "chat_service/turn/run.py"
+    text = module.read_text()
+    assert text.count(BEFORE) == 1, "the code has changed: adapt BEFORE and AFTER"
+    module.write_text(text.replace(BEFORE, AFTER))
     return root
 
 
@@ -55,7 +65,7 @@ async def register(stack: Stack) -> str:
     return output.decode()
 
 
-async def in_mid_reply(stack: Stack, ingress: IngressClient, key: str) -> str:
+async def start_second_turn(stack: Stack, ingress: IngressClient, key: str) -> str:
     await send_message(ingress, key, "my name is Ada")
     number = await stack.model.count_requests()
     await stack.model.script(ScriptedResponse(kind="gate"))
@@ -64,41 +74,43 @@ async def in_mid_reply(stack: Stack, ingress: IngressClient, key: str) -> str:
     return sent.invocationId
 
 
-async def test_running_turn_is_answered_by_the_new_version(own_stack: Stack, next_version: Path) -> None:
-    async with own_stack.ingress() as ingress:
-        await in_mid_reply(own_stack, ingress, "k")
-        await own_stack.kill_service()
-        own_stack.source = next_version
-        await own_stack.start_service()
-        assert "1 turns restarted" in await register(own_stack)
+async def test_running_turn_is_answered_by_the_new_version(upgrade_stack: Stack, key: str, next_version: Path) -> None:
+    async with upgrade_stack.ingress() as ingress:
+        await start_second_turn(upgrade_stack, ingress, key)
+        await upgrade_stack.kill_service()
+        upgrade_stack.source = next_version
+        await upgrade_stack.start_service()
+        assert "1 turns restarted" in await register(upgrade_stack)
 
-        async def asked() -> Reply:
-            return await ingress.call(handlers.CHAT_GET_TURN, "k", TurnRequest(id="q"))
+        async def read_turn() -> Reply:
+            return await ingress.call(handlers.CHAT_GET_TURN, key, TurnRequest(id="q"))
 
-        reply = await eventually(asked, lambda reply: reply.status != "running")
+        reply = await eventually(read_turn, lambda reply: reply.status != "running")
         assert (reply.status, reply.reply, reply.turn) == ("answered", "Your name is Ada.", 2)
-        assert await read_all_texts(ingress, "k") == [
+        assert await read_all_texts(ingress, key) == [
             "my name is Ada",
             "echo: my name is Ada",
             "what is my name?",
             "Your name is Ada.",
         ]
-        assert (await send_message(ingress, "k", "goodbye")).status == "answered"
+        assert (await send_message(ingress, key, "goodbye")).status == "answered"
 
 
-async def test_waiting_message_is_answered_by_the_new_version(own_stack: Stack, next_version: Path) -> None:
-    """The one in flight may be overtaken by what waits behind it; then it is told, with "try again"."""
+async def test_waiting_message_is_answered_by_the_new_version(
+    upgrade_stack: Stack, key: str, next_version: Path
+) -> None:
+    """The waiting message may overtake the running turn, which then fails with "try again"."""
     key = new_web_key()
-    async with own_stack.ingress() as ingress:
-        number = await own_stack.model.count_requests()
-        await own_stack.model.script(ScriptedResponse(kind="gate"))
+    async with upgrade_stack.ingress() as ingress:
+        number = await upgrade_stack.model.count_requests()
+        await upgrade_stack.model.script(ScriptedResponse(kind="gate"))
         await queue_message(ingress, key, "first", "m0")
-        await own_stack.model.wait_for_question("first", number)
+        await upgrade_stack.model.wait_for_question("first", number)
         await queue_message(ingress, key, "second", "m1")
-        await own_stack.kill_service()
-        own_stack.source = next_version
-        await own_stack.start_service()
-        await register(own_stack)
+        await upgrade_stack.kill_service()
+        upgrade_stack.source = next_version
+        await upgrade_stack.start_service()
+        await register(upgrade_stack)
         assert (await wait_for_turn(ingress, key, "m1")).reply == "echo: second"
         first = await wait_for_turn(ingress, key, "m0")
         assert first.status == "answered" or (first.status == "failed" and "try again" in (first.error or ""))
@@ -107,51 +119,53 @@ async def test_waiting_message_is_answered_by_the_new_version(own_stack: Stack, 
 
 
 async def test_old_version_that_still_runs_finishes_its_turn(
-    own_stack: Stack, model: ModelControl, next_version: Path
+    upgrade_stack: Stack, model: ModelControl, key: str, next_version: Path
 ) -> None:
-    """Both side by side, as in a rolling release: the old turn ends where it began."""
-    async with own_stack.ingress() as ingress:
-        invocation = await in_mid_reply(own_stack, ingress, "k")
+    """Both versions run, as in a rolling release. The old turn ends in the old version."""
+    async with upgrade_stack.ingress() as ingress:
+        invocation = await start_second_turn(upgrade_stack, ingress, key)
         number = await model.count_requests() - 1
-        newer = own_stack.with_source(next_version)
+        newer = upgrade_stack.with_source(next_version)
         try:
             await newer.start_service()
-            assert "taken up" not in await register(newer)
-            await model.release(number, "I finish what I began")
+            assert "restarted" not in await register(newer)
+            await model.release(number, "finished by the old version")
             await model.finish(number)
-            assert (await ingress.attach(invocation, Reply)).reply == "I finish what I began"
-            assert (await send_message(ingress, "k", "hello")).reply == "echo: hello"
+            assert (await ingress.attach(invocation, Reply)).reply == "finished by the old version"
+            assert (await send_message(ingress, key, "hello")).reply == "echo: hello"
         finally:
             await newer.close_service()
 
 
-async def test_running_turn_is_answered_only_after_registration(own_stack: Stack, next_version: Path) -> None:
-    """What the rescue is for: the engine alone tries the old address for ever."""
-    async with own_stack.ingress() as ingress:
-        invocation = await in_mid_reply(own_stack, ingress, "k")
-        await own_stack.kill_service()
-        own_stack.source = next_version
-        await own_stack.start_service()
+async def test_running_turn_is_answered_only_after_registration(
+    upgrade_stack: Stack, key: str, next_version: Path
+) -> None:
+    """Without registration the engine retries the turn at the old version without end."""
+    async with upgrade_stack.ingress() as ingress:
+        invocation = await start_second_turn(upgrade_stack, ingress, key)
+        await upgrade_stack.kill_service()
+        upgrade_stack.source = next_version
+        await upgrade_stack.start_service()
 
         async def retries() -> int:
-            rows = await own_stack.query(f"SELECT retry_count AS n FROM sys_invocation WHERE id = '{invocation}'")
+            rows = await upgrade_stack.query(f"SELECT retry_count AS n FROM sys_invocation WHERE id = '{invocation}'")
             return int(rows[0]["n"] or 0)
 
         await eventually(retries, lambda n: n >= 3)
-        await register(own_stack)
-        assert (await wait_for_turn(ingress, "k", "q")).status == "answered"
+        await register(upgrade_stack)
+        assert (await wait_for_turn(ingress, key, "q")).status == "answered"
 
 
-async def test_previous_version_can_be_started_again(own_stack: Stack, next_version: Path) -> None:
-    """The engine sends to what was registered last; registering the old address again must make it the last."""
-    async with own_stack.ingress() as ingress:
-        await send_message(ingress, "k", "my name is Ada")
-        await own_stack.kill_service()
-        own_stack.source = next_version
-        await own_stack.start_service()
-        assert (await send_message(ingress, "k", "hello")).status == "answered"
-        await own_stack.kill_service()
-        own_stack.source = ROOT
-        await own_stack.start_service()
+async def test_previous_version_can_be_started_again(upgrade_stack: Stack, key: str, next_version: Path) -> None:
+    """The engine calls the version that was registered last. Registering an old address again makes it the last."""
+    async with upgrade_stack.ingress() as ingress:
+        await send_message(ingress, key, "my name is Ada")
+        await upgrade_stack.kill_service()
+        upgrade_stack.source = next_version
+        await upgrade_stack.start_service()
+        assert (await send_message(ingress, key, "hello")).status == "answered"
+        await upgrade_stack.kill_service()
+        upgrade_stack.source = ROOT
+        await upgrade_stack.start_service()
         async with asyncio.timeout(30):
-            assert (await send_message(ingress, "k", "what is my name?")).reply == "Your name is Ada."
+            assert (await send_message(ingress, key, "what is my name?")).reply == "Your name is Ada."
