@@ -40,6 +40,15 @@ def stack(request: pytest.FixtureRequest) -> Stack:
     return found
 
 
+# The tests marked `replayed` reach every handler and each of its branches with an await:
+# - message: notes, repeats in Chat and Transcript, retries, failures, cut-off replies (test_messages, test_models,
+#   test_model_stream_end); summaries and titles (test_summaries, test_directory); switched off (test_settings)
+# - queue: add, take, withdraw, edit, redact, restarted turns (test_queue, test_edits_and_feedback)
+# - stop and stop all, with the queue and at the bare ingress (test_stop)
+# - regenerate, continue_reply, choose_version, replaced questions (test_versions)
+# - edit, redact, feedback, notes, channel, quota, invitation (test_edits_and_feedback)
+# - forget, erase, expire, reset, prune, forget_person (test_deletion, test_person_deletion)
+# - get_history, get_turn, search, export over several pages (test_search_and_export, test_turn_lookup)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that is marked `replayed` in both modes."""
     if "stack" in metafunc.fixturenames and metafunc.definition.get_closest_marker("replayed"):

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
+
 from chat_service import handlers, keys
 from chat_service.contracts import (
     DirectoryPage,
@@ -50,6 +52,7 @@ async def test_deleted_conversation_leaves_nothing_in_state_or_prompts(
     assert not (await read_history(ingress, key)).forgotten
 
 
+@pytest.mark.replayed
 async def test_deleted_conversation_leaves_nothing_in_the_engine(ingress: IngressClient, stack: Stack) -> None:
     """Neither the state nor the journal of a turn, a summary or a title contains the text."""
     word, key = f"quokka{uuid4().hex[:8]}", new_web_key()
@@ -67,6 +70,7 @@ async def test_deleted_conversation_leaves_nothing_in_the_engine(ingress: Ingres
     assert await eventually(lambda: find_text(stack, word), lambda found: not found) == [], "the repeat restored it"
 
 
+@pytest.mark.replayed
 async def test_title_and_summary_written_during_a_deletion_leave_nothing(ingress: IngressClient, stack: Stack) -> None:
     """The model writes a title and a summary while the conversation is deleted."""
     word, key, number = f"dunnart{uuid4().hex[:8]}", new_web_key(), await stack.model.count_requests()
@@ -111,12 +115,13 @@ async def test_deletion_does_not_wait_for_a_title(ingress: IngressClient, stack:
         await stack.model.finish(title)
 
 
+@pytest.mark.parametrize("replay", [False, True], ids=["normal", "replay"])
 async def test_messages_over_the_retention_age_are_deleted_by_a_durable_timer(
-    engine_binary: Path, model: ModelControl, tmp_path: Path
+    engine_binary: Path, model: ModelControl, tmp_path: Path, replay: bool
 ) -> None:
     await model.clear_script()
     async with (
-        running_stack(engine_binary, tmp_path, model, retention_days="30") as stack,
+        running_stack(engine_binary, tmp_path, model, replay=replay, retention_days="30") as stack,
         stack.ingress() as ingress,
     ):
         ahead = datetime(9999, 12, 31, tzinfo=UTC)  # the retention days cannot be added to it
@@ -195,6 +200,7 @@ async def test_late_transcript_append_does_not_restore_a_deleted_conversation(
     assert await count_records_with(stack, key, "wombat") == 0
 
 
+@pytest.mark.replayed
 async def test_deletion_stops_the_running_turn_and_withdraws_waiting_messages(
     ingress: IngressClient, stack: Stack
 ) -> None:
@@ -226,6 +232,7 @@ async def test_deleted_conversation_leaves_the_directory(ingress: IngressClient)
     await eventually(list_directory, lambda page: not page.entries)
 
 
+@pytest.mark.replayed
 async def test_reset_starts_a_new_context_and_keeps_the_history(ingress: IngressClient, key: str) -> None:
     await send_message(ingress, key, "my name is Ada")
     await ingress.call(handlers.CHAT_RESET, key, None)

@@ -51,6 +51,7 @@ async def test_new_conversation_is_listed_during_its_first_reply(ingress: Ingres
     await wait_for_turn(ingress, key, "m0")
 
 
+@pytest.mark.replayed
 async def test_conversation_is_listed_for_workspace_channel_and_person(ingress: IngressClient) -> None:
     team = f"T{uuid4().hex[:8].upper()}"
     key = keys.slack(team, "C1", "1700000000.000100")
@@ -79,6 +80,7 @@ async def test_generated_title_does_not_replace_a_rename(ingress: IngressClient)
     assert (await read_history(ingress, key)).title == "Mine"
 
 
+@pytest.mark.replayed
 async def test_late_title_does_not_replace_a_rename(ingress: IngressClient, stack: Stack) -> None:
     key = keys.web(new_person_id(), "c")
     number = await stack.model.count_requests()
@@ -122,6 +124,7 @@ async def test_paged_directory_moves_an_updated_conversation_to_the_top(ingress:
     assert (await list_directory(ingress, owner, cursor="nonsense", limit=1)).entries == entries[:1]
 
 
+@pytest.mark.replayed
 @pytest.mark.parametrize("newer_pages", [0, 1, 2, 3])
 async def test_late_directory_update_is_sorted_into_the_pages(
     ingress: IngressClient, stack: Stack, newer_pages: int

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from chat_service import handlers, keys
 from chat_service.contracts import EditRequest, FeedbackRequest, History, Inbound, Notes, RedactRequest
 from chat_service.contracts.channel import (
@@ -13,8 +15,9 @@ from chat_service.contracts.channel import (
     ReadPosition,
     ThreadUpdate,
 )
+from chat_service.contracts.invitation import Invitation
 from chat_service.contracts.quota import QuotaClaim, QuotaDecision
-from chat_service.ingress import IngressClient
+from chat_service.ingress import IngressClient, IngressError
 from tests.conversation.client import (
     new_web_key,
     queue_message,
@@ -54,6 +57,7 @@ async def test_edit_replaces_the_text_and_is_not_answered(stack: Stack, ingress:
     assert len(await read_all_texts(ingress, key)) == 3
 
 
+@pytest.mark.replayed
 async def test_edit_changes_a_waiting_message(stack: Stack, ingress: IngressClient) -> None:
     key = new_web_key()
     number = await stack.model.count_requests()
@@ -66,6 +70,7 @@ async def test_edit_changes_a_waiting_message(stack: Stack, ingress: IngressClie
     assert (await wait_for_turn(ingress, key, "m2")).reply == "echo: second"
 
 
+@pytest.mark.replayed
 async def test_edit_redaction_and_feedback_reach_the_transcript(stack: Stack, ingress: IngressClient) -> None:
     key = new_session_key()
     for n in range(30):
@@ -87,6 +92,7 @@ async def test_edit_redaction_and_feedback_reach_the_transcript(stack: Stack, in
     }
 
 
+@pytest.mark.replayed
 async def test_redacted_message_leaves_context_and_history(stack: Stack, ingress: IngressClient) -> None:
     key = new_web_key()
     await queue_message(ingress, key, "my name is Ada", "m1")
@@ -101,6 +107,7 @@ async def test_redacted_message_leaves_context_and_history(stack: Stack, ingress
     assert len(await read_all_texts(ingress, key)) == 6, "a deleted message is not answered later"
 
 
+@pytest.mark.replayed
 async def test_redaction_withdraws_waiting_and_blocks_unseen_messages(stack: Stack, ingress: IngressClient) -> None:
     key = new_web_key()
     number = await stack.model.count_requests()
@@ -128,6 +135,7 @@ async def test_feedback_is_stored_and_can_be_removed(ingress: IngressClient) -> 
     assert (await read_history(ingress, key)).messages[1].feedback == {"U2": "down"}
 
 
+@pytest.mark.replayed
 async def test_repeated_notes_are_stored_once_and_part_of_the_context(ingress: IngressClient) -> None:
     key = new_session_key()
     notes = Notes(messages=[Inbound(message="my name is Ada", id="n1"), Inbound(message="hi all", id="n2")])
@@ -160,6 +168,7 @@ async def test_web_turn_has_no_delivery_journal_entry(stack: Stack, ingress: Ing
     assert "model" in names and "check delivery service" not in names
 
 
+@pytest.mark.replayed
 async def test_quota_counts_a_message_once_and_refuses_over_the_limit(ingress: IngressClient) -> None:
     owner = new_session_key()
 
@@ -177,6 +186,7 @@ async def test_quota_counts_a_message_once_and_refuses_over_the_limit(ingress: I
     assert 0 < (await claim("c")).retry_after <= 60
 
 
+@pytest.mark.replayed
 async def test_channel_stores_rules_threads_and_read_position(ingress: IngressClient) -> None:
     scope = f"slack:{new_session_key()[8:].upper()}:C1"
 
@@ -195,6 +205,15 @@ async def test_channel_stores_rules_threads_and_read_position(ingress: IngressCl
     threads = await ingress.call(handlers.CHANNEL_GET_THREADS, scope, None)
     assert [thread.conversation for thread in threads.threads] == ["k1"]
     assert (await ingress.call(handlers.CHANNEL_RELEASE_DELIVERIES, scope, None)).deliveries == 0
+
+
+@pytest.mark.replayed
+async def test_invitation_is_taken_once(ingress: IngressClient, key: str) -> None:
+    await ingress.call(handlers.INVITATION_CREATE, key, Invitation(sealed="secret", seconds=60))
+    assert (await ingress.call(handlers.INVITATION_GET, key, None)).sealed == "secret"
+    assert (await ingress.call(handlers.INVITATION_TAKE, key, None)).sealed == "secret"
+    with pytest.raises(IngressError, match="taken already"):
+        await ingress.call(handlers.INVITATION_TAKE, key, None)
 
 
 async def test_redaction_during_the_turn_takes_effect_afterwards(stack: Stack, ingress: IngressClient) -> None:

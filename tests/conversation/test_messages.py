@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from chat_service import handlers
-from chat_service.contracts import Attachment, Author, TurnRequest
+from chat_service.contracts import Attachment, Author, Inbound, RecoverRequest, TurnRequest
 from chat_service.ingress import IngressClient, IngressError
 from tests.conversation.client import (
     queue_message,
@@ -35,6 +35,7 @@ async def test_minimal_json_payloads_are_accepted(stack: Stack, key: str) -> Non
             assert [m["text"] for m in (await response.json())["messages"]] == ["hi", "echo: hi"]
 
 
+@pytest.mark.replayed
 async def test_conversation_remembers_earlier_messages(ingress: IngressClient, key: str) -> None:
     await send_message(ingress, key, "my name is Ada")
     await send_message(ingress, key, "how are you?")
@@ -116,6 +117,7 @@ async def test_repeated_message_is_answered_once(ingress: IngressClient, stack: 
     assert len((await read_history(ingress, key)).messages) == 2
 
 
+@pytest.mark.replayed
 async def test_repeat_is_recognised_after_the_message_scrolled_out(
     ingress: IngressClient, stack: Stack, key: str
 ) -> None:
@@ -155,6 +157,7 @@ async def test_repeat_without_a_time_is_recognised(ingress: IngressClient, stack
     assert "no time" not in await read_all_texts(ingress, key)
 
 
+@pytest.mark.replayed
 async def test_message_without_expected_reply_is_part_of_the_context(ingress: IngressClient, key: str) -> None:
     noted = await send_message(ingress, key, "my name is Grace", expects_reply=False)
     assert (noted.status, noted.reply) == ("noted", "")
@@ -226,6 +229,18 @@ async def test_future_message_time_is_replaced_by_now(ingress: IngressClient, ke
     for repeated_id in ("m1", "m2"):
         await send_message(ingress, key, "once more", id=repeated_id, at=ahead)
     assert "once more" not in await read_all_texts(ingress, key)
+
+
+@pytest.mark.replayed
+async def test_turn_of_a_killed_invocation_is_recovered(ingress: IngressClient, stack: Stack, key: str) -> None:
+    """An upgrade kills the invocations of code that is no longer available."""
+    number = await stack.model.count_requests()
+    await stack.model.script(ScriptedResponse(kind="gate"))
+    sent = await ingress.send(handlers.CHAT_MESSAGE, key, Inbound(message="are you there?", id="m1"))
+    await stack.model.wait_for_request(number)
+    await stack.change_invocation(sent.invocationId, "kill")
+    reply = await ingress.call(handlers.CHAT_RECOVER, key, RecoverRequest(invocation=sent.invocationId))
+    assert (reply.status, reply.reply) == ("answered", "echo: are you there?")
 
 
 async def test_question_without_a_time_gets_the_time_of_its_turn(

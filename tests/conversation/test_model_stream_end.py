@@ -16,6 +16,7 @@ async def continue_reply(ingress: IngressClient, key: str) -> Reply:
     return await ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest())
 
 
+@pytest.mark.replayed
 async def test_reply_cut_off_at_the_token_limit_can_be_continued(
     ingress: IngressClient, stack: Stack, key: str
 ) -> None:
@@ -48,6 +49,7 @@ async def test_reply_cut_off_by_a_filter_cannot_be_continued(ingress: IngressCli
         await continue_reply(ingress, key)
 
 
+@pytest.mark.replayed
 @pytest.mark.parametrize(
     ("finish", "advice"), [("content_filter", "ask in other words"), ("length", "raise MODEL_MAX_OUTPUT_TOKENS")]
 )

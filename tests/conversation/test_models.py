@@ -31,6 +31,7 @@ async def test_temporary_model_error_is_retried(ingress: IngressClient, stack: S
     assert len(await stack.model.requests()) == before + 2
 
 
+@pytest.mark.replayed
 @pytest.mark.parametrize("kind", ["drop", "cut short"])
 async def test_broken_stream_is_retried_and_its_text_replaced(
     ingress: IngressClient, stack: Stack, key: str, kind: str
@@ -215,6 +216,7 @@ async def test_backend_is_loaded_from_the_named_factory(
         assert (halves.status, halves.reply) == ("answered", "a \U0001f600 and \ufffd alone \ufffd")
 
 
+@pytest.mark.replayed
 async def test_unknown_model_is_named_in_the_error(ingress: IngressClient, key: str) -> None:
     await ingress.call(handlers.CHAT_CONFIGURE, key, ConfigureRequest(set=Overrides(model="no-such")))
     reply = await send_message(ingress, key, "hi")

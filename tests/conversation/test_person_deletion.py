@@ -68,6 +68,7 @@ async def test_author_of_notes_is_deleted(ingress: IngressClient, stack: Stack) 
     assert await eventually(lambda: find_text(stack, word), lambda found: not found, seconds=DIRECTORIES_SECONDS) == []
 
 
+@pytest.mark.replayed
 async def test_old_messages_of_others_stay_listed_after_a_person_is_deleted(
     ingress: IngressClient, stack: Stack
 ) -> None:
@@ -158,6 +159,7 @@ async def test_new_participant_is_deleted_during_their_first_turn(ingress: Ingre
     assert await eventually(lambda: find_text(stack, word), lambda found: not found) == []
 
 
+@pytest.mark.replayed
 async def test_feedback_of_a_deleted_person_is_removed(ingress: IngressClient, stack: Stack) -> None:
     team, person = f"T{uuid4().hex[:8].upper()}", f"U{uuid4().hex[:8].upper()}"
     key = keys.slack(team, "C1", "1700000000.000100")
@@ -195,6 +197,7 @@ async def test_invalid_person_id_is_refused(ingress: IngressClient, person: str)
         await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, ForgetPersonRequest(person=person))
 
 
+@pytest.mark.replayed
 async def test_person_is_deleted_from_all_conversations(ingress: IngressClient, stack: Stack) -> None:
     team, word = f"T{uuid4().hex[:8].upper()}", f"numbat{uuid4().hex[:8]}"
     eve, ada = Author(id="UEVE", name="Eve"), Author(id="UADA", name="Ada")

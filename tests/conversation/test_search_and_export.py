@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from chat_service import handlers
 from chat_service.contracts import Attachment, Author, ExportRequest, SearchRequest, SearchResult
 from chat_service.domain.window import PAGE_SIZE
@@ -21,6 +23,7 @@ async def export(ingress: IngressClient, key: str, format: str) -> str:
     return (await ingress.call(handlers.CHAT_EXPORT, key, request)).text
 
 
+@pytest.mark.replayed
 async def test_search_finds_messages_in_chat_and_transcript(ingress: IngressClient, key: str) -> None:
     """The conversation is so long that its first messages have scrolled out of Chat."""
     for number in range(48):
@@ -44,6 +47,7 @@ async def test_search_in_an_unknown_conversation_finds_nothing(ingress: IngressC
     assert await search(ingress, key, "x") == SearchResult()
 
 
+@pytest.mark.replayed
 async def test_export_contains_the_whole_conversation(ingress: IngressClient, key: str) -> None:
     notes = Attachment(name="notes.txt", text="buy milk")
     await send_message(

@@ -38,6 +38,7 @@ async def configure_scope(ingress: IngressClient, scope: str, *unset: str, **set
     await ingress.call(handlers.CHANNEL_CONFIGURE, scope, request)
 
 
+@pytest.mark.replayed
 async def test_each_setting_names_its_source(ingress: IngressClient) -> None:
     team = f"T{uuid4().hex[:8].upper()}"
     key = keys.slack(team, "C1", "1700000000.000100")
@@ -79,6 +80,7 @@ async def test_prompt_of_the_channel_reaches_the_model(ingress: IngressClient, s
     assert sent[0]["content"] == "You are the channel's own."
 
 
+@pytest.mark.replayed
 @pytest.mark.parametrize("scope", ["slack:{team}", "slack:{team}:C1"])
 async def test_waiting_message_fails_when_the_channel_is_switched_off(
     ingress: IngressClient, stack: Stack, scope: str

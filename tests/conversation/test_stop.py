@@ -8,6 +8,8 @@ from collections.abc import Awaitable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from chat_service.contracts import Reply
 from chat_service.ingress import IngressClient
 from tests.conversation.client import (
@@ -49,6 +51,7 @@ async def test_silent_model_is_stopped(ingress: IngressClient, stack: Stack, key
     assert (await send_message(ingress, key, "and now?")).status == "answered"
 
 
+@pytest.mark.replayed
 async def test_streaming_model_is_stopped_and_its_text_kept(ingress: IngressClient, stack: Stack, key: str) -> None:
     number = await stack.model.count_requests()
     await stack.model.script(SILENT_MODEL)
@@ -66,6 +69,7 @@ async def test_streaming_model_is_stopped_and_its_text_kept(ingress: IngressClie
     assert (message.status, message.text) == ("stopped", stopped.reply)
 
 
+@pytest.mark.replayed
 async def test_turn_is_stopped_during_a_retry_pause(ingress: IngressClient, stack: Stack, key: str) -> None:
     number = await stack.model.count_requests()
     await stack.model.script(BUSY_MODEL)
@@ -128,6 +132,7 @@ async def test_stop_of_a_finished_turn_does_not_stop_the_next(ingress: IngressCl
     assert (await reply).reply == "still here"
 
 
+@pytest.mark.replayed
 async def test_stop_all_withdraws_waiting_messages_and_later_ones_are_answered(
     ingress: IngressClient, stack: Stack
 ) -> None:
@@ -179,6 +184,7 @@ async def test_two_stop_alls_do_not_stop_later_messages(ingress: IngressClient, 
     assert any(result.stopped for result in await asyncio.gather(*stops))
 
 
+@pytest.mark.replayed
 async def test_stop_all_withdraws_messages_queued_at_the_engine(ingress: IngressClient, stack: Stack, key: str) -> None:
     number = await stack.model.count_requests()
     await stack.model.script(SILENT_MODEL)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import pytest
+
 from chat_service import handlers
 from chat_service.contracts import (
     Author,
@@ -41,6 +43,7 @@ async def test_fact_from_turn_3_is_known_at_turn_300(ingress: IngressClient, key
     assert (reply.turn, reply.reply) == (300, "Your name is Ada.")
 
 
+@pytest.mark.replayed
 async def test_prompt_contains_the_summary_and_the_messages_after_it(
     ingress: IngressClient, stack: Stack, key: str
 ) -> None:
@@ -73,6 +76,7 @@ async def test_messages_are_answered_while_a_summary_is_written(ingress: Ingress
     assert summary["text"] == "They counted lines."
 
 
+@pytest.mark.replayed
 async def test_edit_replaces_the_summary(ingress: IngressClient, stack: Stack, key: str) -> None:
     await send_message(ingress, key, "my name is Ada", id="m1")
     await send_messages(ingress, key, TURNS_TO_A_SUMMARY - 1)
@@ -82,6 +86,7 @@ async def test_edit_replaces_the_summary(ingress: IngressClient, stack: Stack, k
     assert (await send_message(ingress, key, "what is my name?")).reply == "Your name is Bob."
 
 
+@pytest.mark.replayed
 async def test_next_summary_covers_the_messages_of_a_failed_one(ingress: IngressClient, stack: Stack, key: str) -> None:
     """The next summary reads messages that have scrolled out from the Transcript."""
     refused = ScriptedResponse(kind="fail", status=400, body={"error": {"message": "no"}})
@@ -95,6 +100,7 @@ async def test_next_summary_covers_the_messages_of_a_failed_one(ingress: Ingress
     assert (await send_message(ingress, key, "what is my name?")).reply == "Your name is Ada."
 
 
+@pytest.mark.replayed
 async def test_late_summary_does_not_undo_a_reset(ingress: IngressClient, stack: Stack, key: str) -> None:
     number = await stack.model.count_requests()
     await stack.model.script_summaries(ScriptedResponse(kind="gate"))

@@ -32,6 +32,7 @@ async def is_unknown_turn(ingress: IngressClient, key: str, **named: object) -> 
     return caught.value.status == 404
 
 
+@pytest.mark.replayed
 async def test_turn_is_found_by_number_and_by_message_id(ingress: IngressClient, key: str) -> None:
     """Also turn 11: its question ends a page and its reply begins the next one.
 

@@ -67,6 +67,7 @@ async def read_last_prompt(stack: Stack) -> str:
     return str((await stack.model.requests())[-1].body["messages"])
 
 
+@pytest.mark.replayed
 async def test_replaced_question_is_answered_and_both_versions_can_be_shown(
     stack: Stack, ingress: IngressClient
 ) -> None:
@@ -102,6 +103,7 @@ async def test_replaced_question_is_answered_and_both_versions_can_be_shown(
     )
 
 
+@pytest.mark.replayed
 async def test_regenerated_replies_are_versions_and_the_shown_one_is_used(stack: Stack, ingress: IngressClient) -> None:
     key = new_session_key()
     await stack.model.script(*(ScriptedResponse(text=text) for text in ("one", "two", "three")))
@@ -121,6 +123,7 @@ async def test_regenerated_replies_are_versions_and_the_shown_one_is_used(stack:
     assert (await read_shown_texts(ingress, key))[-2:] == ["and on", "echo: and on"]
 
 
+@pytest.mark.replayed
 async def test_failed_regeneration_keeps_the_previous_reply(stack: Stack, ingress: IngressClient) -> None:
     key = new_session_key()
     refusal = ScriptedResponse(kind="fail", status=401, body={"error": {"message": "no", "code": "invalid_api_key"}})
@@ -158,6 +161,7 @@ async def test_search_and_export_contain_only_shown_versions(ingress: IngressCli
     assert len(History.model_validate_json(exported).messages) == 4, "the JSON export contains all versions"
 
 
+@pytest.mark.replayed
 async def test_replacement_waits_in_the_queue_and_is_answered_once(stack: Stack, ingress: IngressClient) -> None:
     key = new_web_key()
     await queue_message(ingress, key, "first", "m1")
@@ -186,6 +190,7 @@ async def test_replacement_waits_in_the_queue_and_is_answered_once(stack: Stack,
     assert len(await read_all_texts(ingress, key)) == 8
 
 
+@pytest.mark.replayed
 async def test_replaced_question_is_hidden_during_the_new_turn(stack: Stack, ingress: IngressClient) -> None:
     key = new_session_key()
     await send_message(ingress, key, "first")
@@ -213,6 +218,7 @@ async def test_simultaneous_choices_leave_one_shown_path(ingress: IngressClient)
     assert await read_shown_texts(ingress, key) in (["a", "echo: a"], ["b", "echo: b"], ["c", "echo: c"])
 
 
+@pytest.mark.replayed
 async def test_replacement_of_an_old_message_fails_and_keeps_the_text(ingress: IngressClient) -> None:
     key = new_session_key()
     await send_message(ingress, key, "hello")
@@ -236,6 +242,7 @@ async def test_history_names_the_oldest_replaceable_message(ingress: IngressClie
     assert (await read_shown_texts(ingress, key))[-3:] == [f"echo: line {held.turn - 2}", "in time", "echo: in time"]
 
 
+@pytest.mark.replayed
 async def test_summary_of_hidden_messages_is_dropped(stack: Stack, ingress: IngressClient) -> None:
     key = new_session_key()
     await send_message(ingress, key, "my name is Ada")
@@ -286,6 +293,7 @@ async def test_stopped_reply_is_continued_at_its_end(stack: Stack, ingress: Ingr
     assert "Once upon a time." in await read_last_prompt(stack), "the continued reply is part of the context"
 
 
+@pytest.mark.replayed
 async def test_failed_or_stopped_continuation_keeps_the_text(stack: Stack, ingress: IngressClient) -> None:
     refusal: dict[str, Any] = {"error": {"message": "no", "code": "invalid_api_key"}}
     key, _ = await stop_after(stack, ingress, "count", "One,")
