@@ -18,6 +18,8 @@ from tests.fakes.model.protocol import ScriptedResponse, text_of
 from tests.fakes.model.running import running_model
 from tests.processes import Stack, running_stack
 
+PIXEL = base64.b64encode(b"\x89PNG not really").decode()
+
 
 def http_error(status: int, message: str = "no", **headers: str) -> ScriptedResponse:
     return ScriptedResponse(kind="fail", status=status, headers=headers, body={"error": {"message": message}})
@@ -88,30 +90,46 @@ async def test_context_length_is_learned_from_the_refusal(engine_binary: Path, t
         assert not (await send_message(ingress, "k", "short")).shortened
 
 
-async def test_stalled_stream_is_cancelled_and_retried(
-    engine_binary: Path, tmp_path: Path, model: ModelControl
-) -> None:
-    await model.clear_script()
-    async with (
-        running_stack(engine_binary, tmp_path, model, model_stall_seconds="0.3") as stack,
-        stack.ingress() as ingress,
-    ):
+@pytest.fixture(scope="module")
+async def impatient_stack(
+    engine_binary: Path, model: ModelControl, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stack]:
+    """A stack with short limits for the model, which accepts images."""
+    env = {"model_stall_seconds": "1", "model_max_seconds": "2", "model_max_attempts": "2", "model_images": "true"}
+    async with running_stack(engine_binary, tmp_path_factory.mktemp("impatient"), model, **env) as stack:
+        yield stack
+
+
+async def test_stalled_stream_is_cancelled_and_retried(impatient_stack: Stack, key: str) -> None:
+    model = impatient_stack.model
+    async with impatient_stack.ingress() as ingress:
         await model.script(ScriptedResponse(kind="stall", text="well …"), ScriptedResponse(text="here I am"))
-        assert (await send_message(ingress, "k", "hi")).reply == "here I am"
+        assert (await send_message(ingress, key, "hi")).reply == "here I am"
 
 
-async def test_endless_stream_is_cut_off_and_its_text_kept(
-    engine_binary: Path, tmp_path: Path, model: ModelControl
-) -> None:
-    await model.clear_script()
-    async with (
-        running_stack(engine_binary, tmp_path, model, model_max_seconds="2") as stack,
-        stack.ingress() as ingress,
-    ):
-        await model.script(ScriptedResponse(text="and so on " * 1000, delay=0.05))
-        reply = await send_message(ingress, "k", "hi")
+async def test_endless_stream_is_cut_off_and_its_text_kept(impatient_stack: Stack, key: str) -> None:
+    async with impatient_stack.ingress() as ingress:
+        await impatient_stack.model.script(ScriptedResponse(text="and so on " * 1000, delay=0.05))
+        reply = await send_message(ingress, key, "hi")
         assert reply.status == "failed" and "cut off" in (reply.error or "") and reply.reply.startswith("and so on")
-        assert (await send_message(ingress, "k", "again")).status == "answered"
+        assert (await send_message(ingress, key, "again")).status == "answered"
+
+
+async def test_turn_fails_after_the_last_attempt(impatient_stack: Stack, key: str) -> None:
+    async with impatient_stack.ingress() as ingress:
+        await impatient_stack.model.script(*[http_error(500, **{"Retry-After": "0.1"})] * 2)
+        reply = await send_message(ingress, key, "hi")
+        assert reply.status == "failed" and "500" in (reply.error or "")
+        assert (await send_message(ingress, key, "again")).status == "answered"
+
+
+async def test_image_reaches_a_model_that_accepts_images(impatient_stack: Stack, key: str) -> None:
+    async with impatient_stack.ingress() as ingress:
+        number = await impatient_stack.model.count_requests()
+        picture = Attachment(name="cat.png", media_type="image/png", data=PIXEL)
+        await send_message(ingress, key, "what is this?", attachments=[picture])
+        parts = (await impatient_stack.model.wait_for_request(number)).body["messages"][-1]["content"]
+        assert {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}} in parts
 
 
 class StackWithFallback:
@@ -136,31 +154,19 @@ async def fallback(
             yield StackWithFallback(stack, second)
 
 
-async def test_fallback_model_answers_when_the_first_model_fails(fallback: StackWithFallback) -> None:
+async def test_fallback_model_answers_when_the_first_model_fails(fallback: StackWithFallback, key: str) -> None:
     async with fallback.stack.ingress() as ingress:
         await fallback.stack.model.script(*[http_error(503)] * 20)
-        reply = await send_message(ingress, "k", "hi")
+        reply = await send_message(ingress, key, "hi")
         assert (reply.status, reply.model) == ("answered", "scripted-large")
         await fallback.stack.model.clear_script()
-        assert (await send_message(ingress, "k", "hi")).model == "scripted", "each turn tries the first model first"
+        assert (await send_message(ingress, key, "hi")).model == "scripted", "each turn tries the first model first"
 
 
-async def test_long_retry_after_selects_the_fallback_model(fallback: StackWithFallback) -> None:
+async def test_long_retry_after_selects_the_fallback_model(fallback: StackWithFallback, key: str) -> None:
     async with fallback.stack.ingress() as ingress:
         await fallback.stack.model.script(http_error(429, **{"Retry-After": "3600"}))
-        assert (await send_message(ingress, "k", "hi")).model == "scripted-large"
-
-
-async def test_turn_fails_after_the_last_attempt(engine_binary: Path, model: ModelControl, tmp_path: Path) -> None:
-    await model.clear_script()
-    async with (
-        running_stack(engine_binary, tmp_path, model, model_max_attempts="2") as stack,
-        stack.ingress() as ingress,
-    ):
-        await model.script(http_error(500, **{"Retry-After": "0.1"}), http_error(500, **{"Retry-After": "0.1"}))
-        reply = await send_message(ingress, "k", "hi")
-        assert reply.status == "failed" and "500" in (reply.error or "")
-        assert (await send_message(ingress, "k", "again")).status == "answered"
+        assert (await send_message(ingress, key, "hi")).model == "scripted-large"
 
 
 async def test_unreachable_model_fails_the_turn(engine_binary: Path, model: ModelControl, tmp_path: Path) -> None:
@@ -172,24 +178,6 @@ async def test_unreachable_model_fails_the_turn(engine_binary: Path, model: Mode
     ):
         reply = await send_message(ingress, "k", "hi")
         assert reply.status == "failed" and "cannot be reached" in (reply.error or "")
-
-
-PIXEL = base64.b64encode(b"\x89PNG not really").decode()
-
-
-async def test_image_reaches_a_model_that_accepts_images(
-    engine_binary: Path, model: ModelControl, tmp_path: Path
-) -> None:
-    await model.clear_script()
-    async with (
-        running_stack(engine_binary, tmp_path, model, model_images="true") as stack,
-        stack.ingress() as ingress,
-    ):
-        number = await model.count_requests()
-        picture = Attachment(name="cat.png", media_type="image/png", data=PIXEL)
-        await send_message(ingress, "k", "what is this?", attachments=[picture])
-        parts = (await model.wait_for_request(number)).body["messages"][-1]["content"]
-        assert {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}} in parts
 
 
 async def test_image_is_named_to_a_model_without_image_input(ingress: IngressClient, stack: Stack, key: str) -> None:

