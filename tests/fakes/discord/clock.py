@@ -1,4 +1,4 @@
-"""Discord's time: it can be put forward, and ids are made of it."""
+"""The fake Discord's clock, and the snowflake ids that are made from it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,18 @@ from datetime import UTC, datetime
 
 from tests.fakes.platform import clock
 
-EPOCH = 1_420_070_400.0
+DISCORD_EPOCH = 1_420_070_400.0
+"""The first second of 2015, in seconds since the Unix epoch."""
 
 
 class Clock(clock.Clock):
-    """It gives the ids of everything."""
+    """The platform's clock, which also makes snowflakes."""
 
     def snowflake(self, age: float = 0.0) -> str:
-        """An id nobody has: larger than every one before it, or, with `age`, that many seconds old."""
-        return str(self.unique_value(int((self.now() - age - EPOCH) * 1000) << 22, backdated=bool(age)))
+        """Return a new id: larger than every earlier one or, with `age`, that many seconds old."""
+        return str(self.unique_value(int((self.now() - age - DISCORD_EPOCH) * 1000) << 22, backdated=bool(age)))
 
 
-def made(snowflake: str) -> float:
-    """When an id was made, in seconds since the Unix epoch."""
-    return (int(snowflake) >> 22) / 1000 + EPOCH
-
-
-def iso(at: float) -> str:
-    """A time as Discord writes it."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")
+def iso(timestamp: float) -> str:
+    """Format a timestamp as Discord does."""
+    return datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="microseconds")

@@ -1,75 +1,42 @@
-"""This Discord: everything that is remembered, and what belongs together."""
+"""The fake Discord without its HTTP server."""
 
 from __future__ import annotations
 
 from tests.fakes.discord.events import Events
-from tests.fakes.discord.gateway import Gateway
-from tests.fakes.discord.gateway import intents as bits
+from tests.fakes.discord.gateway import Gateway, intents
 from tests.fakes.discord.interactions import Interactions
-from tests.fakes.discord.limits import Limits
-from tests.fakes.discord.models import AppConfig, Call, Channel, Fault, Message, Rules
-from tests.fakes.discord.render import Render
+from tests.fakes.discord.messages import Messages
+from tests.fakes.discord.rate_limits import RateLimits
+from tests.fakes.discord.records import AppConfig, Call, Fault, Rules
+from tests.fakes.discord.serializer import Serializer
+from tests.fakes.discord.state import DiscordState
 from tests.fakes.discord.threads import Threads
-from tests.fakes.discord.world import World
-from tests.fakes.discord.writing import Writing
 from tests.fakes.platform.changes import ChangeCounter
 from tests.fakes.platform.faults import Faults
 
 
 class FakeDiscord(ChangeCounter):
-    """Everything but the HTTP."""
+    """The objects, the configuration, and the parts that work on them."""
 
-    def __init__(self, app: AppConfig | None = None, rules: Rules | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.app = app or AppConfig()
-        self.rules = rules or Rules()
-        self.world = World()
-        self.render = Render(self.world)
+        self.app = AppConfig()
+        self.rules = Rules()
+        self.state = DiscordState()
+        self.serializer = Serializer(self.state)
         self.faults: Faults[Fault] = Faults()
-        self.limits = Limits(self.rules)
+        self.rate_limits = RateLimits()
         self.gateway = Gateway(self)
         self.events = Events(self)
-        self.writing = Writing(self)
+        self.messages = Messages(self)
         self.threads = Threads(self)
         self.interactions = Interactions(self)
         self.calls: list[Call] = []
 
-    def react(self, message: Message, user: str, name: str, *, remove: bool = False) -> None:
-        """Put an emoji on a message, or take it away."""
-        users = message.reactions.setdefault(name, [])
-        changed = (user in users) == remove
-        if changed and remove:
-            users.remove(user)
-        elif changed:
-            users.append(user)
-        if not users:
-            del message.reactions[name]
-        if changed:
-            self.events.reaction(message, user, name, remove=remove)
-            self.record_change()
-
-    def remove_channel(self, channel: Channel) -> None:
-        """Delete a channel with its threads, or a thread."""
-        for thread in self.world.threads(parent=channel.id):
-            del self.world.channels[thread.id]
-        if channel.thread is not None:
-            self.events.thread_delete(channel)
-        else:
-            self.events.channel("CHANNEL_DELETE", channel)
-        del self.world.channels[channel.id]
-        self.record_change()
-
-    def forbidden_intents(self) -> int:
-        """The privileged intents that are not switched on in the developer portal."""
-        app = self.app
-        privileged = {
-            bits.MEMBERS: app.members_intent,
-            bits.PRESENCES: app.presence_intent,
-            bits.CONTENT: app.message_content,
-        }
-        return sum(bit for bit, on in privileged.items() if not on)
+    def disallowed_intents(self) -> int:
+        """Return the privileged intents that the application may not use."""
+        return 0 if self.app.message_content else intents.CONTENT
 
     def application_flags(self) -> int:
-        """The application's flags, which tell an app which privileged intents it may ask for."""
-        app = self.app
-        return (app.presence_intent << 13) | (app.members_intent << 15) | (app.message_content << 19)
+        """Return the application's flags, which say whether it may use the Message Content intent."""
+        return self.app.message_content << 19

@@ -1,17 +1,17 @@
-"""Interactions: what a person used, the three seconds to answer it, and the fifteen minutes its token is good."""
+"""Interactions: three seconds for the first response, and fifteen minutes for the responses after it."""
 
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from tests.fakes.discord import permissions, validate
-from tests.fakes.discord.draft import Draft
-from tests.fakes.discord.errors import Refused, invalid
+from tests.fakes.discord import permissions
+from tests.fakes.discord.errors import ApiError, invalid
+from tests.fakes.discord.message_payload import MAX_FILE_BYTES, MessagePayload
 from tests.fakes.discord.models import (
-    CONTEXT_MENU,
+    CHAT_INPUT_COMMAND,
+    CONTEXT_MENU_COMMAND,
     EPHEMERAL,
-    SLASH,
     Channel,
     Interaction,
     Json,
@@ -21,197 +21,182 @@ from tests.fakes.discord.models import (
 if TYPE_CHECKING:
     from tests.fakes.discord.discord import FakeDiscord
 
-PONG, MESSAGE, DEFERRED, DEFERRED_UPDATE, UPDATE, AUTOCOMPLETE, MODAL = 1, 4, 5, 6, 7, 8, 9
-KINDS = {"command": 2, "component": 3, "autocomplete": 4, "modal": 5}
-ANSWERS = {
-    "command": (MESSAGE, DEFERRED, MODAL),
-    "component": (MESSAGE, DEFERRED, DEFERRED_UPDATE, UPDATE, MODAL),
-    "modal": (MESSAGE, DEFERRED, DEFERRED_UPDATE, UPDATE),
-    "autocomplete": (AUTOCOMPLETE,),
+InteractionKind = Literal["command", "component", "autocomplete"]
+MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE, AUTOCOMPLETE_RESULT = 4, 5, 6, 8
+"""Types of first responses."""
+TYPES: dict[InteractionKind, int] = {"command": 2, "component": 3, "autocomplete": 4}
+ALLOWED_RESPONSES: dict[InteractionKind, tuple[int, ...]] = {
+    "command": (MESSAGE, DEFERRED_MESSAGE),
+    "component": (MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE),
+    "autocomplete": (AUTOCOMPLETE_RESULT,),
 }
+FIRST_RESPONSE_ROUTE = "create_interaction_response"
 
 
 class Interactions:
-    """Who used what, and what the application may still do about it."""
+    """Starts interactions, and carries out the application's responses."""
 
     def __init__(self, discord: FakeDiscord) -> None:
         self._discord = discord
-        self._world = discord.world
+        self._state = discord.state
 
     # --- starting -----------------------------------------------------------------------------------------
-    def start(self, kind: str, user: str, channel: Channel, data: Json, source: Message | None = None) -> Interaction:
-        """Tell the application that a person used something."""
-        world, render = self._world, self._discord.render
-        metadata: Json = {"id": "", "type": KINDS[kind], "user": render.user(world.users[user])}
-        owners = {"0": channel.guild or "0"}
+    def start(
+        self,
+        kind: InteractionKind,
+        user: str,
+        channel: Channel,
+        data: Json,
+        source: Message | None = None,
+        command_type: int = 1,
+    ) -> Interaction:
+        """Start an interaction and send it to the application. `source`: the message whose button was clicked."""
+        state, serializer = self._state, self._discord.serializer
         interaction = Interaction(
-            id=world.clock.snowflake(),
+            id=state.clock.snowflake(),
             token=f"aW50ZXJhY3Rpb24{secrets.token_urlsafe(96)}",
             kind=kind,
+            command_type=command_type,
             user=user,
             channel=channel.id,
-            guild=channel.guild,
-            at=world.clock.now(),
+            at=state.clock.now(),
             source=source.id if source else None,
         )
-        metadata.update(id=interaction.id, authorizing_integration_owners=owners)
-        if source is not None:
-            metadata["interacted_message_id"] = source.id
-        interaction.metadata = metadata
-        world.interactions[interaction.id] = interaction
-        told: Json = {
-            "id": interaction.id,
-            "application_id": world.application,
-            "type": KINDS[kind],
+        owners = {"0": channel.guild or "0"}
+        common: Json = {"id": interaction.id, "type": TYPES[kind], "authorizing_integration_owners": owners}
+        interaction.metadata = {**common, "user": serializer.user(user)}
+        event: Json = {
+            **common,
+            "application_id": state.application,
             "token": interaction.token,
             "version": 1,
             "channel_id": channel.id,
-            "channel": self._discord.render.channel(channel),
+            "channel": serializer.channel(channel),
             "data": data,
             "locale": "en-US",
             "entitlements": [],
-            "authorizing_integration_owners": owners,
             "context": 0 if channel.guild else 1,
-            "attachment_size_limit": self._discord.rules.file_bytes,
-            "app_permissions": str(permissions.of(world, world.bot, channel)),
+            "attachment_size_limit": MAX_FILE_BYTES,
+            "app_permissions": str(permissions.in_channel(state, state.bot, channel)),
         }
-        if channel.guild:
-            member = render.member(channel.guild, world.guilds[channel.guild].members[user])
-            member["permissions"] = str(permissions.of(world, user, channel))
-            guild = {"id": channel.guild, "locale": "en-US", "features": []}
-            told.update(member=member, guild_id=channel.guild, guild=guild, guild_locale="en-US")
-        else:
-            told["user"] = render.user(world.users[user])
         if source is not None:
-            told["message"] = render.message(source)
-        self._discord.events.interaction(told)
+            interaction.metadata["interacted_message_id"] = source.id
+            event["message"] = serializer.message(source)
+        if channel.guild:
+            member = serializer.member(state.guilds[channel.guild].members[user])
+            member["permissions"] = str(permissions.in_channel(state, user, channel))
+            guild = {"id": channel.guild, "locale": "en-US", "features": []}
+            event.update(member=member, guild_id=channel.guild, guild=guild, guild_locale="en-US")
+        else:
+            event["user"] = serializer.user(user)
+        state.interactions[interaction.id] = interaction
+        self._discord.events.interaction(event)
         return interaction
 
-    def fail(self, interaction: Interaction) -> None:
-        """What the person sees when nobody answered in time."""
+    def fail_if_unanswered(self, interaction: Interaction) -> None:
+        """Show the user that the application did not respond in time."""
         if interaction.state == "waiting":
             interaction.state = "failed"
             self._discord.record_change()
 
-    # --- answering ----------------------------------------------------------------------------------------
+    # --- responding ---------------------------------------------------------------------------------------
     def find(self, token: str) -> Interaction:
-        """The interaction that a webhook token stands for.
+        """Return the interaction of a webhook token.
 
         Raises:
-            Refused: 10015 when it was never answered or is unknown, 50027 when its fifteen minutes are over.
+            ApiError: 10015, unknown or without a first response; 50027, older than fifteen minutes.
         """
-        found = next((one for one in self._world.interactions.values() if one.token == token), None)
+        found = next((entry for entry in self._state.interactions.values() if entry.token == token), None)
         if found is None or found.callback is None:
-            raise Refused(10015)
-        if self._world.clock.now() - found.at > self._discord.rules.token_seconds:
-            raise Refused(50027)
+            raise ApiError(10015)
+        if self._state.clock.now() - found.at > self._discord.rules.token_seconds:
+            raise ApiError(50027)
         return found
 
-    def callback(self, identity: str, token: str, body: Json, draft: Draft) -> Json:
-        """The first answer.
+    def respond(self, id: str, token: str, body: Json, payload: MessagePayload) -> Json:
+        """Carry out the first response.
 
         Raises:
-            Refused: 10062 after three seconds, 40060 when it was answered before.
+            ApiError: 10062, unknown or too late; 40060, there was a first response already.
         """
-        found = self._world.interactions.get(identity)
-        now = self._world.clock.now()
-        if found is None or found.token != token:
-            raise Refused(10062)
-        if found.callback is not None:
-            raise Refused(40060)
-        if now - found.at > self._discord.rules.interaction_seconds:
-            self.fail(found)
-            raise Refused(10062)
-        kind = int(body.get("type") or 0)
-        if kind not in ANSWERS[found.kind] or (kind in (DEFERRED_UPDATE, UPDATE) and found.source is None):
-            raise invalid("type", "INTERACTION_CALLBACK_TYPE_INVALID", "This answer does not fit the interaction.")
-        message = self._do(found, kind, body.get("data") or {}, draft)
-        found.callback, found.answered_after = kind, now - found.at
-        found.state = "deferred" if kind == DEFERRED else "answered"
-        if message is not None:
-            found.message = message.id
+        interaction = self._state.interactions.get(id)
+        now = self._state.clock.now()
+        if interaction is None or interaction.token != token:
+            raise ApiError(10062)
+        if interaction.callback is not None:
+            raise ApiError(40060)
+        if now - interaction.at > self._discord.rules.interaction_seconds:
+            self.fail_if_unanswered(interaction)
+            raise ApiError(10062)
+        type = int(body.get("type") or 0)
+        if type not in ALLOWED_RESPONSES[interaction.kind]:
+            raise invalid("type", "INTERACTION_CALLBACK_TYPE_INVALID", "This response does not fit the interaction.")
+        message = self._carry_out(interaction, type, body.get("data") or {}, payload)
+        interaction.callback, interaction.answered_after = type, now - interaction.at
+        interaction.state = "deferred" if type == DEFERRED_MESSAGE else "answered"
         self._discord.record_change()
-        told: Json = {"id": found.id, "type": KINDS[found.kind]}
-        resource: Json = {"type": kind}
+        data: Json = {"id": interaction.id, "type": TYPES[interaction.kind]}
+        resource: Json = {"type": type}
         if message is not None:
-            told.update(response_message_id=message.id, response_message_loading=message.loading)
-            told["response_message_ephemeral"] = message.ephemeral_to is not None
-            resource["message"] = self._discord.render.message(message)
-        return {"interaction": told, "resource": resource}
+            interaction.message = message.id
+            data.update(response_message_id=message.id, response_message_loading=message.loading)
+            data["response_message_ephemeral"] = message.ephemeral_to is not None
+            resource["message"] = self._discord.serializer.message(message)
+        return {"interaction": data, "resource": resource}
 
-    def _do(self, found: Interaction, kind: int, data: Json, draft: Draft) -> Message | None:
-        if kind == AUTOCOMPLETE:
-            found.choices = list(data.get("choices") or [])
-            if len(found.choices) > 25:
+    def _carry_out(self, interaction: Interaction, type: int, data: Json, payload: MessagePayload) -> Message | None:
+        if type == AUTOCOMPLETE_RESULT:
+            choices = list(data.get("choices") or [])
+            if len(choices) > 25:
                 raise invalid("data.choices", "BASE_TYPE_BAD_LENGTH", "Must be between 0 and 25 in length.")
+            interaction.choices = choices
             return None
-        if kind == MODAL:
-            validate.modal(data)
-            found.modal = data
-            return None
-        if kind == DEFERRED_UPDATE:
-            return self._source(found)
-        if kind == UPDATE:
-            source = self._source(found)
-            assert source is not None
-            return self._discord.writing.edit(source, draft, "create_interaction_response")
-        return self._write(found, draft, "create_interaction_response", loading=kind == DEFERRED)
+        if type == DEFERRED_UPDATE:
+            return self._state.find_message(interaction.channel, interaction.source or "")
+        is_loading = type == DEFERRED_MESSAGE
+        return self._create_message(interaction, payload, FIRST_RESPONSE_ROUTE, loading=is_loading)
 
-    def followup(self, found: Interaction, draft: Draft) -> Message:
-        """Another answer. The first after a deferral takes the place of "thinking", seen by whoever sees that."""
-        if found.state == "deferred" and (waiting := self.original(found)).loading:
-            return self.change(found, waiting, draft, "create_followup")
-        message = self._write(found, draft, "create_followup")
-        found.followups.append(message.id)
+    def follow_up(self, interaction: Interaction, payload: MessagePayload) -> Message:
+        """Create a further response. The first one after a deferral completes the deferred response, and is ephemeral
+        if that is."""
+        if interaction.state == "deferred" and (original := self.original_response(interaction)).loading:
+            return self.edit(interaction, original, payload, "create_followup")
+        message = self._create_message(interaction, payload, "create_followup")
+        interaction.followups.append(message.id)
         return message
 
-    def original(self, found: Interaction) -> Message:
-        """The message that the first answer made, or the one whose button was pressed.
+    def original_response(self, interaction: Interaction) -> Message:
+        """Return the message that the first response created, or the one whose button was clicked.
 
         Raises:
-            Refused: 10008.
+            ApiError: 10008.
         """
-        message = self._world.find(found.channel, found.message or "")
+        message = self._state.find_message(interaction.channel, interaction.message or "")
         if message is None:
-            raise Refused(10008)
+            raise ApiError(10008)
         return message
 
-    def of(self, found: Interaction, message: str) -> Message:
-        """A message that this interaction's answers made.
+    def edit(self, interaction: Interaction, message: Message, payload: MessagePayload, route: str) -> Message:
+        """Edit a response; this also completes a deferred one."""
+        edited = self._discord.messages.edit(message, payload, route)
+        if message.id == interaction.message:
+            interaction.state = "answered"
+        return edited
 
-        Raises:
-            Refused: 10008.
-        """
-        if message == "@original":
-            return self.original(found)
-        known = self._world.find(found.channel, message)
-        if known is None or message not in (found.message, *found.followups):
-            raise Refused(10008)
-        return known
-
-    def change(self, found: Interaction, message: Message, draft: Draft, via: str) -> Message:
-        """Change an answer; this also completes a deferred one."""
-        changed = self._discord.writing.edit(message, draft, via)
-        if message.id == found.message:
-            found.state = "answered"
-        return changed
-
-    def _source(self, found: Interaction) -> Message | None:
-        return self._world.find(found.channel, found.source or "")
-
-    def _write(self, found: Interaction, draft: Draft, via: str, *, loading: bool = False) -> Message:
-        hidden = found.user if draft.flags & EPHEMERAL else None
-        kind = None
-        if found.kind == "command" and found.message is None and via != "create_followup":
-            kind = SLASH if found.metadata.get("command_type", 1) == 1 else CONTEXT_MENU
-        return self._discord.writing.create(
-            self._world.bot,
-            self._world.channel(found.channel),
-            draft,
-            via,
-            kind=kind,
-            webhook=self._world.application,
-            interaction=found.metadata,
-            ephemeral_to=hidden,
+    def _create_message(
+        self, interaction: Interaction, payload: MessagePayload, route: str, *, loading: bool = False
+    ) -> Message:
+        type = None
+        if interaction.kind == "command" and route == FIRST_RESPONSE_ROUTE:
+            type = CHAT_INPUT_COMMAND if interaction.command_type == 1 else CONTEXT_MENU_COMMAND
+        return self._discord.messages.create(
+            self._state.bot,
+            self._state.channel(interaction.channel),
+            payload,
+            route,
+            type=type,
             loading=loading,
+            webhook=self._state.application,
+            interaction=interaction.metadata,
+            ephemeral_to=interaction.user if payload.flags & EPHEMERAL else None,
         )

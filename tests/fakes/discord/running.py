@@ -1,4 +1,4 @@
-"""The fake in a process of its own, which no other kill reaches."""
+"""Start the fake in a process of its own."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from tests.fakes.running import running_fake
 
 
 def running_discord() -> AbstractAsyncContextManager[DiscordControl]:
-    """Start it; the control is connected."""
+    """Start the fake and yield its connected control."""
     return running_fake("tests.fakes.discord", DiscordControl, "--quiet")

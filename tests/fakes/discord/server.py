@@ -1,4 +1,4 @@
-"""The server: REST, the gateway, the CDN, and the control API, on one port."""
+"""The HTTP server: REST API, gateway, attachments and control API on one port."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,18 +14,18 @@ from aiohttp import web
 
 from tests.fakes.discord.control_api import ControlApi
 from tests.fakes.discord.discord import FakeDiscord
-from tests.fakes.discord.draft import read_body
-from tests.fakes.discord.errors import Refused, unauthorized
-from tests.fakes.discord.limits import ratelimited
-from tests.fakes.discord.models import Call, Fault
-from tests.fakes.discord.routes import ROUTES, Context, Route
+from tests.fakes.discord.errors import ApiError
+from tests.fakes.discord.message_payload import read_body
+from tests.fakes.discord.rate_limits import rate_limited
+from tests.fakes.discord.records import Call, Fault
+from tests.fakes.discord.routes import ROUTES, RequestContext, Route
 
-VERSIONS = ("/api/v10", "/api/v9", "/api")
+API_PATH = "/api/v10"
 
 
 @dataclass
-class Answer:
-    """What goes back. `body` None: nothing but the status."""
+class Response:
+    """A response. Without a body it has only a status."""
 
     status: int
     body: Any
@@ -32,168 +33,170 @@ class Answer:
     content_type: str = "application/json"
 
 
+Commit = Callable[[], Response]
+"""Carries out a request."""
+
+
 class Server:
-    """HTTP around a FakeDiscord."""
+    """Serves a FakeDiscord."""
 
     def __init__(self, discord: FakeDiscord) -> None:
         self.discord = discord
-        self._late: set[asyncio.Task[None]] = set()
+        self._late_commits: set[asyncio.Task[None]] = set()
 
     def app(self) -> web.Application:
-        """The aiohttp application."""
+        """Return the aiohttp application."""
         app = web.Application(client_max_size=64 * 1024**2)
-        for base in VERSIONS:
-            for route in ROUTES:
-                app.router.add_route(route.verb, base + route.path, self._rest(route))
-            app.router.add_route("*", base + "/{tail:.*}", self._unknown)
+        for route in ROUTES:
+            app.router.add_route(route.method, API_PATH + route.path, self._handler(route))
+        app.router.add_route("*", API_PATH + "/{tail:.*}", self._serve_unknown)
         app.router.add_get("/gateway", self.discord.gateway.serve)
         app.router.add_get("/gateway/", self.discord.gateway.serve)
         download = Route("download", "GET", "/attachments", _download, auth=False)
-        app.router.add_get("/attachments/{channel}/{attachment}/{filename}", self._rest(download))
+        app.router.add_get("/attachments/{channel}/{attachment}/{filename}", self._handler(download))
         ControlApi(self.discord).mount(app)
-        app.on_shutdown.append(self._close)
+        app.on_shutdown.append(self._shut_down)
         return app
 
-    async def _close(self, app: web.Application) -> None:
+    async def _shut_down(self, app: web.Application) -> None:
         self.discord.faults.release()
         await self.discord.gateway.close(1001)
 
-    def _rest(self, route: Route) -> Any:
+    def _handler(self, route: Route) -> Any:
         async def handler(request: web.Request) -> web.StreamResponse:
-            self.discord.render.base = f"http://{request.host}"
+            self.discord.serializer.base_url = f"http://{request.host}"
             return await self._serve(request, route)
 
         return handler
 
-    async def _unknown(self, request: web.Request) -> web.StreamResponse:
-        def nothing(ctx: Context) -> None:
-            raise Refused(0, status=404, message="404: Not Found")
+    async def _serve_unknown(self, request: web.Request) -> web.StreamResponse:
+        def not_found(context: RequestContext) -> None:
+            raise ApiError(0, status=404, message="404: Not Found")
 
-        return await self._serve(request, Route("unknown", request.method, request.path, nothing))
+        return await self._serve(request, Route("unknown", request.method, request.path, not_found))
 
     # --- one request --------------------------------------------------------------------------------------
     async def _serve(self, request: web.Request, route: Route) -> web.StreamResponse:
-        """Record a call, and let happen to it what was scripted."""
-        wrong: Refused | None = None
+        """Record a request, apply its scripted fault, and carry it out."""
+        invalid_body: ApiError | None = None
         try:
             body, uploads = await read_body(request)
-        except Refused as refused:
-            body, uploads, wrong = None, [], refused
+        except ApiError as error:
+            body, uploads, invalid_body = None, [], error
         params = dict(request.match_info)
-        context = Context(self.discord, params, dict(request.query), body, uploads, route.name)
+        context = RequestContext(self.discord, params, dict(request.query), body, uploads, route.name)
         call = Call(
             number=len(self.discord.calls),
             route=route.name,
-            verb=request.method,
             path=request.path,
             params=params,
-            query=context.query,
             body=body,
-            files=[one.filename for one in uploads],
             at=time.time(),
         )
         self.discord.calls.append(call)
         self.discord.record_change()
-        down = self.discord.faults.outage
-        fault = self.discord.faults.take(route.name, body, request.path) if down is None else None
-        call.fault = fault.kind if fault else "down" if down is not None else None
-        if down == "cut":
-            return _cut(request)
-        if down is not None:
-            return self._fail(call, int(down))
+        outage = self.discord.faults.outage
+        if outage is not None:
+            call.fault = "outage"
+            return _cut(request) if outage == "cut" else self._proxy_error(call, int(outage))
+        fault = self.discord.faults.take(route.name, body, request.path)
         token = request.headers.get("Authorization")
-        if fault is not None and (early := await self._before(request, route, context, call, fault, token)) is not None:
-            return early
-        answer = self._commit(route, context, call, token, wrong)
-        if fault is not None and fault.kind == "commit_hold":
-            await self.discord.faults.wait_for_release()
-        if fault is not None and fault.kind == "commit_cut":
-            return _cut(request)
-        if fault is not None and fault.kind == "commit_fail":
-            return self._fail(call, fault.status)
-        return self._answer(call, answer)
 
-    async def _before(
-        self, request: web.Request, route: Route, context: Context, call: Call, fault: Fault, token: str | None
-    ) -> web.StreamResponse | None:
-        """What a fault does before anything is done; None: go on."""
-        if fault.kind == "delay":
-            await asyncio.sleep(fault.delay)
-        elif fault.kind == "hold":
-            await self.discord.faults.wait_for_release()
-        elif fault.kind == "cut":
-            return _cut(request)
-        elif fault.kind == "late_commit":
-            task = asyncio.get_running_loop().create_task(self._later(fault.delay, route, context, call, token))
-            self._late.add(task)
-            task.add_done_callback(self._late.discard)
-            return _cut(request)
-        elif fault.kind == "fail":
-            return self._fail(call, fault.status)
-        elif fault.kind == "ratelimited":
+        def commit() -> Response:
+            return self._commit(route, context, call, token, invalid_body)
+
+        if fault is None:
+            return self._respond(call, commit())
+        call.fault = fault.kind
+        return await self._serve_with_fault(request, call, fault, commit)
+
+    async def _serve_with_fault(
+        self, request: web.Request, call: Call, fault: Fault, commit: Commit
+    ) -> web.StreamResponse:
+        kind = fault.kind
+        if kind == "refuse":
+            return self._respond(call, Response(fault.status, {"message": "a scripted error", "code": fault.code}, {}))
+        if kind == "fail":
+            return self._proxy_error(call, fault.status)
+        if kind == "ratelimited":
             if fault.scope == "global":
-                self.discord.limits.stop(fault.retry_after)
-            refused = ratelimited(fault.retry_after, fault.scope, via=fault.via)
-            return self._answer(call, Answer(429, refused.body, refused.headers))
-        elif fault.kind == "refuse":
-            body = {"message": fault.message, "code": fault.code}
-            return self._answer(call, Answer(fault.status, body, {}))
-        return None
+                self.discord.rate_limits.block_all(fault.retry_after)
+            error = rate_limited(fault.retry_after, fault.scope)
+            return self._respond(call, Response(429, error.body, error.headers))
+        if kind == "late_commit":
+            task = asyncio.get_running_loop().create_task(_commit_later(fault.delay, commit))
+            self._late_commits.add(task)
+            task.add_done_callback(self._late_commits.discard)
+        if kind in ("cut", "late_commit"):
+            return _cut(request)
+        if kind == "hold":
+            await self.discord.faults.wait_for_release()
+        response = commit()
+        if kind == "commit_hold":
+            await self.discord.faults.wait_for_release()
+        elif kind == "commit_cut":
+            return _cut(request)
+        elif kind == "commit_fail":
+            return self._proxy_error(call, fault.status)
+        return self._respond(call, response)
 
-    async def _later(self, delay: float, route: Route, context: Context, call: Call, token: str | None) -> None:
-        await asyncio.sleep(delay)
-        self._commit(route, context, call, token, None)
-
-    def _commit(self, route: Route, context: Context, call: Call, token: str | None, wrong: Refused | None) -> Answer:
+    def _commit(
+        self, route: Route, context: RequestContext, call: Call, token: str | None, invalid_body: ApiError | None
+    ) -> Response:
         headers: dict[str, str] = {}
         try:
             if route.auth and token != f"Bot {self.discord.app.token}":
-                raise unauthorized()
+                raise ApiError(0, status=401, message="401: Unauthorized")
             if route.name != "download":
-                headers = self.discord.limits.take(route.name, route.major(context.params))
-            if wrong is not None:
-                raise wrong
+                headers = self.discord.rate_limits.headers(route.name)
+            if invalid_body is not None:
+                raise invalid_body
             result = route.run(context)
-        except Refused as refused:
-            call.code = refused.body["code"]
-            return Answer(refused.status, refused.body, {**headers, **refused.headers})
+        except ApiError as error:
+            call.code = error.code
+            return Response(error.status, error.body, {**headers, **error.headers})
         call.committed = True
         self.discord.record_change()
-        if isinstance(result, Answer):
+        if isinstance(result, Response):
             return result
-        return Answer(204 if result is None else route.status, result, headers)
+        return Response(204 if result is None else route.status, result, headers)
 
-    def _fail(self, call: Call, status: int) -> web.Response:
-        """An error of the proxy: no JSON."""
-        call.status, call.answered_at = status, time.time()
+    def _proxy_error(self, call: Call, status: int) -> web.Response:
+        """Answer as the proxy in front of Discord does: without JSON."""
+        call.status = status
         self.discord.record_change()
         return web.Response(status=status, text="<html>upstream error</html>", content_type="text/html")
 
-    def _answer(self, call: Call, answer: Answer) -> web.Response:
-        call.status, call.answered_at = answer.status, time.time()
-        is_json = answer.content_type == "application/json"
-        call.result = answer.body if is_json else None
+    def _respond(self, call: Call, response: Response) -> web.Response:
+        call.status = response.status
         self.discord.record_change()
-        if answer.body is None:
-            return web.Response(status=answer.status, headers=answer.headers)
-        # discord.py takes a body for JSON only when the header says just that: no charset.
-        raw = json.dumps(answer.body).encode() if is_json else answer.body
-        headers = {**answer.headers, "Content-Type": answer.content_type}
-        return web.Response(body=raw, status=answer.status, headers=headers)
+        if response.body is None:
+            return web.Response(status=response.status, headers=response.headers)
+        # discord.py parses a body as JSON only if the header has no charset.
+        is_json = response.content_type == "application/json"
+        raw = json.dumps(response.body).encode() if is_json else response.body
+        headers = {**response.headers, "Content-Type": response.content_type}
+        return web.Response(body=raw, status=response.status, headers=headers)
 
 
-def _download(ctx: Context) -> Answer:
-    """A file. Its link runs out after a day; then Discord says that the content is gone."""
-    file = ctx.discord.world.attachments.get(ctx.params["attachment"])
-    expires = int(ctx.query.get("ex") or "0", 16)
-    gone = ctx.discord.world.clock.now() > expires or ctx.query.get("hm") != ctx.params["attachment"]
-    if file is None or gone:
-        return Answer(404, b"This content is no longer available.", {}, "text/plain")
-    return Answer(200, base64.b64decode(file.content), {}, file.content_type or "application/octet-stream")
+async def _commit_later(seconds: float, commit: Commit) -> None:
+    await asyncio.sleep(seconds)
+    commit()
+
+
+def _download(context: RequestContext) -> Response:
+    """Serve an attachment. Its URL expires after a day."""
+    attachment = context.state.attachments.get(context.params["attachment"])
+    expires = int(context.query.get("ex") or "0", 16)
+    is_valid = context.state.clock.now() <= expires and context.query.get("hm") == context.params["attachment"]
+    if attachment is None or not is_valid:
+        return Response(404, b"This content is no longer available.", {}, "text/plain")
+    content_type = attachment.content_type or "application/octet-stream"
+    return Response(200, base64.b64decode(attachment.content), {}, content_type)
 
 
 def _cut(request: web.Request) -> web.Response:
-    """End the connection without an answer."""
+    """End the connection without a response."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()

@@ -1,4 +1,4 @@
-"""The gateway: sessions that outlive their connections, and the connections."""
+"""The gateway: its sessions, which outlive their connections, and the connections."""
 
 from tests.fakes.discord.gateway.sessions import Gateway
 

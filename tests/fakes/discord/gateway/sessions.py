@@ -1,35 +1,41 @@
-"""Sessions: what was dispatched to whom, and what a RESUME gets again."""
+"""The gateway's sessions: dispatch events to them, and replay events at a RESUME."""
 
 from __future__ import annotations
 
 import contextlib
 import secrets
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from tests.fakes.discord.gateway import intents as bits
+from tests.fakes.discord.gateway import intents
 from tests.fakes.discord.gateway.connection import Connection
-from tests.fakes.discord.models import Event, Json, Session
+from tests.fakes.discord.models import Json
+from tests.fakes.discord.records import Event, Session
 
 if TYPE_CHECKING:
     from tests.fakes.discord.discord import FakeDiscord
 
-DISPATCH, RECONNECT, INVALID_SESSION = 0, 7, 9
-Build = Callable[[int], Json]
+RECONNECT = 7
+"""The opcode that asks a client to reconnect."""
+SESSION_SECONDS = 180.0
+"""How long a session without a connection can be resumed."""
+REPLAY_EVENTS = 1000
+"""How many events a session keeps for a RESUME."""
+BuildEvent = Callable[[int], Json]
+"""Builds an event's data for a session's intents."""
 
 
-class Live:
-    """A session, with what it may still be sent again, and its connection when it has one."""
+class GatewaySession:
+    """A session with the events that a RESUME can replay, and its connection while it has one."""
 
-    def __init__(self, record: Session, most: int) -> None:
+    def __init__(self, record: Session) -> None:
         self.record = record
-        self.kept: deque[Event] = deque(maxlen=most)
+        self.replay_buffer: deque[Event] = deque(maxlen=REPLAY_EVENTS)
         self.connection: Connection | None = None
-        self.lost_at = 0.0
+        self.disconnected_at = 0.0
 
 
 class Gateway:
@@ -37,16 +43,15 @@ class Gateway:
 
     def __init__(self, discord: FakeDiscord) -> None:
         self._discord = discord
-        self.sessions: dict[str, Live] = {}
+        self.sessions: dict[str, GatewaySession] = {}
         self.connections: list[Connection] = []
         self.events: list[Event] = []
-        self.refuse = False
-        self.mute = False
-        self._losing = 0
+        self.refuse_connections = False
+        self._drop_count = 0
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """`GET /gateway`."""
-        if self._discord.faults.outage is not None or self.refuse:
+        """Serve `GET /gateway`."""
+        if self._discord.faults.outage is not None or self.refuse_connections:
             if request.transport is not None:
                 request.transport.abort()
             return web.Response(status=503)
@@ -60,141 +65,114 @@ class Gateway:
 
     # --- dispatching --------------------------------------------------------------------------------------
     @contextlib.contextmanager
-    def losing(self, lose: bool = True) -> Iterator[None]:
-        """What is dispatched meanwhile reaches no session: lost between two of them."""
-        self._losing += lose
+    def dropping_events(self, drop: bool) -> Iterator[None]:
+        """Lose the events that are dispatched in this context, as between two sessions, if `drop` is set."""
+        self._drop_count += drop
         try:
             yield
         finally:
-            self._losing -= lose
+            self._drop_count -= drop
 
-    def lose(self, lose: bool) -> None:
-        """The same until told otherwise."""
-        self._losing = 1 if lose else 0
-
-    def dispatch(self, kind: str, build: Build, intent: int = bits.EVERYWHERE, guild: str | None = None) -> None:
-        """Give an event to every session that is subscribed to it; `build` makes it for a session's intents."""
-        if self._losing:
+    def dispatch(self, type: str, build: BuildEvent, intent: int = intents.NONE, guild: str | None = None) -> None:
+        """Send an event to every session that has its intent and whose shard has its server."""
+        if self._drop_count:
             return
-        for live in self.sessions.values():
-            wanted = not intent or live.record.intents & intent
-            if self.lives(live) and wanted and _in_shard(live.record.shard, guild):
-                self.give(live, kind, build(live.record.intents))
+        for session in self.sessions.values():
+            is_wanted = not intent or session.record.intents & intent
+            if self.is_alive(session) and is_wanted and _is_in_shard(session.record.shard, guild):
+                self.send_event(session, type, build(session.record.intents))
 
-    def give(self, live: Live, kind: str, data: Json) -> Event:
-        """Give an event to one session, under its next sequence number."""
-        live.record.seq += 1
-        event = Event(
-            number=len(self.events),
-            session=live.record.id,
-            seq=live.record.seq,
-            type=kind,
-            data=data,
-            at=time.time(),
-        )
+    def send_event(self, session: GatewaySession, type: str, data: Json) -> None:
+        """Send an event to one session, under its next sequence number."""
+        record = session.record
+        record.seq += 1
+        event = Event(number=len(self.events), session=record.id, seq=record.seq, type=type, data=data)
         self.events.append(event)
-        live.kept.append(event)
-        if live.connection is not None:
-            live.connection.push(event)
+        session.replay_buffer.append(event)
+        if session.connection is not None:
+            session.connection.send(event)
         self._discord.record_change()
-        return event
 
-    def repeat(self, number: int) -> None:
-        """Deliver an event once more, under a new sequence number, to every session there is."""
+    def redeliver(self, number: int, times: int) -> None:
+        """Send an event again to every session, under new sequence numbers."""
         event = self.events[number]
-        for live in self.sessions.values():
-            if self.lives(live):
-                self.give(live, event.type, event.data)
+        for session in list(self.sessions.values()) * times:
+            if self.is_alive(session):
+                self.send_event(session, event.type, event.data)
 
     # --- sessions -----------------------------------------------------------------------------------------
-    def start(self, connection: Connection, identify: Json) -> Live:
-        """A new session."""
-        record = Session(
-            id=secrets.token_hex(16),
-            token=identify["token"],
-            intents=identify["intents"],
-            shard=identify.get("shard"),
-            identified_at=time.time(),
-            presence=identify.get("presence"),
-        )
-        live = Live(record, self._discord.rules.replay_events)
-        live.connection = connection
-        self.sessions[record.id] = live
-        return live
+    def start_session(self, connection: Connection, identify: Json) -> GatewaySession:
+        """Start a session with the data of an IDENTIFY."""
+        record = Session(id=secrets.token_hex(16), intents=identify["intents"], shard=identify.get("shard"))
+        session = GatewaySession(record)
+        session.connection = connection
+        self.sessions[record.id] = session
+        return session
 
-    def lives(self, live: Live) -> bool:
-        """Whether it can still be resumed; Discord forgets a session some time after its connection is lost."""
-        if live.connection is None and live.record.alive:
-            age = self._discord.world.clock.now() - live.lost_at
-            live.record.alive = age <= self._discord.rules.session_seconds
-        return live.record.alive
+    def is_alive(self, session: GatewaySession) -> bool:
+        """Return whether a session is connected or can still be resumed."""
+        if session.connection is None and session.record.alive:
+            age = self._discord.state.clock.now() - session.disconnected_at
+            session.record.alive = age <= SESSION_SECONDS
+        return session.record.alive
 
-    def resume(self, connection: Connection, session: str, seq: int) -> Live | None:
-        """Take a session up and send again what it missed; None when it is gone."""
-        live = self.sessions.get(session)
-        if live is None or not self.lives(live) or seq > live.record.seq:
+    def resume_session(self, connection: Connection, id: str, seq: int) -> GatewaySession | None:
+        """Resume a session and replay the events after `seq`; None if it cannot be resumed."""
+        session = self.sessions.get(id)
+        if session is None or not self.is_alive(session) or seq > session.record.seq:
             return None
-        oldest = live.kept[0].seq if live.kept else live.record.seq + 1
-        if seq + 1 < oldest:
+        buffer = session.replay_buffer
+        if seq + 1 < (buffer[0].seq if buffer else session.record.seq + 1):
             return None
-        if live.connection is not None:
-            live.connection.cut()
-        live.connection = connection
-        live.record.connected, live.record.close_code = True, None
-        live.record.resumes += 1
-        for event in list(live.kept):
+        if session.connection is not None:
+            session.connection.cut()
+        session.connection = connection
+        session.record.connected = True
+        session.record.resumes += 1
+        for event in list(buffer):
             if event.seq > seq - self._discord.rules.replay_again and event.type not in ("READY", "RESUMED"):
-                connection.push(event)
-        self.give(live, "RESUMED", {"_trace": ["fake"]})
-        return live
+                connection.send(event)
+        self.send_event(session, "RESUMED", {"_trace": ["fake"]})
+        return session
 
-    def left(self, connection: Connection, code: int | None) -> None:
-        """A connection is gone. One that the client closed with 1000 or 1001 takes its session with it."""
-        for live in self.sessions.values():
-            if live.connection is connection:
-                live.connection, live.lost_at = None, self._discord.world.clock.now()
-                live.record.connected, live.record.close_code = False, code
+    def disconnected(self, connection: Connection, code: int | None) -> None:
+        """Note the end of a connection. A session whose client closed with 1000 or 1001 cannot be resumed."""
+        for session in self.sessions.values():
+            if session.connection is connection:
+                session.connection, session.disconnected_at = None, self._discord.state.clock.now()
+                session.record.connected = False
                 if code in (1000, 1001):
-                    live.record.alive = False
+                    session.record.alive = False
 
-    # --- what goes wrong ----------------------------------------------------------------------------------
+    # --- faults -------------------------------------------------------------------------------------------
     def cut(self) -> None:
-        """Cut every connection without a word."""
+        """Cut all connections without a close frame."""
         for connection in list(self.connections):
             connection.cut()
 
-    def reconnect(self) -> None:
-        """Ask every client to come back: op 7."""
-        self._all({"op": RECONNECT, "d": None})
+    def request_reconnect(self) -> None:
+        """Ask all clients to reconnect (opcode 7)."""
+        for connection in self.connections:
+            connection.send({"op": RECONNECT, "d": None})
 
-    def invalidate(self, resumable: bool) -> None:
-        """Tell every client that its session is invalid: op 9. Not resumable: it is gone."""
-        if not resumable:
-            self.forget()
-        self._all({"op": INVALID_SESSION, "d": resumable})
-
-    def forget(self) -> None:
-        """Let every session be gone: the next RESUME gets INVALID_SESSION."""
-        for live in self.sessions.values():
-            live.record.alive = False
+    def forget_sessions(self) -> None:
+        """End all sessions: the next RESUME is answered with opcode 9."""
+        for session in self.sessions.values():
+            session.record.alive = False
 
     async def close(self, code: int) -> None:
-        """Close every connection with a code."""
+        """Close all connections with a code."""
         for connection in list(self.connections):
             await connection.close(code)
 
-    async def garble(self) -> None:
-        """Send over every connection what no client can read."""
+    async def send_invalid_frame(self) -> None:
+        """Send a frame that is not JSON over all connections."""
         for connection in list(self.connections):
-            await connection.garble()
-
-    def _all(self, frame: dict[str, Any]) -> None:
-        for connection in list(self.connections):
-            connection.frame(frame)
+            await connection.send_invalid_frame()
 
 
-def _in_shard(shard: list[int] | None, guild: str | None) -> bool:
-    """Whether a server's events go to a shard; direct messages go to the first."""
+def _is_in_shard(shard: list[int] | None, guild: str | None) -> bool:
+    """Return whether a shard gets the events of a server. The first shard gets direct messages."""
     if shard is None or shard[1] <= 1:
         return True
     return shard[0] == ((int(guild) >> 22) % shard[1] if guild else 0)

@@ -1,9 +1,9 @@
-"""The REST routes, by what they are about."""
+"""The REST routes, one module per resource."""
 
 from tests.fakes.discord.routes import channels, commands, guilds, identity, messages, reactions, threads, webhooks
-from tests.fakes.discord.routes.registry import ROUTES, Context, Route
+from tests.fakes.discord.routes.registry import ROUTES, RequestContext, Route
 
 RESOURCES = (identity, guilds, channels, messages, threads, reactions, commands, webhooks)
-"""Importing a resource registers its routes."""
+"""Importing a module registers its routes."""
 
-__all__ = ["RESOURCES", "ROUTES", "Context", "Route"]
+__all__ = ["RESOURCES", "ROUTES", "RequestContext", "Route"]

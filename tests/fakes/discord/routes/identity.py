@@ -1,69 +1,61 @@
-"""Who the bot is, which application it belongs to, and where the gateway is."""
+"""The bot's user, its application, other users, and the gateway's address."""
 
 from __future__ import annotations
 
 from tests.fakes.discord.models import Json
-from tests.fakes.discord.routes.registry import Context, route
+from tests.fakes.discord.routes.registry import RequestContext, route
 
 
 @route("get_current_user", "GET", "/users/@me")
-def get_current_user(ctx: Context) -> Json:
-    told = ctx.discord.render.user(ctx.discord.world.users[ctx.bot])
-    return {**told, "verified": True, "mfa_enabled": True, "email": None, "flags": 0, "locale": "en-US"}
+def get_current_user(context: RequestContext) -> Json:
+    user = context.serializer.user(context.bot)
+    return {**user, "verified": True, "mfa_enabled": True, "email": None, "flags": 0, "locale": "en-US"}
 
 
 @route("get_current_user_guilds", "GET", "/users/@me/guilds")
-def get_current_user_guilds(ctx: Context) -> list[Json]:
-    guilds = [one for one in ctx.discord.world.guilds.values() if ctx.bot in one.members]
-    after = int(ctx.query.get("after", "0"))
-    found = [one for one in guilds if int(one.id) > after][: ctx.number("limit", 200, 1, 200)]
-    return [{**ctx.discord.render.guild(one), "owner": one.owner == ctx.bot, "permissions": "0"} for one in found]
+def get_current_user_guilds(context: RequestContext) -> list[Json]:
+    after, limit = int(context.query.get("after", "0")), context.limit(200, 200)
+    guilds = [guild for guild in context.state.guilds.values() if context.bot in guild.members]
+    page = [guild for guild in guilds if int(guild.id) > after][:limit]
+    return [{**context.serializer.guild(guild), "owner": False, "permissions": "0"} for guild in page]
 
 
 @route("create_dm", "POST", "/users/@me/channels")
-def create_dm(ctx: Context) -> Json:
-    user = ctx.discord.world.user(str(ctx.fields.get("recipient_id")))
-    return ctx.discord.render.channel(ctx.discord.world.direct(user.id))
+def create_dm(context: RequestContext) -> Json:
+    user = context.state.user(str(context.fields.get("recipient_id")))
+    return context.serializer.channel(context.state.open_dm(user.id))
 
 
 @route("get_user", "GET", "/users/{user}")
-def get_user(ctx: Context) -> Json:
-    return ctx.discord.render.user(ctx.discord.world.user(ctx.params["user"]))
+def get_user(context: RequestContext) -> Json:
+    return context.serializer.user(context.state.user(context.params["user"]).id)
 
 
 @route("get_current_application", "GET", "/oauth2/applications/@me")
 @route("get_current_application", "GET", "/applications/@me")
-def get_application(ctx: Context) -> Json:
-    world, render = ctx.discord.world, ctx.discord.render
+def get_current_application(context: RequestContext) -> Json:
+    state, serializer = context.state, context.serializer
     return {
-        "id": world.application,
+        "id": state.application,
         "name": "Threadwell",
         "icon": None,
         "description": "",
         "summary": "",
-        "bot_public": ctx.discord.app.public,
+        "bot_public": True,
         "bot_require_code_grant": False,
         "verify_key": "0" * 64,
-        "flags": ctx.discord.application_flags(),
-        "owner": render.user(world.users[world.owner]),
+        "flags": context.discord.application_flags(),
+        "owner": serializer.user(state.owner),
         "team": None,
-        "bot": render.user(world.users[world.bot]),
-        "approximate_guild_count": sum(world.bot in one.members for one in world.guilds.values()),
+        "bot": serializer.user(state.bot),
+        "approximate_guild_count": sum(state.bot in guild.members for guild in state.guilds.values()),
         "integration_types_config": {"0": {}},
     }
 
 
-def _url(ctx: Context) -> str:
-    return f"{ctx.discord.render.base.replace('http', 'ws', 1)}/gateway"
-
-
-@route("get_gateway", "GET", "/gateway", auth=False)
-def get_gateway(ctx: Context) -> Json:
-    return {"url": _url(ctx)}
-
-
 @route("get_gateway_bot", "GET", "/gateway/bot")
-def get_gateway_bot(ctx: Context) -> Json:
-    used = len(ctx.discord.gateway.sessions)
-    limit = {"total": 1000, "remaining": max(0, 1000 - used), "reset_after": 86_400_000, "max_concurrency": 1}
-    return {"url": _url(ctx), "shards": ctx.discord.rules.shards, "session_start_limit": limit}
+def get_gateway_bot(context: RequestContext) -> Json:
+    url = f"{context.serializer.base_url.replace('http', 'ws', 1)}/gateway"
+    remaining = max(0, 1000 - len(context.discord.gateway.sessions))
+    limit = {"total": 1000, "remaining": remaining, "reset_after": 86_400_000, "max_concurrency": 1}
+    return {"url": url, "shards": context.discord.rules.shards, "session_start_limit": limit}

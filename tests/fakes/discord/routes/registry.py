@@ -1,4 +1,4 @@
-"""A route: its name, its path, and what it does."""
+"""The table of routes, and the request that a route's function gets."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.fakes.discord import permissions
-from tests.fakes.discord.draft import Draft, Upload, read_draft
-from tests.fakes.discord.errors import Refused, invalid
-from tests.fakes.discord.models import Channel, Guild, Message
+from tests.fakes.discord.errors import ApiError, invalid
+from tests.fakes.discord.message_payload import MessagePayload, Upload, parse_payload
+from tests.fakes.discord.models import Channel, Guild, Json, Message
 
 if TYPE_CHECKING:
     from tests.fakes.discord.discord import FakeDiscord
+    from tests.fakes.discord.serializer import Serializer
+    from tests.fakes.discord.state import DiscordState
 
 
 @dataclass
-class Context:
-    """One request, and what it is about."""
+class RequestContext:
+    """One request. `route` is the name of its route."""
 
     discord: FakeDiscord
     params: dict[str, str]
@@ -27,99 +29,90 @@ class Context:
     route: str = ""
 
     @property
-    def bot(self) -> str:
-        return self.discord.world.bot
+    def state(self) -> DiscordState:
+        return self.discord.state
 
     @property
-    def fields(self) -> dict[str, Any]:
-        """The JSON object that was sent."""
+    def serializer(self) -> Serializer:
+        return self.discord.serializer
+
+    @property
+    def bot(self) -> str:
+        return self.discord.state.bot
+
+    @property
+    def fields(self) -> Json:
+        """The JSON object of the body."""
         return self.body if isinstance(self.body, dict) else {}
 
-    def draft(self, body: Any = None) -> Draft:
-        """The message that was sent."""
-        return read_draft(self.body if body is None else body, self.uploads, self.discord.rules.file_bytes)
+    def payload(self, body: Json | None = None) -> MessagePayload:
+        """Return the message in the body, or in a part of it."""
+        return parse_payload(self.fields if body is None else body, self.uploads)
 
     def guild(self) -> Guild:
-        """The server in the path.
+        """Return the server in the path.
 
         Raises:
-            Refused: 10004, or 50001 when the bot is not in it.
+            ApiError: 10004; 50001, the bot is not in it.
         """
-        found = self.discord.world.guilds.get(self.params["guild"])
-        if found is None:
-            raise Refused(10004)
-        if self.bot not in found.members:
-            raise Refused(50001)
-        return found
+        guild = self.state.guild(self.params["guild"])
+        if self.bot not in guild.members:
+            raise ApiError(50001)
+        return guild
 
-    def channel(self, *needs: str) -> Channel:
-        """The channel in the path, where the bot has these permissions.
+    def channel(self, *needed_permissions: str) -> Channel:
+        """Return the channel in the path, after a check of the bot's permissions in it.
 
         Raises:
-            Refused: 10003, 50001, 50013.
+            ApiError: 10003, 50001, 50013.
         """
-        found = self.discord.world.channel(self.params["channel"])
-        permissions.require(self.discord.world, self.bot, found, *needs)
-        return found
-
-    def thread(self, *needs: str) -> Channel:
-        """The same, when it is a thread.
-
-        Raises:
-            Refused: 50024 when it is none.
-        """
-        found = self.channel(*needs)
-        if found.thread is None:
-            raise Refused(50024)
-        return found
+        channel = self.state.channel(self.params["channel"])
+        permissions.require(self.state, self.bot, channel, *needed_permissions)
+        return channel
 
     def message(self, channel: Channel) -> Message:
-        """The message in the path.
+        """Return the message in the path.
 
         Raises:
-            Refused: 10008.
+            ApiError: 10008.
         """
-        return self.discord.world.message(channel.id, self.params["message"])
+        return self.state.message(channel.id, self.params["message"])
 
-    def number(self, name: str, default: int, least: int, most: int) -> int:
-        """A number in the query.
+    def limit(self, default: int, maximum: int) -> int:
+        """Return `limit` of the query.
 
         Raises:
-            Refused: 50035.
+            ApiError: 50035.
         """
-        given = self.query.get(name, str(default))
-        if not given.isdigit() or not least <= int(given) <= most:
-            raise invalid(name, "NUMBER_TYPE_RANGE", f"int value should be between {least} and {most}.")
-        return int(given)
+        value = self.query.get("limit", str(default))
+        if not value.isdigit() or not 1 <= int(value) <= maximum:
+            raise invalid("limit", "NUMBER_TYPE_RANGE", f"int value should be between 1 and {maximum}.")
+        return int(value)
 
 
-Run = Callable[[Context], Any]
+Run = Callable[[RequestContext], Any]
 
 
 @dataclass(frozen=True)
 class Route:
-    """`auth`: whether it wants the bot's token. `major`: the path parameters that have a bucket of their own."""
+    """One route. `auth`: it needs the bot's token."""
 
     name: str
-    verb: str
+    method: str
     path: str
     run: Run
     auth: bool = True
     status: int = 200
 
-    def major(self, params: dict[str, str]) -> str:
-        """Which bucket of this route a request counts in."""
-        return "/".join(params[name] for name in ("channel", "guild", "token") if name in params)
-
 
 ROUTES: list[Route] = []
 
 
-def route(name: str, verb: str, path: str, *, auth: bool = True, status: int = 200) -> Callable[[Run], Run]:
-    """Register a route. The first that fits is taken, so `@me` goes before what fits everything."""
+def route(name: str, method: str, path: str, *, auth: bool = True, status: int = 200) -> Callable[[Run], Run]:
+    """Register a route. The first matching route is used, so that `@me` must precede a parameter."""
 
     def register(run: Run) -> Run:
-        ROUTES.append(Route(name, verb, path, run, auth, status))
+        ROUTES.append(Route(name, method, path, run, auth, status))
         return run
 
     return register
