@@ -1,4 +1,4 @@
-"""A Slack to test against: it speaks Slack's protocols, does what a test says, and refuses what Slack refuses."""
+"""A fake Slack: the Web API, events and interactions, with the refusals of the real one."""
 
 from tests.fakes.platform.errors import ImpossibleActionError
 from tests.fakes.slack.control import SlackControl, make_file

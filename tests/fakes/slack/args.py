@@ -1,69 +1,69 @@
-"""The arguments of a Web API call, however they came: query, form, or JSON."""
+"""The arguments of a Web API call from the query, a form or a JSON body."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from tests.fakes.slack.errors import invalid
+from tests.fakes.slack.errors import argument_error
 from tests.fakes.slack.models import Json
 
 
 class Args:
-    """Named arguments. Form values are strings, and may hold JSON; JSON values are what they are."""
+    """Named arguments. Form values are strings, which may contain JSON."""
 
-    def __init__(self, given: Json) -> None:
-        self.given = given
+    def __init__(self, values: Json) -> None:
+        self._values = values
 
-    def need(self, *names: str) -> list[str]:
-        """Required texts.
+    def required(self, *names: str) -> list[str]:
+        """Return required strings.
 
         Raises:
-            Refused: `invalid_arguments` that names what is missing.
+            ApiError: `invalid_arguments` with the missing names.
         """
-        missing = [name for name in names if self.given.get(name) in (None, "")]
+        missing = [name for name in names if self._values.get(name) in (None, "")]
         if missing:
-            raise invalid("invalid_arguments", *(f"missing required field: {name}" for name in missing))
-        return [str(self.given[name]) for name in names]
+            raise argument_error("invalid_arguments", *(f"missing required field: {name}" for name in missing))
+        return [str(self._values[name]) for name in names]
 
-    def text(self, name: str) -> str | None:
-        """A text, or None when it was not given."""
-        value = self.given.get(name)
+    def string(self, name: str) -> str | None:
+        """Return a string, or None if it is absent."""
+        value = self._values.get(name)
         return None if value is None else str(value)
 
     def has(self, name: str) -> bool:
-        """Whether it was given at all."""
-        return self.given.get(name) is not None
+        """Return whether the argument is present."""
+        return self._values.get(name) is not None
 
-    def flag(self, name: str, default: bool = False) -> bool:
-        """Yes or no, in any of the spellings Slack takes."""
-        value = self.given.get(name)
+    def boolean(self, name: str, default: bool = False) -> bool:
+        """Return a boolean in any spelling that Slack accepts."""
+        value = self._values.get(name)
         return default if value is None else str(value).lower() in ("1", "true")
 
-    def number(self, name: str, default: int) -> int:
-        """A whole number.
+    def integer(self, name: str, default: int) -> int:
+        """Return an integer.
 
         Raises:
-            Refused: `invalid_arguments` when it is none.
+            ApiError: `invalid_arguments` for anything else.
         """
-        value = self.given.get(name)
+        value = self._values.get(name)
         if value in (None, ""):
             return default
         try:
             return int(str(value))
         except ValueError:
-            raise invalid("invalid_arguments", f"must be a number: {name}") from None
+            raise argument_error("invalid_arguments", f"must be a number: {name}") from None
 
     def json(self, name: str, error: str = "invalid_arguments") -> Any:
-        """A structure; in a form it comes as JSON in a string.
+        """Return a structure; a form carries it as JSON in a string.
 
         Raises:
-            Refused: with `error` when the string is no JSON.
+            ApiError: with `error` if the string is not JSON.
         """
-        value = self.given.get(name)
+        value = self._values.get(name)
         if not isinstance(value, str):
             return value
         try:
             return json.loads(value) if value else None
         except ValueError:
-            raise invalid(error, f"failed to parse JSON: {name}") from None
+            raise argument_error(error, f"failed to parse JSON: {name}") from None

@@ -1,4 +1,4 @@
-"""Slack's time: it can be put forward, and no two messages share a timestamp."""
+"""Slack's clock and message timestamps."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from tests.fakes.platform import clock
 
 
 class Clock(clock.Clock):
-    """It gives the timestamps that name messages."""
+    """A clock that creates message timestamps."""
 
-    def ts(self, age: float = 0.0) -> str:
-        """A timestamp nobody has: later than every one before it, or, with `age`, that many seconds old."""
-        micros = self.unique_value(int((self.now() - age) * 1_000_000), backdated=bool(age))
+    def ts(self) -> str:
+        """Return a timestamp later than all earlier ones."""
+        micros = self.unique_value(int(self.now() * 1_000_000), backdated=False)
         return f"{micros // 1_000_000}.{micros % 1_000_000:06d}"
 
 
-def seconds_of(ts: str) -> tuple[int, int]:
-    """A timestamp as something to compare: text comparison fails when the lengths differ."""
-    whole, _, rest = ts.partition(".")
-    return int(whole or 0), int((rest or "0")[:6].ljust(6, "0"))
+def parse_ts(ts: str) -> tuple[int, int]:
+    """Return a timestamp in a form to compare: strings of different lengths compare wrongly."""
+    whole, _, fraction = ts.partition(".")
+    return int(whole or 0), int((fraction or "0")[:6].ljust(6, "0"))

@@ -1,118 +1,107 @@
-"""The control API: what a test, in any process, may ask of the fake. One POST a verb, JSON in, JSON out."""
+"""Server side of the control API of the fake Slack."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from aiohttp import ClientError, web
 
 from tests.fakes.platform.control_api import BaseControlApi
 from tests.fakes.platform.errors import ImpossibleActionError
 from tests.fakes.slack import manifest
-from tests.fakes.slack.errors import Refused
-from tests.fakes.slack.interactions import Interactions
-from tests.fakes.slack.models import Channel, Delivery, Fault, Json, Message, Team, User
-from tests.fakes.slack.people import People
+from tests.fakes.slack.errors import ApiError
+from tests.fakes.slack.models import Call, Channel, ChannelKind, Delivery, Fault, File, Json, Message, Team, User, View
 from tests.fakes.slack.slack import FakeSlack
+from tests.fakes.slack.user_actions import UserActions
+from tests.fakes.slack.user_interactions import UserInteractions
+
+USER_ACTIONS = (
+    *("post", "share_message", "edit", "remove_file", "delete", "unfurl", "react", "join", "leave", "archive"),
+    *("delete_channel", "uninstall", "press_stop", "open_home"),
+)
+INTERACTIONS = ("run_command", "click", "use_shortcut", "submit_view")
 
 
 class ControlApi(BaseControlApi):
-    """What people do and what interactions do are verbs as they stand."""
+    """Serves the methods of UserActions and UserInteractions, and the verbs below."""
 
     read_only = BaseControlApi.read_only | {
         *("app", "sockets", "deliveries", "messages", "ephemerals", "files", "views", "home", "thread", "prompts")
     }
-    reported_errors = (ImpossibleActionError, Refused)
+    reported_errors = (ImpossibleActionError, ApiError)
 
     def __init__(self, slack: FakeSlack) -> None:
         self._slack = slack
-        people = People(slack)
-        interactions = Interactions(people)
-        does = ["post", "share", "edit", "unattach", "delete", "unfurl", "react", "join", "leave"]
-        does += ["archive", "delete_channel", "uninstall", "stop", "open_home"]
+        self._state = slack.state
+        actions = UserActions(slack)
+        interactions = UserInteractions(actions)
         super().__init__(
             slack,
-            **{name: getattr(people, name) for name in does},
-            **{f"ui_{name}": getattr(interactions, name) for name in ("command", "click", "click_view", "shortcut")},
-            **{f"ui_{name}": getattr(interactions, name) for name in ("submit", "close")},
+            **{name: getattr(actions, name) for name in USER_ACTIONS},
+            **{name: getattr(interactions, name) for name in INTERACTIONS},
         )
 
     def set_base_url(self, url: str) -> None:
-        self._slack.events.base = url
+        self._slack.events.base_url = url
 
-    # --- the world ----------------------------------------------------------------------------------------
-    def do_add_team(self, name: str, enterprise_id: str | None = None) -> Team:
-        return self._slack.world.add_team(name, enterprise_id=enterprise_id)
+    # --- workspaces, users and channels -------------------------------------------------------------------
+    def do_add_team(self, name: str) -> Team:
+        return self._state.add_team(name)
 
     def do_add_user(self, team: str, name: str, more: Json) -> User:
-        return self._slack.world.add_user(team, name, **more)
+        return self._state.add_user(team, name, **more)
 
-    def do_add_channel(self, team: str, name: str, kind: Any, members: list[str], more: Json) -> Channel:
-        return self._slack.world.add_channel(team, name, kind, members, **more)
+    def do_add_channel(self, team: str, name: str, kind: ChannelKind, members: list[str], more: Json) -> Channel:
+        return self._state.add_channel(team, name, kind, members, **more)
 
-    def do_direct(self, users: list[str], team: str | None) -> Channel:
-        where = self._slack.world.teams[team] if team else self._slack.home
-        return self._slack.world.direct(where, *users)
+    def do_open_conversation(self, users: list[str]) -> Channel:
+        return self._state.open_direct_channel(self._slack.home, *users)
 
     def do_change_user(self, user: str, changes: Json) -> User:
-        world = self._slack.world
-        world.users[user] = world.users[user].model_copy(update=changes)
-        return world.users[user]
+        self._state.users[user] = self._state.users[user].model_copy(update=changes)
+        return self._state.users[user]
 
-    def do_token_error(self, team: str, error: str | None) -> None:
-        self._slack.world.teams[team].token_error = error
-
-    def do_expire_stream(self, channel: str, ts: str) -> None:
-        message = self._slack.world.message(channel, ts)
-        if message is None or message.stream is None:
-            raise ImpossibleActionError(f"{ts} is no stream")
-        message.stream.state = "expired"
-
-    def do_usergroup(self, handle: str, name: str, users: list[str]) -> str:
-        group = self._slack.world.new_id("S")
-        shown = {"id": group, "handle": handle, "name": name, "users": users, "is_usergroup": True}
-        self._slack.world.usergroups.append(shown)
-        return group
+    def do_set_token_error(self, team: str, error: str | None) -> None:
+        self._state.teams[team].token_error = error
 
     # --- the app and the rules ----------------------------------------------------------------------------
     def do_app(self) -> Json:
         return {**self._slack.app.model_dump(), "team": self._slack.home.model_dump()}
 
-    def do_configure(self, changes: Json) -> None:
-        # In place: everything that enforces it holds on to the same object.
+    def do_configure_app(self, changes: Json) -> None:
+        # In place, because other objects hold a reference to the AppConfig.
         for name, value in changes.items():
             setattr(self._slack.app, name, value)
 
-    def do_install(self, given: Json) -> None:
-        made = manifest.configured(given, self._slack.app)
-        self.do_configure(made.model_dump())
+    def do_install_manifest(self, content: Json) -> None:
+        self.do_configure_app(manifest.read_manifest(content, self._slack.app).model_dump())
 
-    def do_rules(self, changes: Json) -> None:
+    def do_set_rules(self, changes: Json) -> None:
         for name, value in changes.items():
             setattr(self._slack.rules, name, value)
-        self._slack.limits.clear()
 
-    async def do_request_url(self, url: str) -> None:
-        """Give the app's address, which Slack first makes prove itself; Socket Mode goes off."""
-        challenge = self._slack.world.new_id("challenge")
+    async def do_set_request_url(self, url: str) -> None:
+        """Switch from Socket Mode to HTTP, after the address has answered Slack's challenge."""
+        challenge = self._state.new_id("challenge")
         body = {"type": "url_verification", "token": "verification-token", "challenge": challenge}
         raw = web.json_response(body).body
         assert isinstance(raw, bytes)
         try:
-            status, answer, _ = await self._slack.dispatcher.post(url, raw, {"Content-Type": "application/json"})
+            headers = {"Content-Type": "application/json"}
+            status, response, _ = await self._slack.dispatcher.post_signed(url, raw, headers)
         except (ClientError, TimeoutError) as error:
             raise ImpossibleActionError(f"your URL didn't respond: {error!r}") from error
-        told = answer.get("challenge") if isinstance(answer, dict) else answer
-        if status != 200 or told != challenge:
-            raise ImpossibleActionError(f"your URL didn't respond with the value of the challenge parameter: {status} {answer!r}")
+        received = response.get("challenge") if isinstance(response, dict) else response
+        if status != 200 or received != challenge:
+            reason = f"your URL didn't respond with the value of the challenge parameter: {status} {response!r}"
+            raise ImpossibleActionError(reason)
         self._slack.app.request_url, self._slack.app.socket_mode = url, False
 
     def do_advance(self, seconds: float) -> None:
-        self._slack.world.clock.advance(seconds)
+        self._state.clock.advance(seconds)
 
     # --- faults -------------------------------------------------------------------------------------------
-    def do_fault(self, fault: Json) -> None:
+    def do_add_fault(self, fault: Json) -> None:
         self._slack.faults.script.append(Fault.model_validate(fault))
 
     def do_release(self) -> None:
@@ -120,73 +109,69 @@ class ControlApi(BaseControlApi):
 
     def do_down(self, how: str) -> None:
         self._slack.faults.outage = how
-        self._slack.sockets.cut()
+        self._slack.connections.cut()
 
     def do_up(self) -> None:
         self._slack.faults.outage = None
 
-    async def do_disconnect(self, reason: str) -> None:
-        await self._slack.sockets.disconnect(reason)
+    async def do_disconnect_sockets(self, reason: str) -> None:
+        await self._slack.connections.disconnect(reason)
 
     def do_cut_sockets(self) -> None:
-        self._slack.sockets.cut()
+        self._slack.connections.cut()
 
     def do_refuse_sockets(self, refuse: bool) -> None:
-        self._slack.sockets.refuse = refuse
+        self._slack.connections.refuse = refuse
 
-    def do_spoil_addresses(self) -> None:
-        self._slack.sockets.spoil()
+    def do_expire_socket_urls(self) -> None:
+        self._slack.connections.expire_urls()
 
-    async def do_again(self, number: int, times: int, retry_num: int, reason: str) -> Delivery:
-        for one in range(times):
-            self._slack.dispatcher.again(number, retry_num + one, reason)
+    async def do_redeliver(self, number: int, times: int) -> None:
+        for retry_num in range(1, times + 1):
+            self._slack.dispatcher.redeliver(number, retry_num, "http_timeout")
         await asyncio.sleep(0)
-        return self._slack.dispatcher.deliveries[number]
 
     def do_clear(self) -> None:
-        """Forget faults, limits, the outage and what waits for delivery; the world and the records stay."""
-        self._slack.dispatcher.give_up()
+        """Drop faults, the outage and unfinished deliveries; the state and the records stay."""
+        self._slack.dispatcher.cancel_all()
         self._slack.faults.clear()
-        self._slack.limits.clear()
 
-    # --- what happened ------------------------------------------------------------------------------------
+    # --- records ------------------------------------------------------------------------------------------
     def do_sockets(self) -> int:
-        return len(self._slack.sockets.open)
+        return len(self._slack.connections.open)
 
-    def do_calls(self, since: int) -> list[Any]:
-        return list(self._slack.calls[since:])
+    def do_calls(self, since: int) -> list[Call]:
+        return self._slack.calls[since:]
 
     def do_deliveries(self, since: int) -> list[Delivery]:
         return self._slack.dispatcher.deliveries[since:]
 
     def do_messages(self, channel: str, thread_ts: str | None) -> list[Message]:
-        kept = self._slack.world.messages.get(channel, [])
+        kept = self._state.messages.get(channel, [])
         for message in kept:
-            self._slack.stream_is_open(message)  # one that ran out is told as expired
-        return [one for one in kept if thread_ts is None or one.root == thread_ts]
+            self._slack.stream_is_open(message)  # marks a stream that has expired
+        return [message for message in kept if thread_ts is None or message.root == thread_ts]
 
     def do_ephemerals(self, channel: str | None, user: str | None) -> list[Message]:
         return [
-            one
-            for one in self._slack.world.ephemerals
-            if channel in (None, one.channel) and user in (None, one.ephemeral_to)
+            message
+            for message in self._state.ephemerals
+            if channel in (None, message.channel) and user in (None, message.ephemeral_to)
         ]
 
-    def do_files(self) -> list[Any]:
-        return list(self._slack.world.files.values())
+    def do_files(self) -> list[File]:
+        return list(self._state.files.values())
 
-    def do_views(self, user: str) -> list[Any]:
-        homes = {one.id for one in self._slack.world.homes.values()}
-        return [one for one in self._slack.world.views.values() if one.user == user and one.id not in homes]
+    def do_views(self, user: str) -> list[View]:
+        return [view for view in self._state.views.values() if view.user == user and view.view["type"] == "modal"]
 
-    def do_home(self, user: str) -> Any:
-        return self._slack.world.homes.get(user)
+    def do_home(self, user: str) -> View | None:
+        return self._state.homes.get(user)
 
     def do_thread(self, channel: str, thread_ts: str) -> Json:
-        world, where = self._slack.world, (channel, thread_ts)
-        session = world.sessions.get(where)
-        told = {"status": world.statuses.get(where), "title": world.titles.get(where)}
-        return {**told, "session": session.model_dump() if session else None}
+        session = self._state.sessions.get((channel, thread_ts))
+        status = self._state.statuses.get((channel, thread_ts))
+        return {"status": status, "session": session.model_dump() if session else None}
 
     def do_prompts(self, channel: str) -> list[Json]:
-        return self._slack.world.prompts.get(channel, [])
+        return self._state.prompts.get(channel, [])

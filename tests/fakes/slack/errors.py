@@ -1,12 +1,12 @@
-"""How Slack says no."""
+"""Errors of the fake Web API."""
 
 from __future__ import annotations
 
 from typing import Any
 
 
-class Refused(Exception):
-    """`ok: false`, with an error code and whatever else Slack says with it."""
+class ApiError(Exception):
+    """Raised to answer `ok: false` with an error code and more fields."""
 
     def __init__(self, error: str, *, status: int = 200, headers: dict[str, str] | None = None, **more: Any) -> None:
         super().__init__(error)
@@ -16,6 +16,11 @@ class Refused(Exception):
         self.body: dict[str, Any] = {"ok": False, "error": error, **more}
 
 
-def invalid(error: str, *complaints: str) -> Refused:
-    """A refusal that says, as Slack does, what was wrong in `response_metadata.messages`."""
-    return Refused(error, response_metadata={"messages": [f"[ERROR] {one}" for one in complaints]})
+def argument_error(error: str, *reasons: str) -> ApiError:
+    """Return an error that lists, as Slack does, its reasons in `response_metadata.messages`."""
+    return ApiError(error, response_metadata={"messages": [f"[ERROR] {reason}" for reason in reasons]})
+
+
+def ratelimited(retry_after: int) -> ApiError:
+    """Return HTTP 429 with `Retry-After`."""
+    return ApiError("ratelimited", status=429, headers={"Retry-After": str(retry_after)})

@@ -1,7 +1,7 @@
-"""Which events the app gets for what happens, and what they look like.
+"""The events of the Events API.
 
-An event reaches a workspace's installation when the app subscribes to it, has the scope for it, and, for messages, when
-the bot is in the channel. A mention is told twice, as `app_mention` and as `message`: two event ids, one timestamp.
+An installation gets an event if the app subscribes to it and has its scope; and, in a channel, if the bot is a member.
+A mention causes two events, `app_mention` and `message`, with two event ids and one timestamp.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import secrets
 import uuid
 from typing import TYPE_CHECKING
 
-from tests.fakes.slack import render
+from tests.fakes.slack import serializer
 from tests.fakes.slack.models import Channel, Json, Message, Team
 from tests.fakes.slack.registry import HISTORY
 
@@ -31,99 +31,100 @@ SCOPES = {
 
 
 class Events:
-    """Turns what happened into deliveries."""
+    """Builds events and hands them to the dispatcher."""
 
     def __init__(self, slack: FakeSlack) -> None:
         self._slack = slack
-        self.base = ""
+        self.base_url = ""
 
     def emit(self, team: Team, subscription: str, event: Json, channel: Channel | None = None) -> None:
-        """Send one event to one installation, if it would get it."""
+        """Send an event to an installation that subscribes to it and has its scope."""
         app = self._slack.app
         scope = SCOPES.get(subscription)
         if subscription not in app.events or (scope is not None and scope not in app.scopes):
             return
-        authorization = {"enterprise_id": team.enterprise_id, "team_id": team.id, "user_id": team.bot_user_id}
+        authorization = {"enterprise_id": None, "team_id": team.id, "user_id": team.bot_user_id}
         payload = {
             "token": "verification-token",
             "team_id": team.id,
-            "enterprise_id": team.enterprise_id,
+            "enterprise_id": None,
             "context_team_id": team.id,
-            "context_enterprise_id": team.enterprise_id,
+            "context_enterprise_id": None,
             "api_app_id": app.app_id,
             "event": event,
             "type": "event_callback",
             "event_id": f"Ev{uuid.uuid4().hex[:12].upper()}",
-            "event_time": int(self._slack.world.clock.now()),
+            "event_time": int(self._slack.state.clock.now()),
             "authorizations": [{**authorization, "is_bot": True, "is_enterprise_install": False}],
             "is_ext_shared_channel": bool(channel and channel.shared_team_ids),
             "event_context": secrets.token_urlsafe(24),
         }
         self._slack.dispatcher.send("events_api", payload)
 
-    def _members(self, channel: Channel) -> list[Team]:
-        return [one for one in self._slack.world.teams.values() if one.bot_user_id in channel.members]
+    def _installations(self, channel: Channel) -> list[Team]:
+        return [team for team in self._slack.state.teams.values() if team.bot_user_id in channel.members]
 
-    def _message_event(self, channel: Channel, event: Json) -> None:
-        kind = {"channel": "channel", "group": "group", "im": "im", "mpim": "mpim"}[channel.kind]
-        for team in self._members(channel):
-            self.emit(team, MESSAGE_EVENTS[channel.kind], {**event, "channel_type": kind}, channel)
+    def _emit_message(self, channel: Channel, event: Json) -> None:
+        for team in self._installations(channel):
+            self.emit(team, MESSAGE_EVENTS[channel.kind], {**event, "channel_type": channel.kind}, channel)
 
-    def posted(self, message: Message) -> None:
-        """A new message."""
-        channel = self._slack.world.channels[message.channel]
-        shown = render.message(self._slack.world, message, self.base, metadata=True)
+    def message_posted(self, message: Message) -> None:
+        """Send the events of a new message."""
+        channel = self._slack.state.channels[message.channel]
+        shown = serializer.message(self._slack.state, message, self.base_url, metadata=True)
         event = {**shown, "channel": channel.id, "event_ts": message.ts}
-        self._mentioned(channel, message, event)
-        self._message_event(channel, event)
+        self._emit_mention(channel, message, event)
+        self._emit_message(channel, event)
 
-    def _mentioned(self, channel: Channel, message: Message, event: Json, before: Message | None = None) -> None:
+    def _emit_mention(self, channel: Channel, message: Message, event: Json, before: Message | None = None) -> None:
         if channel.kind == "im":
             return  # in a direct conversation a mention is a message like any other
-        for team in self._members(channel):
+        for team in self._installations(channel):
             mention = f"<@{team.bot_user_id}>"
             if message.user == team.bot_user_id or mention not in message.text:
                 continue
             if before is None or mention not in before.text:
                 self.emit(team, "app_mention", {**event, "type": "app_mention"}, channel)
 
-    def changed(self, message: Message, before: Message) -> None:
-        """An edit, an unfurled link, or a tombstone: all of them are `message_changed`."""
-        channel = self._slack.world.channels[message.channel]
-        ts = self._slack.world.clock.ts()
-        world = self._slack.world
-        shown = render.message(world, message, self.base, metadata=True)
-        if before.text != message.text and message.user not in {team.bot_user_id for team in self._members(channel)}:
-            self._mentioned(channel, message, {**shown, "channel": channel.id, "event_ts": ts}, before)
+    def message_changed(self, message: Message, before: Message) -> None:
+        """Send `message_changed` for an edit, an unfurled link, or a tombstone."""
+        channel = self._slack.state.channels[message.channel]
+        ts = self._slack.state.clock.ts()
+        state = self._slack.state
+        shown = serializer.message(state, message, self.base_url, metadata=True)
+        if before.text != message.text and message.user not in {
+            team.bot_user_id for team in self._installations(channel)
+        }:
+            self._emit_mention(channel, message, {**shown, "channel": channel.id, "event_ts": ts}, before)
         event = {
             "type": "message",
             "subtype": "message_changed",
             "hidden": True,
             "message": shown,
-            "previous_message": render.message(world, before, self.base, metadata=True),
+            "previous_message": serializer.message(state, before, self.base_url, metadata=True),
             "channel": channel.id,
             "ts": ts,
             "event_ts": ts,
         }
-        self._message_event(channel, event)
+        self._emit_message(channel, event)
 
-    def deleted(self, message: Message) -> None:
-        """A message that is gone."""
-        channel = self._slack.world.channels[message.channel]
-        ts = self._slack.world.clock.ts()
+    def message_deleted(self, message: Message) -> None:
+        """Send `message_deleted`."""
+        channel = self._slack.state.channels[message.channel]
+        ts = self._slack.state.clock.ts()
         event = {
             "type": "message",
             "subtype": "message_deleted",
             "hidden": True,
             "deleted_ts": message.ts,
-            "previous_message": render.message(self._slack.world, message, self.base),
+            "previous_message": serializer.message(self._slack.state, message, self.base_url),
             "channel": channel.id,
             "ts": ts,
             "event_ts": ts,
         }
-        self._message_event(channel, event)
+        self._emit_message(channel, event)
 
-    def in_channel(self, channel: Channel, subscription: str, event: Json) -> None:
-        """Something in a channel that is no message."""
-        for team in self._members(channel):
+    def channel_event(self, channel: Channel, subscription: str, event: Json) -> None:
+        """Send an event of a channel that is not about a message."""
+        for team in self._installations(channel):
             self.emit(team, subscription, {"type": subscription, **event}, channel)

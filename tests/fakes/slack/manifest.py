@@ -1,4 +1,4 @@
-"""An app manifest, as "create app from manifest" reads it: what it grants is all the app has."""
+"""Reading an app manifest as Slack's "create app from manifest" does."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ KNOWN_SCOPES = {*ALL_SCOPES, "chat:write.public", "chat:write.customize", "chann
 }
 
 
-def configured(manifest: Json, before: AppConfig) -> AppConfig:
-    """The app a manifest describes, with the tokens and the secret it had.
+def read_manifest(manifest: Json, before: AppConfig) -> AppConfig:
+    """Return the app that a manifest describes, with the previous tokens and signing secret.
 
     Raises:
-        Impossible: with everything that Slack would mark in red.
+        ImpossibleActionError: with all errors that Slack would report.
     """
     features, settings = manifest.get("features") or {}, manifest.get("settings") or {}
     scopes = list(((manifest.get("oauth_config") or {}).get("scopes") or {}).get("bot") or [])
@@ -27,36 +27,36 @@ def configured(manifest: Json, before: AppConfig) -> AppConfig:
     events = list(subscriptions.get("bot_events") or [])
     commands = list(features.get("slash_commands") or [])
     shortcuts = list(features.get("shortcuts") or [])
-    wrong = [*_names(manifest, features), *_unknown(scopes, events)]
+    errors = [*_check_names(manifest, features), *_find_unknown(scopes, events)]
     for event in events:
         if SCOPES.get(event) not in (None, *scopes):
-            wrong.append(f"event {event} needs scope {SCOPES[event]}")
+            errors.append(f"event {event} needs scope {SCOPES[event]}")
     if commands and "commands" not in scopes:
-        wrong.append("slash commands need scope commands")
+        errors.append("slash commands need scope commands")
     socket = bool(settings.get("socket_mode_enabled"))
-    for one in commands:
-        if not str(one.get("command", "")).startswith("/") or not one.get("description"):
-            wrong.append(f"a command needs a name with a slash and a description: {one}")
-        if not socket and not one.get("url"):
-            wrong.append(f"without Socket Mode {one.get('command')} needs a url")
-    for one in shortcuts:
-        if one.get("type") not in ("message", "global") or not one.get("callback_id") or not one.get("name"):
-            wrong.append(f"a shortcut needs a type, a name and a callback_id: {one}")
-        if len(str(one.get("name"))) > 24:
-            wrong.append(f"a shortcut's name has 24 characters at most: {one['name']!r}")
-    wrong += _agent(features, scopes)
+    for command in commands:
+        if not str(command.get("command", "")).startswith("/") or not command.get("description"):
+            errors.append(f"a command needs a name with a slash and a description: {command}")
+        if not socket and not command.get("url"):
+            errors.append(f"without Socket Mode {command.get('command')} needs a url")
+    for shortcut in shortcuts:
+        if shortcut.get("type") not in ("message", "global") or not all(map(shortcut.get, ("callback_id", "name"))):
+            errors.append(f"a shortcut needs a type, a name and a callback_id: {shortcut}")
+        if len(str(shortcut.get("name"))) > 24:
+            errors.append(f"a shortcut's name has 24 characters at most: {shortcut['name']!r}")
+    errors += _check_agent(features, scopes)
     interactive = bool((settings.get("interactivity") or {}).get("is_enabled"))
     if shortcuts and not interactive:
-        wrong.append("shortcuts need settings.interactivity.is_enabled")
+        errors.append("shortcuts need settings.interactivity.is_enabled")
     if not socket and events and not subscriptions.get("request_url"):
-        wrong.append("without Socket Mode event_subscriptions needs a request_url")
-    if wrong:
-        raise ImpossibleActionError("; ".join(wrong))
+        errors.append("without Socket Mode event_subscriptions needs a request_url")
+    if errors:
+        raise ImpossibleActionError("; ".join(errors))
     changes: dict[str, Any] = {
         "scopes": [*scopes, "connections:write"],
         "events": events,
-        "commands": [one["command"] for one in commands],
-        "shortcuts": [one["callback_id"] for one in shortcuts],
+        "commands": [command["command"] for command in commands],
+        "shortcuts": [shortcut["callback_id"] for shortcut in shortcuts],
         "interactivity": interactive,
         "socket_mode": socket,
         "agent": "agent_view" in features,
@@ -64,35 +64,35 @@ def configured(manifest: Json, before: AppConfig) -> AppConfig:
     return before.model_copy(update=changes)
 
 
-def _names(manifest: Json, features: Json) -> list[str]:
+def _check_names(manifest: Json, features: Json) -> list[str]:
     name = (manifest.get("display_information") or {}).get("name")
-    wrong = []
+    errors = []
     if not isinstance(name, str) or not 1 <= len(name) <= 35:
-        wrong.append("display_information.name: 1 to 35 characters")
+        errors.append("display_information.name: 1 to 35 characters")
     if not (features.get("bot_user") or {}).get("display_name"):
-        wrong.append("features.bot_user.display_name is missing")
-    return wrong
+        errors.append("features.bot_user.display_name is missing")
+    return errors
 
 
-def _unknown(scopes: list[str], events: list[str]) -> list[str]:
-    wrong = [f"unknown scope {one}" for one in scopes if one not in KNOWN_SCOPES]
-    return wrong + [f"unknown event {one}" for one in events if one not in KNOWN_EVENTS]
+def _find_unknown(scopes: list[str], events: list[str]) -> list[str]:
+    errors = [f"unknown scope {scope}" for scope in scopes if scope not in KNOWN_SCOPES]
+    return errors + [f"unknown event {event}" for event in events if event not in KNOWN_EVENTS]
 
 
-def _agent(features: Json, scopes: list[str]) -> list[str]:
+def _check_agent(features: Json, scopes: list[str]) -> list[str]:
     view = features.get("agent_view")
     if view is None:
         return []
-    wrong = []
+    errors = []
     if "assistant_view" in features:
-        wrong.append("agent_view and assistant_view exclude each other")
+        errors.append("agent_view and assistant_view exclude each other")
     if "assistant:write" not in scopes:
-        wrong.append("agent_view needs scope assistant:write")
+        errors.append("agent_view needs scope assistant:write")
     if not view.get("agent_description"):
-        wrong.append("agent_view.agent_description is missing")
+        errors.append("agent_view.agent_description is missing")
     prompts = view.get("suggested_prompts") or []
-    if len(prompts) > 4 or not all(one.get("title") and one.get("message") for one in prompts):
-        wrong.append("agent_view.suggested_prompts: four at most, each with a title and a message")
+    if len(prompts) > 4 or not all(prompt.get("title") and prompt.get("message") for prompt in prompts):
+        errors.append("agent_view.suggested_prompts: four at most, each with a title and a message")
     if not (features.get("app_home") or {}).get("messages_tab_enabled"):
-        wrong.append("agent_view needs app_home.messages_tab_enabled")
-    return wrong
+        errors.append("agent_view needs app_home.messages_tab_enabled")
+    return errors

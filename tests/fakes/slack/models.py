@@ -1,4 +1,4 @@
-"""What the fake keeps and tells: people, channels, messages, and the records of what was asked of it."""
+"""Models of the fake: people, channels, messages, and the records of calls and deliveries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Model(BaseModel):
 
 
 class Team(Model):
-    """A workspace; `token_error` is what its bot token gets instead of an answer."""
+    """A workspace; `token_error` is the error of every call with its bot token."""
 
     id: str
     name: str
@@ -24,7 +24,6 @@ class Team(Model):
     bot_token: str
     bot_user_id: str
     bot_id: str
-    enterprise_id: str | None = None
     token_error: str | None = None
 
 
@@ -64,15 +63,14 @@ class Channel(Model):
 
 
 class Stream(Model):
-    """The native stream that made a message. `mode` is fixed by the first text or chunk it gets."""
+    """The native stream of a message."""
 
     state: StreamState = "open"
-    mode: Literal["text", "chunks"] | None = None
     started: float
 
 
 class Revision(Model):
-    """What a message said at one time, and the method that made it say so."""
+    """The text of a message at one time, and the method that set it."""
 
     at: float
     text: str
@@ -80,7 +78,7 @@ class Revision(Model):
 
 
 class Message(Model):
-    """A message and everything that ever happened to it."""
+    """A message with its history. `mentions` are the users and groups that it notifies."""
 
     channel: str
     ts: str
@@ -91,14 +89,12 @@ class Message(Model):
     subtype: str | None = None
     bot_id: str | None = None
     app_id: str | None = None
-    username: str | None = None
     blocks: list[Json] = []
     attachments: list[Json] = []
     files: list[str] = []
     metadata: Json | None = None
     edited: Json | None = None
     reactions: dict[str, list[str]] = {}
-    broadcast: bool = False
     client_msg_id: str | None = None
     ephemeral_to: str | None = None
     stream: Stream | None = None
@@ -108,7 +104,7 @@ class Message(Model):
 
     @property
     def root(self) -> str:
-        """The ts of the thread this message is in, or would open."""
+        """The ts of the thread that this message is in or would start."""
         return self.thread_ts or self.ts
 
     @property
@@ -117,7 +113,7 @@ class Message(Model):
 
 
 class File(Model):
-    """A file; `content` is base64. Not `complete` until it was shared."""
+    """A file; `content` is base64. It is not `complete` until it is shared."""
 
     id: str
     name: str
@@ -134,7 +130,7 @@ class File(Model):
 
 
 class View(Model):
-    """A modal or a home tab, as one person sees it. `open` is False once it was closed."""
+    """A modal or a home tab of one person. `open` is False after it was closed."""
 
     id: str
     user: str
@@ -142,12 +138,10 @@ class View(Model):
     hash: str
     view: Json
     open: bool = True
-    root_id: str = ""
-    previous_id: str | None = None
 
 
 class Session(Model):
-    """An agent session: one thread."""
+    """The agent session of a thread."""
 
     channel: str
     thread_ts: str
@@ -157,13 +151,11 @@ class Session(Model):
 
 
 class Call(Model):
-    """One request to the Web API (or a `response_url`), what was answered, and what was done to it."""
+    """A request to the Web API or a response URL, its result, and the fault that applied to it."""
 
     number: int
     method: str
-    verb: str
     args: Json
-    token: str | None
     at: float
     answered_at: float | None = None
     status: int | None = None
@@ -175,7 +167,7 @@ class Call(Model):
 
 
 class Attempt(Model):
-    """One try to hand something to the app."""
+    """One attempt to deliver something to the app."""
 
     at: float
     transport: Literal["socket", "http"]
@@ -188,7 +180,7 @@ class Attempt(Model):
 
 
 class Delivery(Model):
-    """An event, a command or an interaction on its way to the app."""
+    """An event, a command or an interaction that is sent to the app."""
 
     number: int
     kind: Literal["events_api", "slash_commands", "interactive"]
@@ -205,24 +197,24 @@ class Delivery(Model):
 
 
 FaultKind = Literal[
-    "refuse",  # ok: false with `error`, nothing done
-    "fail",  # `status`, nothing done
-    "cut",  # the connection is cut, nothing done
-    "ratelimited",  # 429 with Retry-After: `retry_after`
-    "delay",  # `delay` seconds, then done as usual
-    "hold",  # nothing done until released
-    "commit_cut",  # done, then the connection is cut
-    "commit_fail",  # done, then `status`
-    "commit_hold",  # done, answered only when released
-    "late_commit",  # the connection is cut; done `delay` seconds later
+    "refuse",  # ok: false with `error`; not executed
+    "fail",  # `status`; not executed
+    "cut",  # the connection is cut; not executed
+    "ratelimited",  # 429 with Retry-After: `retry_after`; not executed
+    "delay",  # executed after `delay` seconds
+    "hold",  # executed after `release_held_calls`
+    "commit_cut",  # executed, then the connection is cut
+    "commit_fail",  # executed, then `status`
+    "late_commit",  # the connection is cut; executed `delay` seconds later
 ]
 
 
 class Fault(Model):
-    """What goes wrong with the next `times` calls of `method` (`*`: any) whose arguments contain `contains`;
-    `files.download` is the reading of a file, which can only be `cut`.
+    """A fault of the next `times` calls of `method` (`*`: all) with arguments that contain `contains`.
 
-    The first `skip` of them go through.
+    The first `skip` such calls succeed.
+
+    The method `files.download` is the download of a file; its only kind is `cut`.
     """
 
     method: str
@@ -241,7 +233,7 @@ class Fault(Model):
 
 
 class AppConfig(Model):
-    """The app as its manifest describes it. `None` for commands and shortcuts: any."""
+    """The app as its manifest describes it. `None` for commands and shortcuts allows all."""
 
     app_id: str = "A0FAKEAPP"
     app_token: str = "xapp-1-A0FAKEAPP-fake"
@@ -254,11 +246,10 @@ class AppConfig(Model):
     socket_mode: bool = True
     request_url: str | None = None
     agent: bool = True
-    native_streaming: bool = True
 
 
 class Rules(Model):
-    """How patient and how strict Slack is. Seconds, characters, and requests a minute."""
+    """Slack's time-outs in seconds and its other limits."""
 
     ack_seconds: float = 3.0
     retry_delays: list[float] = [0.0, 60.0, 300.0]
@@ -267,7 +258,4 @@ class Rules(Model):
     response_url_uses: int = 5
     stream_seconds: float = 300.0
     stream_characters: int = 12_000
-    posts_per_second: float | None = None
-    post_burst: int = 1
-    per_minute: dict[str, int] = {}
     history_page: int = 999

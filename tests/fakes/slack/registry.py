@@ -1,4 +1,4 @@
-"""The Web API methods: a name, what it takes to call it, and what it does."""
+"""The registry of Web API methods: name, required scopes, and function."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from tests.fakes.slack.args import Args
-from tests.fakes.slack.errors import Refused
+from tests.fakes.slack.errors import ApiError
 from tests.fakes.slack.models import Channel, Json, Team
 
 if TYPE_CHECKING:
@@ -18,58 +18,54 @@ HISTORY = {"channel": "channels:history", "group": "groups:history", "im": "im:h
 
 
 @dataclass(frozen=True)
-class Context:
-    """Who calls, and where."""
+class CallContext:
+    """The caller of a method, and the address of the fake."""
 
     slack: FakeSlack
     team: Team
-    base: str
+    base_url: str
 
     @property
-    def bot(self) -> str:
+    def bot_user_id(self) -> str:
         return self.team.bot_user_id
 
-    def scope(self, *any_of: str) -> None:
-        """Refuse a call for which none of the scopes was granted."""
+    def require_scope(self, *any_of: str) -> None:
+        """Raise `missing_scope` if none of the scopes was granted."""
         granted = self.slack.app.scopes
         if any_of and not set(any_of) & set(granted):
-            raise Refused("missing_scope", needed=",".join(any_of), provided=",".join(granted))
+            raise ApiError("missing_scope", needed=",".join(any_of), provided=",".join(granted))
 
-    def channel(self, name: str | None) -> Channel:
-        """A conversation the bot may know of: a private one it is not in does not exist.
+    def visible_channel(self, channel_id: str | None) -> Channel:
+        """Return a conversation that the bot may see: not a private one that it is not in.
 
         Raises:
-            Refused: `channel_not_found`.
+            ApiError: `channel_not_found`.
         """
-        world = self.slack.world
-        found = world.channels.get(name or "")
-        if found is None and name:
-            wanted = name.removeprefix("#")
-            found = next((one for one in world.channels.values() if one.name == wanted and one.name), None)
+        found = self.slack.state.channels.get(channel_id or "")
         if found is None or self.team.id not in (found.team_id, *found.shared_team_ids):
-            raise Refused("channel_not_found")
-        if found.is_private and self.bot not in found.members:
-            raise Refused("channel_not_found")
+            raise ApiError("channel_not_found")
+        if found.is_private and self.bot_user_id not in found.members:
+            raise ApiError("channel_not_found")
         return found
 
-    def joined(self, name: str | None) -> Channel:
-        """A conversation the bot is in.
+    def joined_channel(self, channel_id: str | None) -> Channel:
+        """Return a conversation that the bot is in.
 
         Raises:
-            Refused: `channel_not_found` or `not_in_channel`.
+            ApiError: `channel_not_found` or `not_in_channel`.
         """
-        channel = self.channel(name)
-        if self.bot not in channel.members:
-            raise Refused("not_in_channel")
+        channel = self.visible_channel(channel_id)
+        if self.bot_user_id not in channel.members:
+            raise ApiError("not_in_channel")
         return channel
 
 
-Run = Callable[[Context, Args], Json]
+Run = Callable[[CallContext, Args], Json]
 
 
 @dataclass(frozen=True)
 class Method:
-    """`scopes`: one of them is needed. `json`: whether a JSON body is read; methods that only read ignore it."""
+    """A method; it needs one of `scopes`. `json`: a JSON body is read; methods that only read ignore it."""
 
     name: str
     run: Run
@@ -82,7 +78,7 @@ METHODS: dict[str, Method] = {}
 
 
 def method(name: str, *scopes: str, json: bool = True, token: Literal["bot", "app"] = "bot") -> Callable[[Run], Run]:
-    """Register a method under its name."""
+    """Return a decorator that registers a method."""
 
     def register(run: Run) -> Run:
         METHODS[name] = Method(name, run, scopes, json, token)
@@ -91,18 +87,18 @@ def method(name: str, *scopes: str, json: bool = True, token: Literal["bot", "ap
     return register
 
 
-def page(things: list[Json], args: Args, *, most: int, default: int = 100) -> tuple[list[Json], str]:
-    """One page and the cursor of the next (empty at the end).
+def page(items: list[Json], args: Args, *, limit: int, default: int = 100) -> tuple[list[Json], str]:
+    """Return a page of at most `limit` items and the cursor of the next page (empty at the end).
 
     Raises:
-        Refused: `invalid_cursor` or `invalid_limit`.
+        ApiError: `invalid_cursor` or `invalid_limit`.
     """
-    limit = args.number("limit", default) or default
-    if limit < 0 or limit > 1000:
-        raise Refused("invalid_limit")
-    cursor = args.text("cursor") or "next:0"
+    requested = args.integer("limit", default) or default
+    if requested < 0 or requested > 1000:
+        raise ApiError("invalid_limit")
+    cursor = args.string("cursor") or "next:0"
     prefix, _, number = cursor.partition(":")
     if prefix != "next" or not number.isdigit():
-        raise Refused("invalid_cursor")
-    start, end = int(number), int(number) + min(limit, most)
-    return things[start:end], f"next:{end}" if end < len(things) else ""
+        raise ApiError("invalid_cursor")
+    start, end = int(number), int(number) + min(requested, limit)
+    return items[start:end], f"next:{end}" if end < len(items) else ""

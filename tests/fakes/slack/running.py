@@ -1,4 +1,4 @@
-"""The fake in a process of its own, which no other kill reaches."""
+"""Start the fake Slack in a process of its own."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from tests.fakes.slack.control import SlackControl
 
 
 def running_slack() -> AbstractAsyncContextManager[SlackControl]:
-    """Start it; the control is connected."""
+    """Run a fake Slack and yield its connected control."""
     return running_fake("tests.fakes.slack", SlackControl, "--quiet")

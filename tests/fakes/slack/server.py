@@ -1,4 +1,4 @@
-"""The server: the Web API, Socket Mode, files, response URLs, and the control API, on one port."""
+"""The HTTP server: the Web API, Socket Mode, files, response URLs and the control API."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from collections.abc import Callable
 
 from aiohttp import BasicAuth, web
 
-from tests.fakes.slack import response_url
 from tests.fakes.slack.args import Args
 from tests.fakes.slack.control_api import ControlApi
-from tests.fakes.slack.errors import Refused
-from tests.fakes.slack.limits import ratelimited
+from tests.fakes.slack.errors import ApiError, ratelimited
 from tests.fakes.slack.methods import METHODS
 from tests.fakes.slack.methods.files import may_read
 from tests.fakes.slack.models import Call, Fault, Json, Team
-from tests.fakes.slack.registry import Context, Method
+from tests.fakes.slack.registry import CallContext, Method
+from tests.fakes.slack.response_urls import handle_response
 from tests.fakes.slack.slack import FakeSlack
 
 Run = Callable[[], Json]
@@ -27,18 +26,18 @@ LOGIN_PAGE = "<!DOCTYPE html><html><head><title>Sign in | Slack</title></head><b
 
 
 class Server:
-    """HTTP around a FakeSlack."""
+    """Serves a FakeSlack."""
 
     def __init__(self, slack: FakeSlack) -> None:
         self.slack = slack
-        self._late: set[asyncio.Task[None]] = set()
+        self._late_commits: set[asyncio.Task[None]] = set()
 
     def app(self) -> web.Application:
-        """The aiohttp application."""
+        """Return the aiohttp application."""
         app = web.Application(client_max_size=64 * 1024**2)
-        app.router.add_route("*", "/api/{method}", self._api)
-        app.router.add_get("/link/", self.slack.sockets.serve)
-        app.router.add_post("/actions/{team}/{number}/{secret}", self._respond)
+        app.router.add_route("*", "/api/{method}", self._call_api)
+        app.router.add_get("/link/", self.slack.connections.serve)
+        app.router.add_post("/actions/{team}/{number}/{secret}", self._use_response_url)
         app.router.add_post("/upload/v1/{file}", self._upload)
         app.router.add_get("/files-pri/{name}/{path:.*}", self._download)
         app.router.add_get("/signin", self._sign_in)
@@ -47,44 +46,40 @@ class Server:
         return app
 
     async def _close(self, app: web.Application) -> None:
-        await self.slack.sockets.disconnect("warning")
+        await self.slack.connections.disconnect("warning")
         await self.slack.dispatcher.close()
 
     # --- the Web API --------------------------------------------------------------------------------------
-    async def _api(self, request: web.Request) -> web.Response:
-        self.slack.events.base = _base(request)
+    async def _call_api(self, request: web.Request) -> web.Response:
+        self.slack.events.base_url = _base_url(request)
         name = request.match_info["method"]
         method = METHODS.get(name)
-        args, token = await _given(request, reads_json=method is None or method.json)
-        return await self._serve(request, name, args, token, lambda: self._run(request, name, method, args, token))
+        args, token = await _parse_call(request, reads_json=method is None or method.json)
+        return await self._execute(request, name, args, lambda: self._run(request, name, method, args, token))
 
-    async def _serve(self, request: web.Request, name: str, args: Json, token: str | None, run: Run) -> web.Response:
-        """Record a call, and let happen to it what was scripted."""
-        call = Call(
-            number=len(self.slack.calls), method=name, verb=request.method, args=args, token=token, at=time.time()
-        )
+    async def _execute(self, request: web.Request, name: str, args: Json, run: Run) -> web.Response:
+        """Record a call, execute it, and apply the scripted fault."""
+        call = Call(number=len(self.slack.calls), method=name, args=args, at=time.time())
         self.slack.calls.append(call)
         self.slack.record_change()
-        down = self.slack.faults.outage
-        fault = self.slack.faults.take(name, args) if down is None else None
-        call.fault = fault.kind if fault else "down" if down is not None else None
-        if down == "cut":
+        outage = self.slack.faults.outage
+        fault = self.slack.faults.take(name, args) if outage is None else None
+        call.fault = fault.kind if fault else "outage" if outage is not None else None
+        if outage == "cut":
             return _cut(request)
-        if down is not None:
-            return self._answer(call, int(down), {"ok": False, "error": "service_unavailable"}, {})
-        if fault is not None and (early := await self._before(request, call, fault, run)) is not None:
-            return early
+        if outage is not None:
+            return self._answer(call, int(outage), {"ok": False, "error": "service_unavailable"}, {})
+        if fault is not None and (response := await self._apply_fault(request, call, fault, run)) is not None:
+            return response
         status, body, headers = self._commit(call, run)
-        if fault is not None and fault.kind == "commit_hold":
-            await self.slack.faults.wait_for_release()
         if fault is not None and fault.kind == "commit_cut":
             return _cut(request)
         if fault is not None and fault.kind == "commit_fail":
             return web.Response(status=fault.status, text="upstream error")
         return self._answer(call, status, body, headers)
 
-    async def _before(self, request: web.Request, call: Call, fault: Fault, run: Run) -> web.Response | None:
-        """What a fault does before anything is done; None: go on."""
+    async def _apply_fault(self, request: web.Request, call: Call, fault: Fault, run: Run) -> web.Response | None:
+        """Return the response of a fault before execution; None: the call is executed now."""
         if fault.kind == "delay":
             await asyncio.sleep(fault.delay)
         elif fault.kind == "hold":
@@ -92,21 +87,21 @@ class Server:
         elif fault.kind == "cut":
             return _cut(request)
         elif fault.kind == "late_commit":
-            task = asyncio.get_running_loop().create_task(self._later(fault.delay, call, run))
-            self._late.add(task)
-            task.add_done_callback(self._late.discard)
+            task = asyncio.get_running_loop().create_task(self._commit_later(fault.delay, call, run))
+            self._late_commits.add(task)
+            task.add_done_callback(self._late_commits.discard)
             return _cut(request)
         elif fault.kind == "fail":
             call.status = fault.status
             return web.Response(status=fault.status, text="upstream error")
         elif fault.kind == "ratelimited":
-            refused = ratelimited(fault.retry_after)
-            return self._answer(call, refused.status, refused.body, refused.headers)
+            error = ratelimited(fault.retry_after)
+            return self._answer(call, error.status, error.body, error.headers)
         elif fault.kind == "refuse":
             return self._answer(call, 200, {"ok": False, "error": fault.error}, {})
         return None
 
-    async def _later(self, delay: float, call: Call, run: Run) -> None:
+    async def _commit_later(self, delay: float, call: Call, run: Run) -> None:
         await asyncio.sleep(delay)
         self._commit(call, run)
         self.slack.record_change()
@@ -115,8 +110,8 @@ class Server:
         try:
             result = {"ok": True, **run()}
             call.committed, status, headers = True, 200, dict[str, str]()
-        except Refused as refused:
-            result, status, headers = refused.body, refused.status, refused.headers
+        except ApiError as error:
+            result, status, headers = error.body, error.status, error.headers
         call.ok, call.error, call.result = result["ok"], result.get("error"), result
         self.slack.record_change()
         return status, result, headers
@@ -130,46 +125,47 @@ class Server:
 
     def _run(self, request: web.Request, name: str, method: Method | None, args: Json, token: str | None) -> Json:
         if method is None:
-            raise Refused("unknown_method", req_method=name)
-        context = Context(self.slack, self._team(method, token), _base(request))
+            raise ApiError("unknown_method", req_method=name)
+        context = CallContext(self.slack, self._team(method, token), _base_url(request))
         if method.token == "bot":
-            context.scope(*method.scopes)
-        self.slack.limits.check(context.team.id, name, args.get("channel"))
+            context.require_scope(*method.scopes)
         return method.run(context, Args(args))
 
     def _team(self, method: Method, token: str | None) -> Team:
-        """The workspace a token is for, or what Slack says to a token like this."""
+        """Return the workspace of a token.
+
+        Raises:
+            ApiError: `not_authed`, `invalid_auth`, `not_allowed_token_type`, or the workspace's `token_error`.
+        """
         if not token:
-            raise Refused("not_authed")
-        teams = [one for one in self.slack.world.teams.values() if one.bot_token == token]
+            raise ApiError("not_authed")
+        teams = [team for team in self.slack.state.teams.values() if team.bot_token == token]
         if method.token == "app":
             if teams:
-                raise Refused("not_allowed_token_type")
+                raise ApiError("not_allowed_token_type")
             if token != self.slack.app.app_token:
-                raise Refused("invalid_auth")
+                raise ApiError("invalid_auth")
             return self.slack.home
         if token == self.slack.app.app_token:
-            raise Refused("not_allowed_token_type")
+            raise ApiError("not_allowed_token_type")
         if not teams:
-            raise Refused("invalid_auth")
+            raise ApiError("invalid_auth")
         if teams[0].token_error is not None:
-            raise Refused(teams[0].token_error)
+            raise ApiError(teams[0].token_error)
         return teams[0]
 
-    # --- what is not the Web API --------------------------------------------------------------------------
-    async def _respond(self, request: web.Request) -> web.Response:
+    # --- files and response URLs --------------------------------------------------------------------------
+    async def _use_response_url(self, request: web.Request) -> web.Response:
         secret = request.match_info["secret"]
         try:
             body = await request.json()
         except ValueError:
             return web.Response(status=400, text="invalid_payload")
-        answer = await self._serve(
-            request, "response_url", body, None, lambda: response_url.use(self.slack, secret, body)
-        )
-        return web.Response(text="ok") if answer.status == 200 and self.slack.calls[-1].ok else answer
+        response = await self._execute(request, "response_url", body, lambda: handle_response(self.slack, secret, body))
+        return web.Response(text="ok") if response.status == 200 and self.slack.calls[-1].ok else response
 
     async def _upload(self, request: web.Request) -> web.StreamResponse:
-        file = self.slack.world.files.get(request.match_info["file"])
+        file = self.slack.state.files.get(request.match_info["file"])
         if request.content_type == "multipart/form-data":
             content = b"".join([await part.read() async for part in await request.multipart()])  # type: ignore[union-attr]
         else:
@@ -180,20 +176,19 @@ class Server:
         return web.Response(text=f"OK - {len(content)}")
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
-        """A file's bytes. Without a good token Slack does not refuse: it sends to the sign-in page, with 200."""
-        name = request.match_info["name"].partition("-")[2]
-        file = self.slack.world.files.get(name)
+        """Return a file. Trap: without a valid token Slack does not refuse, it redirects to the sign-in page (200)."""
+        file = self.slack.state.files.get(request.match_info["name"].partition("-")[2])
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        teams = [one for one in self.slack.world.teams.values() if one.bot_token == token and not one.token_error]
+        teams = [team for team in self.slack.state.teams.values() if team.bot_token == token and not team.token_error]
         if not teams or "files:read" not in self.slack.app.scopes:
             raise web.HTTPFound("/signin")
-        if file is None or not may_read(Context(self.slack, teams[0], _base(request)), file):
+        if file is None or not may_read(CallContext(self.slack, teams[0], _base_url(request)), file):
             raise web.HTTPNotFound
         content = base64.b64decode(file.content)
         if self.slack.faults.take("files.download", {"file": file.name}) is not None:
-            half = web.StreamResponse(headers={"Content-Length": str(len(content)), "Content-Type": file.mimetype})
-            await half.prepare(request)
-            await half.write(content[: len(content) // 2])
+            partial = web.StreamResponse(headers={"Content-Length": str(len(content)), "Content-Type": file.mimetype})
+            await partial.prepare(request)
+            await partial.write(content[: len(content) // 2])
             return _cut(request)
         return web.Response(body=content, content_type=file.mimetype)
 
@@ -201,8 +196,8 @@ class Server:
         return web.Response(text=LOGIN_PAGE, content_type="text/html")
 
 
-async def _given(request: web.Request, *, reads_json: bool) -> tuple[Json, str | None]:
-    """A call's arguments and its token. What a method does not read is as if it had not been sent."""
+async def _parse_call(request: web.Request, *, reads_json: bool) -> tuple[Json, str | None]:
+    """Return the arguments and the token of a call. A JSON body is ignored if the method does not read it."""
     args: Json = dict(request.query)
     if request.method == "POST":
         if request.content_type == "application/json":
@@ -219,12 +214,12 @@ async def _given(request: web.Request, *, reads_json: bool) -> tuple[Json, str |
     return args, token
 
 
-def _base(request: web.Request) -> str:
+def _base_url(request: web.Request) -> str:
     return f"http://{request.host}"
 
 
 def _cut(request: web.Request) -> web.Response:
-    """End the connection without an answer."""
+    """Abort the connection without a response."""
     assert request.transport is not None
     request.transport.abort()
     return web.Response()

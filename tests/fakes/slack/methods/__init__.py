@@ -1,4 +1,4 @@
-"""The Web API, a module for each family of methods; importing this registers them all."""
+"""The Web API methods, one module per family. Importing this package registers them."""
 
 from tests.fakes.slack.methods import (  # noqa: F401
     agents,

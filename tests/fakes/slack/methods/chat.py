@@ -1,110 +1,108 @@
-"""Posting, changing and deleting messages."""
+"""Posting, updating and deleting messages."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.fakes.slack import render
+from tests.fakes.slack import serializer
 from tests.fakes.slack.args import Args
 from tests.fakes.slack.blocks import MAX_MARKDOWN, MAX_TEXT, MAX_UPDATE_TEXT, check_blocks
-from tests.fakes.slack.errors import Refused, invalid
+from tests.fakes.slack.errors import ApiError
 from tests.fakes.slack.models import Channel, Json, Message
-from tests.fakes.slack.registry import Context, method
-from tests.fakes.slack.world import has_link
+from tests.fakes.slack.registry import CallContext, method
+from tests.fakes.slack.state import has_link
 
 
-def content_of(args: Args, most: int = MAX_TEXT) -> tuple[str, list[Json], list[Json]]:
-    """Text, blocks and attachments of a call.
+def parse_content(args: Args, max_text: int = MAX_TEXT) -> tuple[str, list[Json], list[Json]]:
+    """Return the text, blocks and attachments of a call.
 
     Raises:
-        Refused: `no_text`, `msg_too_long`, `markdown_text_conflict`, `invalid_blocks`, …
+        ApiError: `no_text`, `msg_too_long`, `markdown_text_conflict`, `invalid_blocks`, …
     """
-    text, markdown = args.text("text"), args.text("markdown_text")
+    text, markdown = args.string("text"), args.string("markdown_text")
     blocks = args.json("blocks", "invalid_blocks_format")
     attachments = args.json("attachments", "invalid_attachments") or []
     if markdown is not None and (text is not None or blocks):
-        raise Refused("markdown_text_conflict")
+        raise ApiError("markdown_text_conflict")
     if not (text or markdown or blocks or attachments):
-        raise Refused("no_text")
-    if len(text or "") > most or len(markdown or "") > MAX_MARKDOWN:
-        raise Refused("msg_too_long")
+        raise ApiError("no_text")
+    if len(text or "") > max_text or len(markdown or "") > MAX_MARKDOWN:
+        raise ApiError("msg_too_long")
     if len(attachments) > 100:
-        raise Refused("too_many_attachments")
+        raise ApiError("too_many_attachments")
     checked = check_blocks(blocks) if blocks is not None else []
     if markdown is not None:
         checked = [{"type": "markdown", "text": markdown}]
     return text if text is not None else markdown or "", checked, attachments
 
 
-def metadata_of(args: Args) -> Json | None:
-    """Metadata, or None.
+def parse_metadata(args: Args) -> Json | None:
+    """Return the metadata of a call, or None.
 
     Raises:
-        Refused: `invalid_metadata_format` without an event type or with a payload that is no object.
+        ApiError: `invalid_metadata_format` without an event type, or if the payload is not an object.
     """
     metadata = args.json("metadata", "invalid_metadata_format")
     if metadata in (None, {}):
         return None
-    named = isinstance(metadata, dict) and isinstance(metadata.get("event_type"), str) and metadata["event_type"]
-    if not named or not isinstance(metadata.get("event_payload"), dict):
-        raise Refused("invalid_metadata_format")
+    has_type = isinstance(metadata, dict) and isinstance(metadata.get("event_type"), str) and metadata["event_type"]
+    if not has_type or not isinstance(metadata.get("event_payload"), dict):
+        raise ApiError("invalid_metadata_format")
     checked: Json = metadata
     return checked
 
 
-def thread_of(context: Context, channel: Channel, ts: str | None) -> str | None:
-    """The thread to post in. A reply is no parent: Slack would lose what is posted under it.
+def check_thread(context: CallContext, channel: Channel, ts: str | None) -> str | None:
+    """Return the ts of the thread to post in. Trap: a reply cannot be a parent; Slack would lose the message.
 
     Raises:
-        Refused: `thread_not_found`, `cannot_reply_to_message`.
+        ApiError: `thread_not_found`, `cannot_reply_to_message`.
     """
     if not ts:
         return None
-    parent = context.slack.world.message(channel.id, ts)
+    parent = context.slack.state.message(channel.id, ts)
     if parent is None:
-        raise Refused("thread_not_found")
+        raise ApiError("thread_not_found")
     if parent.is_reply:
-        raise Refused("cannot_reply_to_message")
+        raise ApiError("cannot_reply_to_message")
     return ts
 
 
-def target_of(context: Context, name: str) -> Channel:
-    """Where to post: a conversation, or a person's direct messages.
+def posting_channel(context: CallContext, target_id: str) -> Channel:
+    """Return the conversation to post in; a user id stands for the direct conversation.
 
     Raises:
-        Refused: `channel_not_found`, `not_in_channel`, `is_archived`.
+        ApiError: `channel_not_found`, `not_in_channel`, `is_archived`.
     """
-    world = context.slack.world
-    if name in world.users and name != context.bot:
-        return world.direct(context.team, name)
-    channel = context.channel(name)
-    if context.bot not in channel.members and "chat:write.public" not in context.slack.app.scopes:
-        raise Refused("not_in_channel")
+    state = context.slack.state
+    if target_id in state.users and target_id != context.bot_user_id:
+        return state.open_direct_channel(context.team, target_id)
+    channel = context.joined_channel(target_id)
     if channel.is_archived:
-        raise Refused("is_archived")
+        raise ApiError("is_archived")
     return channel
 
 
-def own(context: Context, channel: Channel, ts: str, error: str) -> Message:
-    """A message that this app wrote.
+def own_message(context: CallContext, channel: Channel, ts: str, error: str) -> Message:
+    """Return a message of the bot.
 
     Raises:
-        Refused: `message_not_found`, or `error` when somebody else wrote it.
+        ApiError: `message_not_found`, or `error` for another author's message.
     """
-    message = context.slack.world.message(channel.id, ts)
+    message = context.slack.state.message(channel.id, ts)
     if message is None:
-        raise Refused("message_not_found")
-    if message.user != context.bot:
-        raise Refused(error)
+        raise ApiError("message_not_found")
+    if message.user != context.bot_user_id:
+        raise ApiError(error)
     return message
 
 
-def written(context: Context, channel: Channel, **content: Any) -> Message:
-    """A message of the bot's, not yet anywhere."""
+def new_bot_message(context: CallContext, channel: Channel, **content: Any) -> Message:
+    """Return a new message of the bot, not stored yet."""
     return Message(
         channel=channel.id,
-        ts=context.slack.world.clock.ts(),
-        user=context.bot,
+        ts=context.slack.state.clock.ts(),
+        user=context.bot_user_id,
         team=context.team.id,
         bot_id=context.team.bot_id,
         app_id=context.slack.app.app_id,
@@ -113,80 +111,72 @@ def written(context: Context, channel: Channel, **content: Any) -> Message:
 
 
 @method("chat.postMessage", "chat:write")
-def post_message(context: Context, args: Args) -> Json:
-    [name] = args.need("channel")
-    channel = target_of(context, name)
-    text, blocks, attachments = content_of(args)
-    thread = thread_of(context, channel, args.text("thread_ts"))
-    metadata = metadata_of(args)
-    if args.has("username") or args.has("icon_emoji") or args.has("icon_url"):
-        context.scope("chat:write.customize")
-    unfurled = args.flag("unfurl_links") or args.flag("unfurl_media", True)
-    message = written(
+def post_message(context: CallContext, args: Args) -> Json:
+    [target_id] = args.required("channel")
+    channel = posting_channel(context, target_id)
+    text, blocks, attachments = parse_content(args)
+    unfurls = args.boolean("unfurl_links") or args.boolean("unfurl_media", True)
+    message = new_bot_message(
         context,
         channel,
         text=text,
         blocks=blocks,
         attachments=attachments,
-        thread_ts=thread,
-        metadata=metadata,
-        broadcast=bool(thread) and args.flag("reply_broadcast"),
-        username=args.text("username"),
-        unfurls=unfurled and has_link(text, blocks),
+        thread_ts=check_thread(context, channel, args.string("thread_ts")),
+        metadata=parse_metadata(args),
+        unfurls=unfurls and has_link(text, blocks),
     )
-    if message.broadcast:
-        message.subtype = "thread_broadcast"
-    context.slack.world.add_message(message, "chat.postMessage")
-    context.slack.answered(channel, message.root)
-    context.slack.events.posted(message)
-    shown = render.message(context.slack.world, message, context.base, metadata=True)
+    context.slack.state.add_message(message, "chat.postMessage")
+    context.slack.clear_status(channel, message.root)
+    context.slack.events.message_posted(message)
+    shown = serializer.message(context.slack.state, message, context.base_url, metadata=True)
     return {"channel": channel.id, "ts": message.ts, "message": shown}
 
 
 @method("chat.update", "chat:write")
-def update(context: Context, args: Args) -> Json:
-    name, ts = args.need("channel", "ts")
-    channel = context.joined(name)
-    message = own(context, channel, ts, "cant_update_message")
+def update_message(context: CallContext, args: Args) -> Json:
+    channel_id, ts = args.required("channel", "ts")
+    channel = context.joined_channel(channel_id)
+    message = own_message(context, channel, ts, "cant_update_message")
     if channel.is_archived:
-        raise Refused("is_archived")
+        raise ApiError("is_archived")
     if context.slack.stream_is_open(message):
-        raise Refused("streaming_state_conflict")
-    text, blocks, attachments = content_of(args, MAX_UPDATE_TEXT)
+        raise ApiError("streaming_state_conflict")
+    text, blocks, attachments = parse_content(args, MAX_UPDATE_TEXT)
     if not (args.has("blocks") or args.has("markdown_text")):
         blocks = message.blocks
     before = message.model_copy(deep=True)
     changes: Json = {"text": text, "blocks": blocks, "attachments": attachments or message.attachments}
     if args.has("metadata"):
-        changes["metadata"] = metadata_of(args)
-    context.slack.world.revise(message, "chat.update", **changes)
+        changes["metadata"] = parse_metadata(args)
+    context.slack.state.revise(message, "chat.update", **changes)
     if not blocks:
-        message.edited = {"user": context.team.bot_id, "ts": context.slack.world.clock.ts()}
-    context.slack.events.changed(message, before)
-    shown = render.message(context.slack.world, message, context.base, metadata=True)
+        message.edited = {"user": context.team.bot_id, "ts": context.slack.state.clock.ts()}
+    context.slack.events.message_changed(message, before)
+    shown = serializer.message(context.slack.state, message, context.base_url, metadata=True)
     return {"channel": channel.id, "ts": ts, "text": text, "message": shown}
 
 
 @method("chat.delete", "chat:write")
-def delete(context: Context, args: Args) -> Json:
-    name, ts = args.need("channel", "ts")
-    channel = context.channel(name)
-    message = own(context, channel, ts, "cant_delete_message")
+def delete_message(context: CallContext, args: Args) -> Json:
+    channel_id, ts = args.required("channel", "ts")
+    channel = context.visible_channel(channel_id)
+    message = own_message(context, channel, ts, "cant_delete_message")
     if context.slack.stream_is_open(message):
-        raise Refused("cant_delete_message")
-    context.slack.remove(message)
+        raise ApiError("cant_delete_message")
+    context.slack.delete_message(message)
     return {"channel": channel.id, "ts": ts}
 
 
 @method("chat.postEphemeral", "chat:write")
-def post_ephemeral(context: Context, args: Args) -> Json:
-    name, user = args.need("channel", "user")
-    channel = target_of(context, name)
+def post_ephemeral(context: CallContext, args: Args) -> Json:
+    target_id, user = args.required("channel", "user")
+    channel = posting_channel(context, target_id)
     if user not in channel.members:
-        raise Refused("user_not_in_channel")
-    text, blocks, attachments = content_of(args)
-    thread = thread_of(context, channel, args.text("thread_ts"))
-    message = written(
+        raise ApiError("user_not_in_channel")
+    text, blocks, attachments = parse_content(args)
+    thread = check_thread(context, channel, args.string("thread_ts"))
+    message = new_bot_message(
         context,
         channel,
         text=text,
@@ -195,39 +185,7 @@ def post_ephemeral(context: Context, args: Args) -> Json:
         thread_ts=thread,
         ephemeral_to=user,
     )
-    # In a thread that has no replies nobody gets to see it; Slack says yes all the same.
-    if thread is None or len(context.slack.world.thread(channel.id, thread)) > 1:
-        context.slack.world.add_message(message, "chat.postEphemeral")
+    # Trap: in a thread without replies Slack accepts an ephemeral message and shows it to nobody.
+    if thread is None or len(context.slack.state.thread(channel.id, thread)) > 1:
+        context.slack.state.add_message(message, "chat.postEphemeral")
     return {"message_ts": message.ts}
-
-
-@method("chat.getPermalink", json=False)
-def get_permalink(context: Context, args: Args) -> Json:
-    name, ts = args.need("channel", "message_ts")
-    channel = context.channel(name)
-    message = context.slack.world.message(channel.id, ts)
-    if message is None:
-        raise Refused("message_not_found")
-    return {"channel": channel.id, "permalink": render.permalink(context.team, message)}
-
-
-def chunks_text(chunks: Any) -> tuple[str, list[Json]]:
-    """The words of streaming chunks, and the blocks among them.
-
-    Raises:
-        Refused: `invalid_chunks` for a shape that is none.
-    """
-    if not isinstance(chunks, list):
-        raise Refused("invalid_chunks")
-    text, blocks = "", []
-    for chunk in chunks:
-        kind = chunk.get("type") if isinstance(chunk, dict) else None
-        if kind == "markdown_text" and isinstance(chunk.get("text"), str):
-            text += chunk["text"]
-        elif kind == "blocks":
-            blocks += check_blocks(chunk.get("blocks"))
-        elif kind in ("task_update", "plan_update") and len(str(chunk.get("title", ""))) in range(1, 257):
-            continue
-        else:
-            raise invalid("invalid_chunks", f"unsupported chunk: {str(chunk)[:80]}")
-    return text, blocks

@@ -1,14 +1,16 @@
-"""The fake's records in the shapes Slack sends."""
+"""The JSON objects that Slack sends for the fake's models."""
 
 from __future__ import annotations
 
 from tests.fakes.slack.models import Channel, File, Json, Message, Team, User, View
-from tests.fakes.slack.world import World
+from tests.fakes.slack.state import SlackState
 
 
 def user(user: User, viewer: Team, *, met: bool = True) -> Json:
-    """A user object, with what a person is in their own workspace, whose it ever is. Of a stranger, who was `met` in no
-    channel, only the profile is told."""
+    """Return a user object, with the roles in the user's own workspace.
+
+    A stranger of another workspace, who shares no channel with the bot (`met`), has only a profile.
+    """
     shown: Json = {
         "id": user.id,
         "team_id": user.team_id,
@@ -36,7 +38,7 @@ def user(user: User, viewer: Team, *, met: bool = True) -> Json:
 
 
 def channel(channel: Channel, viewer: Team) -> Json:
-    """A conversation object."""
+    """Return a conversation object."""
     shown: Json = {
         "id": channel.id,
         "created": 0,
@@ -46,7 +48,7 @@ def channel(channel: Channel, viewer: Team) -> Json:
         "context_team_id": viewer.id,
     }
     if channel.kind == "im":
-        shown["user"] = next((one for one in channel.members if one != viewer.bot_user_id), viewer.bot_user_id)
+        shown["user"] = next((user for user in channel.members if user != viewer.bot_user_id), viewer.bot_user_id)
         return shown
     return {
         **shown,
@@ -68,8 +70,8 @@ def channel(channel: Channel, viewer: Team) -> Json:
     }
 
 
-def file(file: File, base: str, *, only_id: bool = False) -> Json:
-    """A file object. In a shared channel an event has the id alone, and `files.info` has the rest."""
+def file(file: File, base_url: str, *, only_id: bool = False) -> Json:
+    """Return a file object. In a shared channel an event has only the id, and `files.info` has the rest."""
     if only_id:
         return {"id": file.id, "mode": "file_access", "file_access": "check_file_info"}
     path = f"files-pri/{file.team_id}-{file.id}"
@@ -89,14 +91,16 @@ def file(file: File, base: str, *, only_id: bool = False) -> Json:
         "is_external": False,
         "is_public": False,
         "file_access": "visible",
-        "url_private": f"{base}/{path}/{file.name}",
-        "url_private_download": f"{base}/{path}/download/{file.name}",
+        "url_private": f"{base_url}/{path}/{file.name}",
+        "url_private_download": f"{base_url}/{path}/download/{file.name}",
         "channels": file.channels,
     }
 
 
-def message(world: World, message: Message, base: str, *, metadata: bool = False, counts: bool = False) -> Json:
-    """A message object. Metadata only when asked for; `counts` of a thread only in listings."""
+def message(
+    state: SlackState, message: Message, base_url: str, *, metadata: bool = False, counts: bool = False
+) -> Json:
+    """Return a message object, with metadata and with the `counts` of its thread if requested."""
     shown: Json = {"type": "message", "user": message.user, "ts": message.ts, "text": message.text}
     shown["team"] = message.team
     optional: Json = {
@@ -104,7 +108,6 @@ def message(world: World, message: Message, base: str, *, metadata: bool = False
         "client_msg_id": message.client_msg_id,
         "bot_id": message.bot_id,
         "app_id": message.app_id,
-        "username": message.username,
         "thread_ts": message.thread_ts,
         "blocks": message.blocks,
         "attachments": message.attachments,
@@ -113,17 +116,17 @@ def message(world: World, message: Message, base: str, *, metadata: bool = False
     }
     shown.update({name: value for name, value in optional.items() if value})
     if message.bot_id:
-        name = world.users[message.user].real_name if message.user in world.users else "bot"
+        name = state.users[message.user].real_name if message.user in state.users else "bot"
         profile = {"id": message.bot_id, "app_id": message.app_id, "name": name, "team_id": message.team}
         shown["bot_profile"] = {**profile, "deleted": False, "updated": 0}
     if message.files:
-        shared = bool(world.channels[message.channel].shared_team_ids)
-        kept = [world.files[one] for one in message.files]
-        home = world.channels[message.channel].team_id
-        shown["files"] = [file(one, base, only_id=shared and one.team_id != home) for one in kept]
+        shared = bool(state.channels[message.channel].shared_team_ids)
+        home = state.channels[message.channel].team_id
+        files = [state.files[file_id] for file_id in message.files]
+        shown["files"] = [file(kept, base_url, only_id=shared and kept.team_id != home) for kept in files]
         shown["upload"] = False
     if message.is_reply:
-        parent = world.message(message.channel, message.root)
+        parent = state.message(message.channel, message.root)
         if parent is not None:
             shown["parent_user_id"] = parent.user
     if message.reactions:
@@ -131,13 +134,13 @@ def message(world: World, message: Message, base: str, *, metadata: bool = False
             {"name": name, "users": list(users), "count": len(users)} for name, users in message.reactions.items()
         ]
     if counts and not message.is_reply:
-        replies = world.thread(message.channel, message.ts)[1:]
+        replies = state.thread(message.channel, message.ts)[1:]
         if replies:
             shown.update(
                 thread_ts=message.ts,
                 reply_count=len(replies),
-                reply_users=sorted({one.user for one in replies}),
-                reply_users_count=len({one.user for one in replies}),
+                reply_users=sorted({reply.user for reply in replies}),
+                reply_users_count=len({reply.user for reply in replies}),
                 latest_reply=replies[-1].ts,
                 is_locked=False,
                 subscribed=False,
@@ -146,7 +149,7 @@ def message(world: World, message: Message, base: str, *, metadata: bool = False
 
 
 def view(view: View, app_id: str, bot_id: str) -> Json:
-    """A view object, with an id on each block that has none."""
+    """Return a view object, with generated block ids where they are absent."""
     blocks = [{"block_id": f"block-{number}", **block} for number, block in enumerate(view.view.get("blocks") or [])]
     return {
         "private_metadata": "",
@@ -160,12 +163,12 @@ def view(view: View, app_id: str, bot_id: str) -> Json:
         "app_id": app_id,
         "bot_id": bot_id,
         "hash": view.hash,
-        "root_view_id": view.root_id,
-        "previous_view_id": view.previous_id,
+        "root_view_id": view.id,
+        "previous_view_id": None,
     }
 
 
 def permalink(team: Team, message: Message) -> str:
-    """Where a person finds a message."""
+    """Return the link to a message."""
     url = f"https://{team.domain}.slack.com/archives/{message.channel}/p{message.ts.replace('.', '')}"
     return f"{url}?thread_ts={message.thread_ts}&cid={message.channel}" if message.is_reply else url

@@ -1,4 +1,4 @@
-"""A small Slack: workspaces, people, channels, messages in order, files, views and sessions."""
+"""The state of the fake: workspaces, users, channels, messages, files, views and sessions."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import re
 import uuid
 from typing import Any
 
-from tests.fakes.slack.clock import Clock, seconds_of
+from tests.fakes.slack.clock import Clock
 from tests.fakes.slack.models import Channel, ChannelKind, File, Json, Message, Revision, Session, Team, User, View
 
-_PING = re.compile(r"<(@[UW][A-Z0-9]+|!(?:channel|here|everyone|group|subteam\^[A-Z0-9]+))(?:\|[^>]*)?>", re.I)
+_MENTION = re.compile(r"<(@[UW][A-Z0-9]+|!(?:channel|here|everyone|group|subteam\^[A-Z0-9]+))(?:\|[^>]*)?>", re.I)
 _LINK = re.compile(r"https?://")
 
 
-class World:
-    """Everything there is; nothing in here refuses anything."""
+class SlackState:
+    """The records. Its methods change them without checks."""
 
     def __init__(self, app_id: str) -> None:
         self.clock = Clock()
@@ -31,18 +31,15 @@ class World:
         self.homes: dict[str, View] = {}
         self.sessions: dict[tuple[str, str], Session] = {}
         self.statuses: dict[tuple[str, str], str] = {}
-        self.titles: dict[tuple[str, str], str] = {}
         self.prompts: dict[str, list[Json]] = {}
-        self.emoji: dict[str, str] = {"threadwell": "https://emoji.invalid/threadwell.png"}
-        self.usergroups: list[Json] = []
         self._numbers = itertools.count(1)
 
     def new_id(self, letter: str) -> str:
-        """An id of Slack's shape that nothing else has."""
+        """Return a new id in Slack's format."""
         return f"{letter}0{next(self._numbers):09d}"
 
-    def add_team(self, name: str, *, enterprise_id: str | None = None) -> Team:
-        """A workspace with this app installed."""
+    def add_team(self, name: str) -> Team:
+        """Add a workspace with the app installed."""
         number = self.new_id("")
         team = Team(
             id=f"T{number}",
@@ -51,7 +48,6 @@ class World:
             bot_token=f"xoxb-fake-{number}",
             bot_user_id=f"U{number}",
             bot_id=f"B{number}",
-            enterprise_id=enterprise_id,
         )
         self.teams[team.id] = team
         self.users[team.bot_user_id] = User(
@@ -66,7 +62,7 @@ class World:
         return team
 
     def add_user(self, team_id: str, name: str, **more: Any) -> User:
-        """A person; with `is_bot`, another app's bot."""
+        """Add a person; with `is_bot`, the bot of another app."""
         user = User(**{"id": self.new_id("U"), "team_id": team_id, "name": name, "real_name": name.title(), **more})
         if user.is_bot and user.bot_id is None:
             user.bot_id, user.app_id = self.new_id("B"), self.new_id("A")
@@ -74,7 +70,7 @@ class World:
         return user
 
     def add_channel(self, team_id: str, name: str, kind: ChannelKind, members: list[str], **more: Any) -> Channel:
-        """A conversation of any kind."""
+        """Add a conversation of any kind."""
         letter = {"channel": "C", "group": "C", "mpim": "C", "im": "D"}[kind]
         given = {"id": self.new_id(letter), "team_id": team_id, "name": name, "kind": kind, "members": list(members)}
         channel = Channel(**{**given, "creator": members[0] if members else "", **more})
@@ -82,45 +78,42 @@ class World:
         self.messages[channel.id] = []
         return channel
 
-    def direct(self, team: Team, *people: str) -> Channel:
-        """The direct conversation of the bot with these people, opened if there is none."""
-        members = sorted({team.bot_user_id, *people})
+    def open_direct_channel(self, team: Team, *users: str) -> Channel:
+        """Return the direct conversation of the bot with these users; add it if it does not exist."""
+        members = sorted({team.bot_user_id, *users})
         kind: ChannelKind = "im" if len(members) == 2 else "mpim"
         for channel in self.channels.values():
             if channel.kind == kind and channel.team_id == team.id and sorted(channel.members) == members:
                 return channel
-        name = "" if kind == "im" else "mpdm-" + "--".join(self.users[one].name for one in members) + "-1"
+        name = "" if kind == "im" else "mpdm-" + "--".join(self.users[user].name for user in members) + "-1"
         return self.add_channel(team.id, name, kind, members)
 
-    def add_message(self, message: Message, via: str) -> Message:
-        """Put a message where its timestamp says."""
-        message.revisions.append(Revision(at=self.clock.now(), text=message.text, method=via))
-        message.mentions = pings_of(message)
+    def add_message(self, message: Message, method: str) -> None:
+        """Store a message that `method` posted."""
+        message.revisions.append(Revision(at=self.clock.now(), text=message.text, method=method))
+        message.mentions = find_mentions(message)
         if message.ephemeral_to is not None:
             self.ephemerals.append(message)
-            return message
-        kept = self.messages[message.channel]
-        kept.append(message)
-        kept.sort(key=lambda one: seconds_of(one.ts))
-        return message
+        else:
+            self.messages[message.channel].append(message)
 
-    def revise(self, message: Message, via: str, **changes: Any) -> None:
-        """Change what a message says, and remember that it said something else."""
+    def revise(self, message: Message, method: str, **changes: Any) -> None:
+        """Change a message, and record the revision."""
         for name, value in changes.items():
             setattr(message, name, value)
-        message.mentions = pings_of(message)
-        message.revisions.append(Revision(at=self.clock.now(), text=message.text, method=via))
+        message.mentions = find_mentions(message)
+        message.revisions.append(Revision(at=self.clock.now(), text=message.text, method=method))
 
     def message(self, channel: str, ts: str) -> Message | None:
-        """A message by its place."""
-        return next((one for one in self.messages.get(channel, ()) if one.ts == ts), None)
+        """Return a message, or None."""
+        return next((message for message in self.messages.get(channel, ()) if message.ts == ts), None)
 
     def thread(self, channel: str, ts: str) -> list[Message]:
-        """The parent and its replies, oldest first."""
-        return [one for one in self.messages.get(channel, ()) if one.root == ts]
+        """Return the parent and its replies, oldest first."""
+        return [message for message in self.messages.get(channel, ()) if message.root == ts]
 
     def add_file(self, team_id: str, user: str, name: str, mimetype: str, content: bytes, **more: Any) -> File:
-        """A file that is there; sharing it is another matter."""
+        """Add a file, not yet shared anywhere."""
         file = File(
             id=self.new_id("F"),
             name=name,
@@ -136,22 +129,21 @@ class World:
         self.files[file.id] = file
         return file
 
-    def add_view(self, team_id: str, user: str, view: Json, **more: Any) -> View:
-        """A view somebody looks at."""
-        made = View(id=self.new_id("V"), user=user, team_id=team_id, hash=uuid.uuid4().hex[:16], view=view, **more)
-        made.root_id = made.root_id or made.id
-        self.views[made.id] = made
-        return made
+    def add_view(self, team_id: str, user: str, view: Json) -> View:
+        """Add an open view of a person."""
+        added = View(id=self.new_id("V"), user=user, team_id=team_id, hash=uuid.uuid4().hex[:16], view=view)
+        self.views[added.id] = added
+        return added
 
 
-def texts_of(blocks: list[Json]) -> list[str]:
-    """Every piece of formatted text in blocks: what Slack looks for mentions in."""
+def find_texts(blocks: list[Json]) -> list[str]:
+    """Return the formatted texts in blocks, in which Slack resolves mentions."""
     found: list[str] = []
 
     def walk(node: Any) -> None:
         if isinstance(node, list):
-            for one in node:
-                walk(one)
+            for child in node:
+                walk(child)
         elif isinstance(node, dict):
             kind, text = node.get("type"), node.get("text")
             if kind in ("mrkdwn", "markdown") and isinstance(text, str):
@@ -167,12 +159,12 @@ def texts_of(blocks: list[Json]) -> list[str]:
     return found
 
 
-def pings_of(message: Message) -> list[str]:
-    """Whom a message notifies. Inside code counts too: mentions are resolved before formatting is."""
-    everything = [message.text, *texts_of(message.blocks), *texts_of(message.attachments)]
-    return sorted({match.group(1) for text in everything for match in _PING.finditer(text)})
+def find_mentions(message: Message) -> list[str]:
+    """Return the mentions that notify. Mentions in code count: Slack resolves them before the formatting."""
+    texts = [message.text, *find_texts(message.blocks), *find_texts(message.attachments)]
+    return sorted({match.group(1) for text in texts for match in _MENTION.finditer(text)})
 
 
 def has_link(text: str, blocks: list[Json]) -> bool:
-    """Whether there is anything to unfurl."""
-    return any(_LINK.search(one) for one in [text, *texts_of(blocks)])
+    """Return whether a link could be unfurled."""
+    return any(_LINK.search(part) for part in [text, *find_texts(blocks)])
