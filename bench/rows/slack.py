@@ -56,7 +56,7 @@ async def _measure_events(
     command = [sys.executable, "-m", "bots", "bot", "slack"]
     async with running(bench_run.folder, "slack", command, settings) as bot:
         if http:
-            await slack.request_url(f"http://127.0.0.1:{port}/slack/events")
+            await slack.set_request_url(f"http://127.0.0.1:{port}/slack/events")
         else:
             await slack.wait_connected()
         person = await slack.add_user("bench", display_name="Bench")
@@ -64,13 +64,13 @@ async def _measure_events(
         meter = LoadMeter()
         for number in range(count + 1):
             mention = await slack.mention(person.id, channel.id, message(number))
-            events = await slack.wait_acked(mention)
+            events = await slack.wait_until_acked(mention)
             attempts = [event.attempts[-1] for event in events if event.event_type == "app_mention"]
             if not attempts or attempts[0].acked_at is None:
                 raise UserError(f"the bot did not acknowledge Slack's event {number}")
             if number:  # the first event also reads the names of users
                 findings.add(row, MEASURE, 1, (attempts[0].acked_at - attempts[0].at) * 1000, "ms", meter.read())
-            await slack.until(partial(slack.replies, channel.id, mention.ts), _is_answered)
+            await slack.wait_until(partial(slack.replies, channel.id, mention.ts), _is_answered)
         findings.add("Slack bot", "memory with everything in it", None, process_memory(bot.pid) / 1e6, "MB", note=row)
 
 

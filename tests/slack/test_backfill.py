@@ -150,7 +150,7 @@ async def test_backfill_retries_after_a_refused_call(workspace: Workspace, error
     missed = await slack.mention(workspace.ben, workspace.channel, "missed", silent=True)
     await slack.add_fault("users.conversations", "refuse", error=error, contains="mpim", times=2)
     await bot.start()
-    await slack.wait_reply(workspace.channel, missed.ts, patience=60)
+    await slack.wait_reply(workspace.channel, missed.ts, timeout=60)
 
 
 async def test_live_message_does_not_wait_for_an_unreadable_history(workspace: Workspace) -> None:

@@ -65,7 +65,7 @@ async def test_unanswered_call_is_repeated(workspace: Workspace) -> None:
     slack = workspace.slack
     await slack.add_fault("users.info", "hold", contains=workspace.ben)
     question = await slack.mention(workspace.ben, workspace.channel, "hello")
-    await slack.wait_reply(workspace.channel, question.ts, lambda m: "hello" in visible_text(m), patience=45)
+    await slack.wait_reply(workspace.channel, question.ts, lambda m: "hello" in visible_text(m), timeout=45)
     await slack.release_held_calls()
 
 

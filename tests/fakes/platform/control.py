@@ -50,14 +50,14 @@ class Control:
         await self._call("clear")
 
     async def wait_until(
-        self, read: Callable[[], Awaitable[T]], holds: Callable[[T], Any] = bool, timeout: float = TIMEOUT
+        self, read: Callable[[], Awaitable[T]], condition: Callable[[T], Any] = bool, timeout: float = TIMEOUT
     ) -> T:
         """Read after every change in the fake until `holds`; the assertion error shows the last value."""
         deadline = time.monotonic() + timeout
         while True:
             since = int(await self._call("changed", since=0, timeout=0))
             value = await read()
-            if holds(value):
+            if condition(value):
                 return value
             left = deadline - time.monotonic()
             assert left > 0, f"the condition did not hold within {timeout} s; last value: {value!r}"
