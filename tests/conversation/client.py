@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from uuid import uuid4
 
 from chat_service import handlers, keys
@@ -11,6 +12,7 @@ from chat_service.contracts import (
     History,
     HistoryRequest,
     Inbound,
+    Notes,
     Reply,
     StopRequest,
     StopResult,
@@ -58,6 +60,12 @@ async def wait_for_turn(ingress: IngressClient, key: str, message_id: str) -> Re
         return await ingress.call(handlers.CHAT_GET_TURN, key, TurnRequest(id=message_id))
 
     return await eventually(read_turn, lambda reply: reply.status not in ("waiting", "running"))
+
+
+async def add_notes(ingress: IngressClient, key: str, texts: Sequence[str], **more: object) -> None:
+    """Add messages that are not answered: the fastest way to a long conversation."""
+    notes = [Inbound.model_validate({"message": text, **more}) for text in texts]
+    await ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=notes))
 
 
 async def stop_turn(ingress: IngressClient, key: str, **more: object) -> StopResult:

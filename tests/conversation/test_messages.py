@@ -12,6 +12,7 @@ from chat_service import handlers
 from chat_service.contracts import Attachment, Author, Inbound, RecoverRequest, TurnRequest
 from chat_service.ingress import IngressClient, IngressError
 from tests.conversation.client import (
+    add_notes,
     queue_message,
     read_all_texts,
     read_history,
@@ -20,7 +21,7 @@ from tests.conversation.client import (
     wait_for_turn,
 )
 from tests.fakes.model.protocol import ScriptedResponse, text_of
-from tests.processes import Stack, eventually
+from tests.processes import Stack
 
 
 async def test_minimal_json_payloads_are_accepted(stack: Stack, key: str) -> None:
@@ -85,11 +86,13 @@ async def test_hundred_conversations_run_concurrently(stack: Stack, ingress: Ing
 
 async def test_history_is_read_in_pages_from_chat_and_transcript(ingress: IngressClient, key: str) -> None:
     """The conversation is so long that most of it has scrolled out to the Transcript."""
-    for number in range(45):
+    expected: list[str] = []
+    for number in range(9):
         await send_message(ingress, key, f"m{number}")
-    await eventually(lambda: read_all_texts(ingress, key), lambda seen: len(seen) == 90)
-    texts = await read_all_texts(ingress, key)
-    assert texts == [text for number in range(45) for text in (f"m{number}", f"echo: m{number}")]
+        notes = [f"note {number}.{n}" for n in range(8)]
+        await add_notes(ingress, key, notes)
+        expected += [f"m{number}", f"echo: m{number}", *notes]
+    assert await read_all_texts(ingress, key) == expected
     last = await read_history(ingress, key, limit=7)
     assert [m.seq for m in last.messages] == list(range(84, 91))
     assert last.next_before == 84
@@ -125,8 +128,8 @@ async def test_repeat_is_recognised_after_the_message_scrolled_out(
     then = datetime.now(UTC) - timedelta(days=9)
     await send_message(ingress, key, "the first", id="first", at=then)
     await send_message(ingress, key, "no time", id="timeless")
-    for number in range(45):
-        await send_message(ingress, key, f"m{number}", id=f"m{number}", at=then + timedelta(minutes=number + 1))
+    for number in range(6):
+        await add_notes(ingress, key, ["filler"] * 15, at=then + timedelta(minutes=number + 1))
     before = len(await stack.model.requests())
     repeats = [
         await send_message(ingress, key, "the first", id="first", at=then),
@@ -145,8 +148,7 @@ async def test_repeat_without_a_time_is_recognised(ingress: IngressClient, stack
     then = datetime.now(UTC) - timedelta(days=9)
     await queue_message(ingress, key, "no time", "timeless")
     assert (await wait_for_turn(ingress, key, "timeless")).status == "answered"
-    for number in range(45):
-        await send_message(ingress, key, f"m{number}", id=f"m{number}", at=then + timedelta(minutes=number))
+    await add_notes(ingress, key, ["filler"] * 90, at=then)
     before = len(await stack.model.requests())
     for _ in range(2):
         await queue_message(ingress, key, "no time", "timeless")
@@ -224,8 +226,7 @@ async def test_future_message_time_is_replaced_by_now(ingress: IngressClient, ke
     await send_message(ingress, key, "by the way", id="m2", at=ahead, expects_reply=False)
     by_now = datetime.now(UTC)
     assert all(m.at <= by_now for m in (await read_history(ingress, key)).messages)
-    for number in range(45):
-        await send_message(ingress, key, f"and {number}", expects_reply=False)
+    await add_notes(ingress, key, ["filler"] * 90)
     for repeated_id in ("m1", "m2"):
         await send_message(ingress, key, "once more", id=repeated_id, at=ahead)
     assert "once more" not in await read_all_texts(ingress, key)

@@ -95,7 +95,12 @@ async def impatient_stack(
     engine_binary: Path, model: ModelControl, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Stack]:
     """A stack with short limits for the model, which accepts images."""
-    env = {"model_stall_seconds": "1", "model_max_seconds": "2", "model_max_attempts": "2", "model_images": "true"}
+    env: dict[str, Any] = {
+        "model_stall_seconds": "1",
+        "model_max_seconds": "2",
+        "model_max_attempts": "2",
+        "model_images": "true",
+    }
     async with running_stack(engine_binary, tmp_path_factory.mktemp("impatient"), model, **env) as stack:
         yield stack
 

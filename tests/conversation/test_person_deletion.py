@@ -20,6 +20,7 @@ from chat_service.contracts.background import ForgetPersonRequest
 from chat_service.domain.conversation import MAX_PEOPLE
 from chat_service.ingress import IngressClient, IngressError
 from tests.conversation.client import (
+    add_notes,
     new_person_id,
     queue_message,
     read_all_texts,
@@ -163,9 +164,12 @@ async def test_new_participant_is_deleted_during_their_first_turn(ingress: Ingre
 async def test_feedback_of_a_deleted_person_is_removed(ingress: IngressClient, stack: Stack) -> None:
     team, person = f"T{uuid4().hex[:8].upper()}", f"U{uuid4().hex[:8].upper()}"
     key = keys.slack(team, "C1", "1700000000.000100")
-    for number in range(26):
-        await queue_message(ingress, key, f"hello {number}", f"m{number}", author=Author(id="UADA", name="Ada"))
+    ada = Author(id="UADA", name="Ada")
+    for number in range(3):
+        await queue_message(ingress, key, f"hello {number}", f"m{number}", author=ada)
         await wait_for_turn(ingress, key, f"m{number}")
+        if number == 1:
+            await add_notes(ingress, key, ["filler"] * 80, author=ada)
     rated_replies = [
         (await read_history(ingress, key, before=5)).messages[-1],
         (await read_history(ingress, key)).messages[-1],
@@ -188,7 +192,7 @@ async def test_feedback_of_a_deleted_person_is_removed(ingress: IngressClient, s
         lambda: read_history(ingress, key, limit=200), lambda p: not any(m.feedback for m in p.messages)
     )
     await eventually(remaining_places, lambda places: not any("state of" in place for place in places))
-    assert len((await read_history(ingress, key, limit=200)).messages) == 52
+    assert len((await read_history(ingress, key, limit=200)).messages) == 86
 
 
 @pytest.mark.parametrize("person", ["", "U1", "slack:T1", "slack:T1:", "web:short"])

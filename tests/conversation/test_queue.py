@@ -21,11 +21,11 @@ from chat_service.ingress import IngressClient, IngressError
 from chat_service.objects.queue import MAX_QUESTION_CHARACTERS, MAX_WAITING, MAX_WAITING_CHARACTERS
 from chat_service.storage.state import Meta
 from tests.conversation.client import (
+    add_notes,
     new_web_key,
     queue_message,
     read_all_texts,
     read_history,
-    send_message,
     stop_turn,
     wait_for_turn,
 )
@@ -88,8 +88,8 @@ async def test_history_of_a_bare_session_shows_queued_messages(ingress: IngressC
     await stack.model.finish(number)
     await wait_for_turn(ingress, key, "m1")
     assert (await read_history(ingress, key)).waiting == []
-    for n in range(45):
-        await send_message(ingress, key, f"line {n}")
+    for _ in range(6):
+        await add_notes(ingress, key, ["filler"] * 15)
         assert (await read_history(ingress, key)).waiting == []
 
 

@@ -10,7 +10,7 @@ from chat_service import handlers
 from chat_service.contracts import Attachment, Author, ExportRequest, SearchRequest, SearchResult
 from chat_service.domain.window import PAGE_SIZE
 from chat_service.ingress import IngressClient
-from tests.conversation.client import read_history, send_message
+from tests.conversation.client import add_notes, read_history, send_message
 from tests.processes import Stack
 
 
@@ -26,9 +26,9 @@ async def export(ingress: IngressClient, key: str, format: str) -> str:
 @pytest.mark.replayed
 async def test_search_finds_messages_in_chat_and_transcript(ingress: IngressClient, key: str) -> None:
     """The conversation is so long that its first messages have scrolled out of Chat."""
-    for number in range(48):
-        word = "Wombat" if number in (0, 24, 47) else "something"
-        await send_message(ingress, key, f"{word} {number}")
+    for number in (0, 24, 47):
+        await send_message(ingress, key, f"Wombat {number}")
+        await add_notes(ingress, key, ["something"] * (0 if number == 47 else 45))
     hits = await search(ingress, key, "wombat")
     expected = [text for number in (47, 24, 0) for text in (f"echo: Wombat {number}", f"Wombat {number}")]
     assert [m.text for m in hits.messages] == expected and hits.next_before is None
@@ -53,13 +53,13 @@ async def test_export_contains_the_whole_conversation(ingress: IngressClient, ke
     await send_message(
         ingress, key, "hello\n\n```py\n1\n```", author=Author(id="1", name="Ada\n# Eve"), attachments=[notes]
     )
-    for number in range(110):
-        await send_message(ingress, key, f"line {number}")
+    lines = [f"line {number}" for number in range(220)]
+    for first in range(0, len(lines), 44):
+        await add_notes(ingress, key, lines[first : first + 44])
     text = await export(ingress, key, "markdown")
     assert text.startswith(f"# {key}\n\n### Ada # Eve · ")
     assert "\n\nhello\n\n```py\n1\n```\n\n*Attached: notes.txt*\n\n### Assistant · " in text
-    lines = [line for line in text.splitlines() if line.startswith("line ")]
-    assert lines == [f"line {number}" for number in range(110)]
+    assert [line for line in text.splitlines() if line.startswith("line ")] == lines
     messages = json.loads(await export(ingress, key, "json"))["messages"]
     assert [m["seq"] for m in messages] == list(range(1, 223))
     assert messages[0]["attachments"] == [{"name": "notes.txt", "text": "buy milk"}]

@@ -13,7 +13,7 @@ from chat_service.ingress import IngressClient, IngressError
 from chat_service.storage import pages
 from chat_service.storage.record import StateRecord
 from chat_service.storage.state import Meta, Recent
-from tests.conversation.client import read_history, send_message
+from tests.conversation.client import add_notes, read_history, send_message
 from tests.processes import Stack, eventually
 from tests.web.seeding import build_messages, write_state
 
@@ -57,8 +57,7 @@ async def test_turn_is_found_by_number_and_by_message_id(ingress: IngressClient,
 async def test_repeat_of_an_old_note_or_redacted_message_is_recognised(ingress: IngressClient, key: str) -> None:
     await send_message(ingress, key, "aside", id="aside", at=THEN, expects_reply=False)
     await send_message(ingress, key, "regretted", id="redacted", at=THEN)
-    for number in range(45):
-        await send_message(ingress, key, f"m{number}", id=f"m{number}", at=THEN + timedelta(minutes=number + 1))
+    await add_notes(ingress, key, ["filler"] * 90, at=THEN + timedelta(minutes=1))
     await ingress.call(handlers.CHAT_REDACT, key, RedactRequest(id="redacted"))
     assert (await send_message(ingress, key, "aside", id="aside", at=THEN)).status == "noted"
     assert (await send_message(ingress, key, "regretted", id="redacted", at=THEN)).status == "forgotten"
