@@ -67,8 +67,8 @@ class SlackStack:
         """Start again what a test has ended, with the default settings."""
         if self.stack.engine.process.returncode is not None:
             await self.start_engine()
-        if not self.bot.whole and (self.stack.service is None or self.stack.service.returncode is not None):
-            await self.stack.start_service()
+        if not self.bot.whole:
+            await self.stack.restart_missing(self.engine_binary)
         if not self.bot.is_running or self.bot.settings:
             await self.bot.start()
 
