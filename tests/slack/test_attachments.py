@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from tests.fakes.slack.control import make_file
+from tests.fakes.slack.models import make_file
 from tests.slack.stack import Workspace
 from tests.slack.steps import ask, prompt_text, read_history, wait_for_ephemerals, wait_for_history
 
