@@ -86,7 +86,6 @@ async def app(slack: SlackControl) -> AsyncIterator[InteractiveApp]:
         yield app
 
 
-# --- events ---------------------------------------------------------------------------------------------------
 async def read_delivery(slack: SlackControl, ts: str) -> Delivery:
     deliveries = await slack.deliveries("message")
     return next(delivery for delivery in deliveries if delivery.payload["event"]["ts"] == ts)
@@ -133,20 +132,6 @@ async def test_failed_event_is_retried(slack: SlackControl, user: str, channel: 
         await slack.wait_until(lambda: read_delivery(slack, posted.ts), lambda found: len(found.attempts) == 6)
 
 
-async def test_events_of_an_outage_are_lost(slack: SlackControl, user: str, channel: str) -> None:
-    async with RecordingApp(slack).socket():
-        for interrupt in (slack.disconnect_sockets, slack.cut_sockets):
-            await interrupt()
-            await slack.wait_connected()
-            await slack.wait_until_acked(await slack.post(user, channel, "received"))
-        await slack.start_outage()
-        lost = await slack.post(user, channel, "lost")
-        await slack.wait_until(lambda: read_delivery(slack, lost.ts), lambda found: found.state == "failed")
-        await slack.end_outage()
-        await slack.wait_connected()
-        await slack.wait_until_acked(await slack.post(user, channel, "received"))
-
-
 async def test_stop_button_ends_the_stream(slack: SlackControl, user: str) -> None:
     async with RecordingApp(slack).socket() as app:
         direct = await slack.open_home(user, "messages")
@@ -161,13 +146,6 @@ async def test_stop_button_ends_the_stream(slack: SlackControl, user: str) -> No
         assert session is not None and session.status == "processing"
 
 
-async def test_request_url_must_answer_the_challenge(slack: SlackControl) -> None:
-    with pytest.raises(ImpossibleActionError, match="didn't respond"):
-        await slack.set_request_url(f"{slack.url}/signin")
-    assert slack.app.socket_mode
-
-
-# --- commands and interactions ----------------------------------------------------------------------------------
 async def test_command_is_not_retried(slack: SlackControl, app: InteractiveApp, user: str, channel: str) -> None:
     assert (await slack.run_command(user, channel, "/test", "last week")).state == "acked"
     assert app.payloads[0]["text"] == "last week" and "thread_ts" not in app.payloads[0]
@@ -192,9 +170,8 @@ async def test_button_needs_a_visible_message(
     ephemeral = await app.client.chat_postEphemeral(channel=channel, user=user, text="for you", blocks=BLOCKS)
     with pytest.raises(ImpossibleActionError, match="no message"):
         await slack.click(other, channel, ephemeral["message_ts"], "retry")
-    await app.client.chat_update(channel=channel, ts=posted["ts"], text="done", blocks=[])
     with pytest.raises(ImpossibleActionError, match="no element"):
-        await slack.click(user, channel, posted["ts"], "retry")
+        await slack.click(user, channel, posted["ts"], "other")
 
 
 async def test_response_url_expires(slack: SlackControl, app: InteractiveApp, user: str, channel: str) -> None:
@@ -237,10 +214,3 @@ async def test_modal_is_filled_in(slack: SlackControl, app: InteractiveApp, user
     assert values["persona"]["persona"]["value"] == "pirate"
     assert values["mode"]["mode"]["selected_option"]["value"] == "always"
     assert not (await slack.views(user))[0].open
-
-
-async def test_manifest_needs_the_scopes_of_its_events(slack: SlackControl) -> None:
-    bot = {"features": {"bot_user": {"display_name": "Bot"}}, "display_information": {"name": "Bot"}}
-    settings = {"event_subscriptions": {"bot_events": ["message.im"]}, "socket_mode_enabled": True}
-    with pytest.raises(ImpossibleActionError, match="needs scope im:history"):
-        await slack.install_manifest({**bot, "settings": settings})

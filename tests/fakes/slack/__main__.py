@@ -18,8 +18,8 @@ from tests.fakes.slack.server import Server
 from tests.fakes.slack.slack import FakeSlack
 
 
-class TerminalUser:
-    """A person who uses this Slack in a terminal."""
+class Terminal:
+    """The person at the terminal."""
 
     def __init__(self, control: SlackControl) -> None:
         self._control = control
@@ -36,11 +36,11 @@ class TerminalUser:
         self._direct = (await self._control.open_conversation(person.id)).id
         for name, value in self._control.env().items():
             print_line(f"export {name}={value}")
-        watching = asyncio.create_task(self._control.wait_until(self._print_messages, timeout=math.inf))
-        await read_lines(self._handle_line)
+        watching = asyncio.create_task(self._control.wait_until(self._print_changes, timeout=math.inf))
+        await read_lines(self._handle)
         watching.cancel()
 
-    async def _handle_line(self, line: str) -> None:
+    async def _handle(self, line: str) -> None:
         text = line.replace("@bot", f"<@{self._control.bot}>")
         if not line:
             return
@@ -58,7 +58,7 @@ class TerminalUser:
         else:
             self._last = await self._control.post(self._user, self._channel, text)
 
-    async def _print_messages(self) -> bool:
+    async def _print_changes(self) -> bool:
         messages = [
             *await self._control.replies(self._channel),
             *await self._control.replies(self._direct),
@@ -78,8 +78,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=4020)
     parser.add_argument("--quiet", action="store_true", help="only serve: a test uses the control API")
     arguments = parser.parse_args()
-    terminal_user = TerminalUser(SlackControl(f"http://127.0.0.1:{arguments.port}"))
-    until = None if arguments.quiet else terminal_user.run()
+    terminal = Terminal(SlackControl(f"http://127.0.0.1:{arguments.port}"))
+    until = None if arguments.quiet else terminal.run()
     asyncio.run(serve(Server(FakeSlack()).app(), arguments.port, until))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -24,11 +23,6 @@ from tests.fakes.slack.models import (
     User,
     View,
 )
-
-
-def make_file(name: str, content: bytes, mimetype: str = "text/plain") -> Json:
-    """Return a file for `post(files=[…])`."""
-    return {"name": name, "content": base64.b64encode(content).decode(), "mimetype": mimetype}
 
 
 class SlackControl(Control):
@@ -79,18 +73,11 @@ class SlackControl(Control):
         return User.model_validate(await self._call("change_user", user=user, changes=changes))
 
     async def add_channel(
-        self,
-        name: str,
-        members: list[str],
-        *,
-        kind: ChannelKind = "channel",
-        bot: bool = True,
-        team: str | None = None,
-        **more: Any,
+        self, name: str, members: list[str], *, kind: ChannelKind = "channel", bot: bool = True, **more: Any
     ) -> Channel:
         """Add a conversation, with the bot unless `bot` is False; `more`: `shared_team_ids`, `creator`."""
         everyone = [*members, self.bot] if bot else members
-        fields = {"team": team or self.team.id, "name": name, "kind": kind, "members": everyone, "more": more}
+        fields = {"team": self.team.id, "name": name, "kind": kind, "members": everyone, "more": more}
         return Channel.model_validate(await self._call("add_channel", **fields))
 
     async def open_conversation(self, *users: str) -> Channel:

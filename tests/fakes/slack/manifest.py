@@ -31,19 +31,9 @@ def read_manifest(manifest: Json, before: AppConfig) -> AppConfig:
     for event in events:
         if SCOPES.get(event) not in (None, *scopes):
             errors.append(f"event {event} needs scope {SCOPES[event]}")
-    if commands and "commands" not in scopes:
-        errors.append("slash commands need scope commands")
     socket = bool(settings.get("socket_mode_enabled"))
-    for command in commands:
-        if not str(command.get("command", "")).startswith("/") or not command.get("description"):
-            errors.append(f"a command needs a name with a slash and a description: {command}")
-        if not socket and not command.get("url"):
-            errors.append(f"without Socket Mode {command.get('command')} needs a url")
-    for shortcut in shortcuts:
-        if shortcut.get("type") not in ("message", "global") or not all(map(shortcut.get, ("callback_id", "name"))):
-            errors.append(f"a shortcut needs a type, a name and a callback_id: {shortcut}")
-        if len(str(shortcut.get("name"))) > 24:
-            errors.append(f"a shortcut's name has 24 characters at most: {shortcut['name']!r}")
+    errors += _check_commands(commands, scopes, socket=socket)
+    errors += _check_shortcuts(shortcuts)
     errors += _check_agent(features, scopes)
     interactive = bool((settings.get("interactivity") or {}).get("is_enabled"))
     if shortcuts and not interactive:
@@ -62,6 +52,26 @@ def read_manifest(manifest: Json, before: AppConfig) -> AppConfig:
         "agent": "agent_view" in features,
     }
     return before.model_copy(update=changes)
+
+
+def _check_commands(commands: list[Json], scopes: list[str], *, socket: bool) -> list[str]:
+    errors = ["slash commands need scope commands"] if commands and "commands" not in scopes else []
+    for command in commands:
+        if not str(command.get("command", "")).startswith("/") or not command.get("description"):
+            errors.append(f"a command needs a name with a slash and a description: {command}")
+        if not socket and not command.get("url"):
+            errors.append(f"without Socket Mode {command.get('command')} needs a url")
+    return errors
+
+
+def _check_shortcuts(shortcuts: list[Json]) -> list[str]:
+    errors = []
+    for shortcut in shortcuts:
+        if shortcut.get("type") not in ("message", "global") or not all(map(shortcut.get, ("callback_id", "name"))):
+            errors.append(f"a shortcut needs a type, a name and a callback_id: {shortcut}")
+        if len(str(shortcut.get("name"))) > 24:
+            errors.append(f"a shortcut's name has 24 characters at most: {shortcut['name']!r}")
+    return errors
 
 
 def _check_names(manifest: Json, features: Json) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -127,6 +128,11 @@ class File(Model):
     complete: bool = True
     uploaded: bool = True
     channels: list[str] = []
+
+
+def make_file(name: str, content: bytes, mimetype: str = "text/plain") -> Json:
+    """Return a file for `post(files=[…])`."""
+    return {"name": name, "content": base64.b64encode(content).decode(), "mimetype": mimetype}
 
 
 class View(Model):

@@ -134,18 +134,17 @@ def message(
             {"name": name, "users": list(users), "count": len(users)} for name, users in message.reactions.items()
         ]
     if counts and not message.is_reply:
-        replies = state.thread(message.channel, message.ts)[1:]
-        if replies:
-            shown.update(
-                thread_ts=message.ts,
-                reply_count=len(replies),
-                reply_users=sorted({reply.user for reply in replies}),
-                reply_users_count=len({reply.user for reply in replies}),
-                latest_reply=replies[-1].ts,
-                is_locked=False,
-                subscribed=False,
-            )
+        shown.update(_thread_counts(state, message))
     return shown
+
+
+def _thread_counts(state: SlackState, parent: Message) -> Json:
+    replies = state.thread(parent.channel, parent.ts)[1:]
+    if not replies:
+        return {}
+    users = sorted({reply.user for reply in replies})
+    counts = {"reply_count": len(replies), "reply_users": users, "reply_users_count": len(users)}
+    return {**counts, "thread_ts": parent.ts, "latest_reply": replies[-1].ts, "is_locked": False, "subscribed": False}
 
 
 def view(view: View, app_id: str, bot_id: str) -> Json:

@@ -72,8 +72,8 @@ class SlackState:
     def add_channel(self, team_id: str, name: str, kind: ChannelKind, members: list[str], **more: Any) -> Channel:
         """Add a conversation of any kind."""
         letter = {"channel": "C", "group": "C", "mpim": "C", "im": "D"}[kind]
-        given = {"id": self.new_id(letter), "team_id": team_id, "name": name, "kind": kind, "members": list(members)}
-        channel = Channel(**{**given, "creator": members[0] if members else "", **more})
+        fields = {"id": self.new_id(letter), "team_id": team_id, "name": name, "kind": kind, "members": list(members)}
+        channel = Channel(**{**fields, "creator": members[0] if members else "", **more})
         self.channels[channel.id] = channel
         self.messages[channel.id] = []
         return channel

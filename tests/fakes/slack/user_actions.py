@@ -165,10 +165,10 @@ class UserActions:
 
     def join(self, user: str, channel: str) -> Channel:
         """Add a person or the bot to a channel."""
-        target, who = self.channel(channel), self.user(user)
-        if who.id not in target.members:
-            target.members.append(who.id)
-            event = {"user": who.id, "channel": target.id, "team": target.team_id, "event_ts": self.state.clock.ts()}
+        target, member = self.channel(channel), self.user(user)
+        if member.id not in target.members:
+            target.members.append(member.id)
+            event = {"user": member.id, "channel": target.id, "team": target.team_id, "event_ts": self.state.clock.ts()}
             self.slack.events.channel_event(target, "member_joined_channel", event)
         return target
 
