@@ -116,7 +116,7 @@ async def test_wide_content_scrolls_inside_the_reply(context: BrowserContext, st
 
 async def test_a_busy_model_is_retried_with_a_countdown(context: BrowserContext, stack: Stack) -> None:
     await stack.model.script(
-        ScriptedResponse(kind="fail", status=429, headers={"Retry-After": "2"}), ScriptedResponse(text="here I am")
+        ScriptedResponse(kind="fail", status=429, headers={"Retry-After": "3"}), ScriptedResponse(text="here I am")
     )
     chat = await open_chat(context)
     await chat.send("hello")
