@@ -147,10 +147,10 @@ class ControlApi(BaseControlApi):
         return self._slack.dispatcher.deliveries[since:]
 
     def do_messages(self, channel: str, thread_ts: str | None) -> list[Message]:
-        kept = self._state.messages.get(channel, [])
-        for message in kept:
-            self._slack.stream_is_open(message)  # marks a stream that has expired
-        return [message for message in kept if thread_ts is None or message.root == thread_ts]
+        messages = self._state.messages.get(channel, [])
+        for message in messages:
+            self._slack.stream_is_open(message)  # sets the state of an expired stream
+        return [message for message in messages if thread_ts is None or message.root == thread_ts]
 
     def do_ephemerals(self, channel: str | None, user: str | None) -> list[Message]:
         return [
@@ -166,7 +166,7 @@ class ControlApi(BaseControlApi):
         return [view for view in self._state.views.values() if view.user == user and view.view["type"] == "modal"]
 
     def do_home(self, user: str) -> View | None:
-        return self._state.homes.get(user)
+        return self._state.home_views.get(user)
 
     def do_thread(self, channel: str, thread_ts: str) -> Json:
         session = self._state.sessions.get((channel, thread_ts))

@@ -123,7 +123,7 @@ def message(
         shared = bool(state.channels[message.channel].shared_team_ids)
         home = state.channels[message.channel].team_id
         files = [state.files[file_id] for file_id in message.files]
-        shown["files"] = [file(kept, base_url, only_id=shared and kept.team_id != home) for kept in files]
+        shown["files"] = [file(item, base_url, only_id=shared and item.team_id != home) for item in files]
         shown["upload"] = False
     if message.is_reply:
         parent = state.message(message.channel, message.root)

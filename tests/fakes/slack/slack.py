@@ -85,7 +85,6 @@ class FakeSlack(ChangeCounter):
 
     def delete_message(self, message: Message) -> None:
         """Delete a message. A parent with replies leaves a tombstone."""
-        kept = self.state.messages[message.channel]
         if not message.is_reply and len(self.state.thread(message.channel, message.ts)) > 1:
             before = message.model_copy(deep=True)
             cleared: dict[str, Any] = {"blocks": [], "attachments": [], "files": [], "metadata": None}
@@ -94,5 +93,5 @@ class FakeSlack(ChangeCounter):
             message.bot_id, message.thread_ts = None, message.ts
             self.events.message_changed(message, before)
             return
-        kept.remove(message)
+        self.state.messages[message.channel].remove(message)
         self.events.message_deleted(message)

@@ -28,7 +28,7 @@ class SlackState:
         self.ephemerals: list[Message] = []
         self.files: dict[str, File] = {}
         self.views: dict[str, View] = {}
-        self.homes: dict[str, View] = {}
+        self.home_views: dict[str, View] = {}
         self.sessions: dict[tuple[str, str], Session] = {}
         self.statuses: dict[tuple[str, str], str] = {}
         self.prompts: dict[str, list[Json]] = {}

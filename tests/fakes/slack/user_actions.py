@@ -230,8 +230,8 @@ class UserActions:
         channel = self.state.open_direct_channel(team, self.user(user).id)
         event: Json = {"type": "app_home_opened", "user": user, "channel": channel.id, "tab": tab}
         event["event_ts"] = self.state.clock.ts()
-        if tab == "home" and user in self.state.homes:
-            event["view"] = serializer.view(self.state.homes[user], self.slack.app.app_id, team.bot_id)
+        if tab == "home" and user in self.state.home_views:
+            event["view"] = serializer.view(self.state.home_views[user], self.slack.app.app_id, team.bot_id)
         self.slack.events.emit(team, "app_home_opened", event, channel)
         return channel.id
 

@@ -185,7 +185,7 @@ def post_ephemeral(context: CallContext, args: Args) -> Json:
         thread_ts=thread,
         ephemeral_to=user,
     )
-    # Trap: in a thread without replies Slack accepts an ephemeral message and shows it to nobody.
+    # Trap: in a thread without replies Slack accepts an ephemeral message but does not show it.
     if thread is None or len(context.slack.state.thread(channel.id, thread)) > 1:
         context.slack.state.add_message(message, "chat.postEphemeral")
     return {"message_ts": message.ts}

@@ -24,5 +24,5 @@ def publish_view(context: CallContext, args: Args) -> Json:
     if user not in context.slack.state.users:
         raise ApiError("user_not_found")
     view = context.slack.state.add_view(context.team.id, user, check_view(args.json("view"), "home"))
-    context.slack.state.homes[user] = view
+    context.slack.state.home_views[user] = view
     return {"view": serializer.view(view, context.slack.app.app_id, context.team.bot_id)}
