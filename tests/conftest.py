@@ -19,7 +19,7 @@ from tests.processes import Stack, new_session_key, running_stack
 from tests.shared import SharedStack, running_shared_stack
 
 # A slow machine must not fail a test, and a failure must be reproducible.
-hypothesis.settings.register_profile("threadwell", deadline=None, derandomize=True, max_examples=200)
+hypothesis.settings.register_profile("threadwell", deadline=None, derandomize=True, max_examples=100)
 hypothesis.settings.load_profile("threadwell")
 
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-from bots.common.posting import LATE_SECONDS, PROCESS, DeliveryDependencies
+import pytest
+
+from bots.common import posting
+from bots.common.posting import PROCESS, DeliveryDependencies
 from bots.common.protocols import PostedMessage
 
+LATE_SECONDS = 0.6
 
-async def test_post_that_arrives_after_its_request_was_cancelled_is_found() -> None:
+
+async def test_post_that_arrives_after_its_request_was_cancelled_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection to the engine breaks during the post, and the next attempt reaches the same process at once."""
+    monkeypatch.setattr(posting, "LATE_SECONDS", LATE_SECONDS)
     deps = DeliveryDependencies(cast(Any, None), cast(Any, None))
     posted: list[PostedMessage] = []
     post_calls: list[int] = []
@@ -21,7 +27,7 @@ async def test_post_that_arrives_after_its_request_was_cancelled_is_found() -> N
     async def post() -> PostedMessage:
         post_calls.append(1)
         # A platform completes a request that it has received, even if the client no longer waits.
-        asyncio.get_running_loop().call_later(LATE_SECONDS / 6, posted.append, PostedMessage(id="1"))
+        asyncio.get_running_loop().call_later(LATE_SECONDS / 3, posted.append, PostedMessage(id="1"))
         await asyncio.Event().wait()
         raise AssertionError
 

@@ -32,7 +32,7 @@ texts = st.text(min_size=1, max_size=60).filter(lambda text: not is_blank(text))
 statuses: st.SearchStrategy[Status] = st.sampled_from(("answered", "answered", "stopped", "failed", "noted"))
 
 
-FEWER_EXAMPLES = settings(max_examples=60)
+FEWER_EXAMPLES = settings(max_examples=40)
 """Each of these conversations takes about 20 ms to generate."""
 
 
