@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import aiohttp
-import pytest
-
-from bots.common.errors import TransientError
-from bots.discord.client import call_discord
 from tests.discord.stack import Server
 from tests.discord.steps import ask, prompt_text, start_thread, wait_for_log, wait_for_reply
 from tests.fakes.discord.models import VOICE
@@ -42,11 +37,3 @@ async def test_unreadable_message_hides_no_earlier_message_from_the_model(server
     await server.discord.post(server.ben, server.channel, "unreadable", omitted_fields=["type"])
     _, _, request = await ask(server, server.ada, server.channel, "which word?")
     assert "the word is plum" in prompt_text(request)
-
-
-async def test_call_with_a_closed_session_is_retried_later() -> None:
-    """Deliveries are served a moment longer than the bot's connections live."""
-    async with aiohttp.ClientSession() as session:
-        pass
-    with pytest.raises(TransientError, match="is shutting down"):
-        await call_discord("send", session.get("http://127.0.0.1/"))
