@@ -1,4 +1,4 @@
-"""Edits, redactions and feedback of messages, notes, undelivered replies, quotas and channels."""
+"""Edits, redactions and feedback of messages, and notes."""
 
 from __future__ import annotations
 
@@ -7,17 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chat_service import handlers, keys
+from chat_service import handlers
 from chat_service.contracts import EditRequest, FeedbackRequest, History, Inbound, Notes, RedactRequest
-from chat_service.contracts.channel import (
-    ChannelRulesChange,
-    ChannelViewRequest,
-    ReadPosition,
-    ThreadUpdate,
-)
-from chat_service.contracts.invitation import Invitation
-from chat_service.contracts.quota import QuotaClaim, QuotaDecision
-from chat_service.ingress import IngressClient, IngressError
+from chat_service.ingress import IngressClient
 from tests.conversation.client import (
     new_web_key,
     queue_message,
@@ -31,11 +23,6 @@ from tests.fakes.model.protocol import EMPTY_GATE_TEXT, ScriptedResponse
 from tests.processes import Stack, eventually, new_session_key
 
 GATE = ScriptedResponse(kind="gate")
-
-
-def slack_key() -> str:
-    """Return the key of a new Slack thread."""
-    return keys.slack(f"T{new_session_key()[8:].upper()}", "C1", "1700000000.000100")
 
 
 async def edit_message(ingress: IngressClient, key: str, id: str, text: str) -> None:
@@ -143,77 +130,6 @@ async def test_repeated_notes_are_stored_once_and_part_of_the_context(ingress: I
         await ingress.call(handlers.CHAT_ADD_NOTES, key, notes)
     assert await read_all_texts(ingress, key) == ["my name is Ada", "hi all"]
     assert (await send_message(ingress, key, "what is my name?")).reply == "Your name is Ada."
-
-
-async def test_reply_stays_undelivered_without_a_bot(stack: Stack, ingress: IngressClient) -> None:
-    """A call of a delivery service that does not exist would block the conversation."""
-    key = slack_key()
-    for n in range(2):
-        await queue_message(ingress, key, f"question {n}", f"m{n}")
-        assert (await wait_for_turn(ingress, key, f"m{n}")).status == "answered"
-    assert (await read_history(ingress, key)).messages[-1].undelivered
-    rows = await stack.query("SELECT id FROM sys_invocation WHERE target_service_name = 'SlackDelivery'")
-    assert rows == []
-
-
-async def test_web_turn_has_no_delivery_journal_entry(stack: Stack, ingress: IngressClient) -> None:
-    key = new_web_key()
-    await queue_message(ingress, key, "hello", "m1")
-    await wait_for_turn(ingress, key, "m1")
-    query = (
-        "SELECT j.name AS name FROM sys_journal j JOIN sys_invocation i ON i.id = j.id "
-        f"WHERE i.target_service_key = '{key}' AND i.target_handler_name = 'message'"
-    )
-    names = [row.get("name") for row in await stack.query(query)]
-    assert "model" in names and "check delivery service" not in names
-
-
-@pytest.mark.replayed
-async def test_quota_counts_a_message_once_and_refuses_over_the_limit(ingress: IngressClient) -> None:
-    owner = new_session_key()
-
-    async def claim(id: str) -> QuotaDecision:
-        return await ingress.call(handlers.QUOTA_CLAIM, owner, QuotaClaim(id=id, per_minute=2))
-
-    assert [(await claim(id)).is_allowed for id in ("a", "a", "b", "c", "c", "a")] == [
-        True,
-        True,
-        True,
-        False,
-        False,
-        True,
-    ]
-    assert 0 < (await claim("c")).retry_after <= 60
-
-
-@pytest.mark.replayed
-async def test_channel_stores_rules_threads_and_read_position(ingress: IngressClient) -> None:
-    scope = f"slack:{new_session_key()[8:].upper()}:C1"
-
-    await ingress.call(handlers.CHANNEL_SET_RULES, scope, ChannelRulesChange(off=True))
-    for update in (
-        ThreadUpdate(conversation="k1", position="2"),
-        ThreadUpdate(conversation="k1", position="1", muted=True),
-        ThreadUpdate(conversation="k2", position="1", active=False),
-    ):
-        await ingress.call(handlers.CHANNEL_UPDATE_THREAD, scope, update)
-    for position in ("5", "4"):
-        await ingress.call(handlers.CHANNEL_ADVANCE_READ_POSITION, scope, ReadPosition(position=position))
-    view = await ingress.call(handlers.CHANNEL_GET, scope, ChannelViewRequest(conversation="k1"))
-    assert view.rules.off and view.position == "5"
-    assert view.thread and (view.thread.position, view.thread.muted) == ("2", True)
-    threads = await ingress.call(handlers.CHANNEL_GET_THREADS, scope, None)
-    assert [thread.conversation for thread in threads.threads] == ["k1"]
-    assert (await ingress.call(handlers.CHANNEL_RELEASE_DELIVERIES, scope, None)).deliveries == 0
-
-
-@pytest.mark.replayed
-async def test_invitation_is_taken_once(ingress: IngressClient, key: str) -> None:
-    await ingress.call(handlers.INVITATION_CREATE, key, Invitation(sealed="secret", seconds=60))
-    assert (await ingress.call(handlers.INVITATION_GET, key, None)).sealed == "secret"
-    assert (await ingress.call(handlers.INVITATION_TAKE, key, None)).sealed == "secret"
-    with pytest.raises(IngressError, match="taken already"):
-        await ingress.call(handlers.INVITATION_TAKE, key, None)
 
 
 async def test_redaction_during_the_turn_takes_effect_afterwards(stack: Stack, ingress: IngressClient) -> None:
