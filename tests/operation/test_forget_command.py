@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -48,19 +49,18 @@ async def test_commands_while_the_chat_service_is_offline(own_stack: Stack, tmp_
             await wait_for_turn(ingress, key, "m0")
         await own_stack.kill_service()
 
-        status, lines = await run_threadwell(tmp_path, "doctor", **env)
-        assert status == 1
+        commands = (["doctor"], ["history", by_key], ["forget", by_key], ["forget", "--person", "slack:T2:U1"])
+        # Concurrently, because each waits 5 s for the chat service.
+        outcomes = await asyncio.gather(*(run_threadwell(tmp_path, *command, **env) for command in commands))
+        assert [status for status, _ in outcomes] == [1, 1, 1, 1]
+        doctor, history, *forgets = [lines for _, lines in outcomes]
         url = f"http://127.0.0.1:{own_stack.service_port}/"
-        assert f"no  chat service: registered, but Restate gets no answer from {url}" in "\n".join(lines)
-
-        status, lines = await run_threadwell(tmp_path, "history", by_key, **env)
-        assert status == 1 and len(lines) == 1
-        assert lines[0].startswith("threadwell: the chat service does not answer: start it"), lines
-
-        for arguments in ([by_key], ["--person", "slack:T2:U1"]):
-            status, lines = await run_threadwell(tmp_path, "forget", *arguments, **env)
-            assert status == 1 and len(lines) == 2, lines
-            assert lines[0] == f"{arguments[-1]}: will be forgotten when the chat service runs again"
+        assert f"no  chat service: registered, but Restate gets no answer from {url}" in "\n".join(doctor)
+        assert len(history) == 1
+        assert history[0].startswith("threadwell: the chat service does not answer: start it")
+        for lines, name in zip(forgets, (by_key, "slack:T2:U1"), strict=True):
+            assert len(lines) == 2, lines
+            assert lines[0] == f"{name}: will be forgotten when the chat service runs again"
             assert "the chat service does not answer" in lines[1]
 
         await own_stack.start_service()
