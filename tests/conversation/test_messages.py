@@ -21,7 +21,7 @@ from tests.conversation.client import (
     wait_for_turn,
 )
 from tests.fakes.model.protocol import ScriptedResponse, text_of
-from tests.processes import Stack
+from tests.processes import Stack, eventually
 
 
 async def test_minimal_json_payloads_are_accepted(stack: Stack, key: str) -> None:
@@ -75,12 +75,11 @@ async def test_hundred_conversations_run_concurrently(stack: Stack, ingress: Ing
     await stack.model.script(*[ScriptedResponse(kind="gate")] * len(keys))
     first = await stack.model.count_requests()
     replies = [asyncio.create_task(send_message(ingress, name, "hold on")) for name in keys]
-    for number in range(first, first + len(keys)):
-        await stack.model.wait_for_request(number)
+    requests = await eventually(lambda: stack.model.requests(first), lambda found: len(found) == len(keys))
     assert not any(reply.done() for reply in replies)
-    for number in range(first, first + len(keys)):
-        await stack.model.release(number, "done")
-        await stack.model.finish(number)
+    for request in requests:
+        await stack.model.release(request, "done")
+        await stack.model.finish(request)
     assert {reply.reply for reply in await asyncio.gather(*replies)} == {"done"}
 
 
@@ -88,10 +87,10 @@ async def test_history_is_read_in_pages_from_chat_and_transcript(ingress: Ingres
     """The conversation is so long that most of it has scrolled out to the Transcript."""
     expected: list[str] = []
     for number in range(9):
-        await send_message(ingress, key, f"m{number}")
+        reply = await send_message(ingress, key, f"m{number}")
         notes = [f"note {number}.{n}" for n in range(8)]
         await add_notes(ingress, key, notes)
-        expected += [f"m{number}", f"echo: m{number}", *notes]
+        expected += [f"m{number}", reply.reply, *notes]
     assert await read_all_texts(ingress, key) == expected
     last = await read_history(ingress, key, limit=7)
     assert [m.seq for m in last.messages] == list(range(84, 91))
@@ -102,8 +101,8 @@ async def test_history_is_read_in_pages_from_chat_and_transcript(ingress: Ingres
 async def test_large_messages_do_not_grow_the_chat_state(stack: Stack, ingress: IngressClient, key: str) -> None:
     """Large messages scroll out early, and none is lost."""
     large = "x" * 60_000
-    for number in range(8):
-        await send_message(ingress, key, f"{number}{large}")
+    for number in range(16):
+        await add_notes(ingress, key, [f"{number}{large}"])
     rows = await stack.query(
         f"SELECT sum(length(value)) AS size FROM state WHERE service_name = 'Chat' AND service_key = '{key}' "
         "AND key = 'recent'"

@@ -79,7 +79,7 @@ async def test_context_length_is_learned_from_the_refusal(engine_binary: Path, t
         running_stack(engine_binary, tmp_path, model, model_context_tokens="8192") as stack,
         stack.ingress() as ingress,
     ):
-        for number in range(12):
+        for number in range(6):
             reply = await send_message(ingress, "k", f"{number} " + "word " * 120)
             assert reply.status == "answered", reply.error
         refused = [request for request in await model.requests() if request.refused]

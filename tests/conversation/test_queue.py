@@ -223,8 +223,7 @@ async def test_repeat_at_the_queue_is_answered_once(ingress: IngressClient, stac
 async def test_queue_refuses_more_than_the_maximum_of_messages(ingress: IngressClient, stack: Stack) -> None:
     key = new_web_key()
     await start_held_turn(ingress, stack, key)
-    for n in range(1, MAX_WAITING + 1):
-        await queue_message(ingress, key, f"line {n}", f"m{n}")
+    await asyncio.gather(*(queue_message(ingress, key, f"line {n}", f"m{n}") for n in range(1, MAX_WAITING + 1)))
     with pytest.raises(IngressError) as caught:
         await queue_message(ingress, key, "one too many", "m-last", at=datetime.now(UTC))
     assert caught.value.status == 429 and "wait here already" in caught.value.message

@@ -26,11 +26,12 @@ async def export(ingress: IngressClient, key: str, format: str) -> str:
 @pytest.mark.replayed
 async def test_search_finds_messages_in_chat_and_transcript(ingress: IngressClient, key: str) -> None:
     """The conversation is so long that its first messages have scrolled out of Chat."""
-    for number in (0, 24, 47):
-        await send_message(ingress, key, f"Wombat {number}")
-        await add_notes(ingress, key, ["something"] * (0 if number == 47 else 45))
+    expected: list[str] = []
+    for number in range(3):
+        await add_notes(ingress, key, ["something"] * 45)
+        reply = await send_message(ingress, key, f"Wombat {number}")
+        expected = [reply.reply, f"Wombat {number}", *expected]
     hits = await search(ingress, key, "wombat")
-    expected = [text for number in (47, 24, 0) for text in (f"echo: Wombat {number}", f"Wombat {number}")]
     assert [m.text for m in hits.messages] == expected and hits.next_before is None
     paged: list[str] = []
     page = await search(ingress, key, "wombat", limit=1)

@@ -187,7 +187,7 @@ async def test_two_stop_alls_do_not_stop_later_messages(ingress: IngressClient, 
         return int(rows[0]["n"])
 
     await eventually(barriers, lambda count: count == 2)
-    for n in range(12):  # these turns take more than a second, the interval in which a stop polls
+    for n in range(6):  # these turns take more than a second, the interval in which a stop polls
         await stack.model.script(ScriptedResponse(text="here", delay=0.1))
         await queue_message(ingress, key, f"and now {n}?", f"m{n + 1}")
         assert (await wait_for_turn(ingress, key, f"m{n + 1}")).reply == "here"

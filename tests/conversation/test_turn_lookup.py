@@ -32,14 +32,13 @@ async def is_unknown_turn(ingress: IngressClient, key: str, **named: object) -> 
     return caught.value.status == 404
 
 
-@pytest.mark.replayed
 async def test_turn_is_found_by_number_and_by_message_id(ingress: IngressClient, key: str) -> None:
     """Also turn 11: its question ends a page and its reply begins the next one.
 
     For a while the question is in the Transcript and the reply in Chat.
     """
     expected: list[tuple[str, Reply]] = []
-    for number in range(1, 46):
+    for number in range(1, 31):
         name, at = f"m{number}", THEN + timedelta(minutes=number)
         if number % 7 == 0:
             noted = Notes(messages=[Inbound(message="aside", id=name, at=at)])
@@ -50,10 +49,13 @@ async def test_turn_is_found_by_number_and_by_message_id(ingress: IngressClient,
             assert await get_turn(ingress, key, id="m11") == expected[10][1]
     for number, (name, reply) in enumerate(expected, 1):
         assert reply.turn == number and (reply.status == "noted") == (number % 7 == 0)
-        assert await get_turn(ingress, key, turn=number) == await get_turn(ingress, key, id=name) == reply
-    assert await is_unknown_turn(ingress, key, turn=46) and await is_unknown_turn(ingress, key, id="m46")
+        assert await get_turn(ingress, key, turn=number) == reply
+        if number % 3 == 2:
+            assert await get_turn(ingress, key, id=name) == reply
+    assert await is_unknown_turn(ingress, key, turn=31) and await is_unknown_turn(ingress, key, id="m31")
 
 
+@pytest.mark.replayed
 async def test_repeat_of_an_old_note_or_redacted_message_is_recognised(ingress: IngressClient, key: str) -> None:
     await send_message(ingress, key, "aside", id="aside", at=THEN, expects_reply=False)
     await send_message(ingress, key, "regretted", id="redacted", at=THEN)
@@ -89,7 +91,8 @@ async def test_turn_is_found_beside_missing_pages_and_pages_of_versions(
     meta = Meta(next_seq=messages[-1].seq + 1, next_turn=6 * PAGE_SIZE + 1, latest_removed_at=old[-1].at)
     await write_state(stack, "Chat", key, {"meta": meta, "recent": Recent(messages=recent)})
     await eventually(lambda: read_history(ingress, key), lambda page: len(page.messages) > 0)
-    for number in range(1, 6 * PAGE_SIZE + 1):
+    around_versions = range(regenerated // 2 - 3, regenerated // 2 + 4)
+    for number in sorted({*range(1, 6 * PAGE_SIZE + 1, 5), *around_versions, first // 2, first // 2 + 1}):
         if number <= first // 2:
             assert await is_unknown_turn(ingress, key, turn=number)
         else:

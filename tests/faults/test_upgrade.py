@@ -27,8 +27,8 @@ from tests.fakes.model.protocol import ScriptedResponse
 from tests.fork_server import ROOT
 from tests.processes import Stack, eventually
 
-BEFORE = "    answer = await answer_guarded("
-AFTER = "    await now(ctx)\n" + BEFORE
+BEFORE = "        result = await answer_turn("
+AFTER = "        await now(ctx)\n" + BEFORE
 """One more journal entry before the model step: the new code cannot replay a journal of the old code."""
 
 
