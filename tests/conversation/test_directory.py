@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -11,7 +10,7 @@ import pytest
 from chat_service import handlers, keys
 from chat_service.contracts import Author, DirectoryEntry, DirectoryPage, DirectoryRequest, RenameRequest
 from chat_service.ingress import IngressClient
-from chat_service.objects.directory import MAX_HEAD, PAGE_SIZE, Head, Page
+from chat_service.objects.directory import MAX_HEAD, Head, Page
 from chat_service.storage.record import StateRecord
 from tests.conversation.client import new_person_id, queue_message, read_history, wait_for_turn
 from tests.fakes.model.protocol import ScriptedResponse
@@ -102,20 +101,26 @@ async def test_late_title_does_not_replace_a_rename(ingress: IngressClient, stac
     assert (await read_history(ingress, key)).title == "Mine"
 
 
-async def test_paged_directory_moves_an_updated_conversation_to_the_top(ingress: IngressClient) -> None:
+async def test_paged_directory_moves_an_updated_conversation_to_the_top(ingress: IngressClient, stack: Stack) -> None:
     """With more entries than the head holds, entries move into pages. An update moves an entry back into the head."""
     team = f"T{uuid4().hex[:8].upper()}"
     owner = f"workspace:slack:{team}"
-    conversations = [keys.slack(team, "C1", f"17000{number:05}.000100") for number in range(MAX_HEAD + PAGE_SIZE)]
-    await asyncio.gather(*(queue_message(ingress, key, "hi", "m0") for key in conversations))
+    conversations = [keys.slack(team, "C1", f"17000{number:05}.000100") for number in range(MAX_HEAD + 3)]
+    listed, new = conversations[:MAX_HEAD], conversations[MAX_HEAD:]
+    start = datetime(2020, 1, 1, tzinfo=UTC)
+    entries = [DirectoryEntry(conversation=key, at=start - timedelta(minutes=n)) for n, key in enumerate(listed)]
+    await write_state(stack, "Directory", owner, {"head": Head(entries=entries)})
+    await eventually(lambda: list_conversations(ingress, owner), lambda found: len(found) > 0)
+    for key in new:
+        await queue_message(ingress, key, "hi", "m0")
+        await wait_for_turn(ingress, key, "m0")
 
     def is_complete(seen: list[DirectoryEntry]) -> bool:
         """Return whether each conversation is listed once. A page read during updates may repeat or omit some."""
         times = [e.at for e in seen]
         return sorted(e.conversation for e in seen) == sorted(conversations) and times == sorted(times, reverse=True)
 
-    await eventually(lambda: list_all_entries(ingress, owner), is_complete, seconds=120)
-    await asyncio.gather(*(wait_for_turn(ingress, key, "m0") for key in conversations))
+    await eventually(lambda: list_all_entries(ingress, owner), is_complete)
     oldest = (await list_all_entries(ingress, owner))[-1].conversation
     await queue_message(ingress, oldest, "hi again", "m1")
     await eventually(lambda: list_conversations(ingress, owner), lambda seen: seen[0] == oldest)

@@ -19,6 +19,7 @@ from chat_service.contracts import (
 from chat_service.contracts.background import ForgetPersonRequest
 from chat_service.domain.conversation import MAX_PEOPLE
 from chat_service.ingress import IngressClient, IngressError
+from chat_service.storage.state import Meta
 from tests.conversation.client import (
     add_notes,
     new_person_id,
@@ -27,9 +28,10 @@ from tests.conversation.client import (
     read_history,
     wait_for_turn,
 )
-from tests.conversation.engine_state import find_text, read_summary
+from tests.conversation.engine_state import count_records_with, find_text, read_summary
 from tests.fakes.model.protocol import ModelRequest, ScriptedResponse
 from tests.processes import Stack, eventually
+from tests.web.seeding import write_state
 
 DIRECTORIES_SECONDS = 180.0
 """Seconds that updates of five hundred directories may take on a busy machine."""
@@ -43,22 +45,22 @@ async def test_author_of_notes_is_deleted(ingress: IngressClient, stack: Stack) 
     """Also if the conversation has more participants than its metadata contains."""
     team, word = f"T{uuid4().hex[:8].upper()}", f"potoroo{uuid4().hex[:8]}"
     key = keys.slack(team, "C1", "1700000000.000100")
+    meta = Meta(people=[f"P{number:03}" for number in range(MAX_PEOPLE - 1)])
+    await write_state(stack, "Chat", key, {"meta": meta})
+    await eventually(lambda: count_records_with(stack, key, "P001"))
     await queue_message(ingress, key, f"{word} aside", "m0", author=Author(id="UEVE", name="Eve"), expects_reply=False)
     await wait_for_turn(ingress, key, "m0")
-    notes = [
-        Inbound(message=f"{word} {number}", id=f"n{number}", author=Author(id=f"U{number}", name=f"N{number}"))
-        for number in range(MAX_PEOPLE + 3)
-    ]
-    # Each new person updates a directory, and the next call waits for those updates: add a few at a time.
-    for first in range(0, len(notes), 50):
-        await ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=notes[first : first + 50]))
-    for person in ("UEVE", f"U{MAX_PEOPLE + 2}"):
+    for number in range(3):
+        author = Author(id=f"U{number}", name=f"N{number}")
+        await add_notes(ingress, key, [f"{word} {number}"], author=author)
+    await add_notes(ingress, key, ["filler"] * 90)
+    for person in ("UEVE", "U2"):
         owner = f"slack:{team}:{person}"
         done = await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, ForgetPersonRequest(person=owner))
         assert done.conversations == 1, person
-    for text in (f"{word} aside", f"{word} {MAX_PEOPLE + 2}"):
-        await eventually(lambda text=text: find_text(stack, text), lambda found: not found, seconds=DIRECTORIES_SECONDS)  # type: ignore[misc]
-    last = f"person:slack:{team}:U{MAX_PEOPLE + 1}"
+    for text in (f"{word} aside", f"{word} 2"):
+        await eventually(lambda text=text: find_text(stack, text), lambda found: not found)  # type: ignore[misc]
+    last = f"person:slack:{team}:U1"
 
     async def listed() -> int:
         return len((await ingress.call(handlers.DIRECTORY_LIST, last, DirectoryRequest())).entries)
