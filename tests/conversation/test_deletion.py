@@ -17,6 +17,7 @@ from chat_service.contracts import (
 )
 from chat_service.ingress import IngressClient
 from tests.conversation.client import (
+    add_notes,
     new_person_id,
     new_web_key,
     queue_message,
@@ -25,7 +26,7 @@ from tests.conversation.client import (
     start_message,
     wait_for_turn,
 )
-from tests.conversation.engine_state import count_records_with, find_text
+from tests.conversation.engine_state import count_records_with, find_text, read_summary
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import ModelRequest, ScriptedResponse, text_of
 from tests.processes import Stack, eventually, running_stack
@@ -57,12 +58,13 @@ async def test_deleted_conversation_leaves_nothing_in_the_engine(ingress: Ingres
     """Neither the state nor the journal of a turn, a summary or a title contains the text."""
     word, key = f"quokka{uuid4().hex[:8]}", new_web_key()
     await stack.model.script_titles(ScriptedResponse(text=f"About a {word}"))
-    for number in range(28):
+    for number in range(3):
         await queue_message(ingress, key, f"my name is {word} {number}", f"m{number}")
         await wait_for_turn(ingress, key, f"m{number}")
-    await eventually(
-        lambda: find_text(stack, word), lambda found: any("summary" in place or "meta" in place for place in found)
-    )
+        await add_notes(ingress, key, [f"my name is {word}"] * 25)
+    summary = await eventually(lambda: read_summary(stack, key), lambda summary: summary["upto"])
+    assert word in str(summary["text"])
+    assert any("Transcript" in place for place in await find_text(stack, word))
     await delete_conversation(ingress, key)
     assert await eventually(lambda: find_text(stack, word), lambda found: not found) == []
     again = await queue_message(ingress, key, f"my name is {word} 0", "m0", at=datetime.now(UTC) - timedelta(hours=1))
@@ -76,15 +78,18 @@ async def test_title_and_summary_written_during_a_deletion_leave_nothing(ingress
     word, key, number = f"dunnart{uuid4().hex[:8]}", new_web_key(), await stack.model.count_requests()
     await stack.model.script_titles(ScriptedResponse(kind="gate"))
     await stack.model.script_summaries(ScriptedResponse(kind="gate"))
-    for count in range(26):
+    for count in range(2):
         await queue_message(ingress, key, f"my name is {word} {count}", f"m{count}")
         await wait_for_turn(ingress, key, f"m{count}")
+        await add_notes(ingress, key, [f"my name is {word}"] * 25)
+    await queue_message(ingress, key, "and now?", "m2")
+    await wait_for_turn(ingress, key, "m2")
 
-    async def written(kind: str) -> list[ModelRequest]:
+    async def requests_of(kind: str) -> list[ModelRequest]:
         return [request for request in await stack.model.all_requests(number) if getattr(request, kind)]
 
-    title = (await eventually(lambda: written("title")))[0]
-    summary = (await eventually(lambda: written("summary")))[0]
+    title = (await eventually(lambda: requests_of("is_title")))[0]
+    summary = (await eventually(lambda: requests_of("is_summary")))[0]
     await delete_conversation(ingress, key)
     for gated in (title, summary):
         await stack.model.release(gated, f"It is about a {word}")
@@ -181,16 +186,16 @@ async def test_late_transcript_append_does_not_restore_a_deleted_conversation(
     for number in range(21):
         await send_message(ingress, key, f"wombat {number}", id=f"m{number}")
 
-    async def written() -> list[dict[str, object]]:
+    async def read_appends() -> list[dict[str, object]]:
         return await stack.query(
             "SELECT id FROM sys_invocation WHERE target_service_name = 'Transcript' AND target_handler_name = 'append' "
             f"AND target_service_key = '{key}' AND status = 'completed'"
         )
 
-    late = str((await eventually(written))[0]["id"])
+    invocation = str((await eventually(read_appends))[0]["id"])
     await delete_conversation(ingress, key)
     await eventually(lambda: count_records_with(stack, key, "wombat"), lambda n: n == 0)
-    again = await stack.change_invocation(late, "restart-as-new")
+    again = await stack.change_invocation(invocation, "restart-as-new")
 
     async def ended() -> bool:
         rows = await stack.query(f"SELECT status FROM sys_invocation WHERE id = '{again['new_invocation_id']}'")
