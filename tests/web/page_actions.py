@@ -69,6 +69,16 @@ async def open_seeded_chat(stack: Stack, context: BrowserContext, turns: int, pa
     return await open_chat(context, path)
 
 
+async def hide_vision(context: BrowserContext) -> None:
+    """Tell the page that the model cannot see pictures; the shared stack's model can."""
+
+    async def patch(route: Route) -> None:
+        response = await route.fetch()
+        await route.fulfill(response=response, json={**await response.json(), "images": False})
+
+    await context.route("**/api/me", patch)
+
+
 @asynccontextmanager
 async def hold_requests(page: Page, url: str, method: str = "GET") -> AsyncIterator[asyncio.Event]:
     """Hold requests to `url` until the block ends; yields an event that is set at the first one."""

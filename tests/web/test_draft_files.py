@@ -8,7 +8,7 @@ from playwright.async_api import BrowserContext, FilePayload, expect
 from chat_service.contracts import MAX_TEXT
 from tests.processes import Stack
 from tests.web.browser import open_chat
-from tests.web.page_actions import PNG
+from tests.web.page_actions import PNG, hide_vision
 
 pytestmark = pytest.mark.browser
 
@@ -24,6 +24,7 @@ FILL_STORAGE = """() => {
 
 
 async def test_the_hint_names_every_problem(context: BrowserContext) -> None:
+    await hide_vision(context)
     chat = await open_chat(context)
     song = FilePayload(name="song.mp3", mimeType="audio/mpeg", buffer=b"x")
     picture = FilePayload(name="dot.png", mimeType="image/png", buffer=PNG)

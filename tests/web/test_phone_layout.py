@@ -7,7 +7,7 @@ from playwright.async_api import Browser, FilePayload, expect
 
 from tests.processes import Stack
 from tests.web.browser import copy_identity, open_chat, open_context
-from tests.web.page_actions import PNG
+from tests.web.page_actions import PNG, hide_vision
 from tests.web.web_server import WebServer
 
 pytestmark = pytest.mark.browser
@@ -40,6 +40,7 @@ async def test_nothing_is_cut_off_on_a_small_phone(chromium: Browser, web_server
             await copy_identity(other, context)
         cookie = {"name": "threadwell_before", "value": previous, "domain": "127.0.0.1", "path": "/"}
         await context.add_cookies([cookie])  # type: ignore[list-item]
+        await hide_vision(context)
         chat = await open_chat(context)
         assert await chat.page.evaluate(FIND_CUT_OFF_ELEMENTS) == []
         picture = FilePayload(name="a picture with a rather long name.png", mimeType="image/png", buffer=PNG)
