@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from bench import run
 from bench.contenders import CONTENDERS
 from bench.figures import Figure, Findings, Goal
 from bench.report import as_json, machine
 from bench.rows import ROWS
-from bench.run import main
 from chat_service.errors import UserError
+from tests.bench.test_bench import TINY
 from tests.operation.threadwell_process import run_threadwell
 
 
@@ -41,7 +42,7 @@ def test_earlier_run_is_printed_as_tables_of_the_readme(
 ) -> None:
     file = tmp_path / "bench.json"
     file.write_text(json.dumps(report))
-    main(["--markdown", str(file)])
+    run.main(["--markdown", str(file)])
     lines = capsys.readouterr().out.splitlines()
     assert "| | turns/s, 1 at once | turns/s, 32 at once | turns/s at turn 1,000 | memory of all processes |" in [
         line.replace("|  |", "| |") for line in lines
@@ -59,22 +60,22 @@ def test_file_without_figures_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
     file.write_text("{}")
     with pytest.raises(UserError, match="holds no figures"):
-        main(["--markdown", str(file)])
+        run.main(["--markdown", str(file)])
 
 
 def test_unknown_row_is_reported() -> None:
     with pytest.raises(UserError, match="there is no row nonsense: see threadwell bench --list"):
-        main(["nonsense"])
+        run.main(["nonsense"])
 
 
-def test_rows_and_contenders_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--list"])
-    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert names == [*(row.NAME for row in ROWS), *(contender.name for contender in CONTENDERS)]
-
-
-async def test_named_row_is_measured_and_written_as_json(tmp_path: Path) -> None:
-    status, lines = await run_threadwell(tmp_path, "bench", "plain", "--quick", "--json", "plain.json")
+async def test_rows_and_contenders_are_listed(tmp_path: Path) -> None:
+    status, lines = await run_threadwell(tmp_path, "bench", "--list")
     assert status == 0, lines
-    report = json.loads((tmp_path / "plain.json").read_text())
-    assert {figure["row"] for figure in report["figures"]} == {"plain"}
+    assert [line.split()[0] for line in lines] == [*(row.NAME for row in ROWS), *(c.name for c in CONTENDERS)]
+
+
+def test_named_row_is_measured_and_written_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "QUICK", TINY)
+    file = tmp_path / "plain.json"
+    run.main(["plain", "--quick", "--json", str(file)])
+    assert {figure["row"] for figure in json.loads(file.read_text())["figures"]} == {"plain"}
