@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bots.common.backfill import Backfill, MissedEvent
+from bots.common.errors import PermanentError
 from bots.common.events import PlatformEvent
 from bots.common.ordered_queue import OrderedQueue, QueueFullError
 from chat_service.contracts.channel import ChannelThread
@@ -24,11 +25,16 @@ class Platform:
         self.scope = f"{self.space}:C1"
         self.conversation = f"{self.scope}:1.1"
         self.messages: list[MissedEvent] = []
+        self.refusals = 0
+        """How often the platform still refuses to list the channels."""
 
     async def list_spaces(self) -> list[str]:
         return [self.space]
 
     async def list_channels(self) -> list[str]:
+        if self.refusals:
+            self.refusals -= 1
+            raise PermanentError("the token is refused")
         return [self.scope]
 
     async def read_since(self, scope: str, position: str, threads: list[ChannelThread]) -> list[MissedEvent]:
@@ -93,3 +99,12 @@ async def test_event_that_failed_to_be_handed_over_is_read_again(stack: Stack) -
         await asyncio.wait({done})
         backfill.mark_processed(platform.scope, platform.post().position)  # a later event does not hide it
         await eventually(lambda: contains(handed_over, message.id))
+
+
+async def test_refused_list_of_channels_is_read_again(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal may end: a workspace migrates, or a scope is granted."""
+    monkeypatch.setattr("bots.common.backfill.STORE_SPACES_SECONDS", 0.05)
+    platform = Platform()
+    platform.refusals = 2
+    async with running_backfill(stack, platform, OrderedQueue()):  # its first run has finished
+        assert platform.refusals == 0

@@ -193,7 +193,7 @@ async def test_delivery_continues_with_another_version(workspace: Workspace, tmp
     changed.write_text(changed.read_text() + '\n"""Another version."""\n')
     held = await hold_open_reply(workspace)
     try:
-        await workspace.bot.close()
+        await workspace.bot.kill()
         await held.write("The ")  # without new text the stalled request would be repeated
         workspace.bot.source = tmp_path
         await workspace.bot.start()

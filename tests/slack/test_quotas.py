@@ -115,12 +115,10 @@ async def test_retry_counts_as_a_message(workspace: Workspace) -> None:
 async def test_backfilled_messages_are_not_limited(workspace: Workspace) -> None:
     slack = workspace.slack
     root, _ = await ask(workspace, workspace.ada, workspace.channel, f"<@{slack.bot}> hello")
-    await slack.refuse_sockets()
-    await slack.cut_sockets()
     texts = [f"line {number}" for number in range(4)]
     for text in texts:
         await slack.post(workspace.ada, workspace.channel, text, thread_ts=root.ts, silent=True)
-    await slack.refuse_sockets(False)
+    await slack.cut_sockets()
     conversation = await wait_for_history(
         workspace, root, lambda h: texts_of_users(h) == ["hello", *texts] and not h.running and not h.waiting
     )
