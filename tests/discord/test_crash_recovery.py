@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from chat_service.engine.process import free_port
-from tests.discord.stack import DiscordBot, Server
+from tests.discord.stack import DiscordBot, Server, create_server
 from tests.discord.steps import (
     ask,
     hold_turn,
@@ -124,16 +124,36 @@ async def test_restate_killed_during_a_reply(own_server: Server) -> None:
     assert len([reply for reply in await discord.replies(own_server.channel) if reply.reply_to]) == 3
 
 
-async def test_messages_missed_between_two_sessions_are_read_when_restate_is_back(own_server: Server) -> None:
-    discord, stack = own_server.discord, own_server.stack
-    await ask(own_server, own_server.ada, own_server.channel, "hello")
-    attempts = own_server.bot.log.count("reading missed messages is tried again")
+async def test_two_shards_read_missed_messages_when_restate_is_back(own_server: Server) -> None:
+    """Discord recommends two shards, each with a server. Both lose their sessions while Restate is down."""
+    discord, stack, bot = own_server.discord, own_server.stack, own_server.bot
+    servers = {shard_of(own_server): own_server}
+    while len(servers) < 2:
+        server = await create_server(stack)
+        servers[shard_of(server)] = server
+    await discord.set_rules(shards=2)
+    await bot.start()
+    await discord.wait_connected(2)
+    shards = [session.shard for session in await discord.sessions() if session.connected]
+    assert sorted(shard[0] for shard in shards if shard) == [0, 1]
+    for server in servers.values():
+        await ask(server, server.ada, server.channel, "hello")
+    await ask(own_server, own_server.ada, own_server.dm_channel, "hello")
+    attempts = bot.log.count("reading missed messages is tried again")
     await stack.stack.kill_engine()
-    missed = await discord.mention(own_server.ada, own_server.channel, "is anybody there?", silent=True)
+    missed = [await discord.mention(s.ada, s.channel, "is anybody there?", silent=True) for s in servers.values()]
     await lose_session(discord)
     await wait_for_log(own_server, "reading missed messages is tried again", times=attempts + 1)
     await stack.start_engine()
-    await wait_for_reply(own_server, missed)
+    for server, question in zip(servers.values(), missed, strict=True):
+        await wait_for_reply(server, question)
+        assert len(await discord.replies(server.channel)) == 2
+    await bot.close()  # the next test needs one shard
+
+
+def shard_of(server: Server) -> int:
+    """Return the number of a server's shard, out of two."""
+    return int(server.guild) >> 22 & 1
 
 
 @asynccontextmanager

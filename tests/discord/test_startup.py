@@ -1,4 +1,4 @@
-"""Starting the bot: token, intents, shards, registered commands, and what `threadwell doctor` reports."""
+"""Starting the bot: token, intents, registered commands, and what `threadwell doctor` reports."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.discord.stack import Server, create_server
-from tests.discord.steps import ask, lose_session, wait_for_reply
+from tests.discord.stack import Server
+from tests.discord.steps import ask
 from tests.operation.threadwell_process import run_threadwell, stack_env
 
 
@@ -32,29 +32,6 @@ async def test_bot_ends_with_one_line_if_the_intent_is_switched_off(own_server: 
     await own_server.discord.close_sockets(4014)
     assert await asyncio.wait_for(bot.process.wait(), 30) == 1
     assert "the Message Content intent was switched off" in bot.log
-
-
-async def test_bot_connects_as_many_shards_as_discord_recommends(own_server: Server) -> None:
-    """Each server belongs to a shard; both shards answer, also messages that they missed between two sessions."""
-    discord, bot = own_server.discord, own_server.bot
-    servers = {int(own_server.guild) >> 22 & 1: own_server}
-    while len(servers) < 2:
-        server = await create_server(own_server.stack)
-        servers[int(server.guild) >> 22 & 1] = server
-    await discord.set_rules(shards=2)
-    await bot.start()
-    await discord.wait_connected(2)
-    shards = [session.shard for session in await discord.sessions() if session.connected]
-    assert sorted(shard[0] for shard in shards if shard) == [0, 1]
-    for server in servers.values():
-        await ask(server, server.ada, server.channel, "hello")
-    await ask(own_server, own_server.ada, own_server.dm_channel, "hello")
-    missed = [await discord.mention(s.ada, s.channel, "missed", silent=True) for s in servers.values()]
-    await lose_session(discord)
-    for server, question in zip(servers.values(), missed, strict=True):
-        await wait_for_reply(server, question)
-        assert len(await discord.replies(server.channel)) == 2
-    await bot.close()
 
 
 async def test_commands_are_registered_only_after_a_change(own_server: Server) -> None:

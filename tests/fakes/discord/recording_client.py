@@ -27,6 +27,9 @@ class RecordingClient(discord.Client):
         self.tree = app_commands.CommandTree(self)
         self.dispatched: list[tuple[str, Any]] = []
 
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Identify at once; by default discord.py waits five seconds before it identifies again."""
+
     def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
         """Record an event; discord.py calls this for every event."""
         self.dispatched.append((event, args[0] if args else None))
