@@ -126,7 +126,8 @@ async def test_paged_directory_moves_an_updated_conversation_to_the_top(ingress:
     await eventually(lambda: list_conversations(ingress, owner), lambda seen: seen[0] == oldest)
     entries = await list_all_entries(ingress, owner)
     assert sorted(e.conversation for e in entries) == sorted(conversations)
-    assert (await list_directory(ingress, owner, cursor="nonsense", limit=1)).entries == entries[:1]
+    first = (await list_directory(ingress, owner, cursor="nonsense", limit=1)).entries
+    assert [e.conversation for e in first] == [oldest]
 
 
 @pytest.mark.replayed
