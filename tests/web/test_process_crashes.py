@@ -21,7 +21,7 @@ from tests.web.web_server import running_separate_processes, running_threadwell_
 pytestmark = pytest.mark.browser
 
 
-def ports_of(stack: Stack) -> EnginePorts:
+def current_ports(stack: Stack) -> EnginePorts:
     """Return the ports of the running engine, to restart it on the same ports."""
     ingress, admin = (urlsplit(url).port for url in (stack.engine.ingress_url, stack.engine.admin_url))
     assert ingress
@@ -115,7 +115,7 @@ async def test_killed_chat_service_and_killed_redis(
 async def test_killed_restate_server_loses_nothing(
     own_engine: Stack, engine_binary: Path, conversation: str, model: ModelControl
 ) -> None:
-    ports = ports_of(own_engine)
+    ports = current_ports(own_engine)
     async with running_threadwell_up(own_engine) as web_server, open_client(web_server.url) as client:
         await client.send(conversation, "before", id="m1")
         await eventually(lambda: client.history(conversation), lambda page: len(page["messages"]) == 2)
