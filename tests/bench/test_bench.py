@@ -25,9 +25,9 @@ from tests.processes import SMALL_ENGINE
 
 TINY = Sizes(
     rounds=1,
-    at_once=(1, 2, 32),
-    turns=2,
-    alone=1,
+    at_once=(1, 32),
+    turns=1,
+    alone=2,
     depth=20,
     depth_tail=10,
     flat_depth=40,
