@@ -97,14 +97,7 @@ class Messages:
         )
         message.attachments = self._attach_files(message, payload)
         self._apply_mentions(message, payload, notify=not loading)
-        self._add_revision(message, route)
-        self._state.messages[channel.id].append(message)
-        if message.nonce is not None:
-            self._nonces[author, message.nonce] = (channel.id, message.id, self._state.clock.now())
-        if message.ephemeral_to is None and not age:
-            channel.last_message = message.id
-        self._discord.events.message("MESSAGE_CREATE", message)
-        self._discord.record_change()
+        self._add(message, channel, route, backdated=bool(age))
         return message
 
     def create_system_message(
@@ -120,10 +113,17 @@ class Messages:
             created=self._state.clock.now(),
             reference=reference,
         )
+        self._add(message, channel, route)
+
+    def _add(self, message: Message, channel: Channel, route: str, *, backdated: bool = False) -> None:
         self._add_revision(message, route)
         self._state.messages[channel.id].append(message)
-        channel.last_message = message.id
+        if message.nonce is not None:
+            self._nonces[message.author, message.nonce] = (channel.id, message.id, self._state.clock.now())
+        if message.ephemeral_to is None and not backdated:
+            channel.last_message = message.id
         self._discord.events.message("MESSAGE_CREATE", message)
+        self._discord.record_change()
 
     def edit(self, message: Message, payload: MessagePayload, route: str) -> Message:
         """Change the fields of a message that are present in the request. Only the edit that completes a deferred
