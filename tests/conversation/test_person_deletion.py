@@ -48,6 +48,7 @@ async def test_author_of_notes_is_deleted(ingress: IngressClient, stack: Stack) 
     meta = Meta(people=[f"P{number:03}" for number in range(MAX_PEOPLE - 1)])
     await write_state(stack, "Chat", key, {"meta": meta})
     await eventually(lambda: count_records_with(stack, key, "P001"))
+    await add_notes(ingress, key, ["hello"])  # the first words are the title in the directories
     await queue_message(ingress, key, f"{word} aside", "m0", author=Author(id="UEVE", name="Eve"), expects_reply=False)
     await wait_for_turn(ingress, key, "m0")
     for number in range(3):
