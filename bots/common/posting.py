@@ -14,8 +14,6 @@ from bots.common.errors import OutcomeUnknownError, PermanentError
 from bots.common.previews import Previews
 from bots.common.protocols import DeliveryTarget, PostedMessage, ReplyWriter
 
-PROCESS = uuid4().hex
-"""Distinguishes the attempts of this process from those of one that died."""
 LATE_SECONDS = 3.0
 """After an unclear response the post may still take effect; the message is looked for after this time."""
 PERMANENT_STATUS = 410
@@ -32,6 +30,8 @@ class DeliveryDependencies:
 
     def __init__(self, writer: ReplyWriter, previews: Previews) -> None:
         self.writer, self.previews = writer, previews
+        self.process_id = uuid4().hex
+        """Distinguishes the attempts of this process from those of one that died."""
         self._unclear_at: dict[str, float | None] = {}
         """When an attempt of this process ended without a clear response, by message; None: not yet."""
 
@@ -47,7 +47,7 @@ class DeliveryDependencies:
         Only the first attempt of all may post without looking: that of `first_process`, and only once. Any other one
         waits and looks first, since a post whose response was lost may take effect late.
         """
-        is_first_process = first_process == PROCESS
+        is_first_process = first_process == self.process_id
         # A rejected post is clear: nothing of it takes effect later.
         is_confirmed = is_first_process and self._unclear_at.get(name) is None
         if is_first_process and name not in self._unclear_at:
@@ -83,7 +83,7 @@ async def post_once(
 
     async def get_process() -> str:
         """Run twice it names the later process, which has not posted either."""
-        return PROCESS
+        return deps.process_id
 
     first_process = await ctx.run_typed(f"first process to post {number}", get_process, RunOptions(type_hint=str))
     name = f"{ctx.request().id}:{number}"

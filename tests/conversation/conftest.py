@@ -17,21 +17,21 @@ async def _running(binary: Path, folders: pytest.TempPathFactory, *, replay: boo
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def normal(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """A chat service without bots: replies to keys of Slack and Discord wait for a bot."""
     async for running in _running(engine_binary, tmp_path_factory, replay=False):
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def replaying(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """The same, but every handler suspends at each await and is replayed."""
     async for running in _running(engine_binary, tmp_path_factory, replay=True):
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(request: pytest.FixtureRequest) -> Stack:
     """The stack of all conversation tests; the replaying one for the second run of a test marked `replayed`."""
     found: Stack = request.getfixturevalue(

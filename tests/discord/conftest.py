@@ -33,7 +33,7 @@ async def server(shared_discord: DiscordStack) -> Server:
     return await create_server(shared_discord)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def own_discord(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DiscordStack]:
     """A stack in which tests kill processes and start the bot with other settings."""
     folder = tmp_path_factory.mktemp("own_discord")

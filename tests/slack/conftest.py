@@ -27,7 +27,7 @@ async def workspace(shared_slack: SlackStack) -> Workspace:
     return await create_clean_workspace(shared_slack)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def own_slack_session(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SlackStack]:
     """The stack of `own_slack`."""
     data = tmp_path_factory.mktemp("own_slack")
@@ -44,7 +44,7 @@ async def own_slack(own_slack_session: SlackStack) -> SlackStack:
     return own_slack_session
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def own_slack_up_session(
     engine_binary: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[SlackStack]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from bots.common import posting
-from bots.common.posting import PROCESS, DeliveryDependencies
+from bots.common.posting import DeliveryDependencies
 from bots.common.protocols import PostedMessage
 
 LATE_SECONDS = 0.6
@@ -31,10 +31,10 @@ async def test_post_that_arrives_after_its_request_was_cancelled_is_found(monkey
         await asyncio.Event().wait()
         raise AssertionError
 
-    first = asyncio.create_task(deps.post_unless_found("turn:0", PROCESS, find, post))
+    first = asyncio.create_task(deps.post_unless_found("turn:0", deps.process_id, find, post))
     while not post_calls:
         await asyncio.sleep(0)
     first.cancel()
     await asyncio.wait({first})
-    found = await deps.post_unless_found("turn:0", PROCESS, find, post)
+    found = await deps.post_unless_found("turn:0", deps.process_id, find, post)
     assert (found.id, found.confirmed, len(post_calls)) == ("1", False, 1)
