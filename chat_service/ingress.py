@@ -1,4 +1,4 @@
-"""A client of Restate's ingress, for adapters and tools.
+"""A client of Restate's ingress, for bots and commands.
 
 The SDK's own client does not encode keys, times out after 5 s and does not say whether a send was a repeat.
 """
@@ -24,10 +24,10 @@ SEND_SECONDS = 10.0
 
 
 class IngressError(Exception):
-    """Raised when a call failed or the engine could not be reached.
+    """Raised when a call failed or Restate could not be reached.
 
     Attributes:
-        status: the HTTP status; 0 when the engine could not be reached.
+        status: the HTTP status; 0 when Restate could not be reached.
         message: one line, without a stack trace.
         from_handler: True for an error of the handler, which is final; False for one of the ingress.
     """
@@ -47,7 +47,7 @@ class IngressError(Exception):
 class Sent(Contract):
     """The ingress's response to a send."""
 
-    invocationId: str  # noqa: N815  the engine's name
+    invocationId: str  # noqa: N815  Restate's name
     status: str
 
     @property
@@ -90,7 +90,7 @@ class IngressClient:
         """Call a handler and return its result. `key` is None for a service without keys, `timeout` is in seconds.
 
         Raises:
-            IngressError: the handler's error, or the engine cannot be reached.
+            IngressError: the handler's error, or Restate cannot be reached.
             TimeoutError: no result within `timeout`.
         """
         path = f"/restate/call/{_target(handler, key)}"
@@ -110,7 +110,7 @@ class IngressClient:
         repeat would show.
 
         Raises:
-            IngressError: the engine did not accept it.
+            IngressError: Restate did not accept it.
         """
         path = f"/restate/send/{_target(handler, key)}"
         async for attempt in AsyncRetrying(
@@ -199,6 +199,6 @@ def _error(status: int, body: bytes) -> IngressError:
         refusal = _Refusal.model_validate_json(body)
     except ValueError:
         refusal = _Refusal(message=body.decode(errors="replace"))
-    # The engine includes stack traces of killed invocations: only the first line is for people.
+    # Restate includes stack traces of killed invocations: only the first line is for people.
     line = refusal.message.strip().splitlines()[0] if refusal.message.strip() else f"HTTP {status}"
     return IngressError(status, line, from_handler=refusal.source == "invocation")

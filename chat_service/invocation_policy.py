@@ -1,4 +1,4 @@
-"""How long the engine retries an invocation, and how long it keeps a finished one."""
+"""How long Restate retries an invocation, and how long it keeps a finished one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RETRY_FOREVER = InvocationRetryPolicy(
 """A process that is not running is no failure: retry without limit, with pauses of at most 10 s."""
 
 RETAIN_BRIEFLY = timedelta(seconds=5)
-"""Retention of results that nobody attaches to: reads, and the results of quick handlers. The engine removes expired
+"""Retention of results that nobody attaches to: reads, and the results of quick handlers. Restate removes expired
 invocations only at its next cleanup (`RESTATE_WORKER__CLEANUP_INTERVAL`, an hour by default)."""
 
 RETAIN_NOTHING = timedelta(0)

@@ -2,7 +2,7 @@
 
 `slack:{team}:{channel}:{thread_ts}`, `discord:{guild or @me}:{channel or thread}`, `web:{person}:{conversation}`.
 Any other string is the key of a session (`session123`), which no directory lists. Keys are public: they appear in logs
-and in the engine's tables, so they must not contain secrets. Their parts use only characters that Restate accepts
+and in Restate's tables, so they must not contain secrets. Their parts use only characters that Restate accepts
 unencoded in a URL; `quote` is for sessions that people name themselves.
 """
 
@@ -32,7 +32,7 @@ class ConversationKey:
     """The parts of a platform's conversation key.
 
     Attributes:
-        platform: the adapter that the conversation belongs to.
+        platform: the platform that the conversation belongs to.
         space: the workspace or server; empty for the web.
         channel: the channel; for the web, the person.
         thread: the thread, or on the web the conversation; empty where the channel is the conversation.

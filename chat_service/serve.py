@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def deployment_url(settings: Settings) -> str:
-    """Return the URL at which the engine finds this code version.
+    """Return the URL at which Restate finds this code version.
 
     Every version has its own URL: a turn is pinned to the URL at which it began, so a URL must never serve other code.
     """

@@ -1,6 +1,6 @@
 """Takes over invocations that began on a version of the code which is no longer running.
 
-The engine pins an invocation to the deployment at which it began, and would retry at that URL for ever. After a new
+Restate pins an invocation to the deployment at which it began, and would retry at that URL for ever. After a new
 version was registered, unfinished invocations of deployments that do not respond are killed and restarted on the new
 version: a turn whose question is stored in the state is answered again, everything else starts again from its input.
 A turn that cannot be restarted is closed as failed, with the advice to try again.
@@ -86,7 +86,7 @@ async def _find_stranded(
     services = ", ".join(f"'{service.name}'" for service in served)
     deployments = ", ".join(f"'{deployment}'" for deployment in dead)
     query = (
-        "SELECT id, target_service_name AS service, target_service_key AS key, "  # noqa: S608  ids of the engine's own
+        "SELECT id, target_service_name AS service, target_service_key AS key, "  # noqa: S608  ids of Restate's own
         "target_handler_name AS handler, pinned_deployment_id AS deployment FROM sys_invocation "
         f"WHERE status != 'completed' AND pinned_deployment_id IN ({deployments}) "
         f"AND target_service_name IN ({services}) ORDER BY created_at"

@@ -1,1 +1,1 @@
-"""The web adapter: an HTTP API with server-sent events, and the page that uses it."""
+"""The web server: an HTTP API with server-sent events, and the page that uses it."""

@@ -1,4 +1,4 @@
-"""Requests and results of the Restate handlers: the interface between adapters and conversations.
+"""Requests and results of the Restate handlers: the interface between the bots and the conversations.
 
 They are pydantic models, so that Restate derives a JSON schema and its playground shows a form. Every field beyond the
 simplest payload (`{"message": "hi"}`) is optional.

@@ -46,7 +46,7 @@ class WrittenSummary(Contract):
 
 
 class PurgeJournalRequest(Contract):
-    """Asks to remove the finished invocations of a conversation from the engine's journal.
+    """Asks to remove the finished invocations of a conversation from Restate's journal.
 
     Attributes:
         conversation: its key.

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_v
 from chat_service.contracts.base import Contract, Time
 
 MAX_TEXT = 256 * 1024
-"""Characters of one message. The engine accepts 32 MiB; a model never does, and state is kept small on purpose."""
+"""Characters of one message. Restate accepts 32 MiB; a model never does, and state is kept small on purpose."""
 MAX_INLINE = 256 * 1024
 """Characters of all inline attachments of one message; larger files are given by `url`."""
 MAX_ATTACHMENTS = 10

@@ -1,6 +1,6 @@
 """Queries and commands of Restate's admin API on finished and running invocations, for deletions.
 
-The engine keeps finished invocations for a day, texts included: that is how a repeat gets the reply that it got before.
+Restate keeps finished invocations for a day, texts included: that is how a repeat gets the reply that it got before.
 Deleted texts must be removed there too, so the finished invocations of a conversation are purged. A repeat is then
 recognised by the tombstones in the Transcript.
 """

@@ -155,7 +155,7 @@ async def forget_person(ctx: Context, request: ForgetPersonRequest) -> ForgetRes
 async def forget_discord_user(ctx: Context, request: ForgetDiscordUserRequest) -> ForgetResult:
     """Delete one person's messages from every Discord server in which they ever wrote; return the number of servers.
 
-    The bot may have left some of the servers since: only the engine's tables name them all.
+    The bot may have left some of the servers since: only Restate's tables name them all.
 
     Raises:
         TerminalError: 400 when the id is not a Discord user id.

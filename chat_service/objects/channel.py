@@ -1,6 +1,6 @@
 """`Channel`: settings, rules and threads of a workspace, a channel, or (on the web) a person; keyed by scope.
 
-`slack:T1` is the workspace, `slack:T1:C1` a channel in it. Adapters check with the platform that a person may change
+`slack:T1` is the workspace, `slack:T1:C1` a channel in it. Bots check with the platform that a person may change
 settings before they call `configure` or `set_rules`. All state is bounded.
 """
 

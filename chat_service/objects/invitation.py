@@ -1,6 +1,6 @@
 """`Invitation`: a sealed text that is handed out once within its time; keyed by a name that cannot be guessed.
 
-The caller seals the text, because the engine's state and journal are no place for secrets.
+The caller seals the text, because Restate's state and journal are no place for secrets.
 """
 
 from __future__ import annotations

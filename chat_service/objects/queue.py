@@ -1,6 +1,6 @@
 """`Queue`: the messages of a conversation that wait for their turn, readable by everyone.
 
-Adapters add a message here. It is stored under its id and sent on to `Chat/message` in the same order, and stays here
+Bots add a message here. It is stored under its id and sent on to `Chat/message` in the same order, and stays here
 until its turn takes it. So a reload still shows what waits, a waiting message can be withdrawn or edited, and messages
 in quick succession become one question. A title that is given during a turn waits here as well.
 
@@ -43,7 +43,7 @@ from chat_service.storage.serde import set_record
 
 MAX_WAITING = 100
 MAX_WAITING_CHARACTERS = 4 * 1024 * 1024
-"""Of all waiting messages together: one result of the engine may have 32 MiB, and readers get all of them."""
+"""Of all waiting messages together: one result of Restate may have 32 MiB, and readers get all of them."""
 MAX_QUESTION_CHARACTERS = 512 * 1024
 """Of the messages that become one question: it is part of the preloaded state while it is answered."""
 

@@ -1,4 +1,4 @@
-"""Read the state and the journals in the engine, which no handler shows."""
+"""Read the state and the journals in Restate, which no handler shows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ async def count_records_with(stack: Stack, key: str, text: str) -> int:
 
 
 async def find_text(stack: Stack, text: str) -> list[str]:
-    """Return the places in the tables of the engine that contain a text."""
+    """Return the places in the tables of Restate that contain a text."""
     hexed = text.encode().hex()
     found = await stack.query(
         "SELECT concat('journal of ', id, ' ', entry_type) AS place FROM sys_journal "

@@ -98,7 +98,7 @@ async def test_title_and_summary_written_during_a_deletion_leave_nothing(ingress
 
 
 async def test_deletion_does_not_wait_for_a_title(ingress: IngressClient, stack: Stack) -> None:
-    """The engine stores the input of the title request while the model works, so the deletion ends that request."""
+    """Restate stores the input of the title request while the model works, so the deletion ends that request."""
     word, key, number = f"dibbler{uuid4().hex[:8]}", new_web_key(), await stack.model.count_requests()
     await stack.model.script_titles(ScriptedResponse(kind="gate"))
     await queue_message(ingress, key, f"my name is {word}", "m0")

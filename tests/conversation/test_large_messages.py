@@ -1,4 +1,4 @@
-"""Conversations with large messages: every response fits the limit of the engine, and no message is omitted."""
+"""Conversations with large messages: every response fits the limit of Restate, and no message is omitted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.processes import Stack
 MESSAGES = 140
 ENGINE_BYTES = 32 * 1024 * 1024
 CALL_SECONDS = 60.0
-"""Timeout of a call in seconds. The engine repeats a response that is too large without end."""
+"""Timeout of a call in seconds. Restate repeats a response that is too large without end."""
 
 
 async def fill_with_images(ingress: IngressClient, key: str) -> None:

@@ -1,4 +1,4 @@
-"""Deletion of a person: their messages leave all conversations, the directories and the engine."""
+"""Deletion of a person: their messages leave all conversations, the directories and Restate's journal."""
 
 from __future__ import annotations
 

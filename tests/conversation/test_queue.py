@@ -80,7 +80,7 @@ async def test_bare_session_combines_messages_if_configured(slow_burst_ingress: 
 
 
 async def test_history_of_a_bare_session_shows_queued_messages(ingress: IngressClient, stack: Stack, key: str) -> None:
-    """Messages of the queue are shown; those sent to Chat itself wait in the engine. Messages that scrolled out are not
+    """Messages of the queue are shown; those sent to Chat itself wait in Restate. Messages that scrolled out are not
     shown as waiting."""
     number = await start_held_turn(ingress, stack, key)
     await queue_message(ingress, key, "second", "m1")

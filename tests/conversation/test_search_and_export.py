@@ -74,7 +74,7 @@ async def test_export_of_an_empty_conversation_is_empty(ingress: IngressClient, 
 async def test_journal_entries_of_a_history_page_do_not_depend_on_its_age(
     ingress: IngressClient, stack: Stack, key: str
 ) -> None:
-    """The engine counts the journal entries of `Chat/get_history` and of `Transcript/read`."""
+    """Restate counts the journal entries of `Chat/get_history` and of `Transcript/read`."""
     for number in range(70):
         await send_message(ingress, key, f"line {number}")
 

@@ -1,4 +1,4 @@
-"""Turns survive `kill -9` of the chat service and of the engine, and conversations survive killed invocations."""
+"""Turns survive `kill -9` of the chat service and of Restate, and conversations survive killed invocations."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def test_messages_sent_while_the_service_is_down_are_answered_in_order(kil
 async def test_conversation_survives_a_purge_of_all_invocations(
     killable_stack: Stack, key: str, engine_binary: Path
 ) -> None:
-    """All finished invocations are purged and the engine is restarted: no message is lost."""
+    """All finished invocations are purged and Restate is restarted: no message is lost."""
     async with killable_stack.ingress() as ingress:
         for number in range(30):
             await send_message(ingress, key, f"m{number}", id=f"m{number}")

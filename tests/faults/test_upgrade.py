@@ -140,7 +140,7 @@ async def test_old_version_that_still_runs_finishes_its_turn(
 async def test_running_turn_is_answered_only_after_registration(
     upgrade_stack: Stack, key: str, next_version: Path
 ) -> None:
-    """Without registration the engine retries the turn at the old version without end."""
+    """Without registration Restate retries the turn at the old version without end."""
     async with upgrade_stack.ingress() as ingress:
         invocation = await start_second_turn(upgrade_stack, ingress, key)
         await upgrade_stack.kill_service()
@@ -157,7 +157,7 @@ async def test_running_turn_is_answered_only_after_registration(
 
 
 async def test_previous_version_can_be_started_again(upgrade_stack: Stack, key: str, next_version: Path) -> None:
-    """The engine calls the version that was registered last. Registering an old address again makes it the last."""
+    """Restate calls the version that was registered last. Registering an old address again makes it the last."""
     async with upgrade_stack.ingress() as ingress:
         await send_message(ingress, key, "my name is Ada")
         await upgrade_stack.kill_service()

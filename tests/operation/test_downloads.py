@@ -1,4 +1,4 @@
-"""Downloads of the engine and the model: they are verified and kept, and leave nothing behind when they fail."""
+"""Downloads of Restate and the model: they are verified and kept, and leave nothing behind when they fail."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ async def test_log_file_that_cannot_be_written_is_reported(
 
 @pytest.mark.parametrize("setting", ["RESTATE_DATA_DIR", "THREADWELL_CACHE_DIR"])
 async def test_folder_that_cannot_be_created_is_reported(setting: str, engine_binary: Path, tmp_path: Path) -> None:
-    """Also if both the engine and the embedded model, which start concurrently, fail because of it."""
+    """Also if both Restate and the embedded model, which start concurrently, fail because of it."""
     (tmp_path / "file").touch()
     (tmp_path / "own.gguf").touch()
     folder = tmp_path / "file" / "data"

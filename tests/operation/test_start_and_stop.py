@@ -155,7 +155,7 @@ async def test_process_ends_when_make_is_killed(engine_binary: Path, model: Mode
 async def test_second_start_on_the_same_data_is_rejected(
     engine_binary: Path, model: ModelControl, tmp_path: Path
 ) -> None:
-    """Also when the engine ends before its last log lines are written."""
+    """Also when Restate ends before its last log lines are written."""
     env = {"RESTATE_DATA_DIR": str(tmp_path / "data" / "restate"), **model_env(model)}
     async with threadwell_process(tmp_path / "first", engine_binary, **env) as first:
         await first.start_until_ready()

@@ -179,7 +179,7 @@ async def test_commands_are_not_executed_again_by_a_backfill(workspace: Workspac
         await slack.mention(workspace.ada, workspace.channel, command, thread_ts=root.ts)
         await wait_for_ephemerals(workspace, workspace.ada, workspace.channel, count)
     await slack.wait_until(lambda: _is_read(workspace))
-    await slack.wait_until(lambda: _purge_intake_invocations(workspace))  # as the engine does after a day
+    await slack.wait_until(lambda: _purge_intake_invocations(workspace))  # as Restate does after a day
     runs, reads = len(await slack.calls("users.conversations")), len(await slack.calls("conversations.replies"))
     await slack.disconnect_sockets()
     await slack.wait_until(lambda: slack.calls("users.conversations"), lambda c: len(c) > runs)

@@ -206,7 +206,7 @@ async def test_delivery_continues_with_another_version(workspace: Workspace, tmp
 
 
 async def test_turn_killed_by_an_operator_is_reported_in_its_thread(workspace: Workspace) -> None:
-    """The engine kills the delivery with the turn, so the failure is shown in the turn's message when the thread
+    """Restate kills the delivery with the turn, so the failure is shown in the turn's message when the thread
     continues."""
     slack = workspace.slack
     question = (await hold_open_reply(workspace)).question

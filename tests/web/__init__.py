@@ -1,1 +1,1 @@
-"""The web adapter: its API over real sockets, and its page in a real Chromium."""
+"""The web server: its API over real sockets, and its page in a real Chromium."""

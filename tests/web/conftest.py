@@ -1,4 +1,4 @@
-"""Fixtures: the web adapter of the shared stack, one Chromium, and clients with new identities."""
+"""Fixtures: the web server of the shared stack, one Chromium, and clients with new identities."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def own_engine(engine_binary: Path, model: ModelControl, tmp_path: Path) -
 
 @pytest.fixture(scope="session")
 def web_server(shared: SharedStack) -> WebServer:
-    """The web adapter of the shared stack; tests must not kill it."""
+    """The web server of the shared stack; tests must not kill it."""
     assert shared.process.process is not None
     return WebServer(shared.page, shared.process.process, shared.stack.data / "bot.log")
 

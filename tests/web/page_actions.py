@@ -55,7 +55,7 @@ async def read_person_id(chat: ChatPage) -> str:
 
 
 async def open_seeded_chat(stack: Stack, context: BrowserContext, turns: int, path: str = "/c/long") -> ChatPage:
-    """Write a conversation `long` of this many turns into the engine's state and open it."""
+    """Write a conversation `long` of this many turns into Restate's state and open it."""
     chat = await open_chat(context)
     key = keys.web(await read_person_id(chat), "long")
     await seed_conversation(stack, key, turns)

@@ -1,4 +1,4 @@
-"""A TCP relay between the browser and the web adapter, to test broken and silent connections."""
+"""A TCP relay between the browser and the web server, to test broken and silent connections."""
 
 from __future__ import annotations
 

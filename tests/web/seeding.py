@@ -1,4 +1,4 @@
-"""Write a long conversation into the engine's state through its admin API."""
+"""Write a long conversation into Restate's state through its admin API."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ async def test_only_one_of_two_concurrent_joins_succeeds(web_server: WebServer, 
 
 
 async def test_a_link_survives_a_restart_and_replaces_the_access_token(stack: Stack) -> None:
-    """The engine stores the invitation. An invited device needs no access token."""
+    """Restate stores the invitation. An invited device needs no access token."""
     async with (
         running_web_server(stack, WEB_ACCESS_TOKEN="for-friends") as web_server,
         open_client(web_server.url, load_page=False) as client,

@@ -99,7 +99,7 @@ async def test_any_window_sends_the_messages_of_the_others(context: BrowserConte
 
 @pytest.fixture
 async def proxied_server(stack: Stack) -> AsyncIterator[WebServer]:
-    """A web adapter behind a proxy that authenticates people."""
+    """A web server behind a proxy that authenticates people."""
     async with running_web_server(stack, WEB_AUTH_HEADER="X-User", WEB_TRUSTED_PROXIES="127.0.0.1/32") as web_server:
         yield web_server
 

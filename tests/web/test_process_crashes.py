@@ -36,7 +36,7 @@ async def read_history(client: ApiClient, conversation: str) -> dict[str, Any]:
 
 
 async def test_killed_server_process_completes_the_reply_once(own_engine: Stack, chromium: Browser) -> None:
-    """The chat service and the web adapter run in one process; it is killed with SIGKILL and started again."""
+    """The chat service and the web server run in one process; it is killed with SIGKILL and started again."""
     ports = {"WEB_PORT": str(free_port()), "CHAT_SERVICE_PORT": str(free_port())}
     await own_engine.model.script(
         ScriptedResponse(kind="stall", text="Half of"), ScriptedResponse(text="The whole reply", chunk=3, delay=0.05)
@@ -67,7 +67,7 @@ async def test_killed_server_process_completes_the_reply_once(own_engine: Stack,
 async def test_killed_chat_service_and_killed_redis(
     engine_binary: Path, model: ModelControl, tmp_path: Path, chromium: Browser
 ) -> None:
-    """The web adapter keeps running; the preview of the second attempt replaces the first one."""
+    """The web server keeps running; the preview of the second attempt replaces the first one."""
     redis_port = free_port()
     async with (
         running_redis(redis_port) as redis,

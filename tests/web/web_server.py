@@ -1,4 +1,4 @@
-"""Start the web adapter in a separate process: `threadwell bot web` or `threadwell up`."""
+"""Start the web server in a separate process: `threadwell bot web` or `threadwell up`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.processes import WAIT_SECONDS, Stack, running_stack
 
 @dataclass
 class WebServer:
-    """A running web adapter."""
+    """A running web server."""
 
     url: str
     process: ForkedProcess
@@ -34,21 +34,21 @@ class WebServer:
 
 
 def web_environment(stack: Stack, **env: str) -> dict[str, str]:
-    """Return the environment of a web adapter that uses this stack and listens on a free port."""
+    """Return the environment of a web server that uses this stack and listens on a free port."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("WEB_", "LIVE_", "OPENAI_"))}
     return {**kept, **stack.environment(), "WEB_PORT": "0", "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **env}
 
 
 @asynccontextmanager
 async def running_web_server(stack: Stack, **env: str) -> AsyncIterator[WebServer]:
-    """Run `threadwell bot web`: the web adapter alone; the chat service runs in another process."""
+    """Run `threadwell bot web`: the web server alone; the chat service runs in another process."""
     async with _running(stack, ["bot", "web"], "page at", env) as web_server:
         yield web_server
 
 
 @asynccontextmanager
 async def running_web_app(stack: Stack, **settings: object) -> AsyncIterator[str]:
-    """Serve the web adapter in the test's own process; no live bus connects it to the chat service. Yields its URL."""
+    """Serve the web server in the test's own process; no live bus connects it to the chat service. Yields its URL."""
     values = {"restate_ingress_url": stack.engine.ingress_url, "openai_model": "scripted", "web_port": 0, **settings}
     async with serving(Settings(_env_file=None, **values), bus=MemoryBus()) as url:  # type: ignore[arg-type]
         yield url
@@ -58,7 +58,7 @@ async def running_web_app(stack: Stack, **settings: object) -> AsyncIterator[str
 async def running_separate_processes(
     binary: Path, data: Path, model: ModelControl, redis_port: int
 ) -> AsyncIterator[tuple[Stack, WebServer]]:
-    """Run the chat service and the web adapter in two processes, with Redis as live bus; Redis may be down."""
+    """Run the chat service and the web server in two processes, with Redis as live bus; Redis may be down."""
     await model.clear_script()
     url = f"redis://127.0.0.1:{redis_port}/0"
     async with (
@@ -70,7 +70,7 @@ async def running_separate_processes(
 
 @asynccontextmanager
 async def running_threadwell_up(stack: Stack, **env: str) -> AsyncIterator[WebServer]:
-    """Run `threadwell up` on the stack's engine: the chat service and the web adapter in one process."""
+    """Run `threadwell up` on the stack's engine: the chat service and the web server in one process."""
     async with _running(stack, ["up"], "page ", {"CHAT_SERVICE_PORT": str(free_port()), **env}) as web_server:
         yield web_server
 

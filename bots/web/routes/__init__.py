@@ -1,1 +1,1 @@
-"""The HTTP routes of the web adapter, one module per topic."""
+"""The HTTP routes of the web server, one module per topic."""

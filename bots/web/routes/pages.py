@@ -1,4 +1,4 @@
-"""The HTML pages, the static files and the sign-in of the web adapter."""
+"""The HTML pages, the static files and the sign-in of the web server."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class PageRoutes:
         return response
 
     async def health(self, _: web.Request) -> web.Response:
-        """Answer that the web adapter runs."""
+        """Answer that the web server runs."""
         return web.json_response({"status": "ok"})
 
 

@@ -15,7 +15,7 @@ LATE_SECONDS = 0.6
 
 
 async def test_post_that_arrives_after_its_request_was_cancelled_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connection to the engine breaks during the post, and the next attempt reaches the same process at once."""
+    """The connection to Restate breaks during the post, and the next attempt reaches the same process at once."""
     monkeypatch.setattr(posting, "LATE_SECONDS", LATE_SECONDS)
     deps = DeliveryDependencies(cast(Any, None), cast(Any, None))
     posted: list[PostedMessage] = []
