@@ -1,4 +1,4 @@
-"""The tables of the README, generated from the JSON of a run."""
+"""The tables of `docs/benchmark.md`, generated from the JSON of a run."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ KEPT_SETTINGS = ("restate_server_binary", "threadwell_cache_dir")
 
 @dataclass(frozen=True)
 class BenchRun:
-    """What all rows share.
+    """The parts that all rows share.
 
     Attributes:
         folder: a temporary folder, deleted after the run.

@@ -1,4 +1,4 @@
-"""Who may use the bot in a channel, and how much: access lists, quotas, and the refusals that people are shown."""
+"""Access lists, quotas, and the refusals that people are shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the intake's handlers need from their process, and helpers for messages that are not replies."""
+"""The dependencies of the intake's handlers, and helpers for messages that are not replies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class StepDone(StateRecord):
 
 
 class IntakeDependencies:
-    """What the intake's handlers need from their process.
+    """The objects of the process that the intake's handlers use.
 
     `open_thread` opens a thread for a question and returns its conversation key, on a platform whose channels are
     conversations. Run twice for the same message it returns the same key.

@@ -26,7 +26,7 @@ RETRY_OPTIONS = RunOptions[PostedMessage](
 
 
 class DeliveryDependencies:
-    """What the delivery's handlers need from their process."""
+    """The objects of the process that the delivery's handlers use."""
 
     def __init__(self, writer: ReplyWriter, previews: Previews) -> None:
         self.writer, self.previews = writer, previews

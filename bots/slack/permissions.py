@@ -1,4 +1,4 @@
-"""Who may read and who may administer a channel. Slack is asked each time; nothing is cached."""
+"""Permissions to read and to administer a channel. Slack is asked each time; nothing is cached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `Channel` knows of a scope: rules, settings, followed threads, read position, postponed deliveries."""
+"""Calls of `Channel`, which holds a scope's rules, settings, threads, read position and postponed deliveries."""
 
 from __future__ import annotations
 

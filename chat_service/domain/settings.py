@@ -1,8 +1,8 @@
 """Resolve the settings in force in a conversation, and the source of each value.
 
-The layers are deployment, workspace, channel and conversation; the narrower layer wins. A persona (a named prompt,
-model and temperature) counts for the layer that chose it: a channel's persona overrides the workspace's prompt, and a
-conversation's own prompt overrides both.
+The layers are deployment, workspace, channel, thread (on Discord) and conversation; the narrower layer wins. A persona
+(a named prompt, model and temperature) counts for the layer that chose it: a channel's persona overrides the
+workspace's prompt, and a conversation's own prompt overrides both.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who may use the bot, and how often: allow and block lists, limits per person and per channel, and their notices."""
+"""Access to the bot: allow and block lists, limits per person and per channel, and their notices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the model reads of a message: names instead of Discord's codes, forwards, embeds, the message replied to."""
+"""The text that the model reads of a message: names for ids, forwards, embeds, and the message replied to."""
 
 from __future__ import annotations
 

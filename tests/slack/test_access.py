@@ -1,4 +1,4 @@
-"""Who may use the bot."""
+"""Access to the bot: allow and block lists, the off switch, and the full queue."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Threads:
-    """What the bot and users do with public threads."""
+    """Actions of the bot and of users on public threads."""
 
     def __init__(self, discord: FakeDiscord) -> None:
         self._discord = discord

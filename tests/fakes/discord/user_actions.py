@@ -1,4 +1,4 @@
-"""What users do: write, edit, delete, create threads, join and leave, and manage their servers."""
+"""Actions of users: write, edit, delete, create threads, join and leave, and manage their servers."""
 
 from __future__ import annotations
 

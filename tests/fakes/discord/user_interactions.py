@@ -1,4 +1,4 @@
-"""What users do that the application must answer at once: commands, autocompletion, buttons."""
+"""Actions of users that the application must answer at once: commands, autocompletion, buttons."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-// What this window knows of one conversation: kept messages, the running turn, queued and outgoing messages. A page of
-// the server replaces all of it; live events only fill the time until the page comes.
+// The state of one conversation in this window: kept messages, the running turn, queued and outgoing messages. A page
+// of the server replaces all of it; live events only fill the time until the page comes.
 
 import { itemsOf } from './conversation-items.js';
 

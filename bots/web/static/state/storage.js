@@ -1,4 +1,4 @@
-// What this browser stores: drafts, unsent messages, scroll positions, the theme. Losing it loses no sent message.
+// Data that this browser stores: drafts, unsent messages, scroll positions, the theme. Losing it loses no sent message.
 
 const PREFIX = 'threadwell:';
 const THEME = 'theme';

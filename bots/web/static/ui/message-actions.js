@@ -1,4 +1,4 @@
-// What the buttons of a message do.
+// The actions of the buttons of a message.
 
 import { showToast } from './dialogs.js';
 

@@ -1,4 +1,4 @@
-// What the views of questions and replies share.
+// Functions that the views of questions and replies share.
 
 import { copyWithToast } from './dialogs.js';
 import { el, icon, setText } from './dom.js';

@@ -1,4 +1,4 @@
-"""What the bot does about a message, by the message, the channel's rules and the settings."""
+"""The action for a message, by the message, the channel's rules and the settings."""
 
 from __future__ import annotations
 
