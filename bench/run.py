@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--markdown",
         metavar="FILE",
-        help="measure nothing: print the README's tables from the JSON in FILE",
+        help="measure nothing: print the tables of docs/benchmark.md from the JSON in FILE",
     )
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="small sizes, which only show that it works")

@@ -73,7 +73,7 @@ class SlashCommands:
     def _add_conversation_commands(self) -> None:
         tree = self._bot.tree
 
-        @tree.command(name="reset", description="Start afresh: earlier messages are no longer used")
+        @tree.command(name="reset", description="Start a new context: earlier messages are no longer used")
         @EVERYWHERE
         async def reset(interaction: discord.Interaction) -> None:
             await respond(interaction, lambda: self._reset(interaction))

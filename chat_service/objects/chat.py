@@ -186,7 +186,7 @@ async def apply_summary(ctx: ObjectContext, written: WrittenSummary) -> None:
 
 chat = VirtualObject(
     "Chat",
-    description="A conversation that remembers, survives every crash, and answers one message at a time.",
+    description="A conversation: answers one message at a time, in order.",
     invocation_retry_policy=RETRY_FOREVER,
     invocation_context_managers=[validation_errors_as_text],
     abort_timeout=timedelta(hours=1),
