@@ -25,4 +25,4 @@ RETAIN_NOTHING = timedelta(0)
 them."""
 
 RETAIN_ONE_DAY = timedelta(hours=24)
-"""Retention of results, and the time in which Restate itself recognises a repeated idempotency key."""
+"""Retention of results, and the time in which Restate itself recognizes a repeated idempotency key."""

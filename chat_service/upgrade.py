@@ -1,6 +1,6 @@
 """Takes over invocations that began on a version of the code which is no longer running.
 
-Restate pins an invocation to the deployment at which it began, and would retry at that URL for ever. After a new
+Restate pins an invocation to the deployment at which it began, and would retry at that URL forever. After a new
 version was registered, unfinished invocations of deployments that do not respond are killed and restarted on the new
 version: a turn whose question is stored in the state is answered again, everything else starts again from its input.
 A turn that cannot be restarted is closed as failed, with the advice to try again.

@@ -178,7 +178,7 @@ async def python_process(
 
 
 def _serve(connection: socket.socket) -> list[str]:
-    """Fork on request, for ever; return in each forked process, with its arguments."""
+    """Fork on request, forever; return in each forked process, with its arguments."""
     ended = select.poll()
     ended.register(connection, select.POLLIN)
     children: dict[int, int] = {}

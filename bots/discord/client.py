@@ -1,7 +1,7 @@
 """The discord.py client, and the classification of failed Discord calls as permanent, unknown or transient.
 
 discord.py repeats a call that got HTTP 500 by itself, also a post. That is harmless: every post carries its own nonce,
-by which Discord recognises the repeat.
+by which Discord recognizes the repeat.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class DiscordMessenger:
 
     async def post_notice(self, conversation: str, name: str, text: str) -> None:
         channel = self._bot.get_messageable(conversation)
-        # Discord recognises a nonce for some minutes only; after that the notice is searched for by its text.
+        # Discord recognizes a nonce for some minutes only; after that the notice is searched for by its text.
         recent = await read_messages(self._bot, channel, MAX_SEARCHED_NOTICES)
         if not any(message.author.id == self._bot.user_id and message.content == text for message in recent):
             nonce = formatting.make_nonce("notice", conversation, name)

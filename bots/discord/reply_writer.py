@@ -1,6 +1,6 @@
 """Write replies to Discord: the first message is a reply to the question and grows by edits, further chunks follow it.
 
-Every post carries a nonce, by which Discord recognises a repeat for some minutes. After that, a message is found in the
+Every post carries a nonce, by which Discord recognizes a repeat for some minutes. After that, a message is found in the
 channel's history by its buttons.
 """
 
@@ -110,7 +110,7 @@ class DiscordReplyWriter:
                 raise
 
     async def remove_duplicates(self, target: DeliveryTarget, kept: list[str]) -> None:
-        """Do nothing: Discord recognises a nonce for longer than a post can be delayed, so a repeat creates no second
+        """Do nothing: Discord recognizes a nonce for longer than a post can be delayed, so a repeat creates no second
         message."""
 
     async def clear_status(self, target: DeliveryTarget, outcome: TurnOutcome) -> None:

@@ -67,7 +67,7 @@ class SnapshotBuilder:
             is_for_bot = mentions_bot or in_bot_thread or guild is None
             is_remembered = is_for_bot or replied.author.id == author.id
             reply_to = await self.build(replied, with_reply_to=False) if is_remembered else None
-        # A command has no context, so that it is recognised as a reply and as a forum post as well.
+        # A command has no context, so that it is recognized as a reply and as a forum post as well.
         context = [] if is_command else self._context(message, thread, replied, reply_to)
         forwarded = [self._full_text(snapshot, message) for snapshot in message.message_snapshots]
         quotes = [f"(forwarded)\n{quote(content)}" for content in forwarded]

@@ -36,7 +36,7 @@ class EraseRequest(Contract):
 
 
 class Tombstones(Contract):
-    """Ids of withdrawn or deleted messages. Only the id is kept, so that a repeat is recognised."""
+    """Ids of withdrawn or deleted messages. Only the id is kept, so that a repeat is recognized."""
 
     ids: list[str]
 

@@ -278,7 +278,7 @@ class Conversation:
 
     def _clamp_to_now(self, messages: list[Message], now: datetime) -> None:
         """Replace times in the future. A message's time comes from its sender: a time in the future would sort it last
-        for ever, and it would never reach the retention age."""
+        forever, and it would never reach the retention age."""
         for message in messages:
             if message.at > now:
                 self.meta.latest_future_at = max(self.meta.latest_future_at or message.at, message.at)

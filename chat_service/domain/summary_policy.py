@@ -58,7 +58,7 @@ def needed_summary_upto(conversation: Conversation, budget: context.Budget, syst
 
 
 def replacement_summary_upto(conversation: Conversation, budget: context.Budget) -> int:
-    """Return how far a summary goes that replaces a dropped one, or 0 when there is nothing to summarise.
+    """Return how far a summary goes that replaces a dropped one, or 0 when there is nothing to summarize.
 
     It covers everything that scrolled out, and no more of the held messages than usual.
     """

@@ -27,14 +27,14 @@ MAX_CHARACTERS = 128 * 1024
 """Characters held at most. The last turn is held whatever its size, which the contracts limit."""
 
 
-def count_scrolled_out(held: Sequence[Message], summarised_upto: int) -> int:
+def count_scrolled_out(held: Sequence[Message], summarized_upto: int) -> int:
     """Return how many of the oldest messages scroll out: those that a summary covers, and those over the limits.
 
     They leave in whole pages, or one by one where they are large.
     """
     # Versions that are not shown do not displace shown messages.
     shown = [m.seq for m in held if not m.replaced]
-    border = min(summarised_upto, shown[-MIN_SHOWN] - 1) if len(shown) > MIN_SHOWN else 0
+    border = min(summarized_upto, shown[-MIN_SHOWN] - 1) if len(shown) > MIN_SHOWN else 0
     if len(shown) > MAX_SHOWN:
         border = max(border, shown[-MAX_SHOWN - 1] + PAGE_SIZE - 1)
     if len(held) > MAX_HELD:

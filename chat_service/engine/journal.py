@@ -2,7 +2,7 @@
 
 Restate keeps finished invocations for a day, texts included: that is how a repeat gets the reply that it got before.
 Deleted texts must be removed there too, so the finished invocations of a conversation are purged. A repeat is then
-recognised by the tombstones in the Transcript.
+recognized by the tombstones in the Transcript.
 """
 
 from __future__ import annotations

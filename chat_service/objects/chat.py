@@ -1,7 +1,7 @@
 """`Chat`: a conversation, one virtual object per thread.
 
 Restate runs the exclusive handlers of a key one at a time, in the order in which it accepted them: nothing else
-serialises a conversation. `message` and `get_history` keep the names and the simplest payloads of Restate's chat
+serializes a conversation. `message` and `get_history` keep the names and the simplest payloads of Restate's chat
 example.
 
 A handler that waits for a running turn says so. Callers that must not block send to it instead of calling it (see

@@ -64,7 +64,7 @@ async def add(ctx: ObjectContext, inbound: Inbound) -> AcceptedMessage:
     duplicate = inbound.id in state.ids or inbound.id in state.withdrawn
     if not duplicate:
         _store(ctx, state, inbound.id, inbound)
-    ticket = Inbound(
+    request = Inbound(
         id=inbound.id,
         at=inbound.at,
         undated=inbound.undated,
@@ -76,7 +76,7 @@ async def add(ctx: ObjectContext, inbound: Inbound) -> AcceptedMessage:
     is_gathered = inbound.expects_reply and inbound.replaces is None
     is_delayed = _gathers(ctx, state) and (is_gathered or state.ids[:1] != [inbound.id])
     delay = timedelta(seconds=runtime.current().settings.burst_pause_seconds) if is_delayed else None
-    sent = send(ctx, handlers.CHAT_MESSAGE, ctx.key(), ticket, delay)
+    sent = send(ctx, handlers.CHAT_MESSAGE, ctx.key(), request, delay)
     place = state.ids.index(inbound.id) if inbound.id in state.ids else 0
     return AcceptedMessage(invocation=await sent.invocation_id(), place=place, duplicate=duplicate)
 

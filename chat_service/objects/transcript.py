@@ -1,7 +1,7 @@
 """`Transcript`: the messages that have left `Chat`, in pages; one object per conversation.
 
 Message `seq` lies in page `(seq - 1) // PAGE_SIZE`, so a page is found without an index, and reading costs the same
-however long the conversation is. A small record per platform message id recognises repeats for ever: deletions keep it
+however long the conversation is. A small record per platform message id recognizes repeats forever: deletions keep it
 as a tombstone without text.
 """
 

@@ -1,4 +1,4 @@
-"""Recognise messages that were accepted before, by their id, and answer them as they were answered then."""
+"""Recognize messages that were accepted before, by their id, and answer them as they were answered then."""
 
 from __future__ import annotations
 

@@ -125,10 +125,10 @@ async def test_repeated_message_is_answered_once(ingress: IngressClient, stack: 
 
 
 @pytest.mark.replayed
-async def test_repeat_is_recognised_after_the_message_scrolled_out(
+async def test_repeat_is_recognized_after_the_message_scrolled_out(
     ingress: IngressClient, stack: Stack, key: str
 ) -> None:
-    """The calls have no idempotency key, so Restate does not recognise the repeats itself."""
+    """The calls have no idempotency key, so Restate does not recognize the repeats itself."""
     then = datetime.now(UTC) - timedelta(days=9)
     await send_message(ingress, key, "the first", id="first", at=then)
     await send_message(ingress, key, "no time", id="timeless")
@@ -147,7 +147,7 @@ async def test_repeat_is_recognised_after_the_message_scrolled_out(
     assert late.status == "answered", "an old message that was never received is no repeat"
 
 
-async def test_repeat_without_a_time_is_recognised(ingress: IngressClient, stack: Stack, key: str) -> None:
+async def test_repeat_without_a_time_is_recognized(ingress: IngressClient, stack: Stack, key: str) -> None:
     """The queue sets the time of arrival, which says nothing about the age of a message. Also after a deletion."""
     then = datetime.now(UTC) - timedelta(days=9)
     await queue_message(ingress, key, "no time", "timeless")
@@ -224,7 +224,7 @@ async def test_messages_with_empty_ids_are_not_repeats(ingress: IngressClient, k
 
 
 async def test_future_message_time_is_replaced_by_now(ingress: IngressClient, key: str) -> None:
-    """Otherwise it would stay at the top of lists. A repeat is recognised even after the message has scrolled out."""
+    """Otherwise it would stay at the top of lists. A repeat is recognized even after the message has scrolled out."""
     ahead = datetime(9999, 12, 31, tzinfo=UTC)
     assert (await send_message(ingress, key, "hi", id="m1", at=ahead)).reply == "echo: hi"
     await send_message(ingress, key, "by the way", id="m2", at=ahead, expects_reply=False)

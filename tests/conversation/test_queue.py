@@ -148,7 +148,7 @@ async def test_waiting_message_can_be_withdrawn(ingress: IngressClient, stack: S
 
 @pytest.mark.replayed
 async def test_repeat_of_a_withdrawn_message_is_not_answered(ingress: IngressClient, stack: Stack) -> None:
-    """The ticket of the withdrawn message still waits behind the running turn."""
+    """The request of the withdrawn message still waits behind the running turn."""
     key = new_web_key()
     number = await start_held_turn(ingress, stack, key)
     await queue_message(ingress, key, "line 1", "m1")
@@ -182,7 +182,7 @@ async def test_messages_added_during_a_burst_pause_are_all_answered(slow_burst_i
     key = new_web_key()
     await slow_burst_ingress.call(handlers.CHAT_CONFIGURE, key, ConfigureRequest(set=Overrides(burst="each")))
     await queue_message(slow_burst_ingress, key, "line 0", "m0")
-    await asyncio.sleep(BURST_PAUSE / 2)  # so that the ticket of line 1 arrives after those of lines 2 and 3
+    await asyncio.sleep(BURST_PAUSE / 2)  # so that the request of line 1 arrives after those of lines 2 and 3
     await queue_message(slow_burst_ingress, key, "line 1", "m1")
     await wait_for_turn(slow_burst_ingress, key, "m0")
     for number in (2, 3):

@@ -60,7 +60,7 @@ async def test_prompt_contains_the_summary_and_the_messages_after_it(
     system, *rest = await wait_for_prompt(stack, "yes", number)
     assert f"{summary_policy.HEADING}\nA. L.: my name is Ada" in system
     upto = int(str(summary["upto"]))
-    assert rest[0] == f"line {upto // 2 - 1}", "summarised messages are not sent again, and no message is omitted"
+    assert rest[0] == f"line {upto // 2 - 1}", "summarized messages are not sent again, and no message is omitted"
     assert rest[-1] == "yes" and len(rest) == 2 * (TURNS_TO_A_SUMMARY - upto // 2) + 1
 
 

@@ -56,7 +56,7 @@ async def test_turn_is_found_by_number_and_by_message_id(ingress: IngressClient,
 
 
 @pytest.mark.replayed
-async def test_repeat_of_an_old_note_or_redacted_message_is_recognised(ingress: IngressClient, key: str) -> None:
+async def test_repeat_of_an_old_note_or_redacted_message_is_recognized(ingress: IngressClient, key: str) -> None:
     await send_message(ingress, key, "aside", id="aside", at=THEN, expects_reply=False)
     await send_message(ingress, key, "regretted", id="redacted", at=THEN)
     await add_notes(ingress, key, ["filler"] * 90, at=THEN + timedelta(minutes=1))

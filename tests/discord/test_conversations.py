@@ -103,7 +103,7 @@ async def test_messages_before_a_command_are_context_of_the_next_question(server
     assert texts == ["hello", "written before quiet", "written before help", "my name is Ada", "what is my name?"]
 
 
-async def test_command_is_recognised_before_and_after_the_bots_name(server: Server) -> None:
+async def test_command_is_recognized_before_and_after_the_bots_name(server: Server) -> None:
     discord, number = server.discord, await server.model.count_requests()
     created = next(event for event in await discord.events("GUILD_CREATE") if event.data["id"] == server.guild)
     role = next(role["id"] for role in created.data["roles"] if role["managed"])

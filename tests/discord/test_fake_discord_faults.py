@@ -38,7 +38,7 @@ async def test_cut_before_and_after_the_commit_look_the_same_to_the_client(fake_
     await fake_server.control.wait_until(lambda: read_texts(fake_server), lambda texts: texts == ["written", "late"])
 
 
-async def test_repeat_after_a_failure_behind_the_commit_is_recognised_by_its_nonce(fake_server: FakeServer) -> None:
+async def test_repeat_after_a_failure_behind_the_commit_is_recognized_by_its_nonce(fake_server: FakeServer) -> None:
     """discord.py sends a nonce of its own with each post; a post without one is there twice."""
     await fake_server.control.add_fault("create_message", "commit_fail", status=500)
     await fake_server.channel.send("with a nonce")

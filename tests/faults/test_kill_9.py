@@ -37,7 +37,7 @@ async def check_third_turn(ingress: IngressClient, key: str, invocation: str) ->
     assert before == ["my name is Ada", "echo: my name is Ada", "how are you?", "echo: how are you?",
                       "what is my name?", "Your name is Ada."]  # fmt: skip
     assert (await send_message(ingress, key, "what is my name?", id="m4")).reply == "Your name is Ada."
-    assert (await send_message(ingress, key, "what is my name?", id="m3")).turn == 3, "the repeat is recognised"
+    assert (await send_message(ingress, key, "what is my name?", id="m3")).turn == 3, "the repeat is recognized"
     assert await read_all_texts(ingress, key) == [*before, "what is my name?", "Your name is Ada."]
 
 
@@ -92,7 +92,7 @@ async def test_conversation_survives_a_purge_of_all_invocations(
         assert await read_all_texts(ingress, key) == before
         assert (await send_message(ingress, key, "what is my name?", id="q")).reply == "Your name is Ada."
         assert (await send_message(ingress, key, "my name is Ada", id="name")).turn == 31, (
-            "the repeat is recognised without its journal"
+            "the repeat is recognized without its journal"
         )
 
 

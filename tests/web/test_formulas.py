@@ -1,4 +1,4 @@
-"""Formulas in replies: rendered as MathML, and sanitised."""
+"""Formulas in replies: rendered as MathML, and sanitized."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class ConversationRoutes:
         if not inbound.id or not ID.fullmatch(inbound.id):
             raise web.HTTPBadRequest(text="a message needs an id of letters, digits, - and _")
         now = utc(time.time())
-        # A repeat is recognised by the time of writing, even years later: the browser's time, but never a future one.
+        # A repeat is recognized by the time of writing, even years later: the browser's time, but never a future one.
         inbound.undated = inbound.at is None or inbound.at > now
         inbound.at = min(inbound.at or now, now)
         inbound.author, inbound.expects_reply = None, True

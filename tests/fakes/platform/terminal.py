@@ -33,7 +33,7 @@ async def _lines() -> AsyncIterator[str]:
 
 
 async def serve(app: web.Application, port: int, until: Awaitable[None] | None) -> None:
-    """Serve a fake until `until` is done; without it, for ever."""
+    """Serve a fake until `until` is done; without it, forever."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()

@@ -22,7 +22,7 @@ def test_utf_8_is_decoded_unchanged(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "encoding"), [("Größe", "cp1252"), ("Größe", "utf-16"), (RUSSIAN, "cp1251"), (JAPANESE, "shift_jis")]
 )
-def test_legacy_encodings_are_recognised(text: str, encoding: str) -> None:
+def test_legacy_encodings_are_recognized(text: str, encoding: str) -> None:
     assert decode_text(text.encode(encoding)) == text
 
 

@@ -50,7 +50,7 @@ def test_summary_ends_with_a_complete_turn_and_omits_the_newest_messages(sizes: 
     st.floats(0.0, 3.0),
 )
 @settings(max_examples=60)
-def test_messages_that_do_not_fit_the_prompt_are_summarised(
+def test_messages_that_do_not_fit_the_prompt_are_summarized(
     sizes: list[tuple[float, float]], characters: int, instructions: float
 ) -> None:
     """This holds for questions, replies and system prompts of any size, as long as one turn fits."""
@@ -76,7 +76,7 @@ def test_messages_that_do_not_fit_the_prompt_are_summarised(
             assert conversation.apply_summary("long\n" * characters, upto, 0)
 
 
-def test_regenerated_turn_is_summarised_completely_or_not_at_all() -> None:
+def test_regenerated_turn_is_summarized_completely_or_not_at_all() -> None:
     for offset in range(12):
         messages = make_conversation([10] * 2 * SUMMARY_THRESHOLD).recent.messages
         messages[-14 + offset].turn = messages[-1].turn  # conversation was regenerated last
