@@ -69,22 +69,22 @@ async def test_simultaneous_messages_are_two_ordered_turns(ingress: IngressClien
         assert reply.text == f"echo: {question.text}"
 
 
-async def test_hundred_conversations_run_concurrently(stack: Stack, ingress: IngressClient, key: str) -> None:
-    """All hundred model requests are running before the first of them ends."""
-    keys = [f"{key}-{number}" for number in range(100)]
+async def test_fifty_conversations_run_concurrently(stack: Stack, ingress: IngressClient, key: str) -> None:
+    """All model requests are running before the first of them ends."""
+    keys = [f"{key}-{number}" for number in range(50)]
     # An earlier test's conversation may still ask for a title or a summary, which takes a scripted response, too.
     await stack.model.script(*[ScriptedResponse(kind="gate")] * (len(keys) + 20))
     first = await stack.model.count_requests()
     replies = [asyncio.create_task(send_message(ingress, name, "hold on")) for name in keys]
-
-    async def own_requests() -> list[ModelRequest]:
-        return [request for request in await stack.model.requests(first) if "hold on" in str(request.body)]
-
-    requests = await eventually(own_requests, lambda found: len(found) == len(keys))
+    await eventually(stack.model.count_requests, lambda count: count >= first + len(keys))
+    requests = await eventually(lambda: stack.model.requests(first), lambda found: len(found) == len(keys))
     assert not any(reply.done() for reply in replies)
-    for request in requests:
+
+    async def answer(request: ModelRequest) -> None:
         await stack.model.release(request, "done")
         await stack.model.finish(request)
+
+    await asyncio.gather(*map(answer, requests))  # at once: a silent model is asked again after some seconds
     assert {reply.reply for reply in await asyncio.gather(*replies)} == {"done"}
 
 
