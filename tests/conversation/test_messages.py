@@ -261,7 +261,7 @@ async def test_question_without_a_time_gets_the_time_of_its_turn(
     assert page.running and page.running.started_at
     assert before <= page.running.question[0].at <= datetime.now(UTC)
     await stack.model.release(request.number, "late")
-    await stack.model.finish(request.number)
+    await stack.model.finish(request)
     await turn
     question, reply = (await read_history(ingress, key)).messages
     assert before <= question.at <= reply.at <= datetime.now(UTC)

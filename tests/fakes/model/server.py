@@ -56,9 +56,10 @@ class FakeModel:
     async def _complete(self, http_request: web.Request) -> web.StreamResponse:
         if refusal := self._refuse_api_key(http_request):
             return refusal
-        number = len(self.requests)
+        content = await http_request.read()
+        number = len(self.requests)  # after the await: a request that is read meanwhile would get the same number
         try:
-            body = json.loads(await http_request.read())
+            body = json.loads(content)
             protocol.validate(body, context_tokens=self.context_tokens)
         except json.JSONDecodeError:
             return web.json_response({"error": {"message": "could not parse the JSON body"}}, status=400)
