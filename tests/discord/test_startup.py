@@ -9,6 +9,7 @@ import pytest
 
 from tests.discord.stack import Server
 from tests.discord.steps import ask
+from tests.fakes.discord.running import running_discord
 from tests.operation.threadwell_process import run_threadwell, stack_env
 
 
@@ -71,16 +72,17 @@ async def test_line_break_within_the_token_is_reported_and_around_it_ignored(
 
 
 async def test_doctor_prints_the_invite_link_and_missing_permissions(own_server: Server, tmp_path: Path) -> None:
-    discord = own_server.discord
-    await discord.configure_app(message_content=False)
-    guild = await discord.add_guild("Poor", permissions=("view_channel",))
-    await discord.change_role(guild.id, guild.id, deny=["read_message_history"])
-    status, lines = await run_threadwell(tmp_path, "doctor", **doctor_env(own_server))
+    async with running_discord() as discord:  # without the servers of other tests
+        await discord.configure_app(message_content=False)
+        guild = await discord.add_guild("Poor", permissions=("view_channel",))
+        await discord.change_role(guild.id, guild.id, deny=["read_message_history"])
+        status, lines = await run_threadwell(tmp_path, "doctor", **{**doctor_env(own_server), **discord.env()})
+        application = discord.application
     assert status == 1
     assert any(line.startswith("no  discord app: the Message Content intent is off") for line in lines), lines
     assert any("in Poor it lacks: " in line and "read message history" in line for line in lines), lines
     [link] = [line for line in lines if line.startswith("--  discord app: invite link: ")]
-    assert f"client_id={discord.application}" in link and "applications.commands" in link and "permissions=" in link
+    assert f"client_id={application}" in link and "applications.commands" in link and "permissions=" in link
 
 
 def doctor_env(server: Server) -> dict[str, str]:
