@@ -17,7 +17,7 @@ RETRY_FOREVER = InvocationRetryPolicy(
 """A process that is not running is no failure: retry without limit, with pauses of at most 10 s."""
 
 RETAIN_BRIEFLY = timedelta(seconds=5)
-"""Retention of results that nobody attaches to: reads, and the results of quick handlers. Restate removes expired
+"""Retention of results that no caller attaches to: reads, and the results of quick handlers. Restate removes expired
 invocations only at its next cleanup (`RESTATE_WORKER__CLEANUP_INTERVAL`, an hour by default)."""
 
 RETAIN_NOTHING = timedelta(0)

@@ -15,7 +15,7 @@ from bots.common.previews import Previews
 from bots.common.protocols import DeliveryTarget, PostedMessage, ReplyWriter
 
 LATE_SECONDS = 3.0
-"""After an unclear response the post may still take effect; the message is looked for after this time."""
+"""After a lost response the post may still take effect; the message is looked for after this time."""
 PERMANENT_STATUS = 410
 RETRY_OPTIONS = RunOptions[PostedMessage](
     type_hint=PostedMessage,

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 MAX_REMEMBERED = 1_000
 CALL_SECONDS = 3
 LATE_SECONDS = 6.0
-"""After an unclear response the reaction may still appear; it is removed once more after this time."""
+"""After a lost response the reaction may still appear; it is removed once more after this time."""
 CLEAR_SECONDS = 1.5
 """How long a delivery waits for reactions to be removed. That is part of a durable step: a removal that a crash
 interrupts is repeated."""

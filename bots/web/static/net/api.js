@@ -113,7 +113,7 @@ function query(parameters) {
   return given.length ? `?${new URLSearchParams(given)}` : '';
 }
 
-// Fetches the identity of this browser once. Messages wait for it, or they might be sent as somebody else.
+// Fetches the identity of this browser once. Messages wait for it, or they might be sent under another identity.
 /** @returns {Promise<Me>} */
 function me() {
   pendingMe ||= fetchMe().catch((error) => {
