@@ -49,7 +49,10 @@ async def test_first_load_transfers_little_data(chromium: Browser, web_server: W
     async with open_context(chromium, web_server.url) as context:
         chat = await open_chat(context)
         await chat.page.evaluate("document.fonts.ready")
-        await chat.page.evaluate("import('/static/markdown/lazy-markdown.js').then((module) => module.markdownReady)")
+        await chat.page.evaluate(
+            """() => import(document.querySelector('[href$="lazy-markdown.js"]').href)
+                .then((module) => module.markdownReady)"""
+        )
         size = await chat.page.evaluate(
             """() => [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
                 .reduce((sum, one) => sum + one.encodedBodySize, 0)"""

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import mimetypes
-from dataclasses import dataclass
-from pathlib import Path
-
 from aiohttp import web
 
 from bots.web.auth import Authenticator
 from bots.web.routes.request import ID
-
-STATIC = Path(__file__).parent.parent / "static"
+from bots.web.static_files import StaticFiles
 
 
 class PageRoutes:
-    """Serve the files of `static/`, which are read once at the start."""
+    """Serve the HTML pages and the files that they load."""
 
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
-        self._files = {
-            f"/static/{path.relative_to(STATIC).as_posix()}": StaticFile.read(path) for path in STATIC.rglob("*.*")
-        }
+        self._files = StaticFiles()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes. The last one matches every other path outside of `/api/` and `/static/`."""
@@ -31,7 +22,7 @@ class PageRoutes:
             web.get("/", self.index),
             web.get("/c/{conversation}", self.index),
             web.get("/join", self.join),
-            web.get("/static/{path:.+}", self.static_file),
+            web.get("/static/{version:[0-9a-f]{16}}/{path:.+}", self.static_file),
             web.post("/api/signin", self.sign_in),
             web.get("/health", self.health),
             web.get(r"/{path:(?!api/|static/).+}", self.not_found),
@@ -44,27 +35,24 @@ class PageRoutes:
         try:
             self._authenticator.identify(request)
         except web.HTTPUnauthorized:
-            return self._files["/static/signin.html"].response(request)
-        response = self._files["/static/index.html"].response(request)
+            return self._files.response(request, "signin.html")
+        response = self._files.response(request, "index.html")
         self._authenticator.set_identity_cookies(request, response)
         return response
 
     async def join(self, request: web.Request) -> web.StreamResponse:
         """Serve the page for a second device. The token follows a `#`, so it reaches no server and no log."""
-        return self._files["/static/join.html"].response(request)
+        return self._files.response(request, "join.html")
 
     async def static_file(self, request: web.Request) -> web.StreamResponse:
         """Serve a file of `static/`."""
-        file = self._files.get(request.path)
-        if file is None:
-            raise web.HTTPNotFound(text="there is no such file")
-        return file.response(request)
+        return self._files.response(request, request.match_info["path"], version=request.match_info["version"])
 
     async def not_found(self, request: web.Request) -> web.StreamResponse:
         """Answer 404: with a page for a browser, with one line for other clients."""
         if "text/html" not in request.headers.get("Accept", ""):
             raise web.HTTPNotFound(text="there is no such page")
-        response = self._files["/static/not-found.html"].response(request)
+        response = self._files.response(request, "not-found.html")
         response.set_status(404)
         return response
 
@@ -81,30 +69,3 @@ class PageRoutes:
     async def health(self, _: web.Request) -> web.Response:
         """Answer that the web server runs."""
         return web.json_response({"status": "ok"})
-
-
-@dataclass(frozen=True, slots=True)
-class StaticFile:
-    """A static file, read and compressed once."""
-
-    body: bytes
-    gzipped: bytes
-    etag: str
-    content_type: str
-
-    @classmethod
-    def read(cls, path: Path) -> StaticFile:
-        """Read a file and compute its ETag."""
-        body = path.read_bytes()
-        content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        return cls(body, gzip.compress(body, 9, mtime=0), hashlib.sha256(body).hexdigest()[:16], content_type)
-
-    def response(self, request: web.Request) -> web.Response:
-        """Return the file, or 304 when the browser has this version."""
-        headers = {"ETag": f'"{self.etag}"', "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
-        if request.headers.get("If-None-Match") == f'"{self.etag}"':
-            return web.Response(status=304, headers=headers)
-        body = self.body
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
-            body, headers["Content-Encoding"] = self.gzipped, "gzip"
-        return web.Response(body=body, content_type=self.content_type, charset="utf-8", headers=headers)

@@ -27,7 +27,7 @@ const requested = new Set();
 export function loadScript(file) {
   return new Promise((resolve) => {
     const script = document.createElement('script');
-    script.src = `/static/vendor/${file}`;
+    script.src = new URL(`../vendor/${file}`, import.meta.url).href;
     script.onload = () => resolve();
     script.onerror = () => resolve();
     document.head.append(script);

@@ -34,7 +34,10 @@ export function listenForEvents(onEvent, onState) {
   }
 
   function useSharedWorker() {
-    const worker = new SharedWorker('/static/net/shared-worker.js', { type: 'module', name: 'threadwell' });
+    const worker = new SharedWorker(new URL('./shared-worker.js', import.meta.url), {
+      type: 'module',
+      name: 'threadwell',
+    });
     const { port } = worker;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let answerTimer;
