@@ -33,14 +33,19 @@ ALWAYS_REPLAY = {"RESTATE_WORKER__INVOKER__INACTIVITY_TIMEOUT": "0s"}
 async def eventually(
     read: Callable[[], Awaitable[T]], condition: Callable[[T], Any] = bool, seconds: float = WAIT_SECONDS
 ) -> T:
-    """Call `read` until `condition` holds for its result, and return that result. The failure shows the last result."""
+    """Call `read` until `condition` holds for its result, and return that result. The failure shows the last result.
+
+    It waits longer after each call, since a query of Restate's tables costs up to a second of CPU.
+    """
     deadline = time.monotonic() + seconds
+    pause = 0.02
     while True:
         result = await read()
         if condition(result):
             return result
         assert time.monotonic() < deadline, f"the condition never held; last result: {result!r}"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.4, 0.5)
 
 
 @dataclass
