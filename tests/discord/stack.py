@@ -66,8 +66,9 @@ class DiscordStack:
             await self.stack.start_service()
 
     async def reset_fakes(self) -> None:
-        """Remove faults and scripted responses of earlier tests, and set Discord's default rules."""
+        """Remove faults, scripted responses and servers of earlier tests, and set Discord's default rules."""
         await self.model.clear_script()
+        await self.discord.leave_all()
         await self.discord.clear_faults()
         await self.discord.set_rules(**Rules().model_dump())
         await self.discord.configure_app(message_content=True)

@@ -25,6 +25,9 @@ class Connectable(Protocol):
     async def connect(self) -> object:
         """Read the fake's own data; raise aiohttp.ClientError while it does not answer."""
 
+    async def close(self) -> None:
+        """Close the connections to the fake."""
+
 
 C = TypeVar("C", bound=Connectable)
 
@@ -38,8 +41,11 @@ async def running_fake(package: str, control_type: type[C], *options: str) -> As
     with Path(os.devnull).open("wb") as devnull:
         async with python_process(*command, env=env, cwd=ROOT, stdout=devnull.fileno(), stop_seconds=2):
             control = control_type(f"http://127.0.0.1:{port}")
-            await eventually(partial(_is_connected, control))
-            yield control
+            try:
+                await eventually(partial(_is_connected, control))
+                yield control
+            finally:
+                await control.close()
 
 
 async def _is_connected(control: Connectable) -> bool:

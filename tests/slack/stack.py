@@ -143,7 +143,8 @@ async def create_workspace(stack: SlackStack, **more: object) -> Workspace:
 
 
 async def create_clean_workspace(stack: SlackStack) -> Workspace:
-    """Remove faults and scripted model responses of earlier tests, and create a workspace."""
+    """Remove faults, scripted model responses and conversations of earlier tests, and create a workspace."""
     await stack.model.clear_script()
+    await stack.slack.leave_all()
     await stack.slack.clear_faults()
     return await create_workspace(stack)

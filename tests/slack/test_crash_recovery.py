@@ -56,8 +56,7 @@ async def assert_one_reply_and_continue(workspace: Workspace, question: Message,
 
 async def read_deliveries(workspace: Workspace, messages: list[Message]) -> list[Delivery]:
     """Return the deliveries of the `message` events of these messages."""
-    found = await workspace.slack.deliveries("message")
-    return [delivery for delivery in found if delivery.payload["event"]["ts"] in {m.ts for m in messages}]
+    return [found for m in messages for found in await workspace.slack.deliveries("message", ts=m.ts)]
 
 
 async def test_bot_killed_after_the_acknowledgement_replies_once(workspace: Workspace) -> None:

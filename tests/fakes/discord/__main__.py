@@ -41,6 +41,7 @@ class Terminal:
         watching = asyncio.create_task(control.wait_until(self._print_changes, timeout=math.inf))
         await read_lines(self._handle)
         watching.cancel()
+        await control.close()
 
     async def _handle(self, line: str) -> None:
         control, text = self._control, line.replace("@bot", f"<@{self._control.bot}>")

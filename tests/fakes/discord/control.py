@@ -92,6 +92,10 @@ class DiscordControl(RecordReader):
         """Let a user leave a server; with `control.bot`, remove the bot."""
         await self._call("leave", user=user, guild=guild)
 
+    async def leave_all(self) -> None:
+        """Remove the bot from all servers. Its next backfill does not read them."""
+        await self._call("leave_all")
+
     async def change_member(self, guild: str, user: str, **changes: Any) -> Member:
         """Change a member's `nick` or `roles`."""
         return await self._one(Member, "change_member", guild=guild, user=user, changes=changes)

@@ -28,7 +28,7 @@ class ControlApi(BaseControlApi):
 
     read_only = BaseControlApi.read_only | {
         *("about", "sessions", "events", "messages", "message", "threads"),
-        *("interactions", "commands", "read_attachment"),
+        *("interaction", "interactions", "commands", "read_attachment"),
     }
     reported_errors = (ImpossibleActionError, ApiError)
 
@@ -36,7 +36,7 @@ class ControlApi(BaseControlApi):
         self._discord = discord
         self._state = discord.state
         self._gateway = discord.gateway
-        actions = UserActions(discord)
+        actions = self._actions = UserActions(discord)
         interactions = UserInteractions(actions)
         super().__init__(
             discord,
@@ -60,6 +60,11 @@ class ControlApi(BaseControlApi):
     def do_about(self) -> Json:
         ids = {"bot": self._state.bot, "application": self._state.application, "owner": self._state.owner}
         return {**ids, "token": self._discord.app.token}
+
+    def do_leave_all(self) -> None:
+        for guild in self._state.guilds.values():
+            if self._state.bot in guild.members:
+                self._actions.leave(self._state.bot, guild.id)
 
     # --- configuration and faults -------------------------------------------------------------------------
     def do_configure_app(self, changes: Json) -> None:
@@ -93,11 +98,16 @@ class ControlApi(BaseControlApi):
     def do_sessions(self) -> list[Session]:
         return [session.record for session in self._gateway.sessions.values()]
 
-    def do_calls(self, since: int) -> list[Call]:
-        return self._discord.calls[since:]
+    def do_calls(self, route: str | None, since: int) -> list[Call]:
+        return [call for call in self._discord.calls[since:] if route in (None, call.route)]
 
-    def do_events(self, since: int) -> list[Event]:
-        return self._gateway.events[since:]
+    def do_events(self, type: str | None, id: str | None = None, since: int = 0) -> list[Event]:
+        """Return the events of a type, those about the object with this id."""
+        return [
+            event
+            for event in self._gateway.events[since:]
+            if type in (None, event.type) and id in (None, event.data.get("id"))
+        ]
 
     def do_messages(self, channel: str, everything: bool) -> list[Message]:
         if everything:
@@ -109,6 +119,9 @@ class ControlApi(BaseControlApi):
             if found.id == message:
                 return found
         raise ImpossibleActionError(f"there never was a message {message}")
+
+    def do_interaction(self, id: str) -> Interaction:
+        return self._state.interactions[id]
 
     def do_interactions(self) -> list[Interaction]:
         return list(self._state.interactions.values())

@@ -30,15 +30,15 @@ class RecordReader(Control):
 
     async def calls(self, route: str | None = None, *, since: int = 0) -> list[Call]:
         """Return all REST requests, or those of one route."""
-        return [call for call in await self._list(Call, "calls", since=since) if route in (None, call.route)]
+        return await self._list(Call, "calls", route=route, since=since)
 
     async def events(self, type: str | None = None, *, since: int = 0) -> list[Event]:
         """Return all events that were dispatched to sessions, or those of one type."""
-        return [event for event in await self._list(Event, "events", since=since) if type in (None, event.type)]
+        return await self._list(Event, "events", type=type, since=since)
 
     async def create_events(self, message: Message) -> list[Event]:
         """Return the MESSAGE_CREATE events of a message."""
-        return [event for event in await self.events("MESSAGE_CREATE") if event.data["id"] == message.id]
+        return await self._list(Event, "events", type="MESSAGE_CREATE", id=message.id)
 
     async def messages(self, channel: str, *, everything: bool = False) -> list[Message]:
         """Return the messages of a channel or thread, oldest first; `everything`: also deleted and ephemeral ones."""
@@ -55,7 +55,7 @@ class RecordReader(Control):
 
     async def responses(self, interaction: Interaction) -> list[Message]:
         """Return the bot's responses to an interaction, the original one first."""
-        current = next(entry for entry in await self.interactions() if entry.id == interaction.id)
+        current = await self._one(Interaction, "interaction", id=interaction.id)
         return [await self.message(current.channel, id) for id in (current.message, *current.followups) if id]
 
     async def threads(self, channel: str) -> list[Channel]:

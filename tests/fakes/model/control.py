@@ -17,10 +17,16 @@ class ModelControl:
     def __init__(self, url: str) -> None:
         self.url = url
         self.base_url = f"{url}/v1"
+        self._session: aiohttp.ClientSession | None = None
 
     async def connect(self) -> None:
         """Raise aiohttp.ClientError while the fake does not answer."""
         await self.count_requests()
+
+    async def close(self) -> None:
+        """Close the connections to the fake."""
+        if self._session is not None:
+            await self._session.close()
 
     async def script(self, *responses: ScriptedResponse) -> None:
         """Queue responses, one per turn's request. After them the fake sends its default reply."""
@@ -94,15 +100,18 @@ class ModelControl:
         await self._post("release", {**_selector(request), "text": None})
 
     async def _get(self, path: str, **params: str | float) -> Any:
-        url = f"{self.url}/control/{path}"
-        async with aiohttp.ClientSession() as session, session.get(url, params=params) as response:
+        async with self._open_session().get(f"{self.url}/control/{path}", params=params) as response:
             response.raise_for_status()
             return await response.json()
 
     async def _post(self, path: str, body: Any) -> None:
-        url = f"{self.url}/control/{path}"
-        async with aiohttp.ClientSession() as session, session.post(url, json=body) as response:
+        async with self._open_session().post(f"{self.url}/control/{path}", json=body) as response:
             response.raise_for_status()
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession()
+        return self._session
 
 
 def _selector(request: int | ModelRequest) -> dict[str, int]:

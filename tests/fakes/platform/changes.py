@@ -6,6 +6,10 @@ import asyncio
 import contextlib
 
 
+BATCH_SECONDS = 0.02
+"""How long further changes are waited for: the caller reads the state after each return, which costs more."""
+
+
 class ChangeCounter:
     """Counts changes and wakes the waiting calls."""
 
@@ -25,4 +29,5 @@ class ChangeCounter:
                 while self.change_count <= since:
                     self._changed.clear()
                     await self._changed.wait()
+                    await asyncio.sleep(BATCH_SECONDS)
         return self.change_count

@@ -20,6 +20,12 @@ class Control:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close the connections to the fake."""
+        if self._session is not None:
+            await self._session.close()
 
     async def advance_clock(self, seconds: float) -> None:
         """Put the platform's clock forward, so that things expire."""
@@ -54,20 +60,19 @@ class Control:
     ) -> T:
         """Read after every change in the fake until `holds`; the assertion error shows the last value."""
         deadline = time.monotonic() + timeout
+        changes = int(await self._call("changed", since=0, timeout=0))
         while True:
-            since = int(await self._call("changed", since=0, timeout=0))
             value = await read()
             if condition(value):
                 return value
             left = deadline - time.monotonic()
             assert left > 0, f"the condition did not hold within {timeout} s; last value: {value!r}"
-            await self._call("changed", since=since, timeout=min(left, 1.0))
+            changes = int(await self._call("changed", since=changes, timeout=min(left, 1.0)))
 
     async def _call(self, verb: str, **arguments: Any) -> Any:
-        async with (
-            aiohttp.ClientSession() as session,
-            session.post(f"{self.url}/control/{verb}", json=arguments) as response,
-        ):
+        if self._session is None:
+            self._session = aiohttp.ClientSession()
+        async with self._session.post(f"{self.url}/control/{verb}", json=arguments) as response:
             if response.status in (404, 409):
                 raise ImpossibleActionError((await response.json())["impossible"])
             response.raise_for_status()

@@ -39,6 +39,7 @@ class Terminal:
         watching = asyncio.create_task(self._control.wait_until(self._print_changes, timeout=math.inf))
         await read_lines(self._handle)
         watching.cancel()
+        await self._control.close()
 
     async def _handle(self, line: str) -> None:
         text = line.replace("@bot", f"<@{self._control.bot}>")

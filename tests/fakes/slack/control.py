@@ -84,6 +84,10 @@ class SlackControl(Control):
         """Return the direct conversation of the bot with one person, or the group conversation with several."""
         return Channel.model_validate(await self._call("open_conversation", users=list(users)))
 
+    async def leave_all(self) -> None:
+        """Remove the bot from all conversations without events. Its next backfill does not read them."""
+        await self._call("leave_all")
+
     # --- actions of people --------------------------------------------------------------------------------
     async def post(self, user: str, channel: str, text: str, **more: Any) -> Message:
         """Post a message; `more`: `thread_ts`, `files=[make_file(…)]`, `attachments`, `silent` (without events)."""
@@ -214,13 +218,14 @@ class SlackControl(Control):
 
     async def calls(self, method: str | None = None, *, since: int = 0) -> list[Call]:
         """Return the calls of the Web API, or of one method; `response_url`: those to response URLs."""
-        calls = [Call.model_validate(call) for call in await self._call("calls", since=since)]
-        return [call for call in calls if method in (None, call.method)]
+        return [Call.model_validate(call) for call in await self._call("calls", method=method, since=since)]
 
-    async def deliveries(self, kind: str | None = None, *, since: int = 0) -> list[Delivery]:
-        """Return the deliveries to the app, or those of an event type (`app_mention`) or a kind (`interactive`)."""
-        found = [Delivery.model_validate(delivery) for delivery in await self._call("deliveries", since=since)]
-        return [delivery for delivery in found if kind in (None, delivery.kind, delivery.event_type)]
+    async def deliveries(self, kind: str | None = None, *, ts: str | None = None) -> list[Delivery]:
+        """Return the deliveries to the app, or those of an event type (`app_mention`) or a kind (`interactive`).
+
+        With `ts`, return only those of events about the message with this timestamp.
+        """
+        return [Delivery.model_validate(found) for found in await self._call("deliveries", kind=kind, ts=ts)]
 
     async def messages(self, channel: str, thread_ts: str | None = None) -> list[Message]:
         """Return the messages of a channel, or of a thread with its parent, oldest first."""
@@ -283,13 +288,9 @@ class SlackControl(Control):
 
     async def wait_until_acked(self, message: Message) -> list[Delivery]:
         """Wait until the app has acknowledged all events about a message."""
-
-        async def read_deliveries() -> list[Delivery]:
-            found = await self.deliveries("events_api")
-            return [delivery for delivery in found if delivery.payload["event"].get("ts") == message.ts]
-
         return await self.wait_until(
-            read_deliveries, lambda found: found and all(delivery.state == "acked" for delivery in found)
+            lambda: self.deliveries("events_api", ts=message.ts),
+            lambda found: found and all(delivery.state == "acked" for delivery in found),
         )
 
     async def wait_connected(self, number: int = 1, timeout: float = TIMEOUT) -> None:

@@ -57,6 +57,11 @@ class ControlApi(BaseControlApi):
     def do_open_conversation(self, users: list[str]) -> Channel:
         return self._state.open_direct_channel(self._slack.home, *users)
 
+    def do_leave_all(self) -> None:
+        for channel in self._state.channels.values():
+            if self._slack.home.bot_user_id in channel.members:
+                channel.members.remove(self._slack.home.bot_user_id)
+
     def do_change_user(self, user: str, changes: Json) -> User:
         self._state.users[user] = self._state.users[user].model_copy(update=changes)
         return self._state.users[user]
@@ -140,11 +145,16 @@ class ControlApi(BaseControlApi):
     def do_sockets(self) -> int:
         return len(self._slack.connections.open)
 
-    def do_calls(self, since: int) -> list[Call]:
-        return self._slack.calls[since:]
+    def do_calls(self, method: str | None, since: int) -> list[Call]:
+        return [call for call in self._slack.calls[since:] if method in (None, call.method)]
 
-    def do_deliveries(self, since: int) -> list[Delivery]:
-        return self._slack.dispatcher.deliveries[since:]
+    def do_deliveries(self, kind: str | None, ts: str | None) -> list[Delivery]:
+        return [
+            delivery
+            for delivery in self._slack.dispatcher.deliveries
+            if kind in (None, delivery.kind, delivery.event_type)
+            and (ts is None or delivery.payload.get("event", {}).get("ts") == ts)
+        ]
 
     def do_messages(self, channel: str, thread_ts: str | None) -> list[Message]:
         messages = self._state.messages.get(channel, [])
