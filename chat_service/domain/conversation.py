@@ -15,7 +15,7 @@ from chat_service.domain.window import count_scrolled_out, latest_time
 from chat_service.storage.state import UNKNOWN_TIME, Meta, Recent, TurnResult
 
 MAX_STOP_ALL_BARRIERS = 50
-MAX_PEOPLE = 500
+MAX_PEOPLE = 100
 """People whose ids a conversation stores. The directories of further people are updated each time they write."""
 
 

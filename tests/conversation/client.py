@@ -78,12 +78,12 @@ async def read_history(ingress: IngressClient, key: str, **more: int) -> History
     return await ingress.call(handlers.CHAT_GET_HISTORY, key, HistoryRequest(**more))
 
 
-async def read_all_texts(ingress: IngressClient, key: str) -> list[str]:
+async def read_all_texts(ingress: IngressClient, key: str, limit: int = 11) -> list[str]:
     """Read the texts of all messages, page by page."""
     texts: list[str] = []
     before: int | None = None
     while True:
-        page = await read_history(ingress, key, limit=11, **({"before": before} if before else {}))
+        page = await read_history(ingress, key, limit=limit, **({"before": before} if before else {}))
         texts = [m.text for m in page.messages] + texts
         before = page.next_before
         if before is None:

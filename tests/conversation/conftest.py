@@ -11,7 +11,10 @@ from tests.fakes.model.running import running_model
 from tests.processes import Stack, running_stack
 
 
-async def _running(binary: Path, folders: pytest.TempPathFactory, *, replay: bool) -> AsyncIterator[Stack]:
+async def running_conversation_stack(
+    binary: Path, folders: pytest.TempPathFactory, *, replay: bool
+) -> AsyncIterator[Stack]:
+    """Run a chat service without bots: replies to keys of Slack and Discord wait for a bot."""
     folder = folders.mktemp("replay" if replay else "conversation")
     async with running_model() as model, running_stack(binary, folder, model, replay=replay) as running:
         yield running
@@ -19,24 +22,37 @@ async def _running(binary: Path, folders: pytest.TempPathFactory, *, replay: boo
 
 @pytest.fixture(scope="package")
 async def normal(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """A chat service without bots: replies to keys of Slack and Discord wait for a bot."""
-    async for running in _running(engine_binary, tmp_path_factory, replay=False):
+    async for running in running_conversation_stack(engine_binary, tmp_path_factory, replay=False):
         yield running
 
 
 @pytest.fixture(scope="package")
 async def replaying(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """The same, but every handler suspends at each await and is replayed."""
-    async for running in _running(engine_binary, tmp_path_factory, replay=True):
+    async for running in running_conversation_stack(engine_binary, tmp_path_factory, replay=True):
         yield running
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
+async def module_normal(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    async for running in running_conversation_stack(engine_binary, tmp_path_factory, replay=False):
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def module_replaying(engine_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    async for running in running_conversation_stack(engine_binary, tmp_path_factory, replay=True):
+        yield running
+
+
+@pytest.fixture(scope="module")
 def stack(request: pytest.FixtureRequest) -> Stack:
-    """The stack of all conversation tests; the replaying one for the second run of a test marked `replayed`."""
-    found: Stack = request.getfixturevalue(
-        {"normal": "normal", "replay": "replaying"}[getattr(request, "param", "normal")]
-    )
+    """The stack of all conversation tests; the replaying one for the second run of a test marked `replayed`.
+
+    A module marked `searches_engine` has stacks of its own, because a query of Restate's tables reads everything in it.
+    """
+    prefix = "module_" if request.node.get_closest_marker("searches_engine") else ""
+    found: Stack = request.getfixturevalue(prefix + getattr(request, "param", "normal"))
     return found
 
 
@@ -52,7 +68,7 @@ def stack(request: pytest.FixtureRequest) -> Stack:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that is marked `replayed` in both modes."""
     if "stack" in metafunc.fixturenames and metafunc.definition.get_closest_marker("replayed"):
-        metafunc.parametrize("stack", ["normal", "replay"], indirect=True)
+        metafunc.parametrize("stack", ["normal", "replaying"], indirect=True)
 
 
 @pytest.fixture(autouse=True)

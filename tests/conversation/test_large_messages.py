@@ -19,25 +19,28 @@ from chat_service.contracts import (
 )
 from chat_service.contracts.messages import MAX_INLINE, MAX_TEXT
 from chat_service.ingress import IngressClient, IngressError
+from chat_service.storage.limits import MAX_RESPONSE_BYTES, json_bytes
 from tests.conversation.client import send_message, start_message
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
 
-MESSAGES = 140
-ENGINE_BYTES = 32 * 1024 * 1024
+MESSAGES = 52
+"""Images in a conversation, 13 MiB: more than one page, one search and one export may read."""
+CALL_LINES = 45
+"""Messages of one call, 11 MiB: three calls are more than Restate accepts as one state."""
 CALL_SECONDS = 60.0
 """Timeout of a call in seconds. Restate repeats a response that is too large without end."""
 
 
 async def fill_with_images(ingress: IngressClient, key: str) -> None:
-    """Fill a conversation with a question, its reply, and more images than one response can carry."""
+    """Fill a conversation with a question, its reply, and images."""
     await send_message(ingress, key, "my name is Ada", id="first")
     picture = Attachment(name="p.png", media_type="image/png", data="A" * MAX_INLINE)
     start = datetime.now(UTC) - timedelta(seconds=MESSAGES)
     for first in range(0, MESSAGES, 20):
         pictures = [
             Inbound(message=f"picture {n}", id=f"p{n}", at=start + timedelta(seconds=n), attachments=[picture])
-            for n in range(first, first + 20)
+            for n in range(first, min(first + 20, MESSAGES))
         ]
         await ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=pictures))
 
@@ -50,16 +53,16 @@ async def test_large_notes_that_arrive_during_a_turn_are_all_stored(
     await stack.model.script(ScriptedResponse(kind="gate"))
     first = start_message(ingress, key, "hold on")
     request = await stack.model.wait_for_request(number)
-    lines = [Inbound(message="z" * MAX_TEXT) for _ in range(60)]
+    lines = [Inbound(message="z" * MAX_TEXT) for _ in range(CALL_LINES)]
     notes = [
         asyncio.create_task(ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=lines), timeout=CALL_SECONDS))
-        for _ in range(4)
+        for _ in range(3)
     ]
     await stack.model.finish(request)
     await first
     await asyncio.gather(*notes)
     page = await ingress.call(handlers.CHAT_GET_HISTORY, key, HistoryRequest(limit=1), timeout=CALL_SECONDS)
-    assert page.messages[-1].seq == 4 * 60 + 2
+    assert page.messages[-1].seq == 3 * CALL_LINES + 2
     oldest = await ingress.call(handlers.CHAT_GET_HISTORY, key, HistoryRequest(limit=3, before=4), timeout=CALL_SECONDS)
     assert [m.seq for m in oldest.messages] == [1, 2, 3]
 
@@ -75,7 +78,7 @@ async def test_responses_with_large_messages_fit_the_engine_limit_and_omit_nothi
             handlers.CHAT_GET_HISTORY, key, HistoryRequest(limit=200, before=before), timeout=CALL_SECONDS
         )
         assert page.messages
-        assert len(page.model_dump_json()) < ENGINE_BYTES
+        assert sum(map(json_bytes, page.messages)) <= MAX_RESPONSE_BYTES
         numbers = [m.seq for m in page.messages] + numbers
         before = page.next_before
     assert numbers == list(range(1, MESSAGES + 3))
@@ -85,6 +88,7 @@ async def test_responses_with_large_messages_fit_the_engine_limit_and_omit_nothi
         hits = await ingress.call(
             handlers.CHAT_SEARCH, key, SearchRequest(text="picture", limit=100, before=before), timeout=CALL_SECONDS
         )
+        assert sum(map(json_bytes, hits.messages)) <= MAX_RESPONSE_BYTES
         found_texts += [m.text for m in hits.messages]
         before = hits.next_before
     assert found_texts == [f"picture {n}" for n in reversed(range(MESSAGES))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import uuid4
 
 import pytest
@@ -18,6 +19,7 @@ from chat_service.contracts import (
 )
 from chat_service.contracts.background import ForgetPersonRequest
 from chat_service.domain.conversation import MAX_PEOPLE
+from chat_service.domain.window import MAX_SHOWN, PAGE_SIZE
 from chat_service.ingress import IngressClient, IngressError
 from chat_service.storage.state import Meta
 from tests.conversation.client import (
@@ -33,41 +35,33 @@ from tests.fakes.model.protocol import ModelRequest, ScriptedResponse
 from tests.processes import Stack, eventually
 from tests.web.seeding import write_state
 
+pytestmark = pytest.mark.searches_engine
 DIRECTORIES_SECONDS = 180.0
-"""Seconds that updates of five hundred directories may take on a busy machine."""
+"""Seconds that updates of a hundred directories may take on a busy machine."""
 
 
-async def delete_conversation(ingress: IngressClient, key: str) -> None:
-    await ingress.call(handlers.CHAT_FORGET, key, None)
-
-
-async def test_author_of_notes_is_deleted(ingress: IngressClient, stack: Stack) -> None:
-    """Also if the conversation has more participants than its metadata contains."""
+async def test_author_whom_the_metadata_does_not_contain_is_deleted(ingress: IngressClient, stack: Stack) -> None:
+    """The metadata of a conversation contains only the first participants of very many."""
     team, word = f"T{uuid4().hex[:8].upper()}", f"potoroo{uuid4().hex[:8]}"
     key = keys.slack(team, "C1", "1700000000.000100")
-    meta = Meta(people=[f"P{number:03}" for number in range(MAX_PEOPLE - 1)])
-    await write_state(stack, "Chat", key, {"meta": meta})
+    people = [f"P{number:03}" for number in range(MAX_PEOPLE)]
+    await write_state(stack, "Chat", key, {"meta": Meta(people=people, title="chosen", renamed=True)})
     await eventually(lambda: count_records_with(stack, key, "P001"))
-    await add_notes(ingress, key, ["hello"])  # the first words are the title in the directories
-    await queue_message(ingress, key, f"{word} aside", "m0", author=Author(id="UEVE", name="Eve"), expects_reply=False)
-    await wait_for_turn(ingress, key, "m0")
-    for number in range(3):
-        author = Author(id=f"U{number}", name=f"N{number}")
-        await add_notes(ingress, key, [f"{word} {number}"], author=author)
-    for person in ("UEVE", "U2"):
-        owner = f"slack:{team}:{person}"
-        done = await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, ForgetPersonRequest(person=owner))
-        assert done.conversations == 1, person
-    for text in (f"{word} aside", f"{word} 2"):
-        await eventually(lambda text=text: find_text(stack, text), lambda found: not found)  # type: ignore[misc]
-    last = f"person:slack:{team}:U1"
+    for person in ("UEVE", "UADA"):
+        await add_notes(ingress, key, [f"{word} {person}"], author=Author(id=person, name=person))
 
-    async def listed() -> int:
-        return len((await ingress.call(handlers.DIRECTORY_LIST, last, DirectoryRequest())).entries)
+    async def listed(person: str) -> int:
+        directory = f"person:slack:{team}:{person}"
+        return len((await ingress.call(handlers.DIRECTORY_LIST, directory, DirectoryRequest())).entries)
 
-    assert await listed() == 1
-    await delete_conversation(ingress, key)
-    assert await eventually(listed, lambda count: count == 0, seconds=DIRECTORIES_SECONDS) == 0
+    await eventually(lambda: listed("UEVE"))
+    forget_eve = ForgetPersonRequest(person=f"slack:{team}:UEVE")
+    assert (await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, forget_eve)).conversations == 1
+    await eventually(lambda: find_text(stack, f"{word} UEVE"), lambda found: not found)
+
+    assert await listed("UADA") == 1
+    await ingress.call(handlers.CHAT_FORGET, key, None)
+    assert await eventually(lambda: listed("UADA"), lambda count: count == 0, seconds=DIRECTORIES_SECONDS) == 0
     assert await eventually(lambda: find_text(stack, word), lambda found: not found, seconds=DIRECTORIES_SECONDS) == []
 
 
@@ -78,25 +72,31 @@ async def test_old_messages_of_others_stay_listed_after_a_person_is_deleted(
     """All messages in Chat are deleted then; the older ones are in the Transcript."""
     team = f"T{uuid4().hex[:8].upper()}"
     key = keys.slack(team, "C1", "1700000000.000100")
-    for name, number in (("ADA", 50), *(("EVE", 50),) * 3):
+
+    async def write(name: str, numbers: Iterable[int]) -> None:
         author = Author(id=f"U{name}", name=name)
-        notes = [Inbound(message=f"{name} {n}", id=uuid4().hex, author=author) for n in range(number)]
+        notes = [Inbound(message=f"{name} {n}", id=uuid4().hex, author=author) for n in numbers]
         await ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=notes))
+
+    async def listed(name: str) -> list[str]:
+        page = await ingress.call(handlers.DIRECTORY_LIST, f"person:slack:{team}:U{name}", DirectoryRequest())
+        return [entry.conversation for entry in page.entries]
+
+    await write("ADA", range(21))
+    await write("EVE", range(PAGE_SIZE + MAX_SHOWN))
+    await eventually(lambda: listed("EVE"))
     found = ForgetPersonRequest(person=f"slack:{team}:UEVE")
     assert (await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, found)).conversations == 1
-    page = await eventually(lambda: read_history(ingress, key, limit=200), lambda page: len(page.messages) == 50)
+    page = await eventually(lambda: read_history(ingress, key, limit=200), lambda page: len(page.messages) == 21)
     assert {m.author.name for m in page.messages if m.author} == {"ADA"}
-    listed = await ingress.call(handlers.DIRECTORY_LIST, f"person:slack:{team}:UADA", DirectoryRequest())
-    assert [entry.conversation for entry in listed.entries] == [key]
-    hits = await ingress.call(handlers.CHAT_SEARCH, key, SearchRequest(text="ADA 3"))
+    assert await eventually(lambda: listed("ADA")) == [key]
+    hits = await ingress.call(handlers.CHAT_SEARCH, key, SearchRequest(text="ADA 1"))
     assert len(hits.messages) == 11
-    bob = Author(id="UBOB", name="BOB")
-    notes = [Inbound(message=f"BOB {n}", id=uuid4().hex, author=bob) for n in range(100)]
-    for first in (0, 50):
-        await ingress.call(handlers.CHAT_ADD_NOTES, key, Notes(messages=notes[first : first + 50]))
-    expected = [f"ADA {n}" for n in range(50)] + [f"BOB {n}" for n in range(100)]
-    assert await eventually(lambda: read_all_texts(ingress, key), lambda texts: texts == expected), (
-        "also across handler went"
+    for first in (0, 40):
+        await write("BOB", range(first, first + 40))
+    expected = [f"ADA {n}" for n in range(21)] + [f"BOB {n}" for n in range(80)]
+    assert await eventually(lambda: read_all_texts(ingress, key, 40), lambda texts: texts == expected), (
+        "also across pages that the deletion has emptied"
     )
     again = ForgetPersonRequest(person=f"slack:{team}:UADA")
     assert (await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, again)).conversations == 1
@@ -162,7 +162,6 @@ async def test_new_participant_is_deleted_during_their_first_turn(ingress: Ingre
     assert await eventually(lambda: find_text(stack, word), lambda found: not found) == []
 
 
-@pytest.mark.replayed
 async def test_feedback_of_a_deleted_person_is_removed(ingress: IngressClient, stack: Stack) -> None:
     team, person = f"T{uuid4().hex[:8].upper()}", f"U{uuid4().hex[:8].upper()}"
     key = keys.slack(team, "C1", "1700000000.000100")
@@ -207,17 +206,17 @@ async def test_invalid_person_id_is_refused(ingress: IngressClient, person: str)
 async def test_person_is_deleted_from_all_conversations(ingress: IngressClient, stack: Stack) -> None:
     team, word = f"T{uuid4().hex[:8].upper()}", f"numbat{uuid4().hex[:8]}"
     eve, ada = Author(id="UEVE", name="Eve"), Author(id="UADA", name="Ada")
-    threads = [keys.slack(team, "C1", f"170000000{number}.000100") for number in range(2)]
-    for key in threads:
-        for number in range(4):
-            author, text = (eve, f"my name is {word}") if number % 2 else (ada, "my name is Ada")
+    long_thread, short_thread, own_thread = (keys.slack(team, "C1", f"170000000{number}.000100") for number in range(3))
+    for key, number, notes in ((long_thread, 0, 25), (long_thread, 1, 0), (short_thread, 2, 0)):
+        for author, text in ((ada, "my name is Ada"), (eve, f"my name is {word}")):
             await stack.model.script(ScriptedResponse(text="Noted."))  # an echo would repeat the notes of the other
-            await queue_message(ingress, key, text, f"m{number}", author=author)
-            await wait_for_turn(ingress, key, f"m{number}")
-            await add_notes(ingress, key, [text] * 15, author=author)
-    own_thread = keys.slack(team, "C1", "1700000009.000100")
-    await queue_message(ingress, own_thread, f"{word} alone", "m0", author=eve)
+            await queue_message(ingress, key, text, f"m{number}{author.id}", author=author)
+            await wait_for_turn(ingress, key, f"m{number}{author.id}")
+            if notes:
+                await add_notes(ingress, key, [text] * notes, author=author)
+    await queue_message(ingress, own_thread, f"{word} alone", "m0", author=eve, expects_reply=False)
     await wait_for_turn(ingress, own_thread, "m0")
+    threads = [long_thread, short_thread]
 
     async def listed(owner: str) -> list[str]:
         page = await ingress.call(handlers.DIRECTORY_LIST, owner, DirectoryRequest())
@@ -227,14 +226,14 @@ async def test_person_is_deleted_from_all_conversations(ingress: IngressClient, 
     done = await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, ForgetPersonRequest(person=f"slack:{team}:UEVE"))
     assert done.conversations == 3
     assert await eventually(lambda: find_text(stack, word), lambda found: not found) == []
-    for key in threads:
+    for key, count in ((long_thread, 2 + 25 + 2), (short_thread, 2)):
         page = await read_history(ingress, key, limit=200)
         assert {m.author.name for m in page.messages if m.author} == {"Ada"}
-        assert len(page.messages) == 2 * (2 + 15), "two turns and thirty notes of Ada"
+        assert len(page.messages) == count, "Ada's turns and notes"
     assert (await read_history(ingress, own_thread)).messages == []
     assert await listed(f"person:slack:{team}:UEVE") == []
     await eventually(lambda: listed(f"channel:slack:{team}:C1"), lambda seen: seen == sorted(threads))
-    summary = await eventually(lambda: read_summary(stack, threads[0]), lambda seen: seen["upto"])
+    summary = await eventually(lambda: read_summary(stack, long_thread), lambda seen: seen["upto"])
     assert "Ada" in str(summary["text"]), "the summary was replaced"
 
 
