@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
 
 import openai
-from openai import AsyncOpenAI, AsyncStream
-from openai.types import CompletionUsage
+from openai import AsyncAPIResponse, AsyncOpenAI, AsyncStream, DefaultAioHttpClient
 from openai.types.chat import (
     ChatCompletionChunk,
     ChatCompletionContentPartParam,
@@ -21,14 +19,13 @@ from chat_service.models.protocol import (
     ChatModel,
     Endpoint,
     Failure,
-    Finished,
     ModelError,
     ModelEvent,
     Prompt,
     PromptMessage,
     TextDelta,
-    Usage,
 )
+from chat_service.models.stream_reader import StreamReader
 from chat_service.settings import Settings
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -51,77 +48,63 @@ class OpenAIModel:
         self._model = endpoint.model
         # The client requires a key, also for a local server that needs none.
         key = endpoint.api_key.get_secret_value() if endpoint.api_key else "none"
+        timeout = openai.Timeout(settings.model_stall_seconds, connect=CONNECT_SECONDS)
         self._client = AsyncOpenAI(
             api_key=key,
             # Trap: without a base_url the client reads OPENAI_BASE_URL itself, and an empty value counts as set.
             base_url=endpoint.base_url or OPENAI_URL,
             max_retries=0,
-            timeout=openai.Timeout(settings.model_stall_seconds, connect=CONNECT_SECONDS),
+            timeout=timeout,
+            # Measured with 500 chunks: 5 ms of CPU per call, 15 ms with the client's own transport.
+            http_client=DefaultAioHttpClient(timeout=timeout),
         )
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[ModelEvent, None]:
-        """See `ChatModel.stream`."""
-        await self._endpoint.wait_ready()
-        stream, model = await self._open_stream(prompt)
-        finish_reason: str | None = None
-        usage: Usage | None = None
-        answered_by = model
-        try:
-            chunks = aiter(stream)
-            while chunk := await self._next_chunk(chunks, model):
-                for text in chunk.texts:
-                    yield TextDelta(text)
-                answered_by = chunk.model or answered_by
-                usage = chunk.usage or usage
-                finish_reason = chunk.finish_reason or finish_reason
-        finally:
-            # Closing the response ends the provider's generation when the reader stops early.
-            await stream.close()
-        if finish_reason is None:
-            raise ModelError(Failure.RETRY, "the model's stream ended in the middle")
-        yield Finished(model=answered_by, reason=finish_reason, usage=usage)
+        """See `ChatModel.stream`.
 
-    async def _open_stream(self, prompt: Prompt) -> tuple[AsyncStream[ChatCompletionChunk], str]:
-        """Send the request. Return the stream and the name of the requested model."""
+        It reads the bytes of the response itself: the client's typed chunks cost 0.2 ms of CPU each, and reject chunks
+        that differ from OpenAI's.
+        """
+        await self._endpoint.wait_ready()
         model = prompt.model or self._model
+        reader = StreamReader(self._endpoint, self._settings.model_stall_seconds)
         try:
             model = model or await self._default_model()
-            stream = await self._client.chat.completions.create(
-                model=model,
-                # Trap: the client validates each message of `messages`, which takes 0.1 ms per message before every
-                # call. `extra_body` is sent as it is, in the same place of the request.
-                messages=(),
-                extra_body={"messages": [self._message(m) for m in prompt.messages]},
-                temperature=prompt.temperature if prompt.temperature is not None else openai.omit,
-                max_completion_tokens=self._output_limit(prompt, at_openai=True),
-                max_tokens=self._output_limit(prompt, at_openai=False),
-                stream=True,
-                stream_options={"include_usage": True},
-            )
+            # Leaving the block closes the response, which ends the provider's generation when a reader stops early.
+            async with self._request(prompt, model) as response:
+                reader.start(model)
+                async for received in response.iter_bytes():
+                    if text := reader.read(received):
+                        yield TextDelta(text)
+        except ModelError:
+            raise
         except openai.OpenAIError as error:
             raise to_model_error(error, self._endpoint, model, chosen=prompt.model is not None) from error
-        return stream, model
-
-    async def _next_chunk(self, chunks: AsyncIterator[ChatCompletionChunk], model: str) -> _Chunk | None:
-        """Return the next chunk, or None at the end of the stream.
-
-        Raises:
-            ModelError: when the stream fails or sends no chunk for `MODEL_STALL_SECONDS`.
-        """
-        try:
-            # Trap: the client's own read timeout restarts at every byte, and some servers send empty comments forever.
-            async with asyncio.timeout(self._settings.model_stall_seconds):
-                return _Chunk.parse(await anext(chunks))
-        except StopAsyncIteration:
-            return None
-        except TimeoutError as error:
-            seconds = self._settings.model_stall_seconds
-            raise ModelError(Failure.RETRY, f"the model sent nothing for {seconds:g} s") from error
-        except openai.OpenAIError as error:
-            raise to_model_error(error, self._endpoint, model) from error
         except Exception as error:
-            # The client passes on errors below it (a lost connection, an incomplete JSON line) in their own classes.
+            # The client passes on errors below it, such as a lost connection, in their own classes.
+            if isinstance(error.__cause__, TimeoutError):
+                raise reader.stall_error() from error
             raise ModelError(Failure.RETRY, f"the model's stream broke: {type(error).__name__}") from error
+        if text := reader.close():
+            yield TextDelta(text)
+        yield reader.finished()
+
+    def _request(
+        self, prompt: Prompt, model: str
+    ) -> AbstractAsyncContextManager[AsyncAPIResponse[AsyncStream[ChatCompletionChunk]]]:
+        """Return the request; it is sent when its block is entered."""
+        return self._client.chat.completions.with_streaming_response.create(
+            model=model,
+            # Trap: the client validates each message of `messages`, which takes 0.1 ms per message before every call.
+            # `extra_body` is sent as it is, in the same place of the request.
+            messages=(),
+            extra_body={"messages": [self._message(m) for m in prompt.messages]},
+            temperature=prompt.temperature if prompt.temperature is not None else openai.omit,
+            max_completion_tokens=self._output_limit(prompt, at_openai=True),
+            max_tokens=self._output_limit(prompt, at_openai=False),
+            stream=True,
+            stream_options={"include_usage": True},
+        )
 
     async def check(self) -> str:
         """See `ChatModel.check`. It lists the models, which costs no tokens."""
@@ -177,30 +160,3 @@ class OpenAIModel:
             url = image.url or f"data:{image.media_type};base64,{image.data}"
             parts.append({"type": "image_url", "image_url": {"url": url}})
         return {"role": "user", "content": parts}
-
-
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    """The parts of a Chat Completions chunk that are used."""
-
-    texts: list[str]
-    model: str
-    usage: Usage | None
-    finish_reason: str | None
-
-    @classmethod
-    def parse(cls, chunk: ChatCompletionChunk) -> _Chunk:
-        """Read a chunk. The text of a refusal counts as text of the answer."""
-        deltas = [choice.delta for choice in chunk.choices if choice.delta]
-        reasons = [choice.finish_reason for choice in chunk.choices if choice.finish_reason]
-        return cls(
-            texts=[text for delta in deltas if (text := delta.content or delta.refusal)],
-            model=chunk.model,
-            usage=_usage(chunk.usage) if chunk.usage else None,
-            finish_reason=reasons[-1] if reasons else None,
-        )
-
-
-def _usage(usage: CompletionUsage) -> Usage:
-    details = usage.prompt_tokens_details
-    return Usage(usage.prompt_tokens, usage.completion_tokens, (details and details.cached_tokens) or 0)

@@ -35,20 +35,31 @@ def to_model_error(
 
     `chosen`: the model's name comes from the settings of a conversation, channel or workspace, or from a persona.
     """
-    if isinstance(error, openai.APITimeoutError):
+    # Trap: the client's aiohttp transport also reports a refused connection as a time-out.
+    if isinstance(error, openai.APITimeoutError) and isinstance(_root_cause(error), TimeoutError):
         return ModelError(Failure.RETRY, "the model's endpoint did not answer in time")
     if isinstance(error, openai.APIConnectionError):
         host = endpoint.base_url or "the provider"
         return ModelError(Failure.RETRY, f"the model's endpoint cannot be reached ({host})")
     if isinstance(error, openai.APIStatusError):
         return _from_status(error, endpoint, model, chosen)
-    if isinstance(error, openai.APIError):
-        # An error event inside the stream, whose status was 200.
-        body = _body(error)
-        if _is_too_long(body, error.message):
-            return _too_long(body, error.message)
-        return ModelError(Failure.RETRY, _clean(f"the model's endpoint failed: {error.message}", endpoint))
     return ModelError(Failure.PERMANENT, _clean(f"the model cannot be used: {error}", endpoint))
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    """Return the exception that all others were raised from."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def stream_error(error: object, endpoint: Endpoint) -> ModelError:
+    """Return the `ModelError` for the `error` field of an event in a stream, whose status was 200."""
+    body = error if isinstance(error, dict) else {}
+    message = str(body.get("message") or error)
+    if _is_too_long(body, message):
+        return _too_long(body, message)
+    return ModelError(Failure.RETRY, _clean(f"the model's endpoint failed: {message}", endpoint))
 
 
 def _from_status(error: openai.APIStatusError, endpoint: Endpoint, model: str | None, chosen: bool) -> ModelError:
