@@ -57,11 +57,11 @@ async def running_backfill(
     """Run a backfill that has finished its first run. Yield it and the list of ids that it hands over."""
     handed_over: list[str] = []
 
-    async def hand_over(conversation: str, id: str, event: PlatformEvent) -> None:
+    async def send_event(conversation: str, id: str, event: PlatformEvent) -> None:
         handed_over.append(id)
 
     async with stack.ingress() as ingress:
-        backfill = Backfill(platform, ingress, queue, hand_over)
+        backfill = Backfill(platform, ingress, queue, send_event)
         await backfill.start_run()
         await backfill.wait_until_finished()
         position_task = asyncio.create_task(backfill.store_positions())
