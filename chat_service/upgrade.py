@@ -29,7 +29,7 @@ HEALTH_SECONDS = 3.0
 TURN_HANDLERS = (handlers.CHAT_MESSAGE, handlers.CHAT_REGENERATE, handlers.CHAT_RECOVER)
 
 
-class StrandedInvocation(BaseModel):
+class OrphanedInvocation(BaseModel):
     """An unfinished invocation of a deployment that does not respond."""
 
     id: str
@@ -39,8 +39,8 @@ class StrandedInvocation(BaseModel):
     deployment: str
 
 
-async def rescue(settings: Settings, services: Sequence[Service | VirtualObject] = SERVICES) -> int:
-    """Restart the stranded invocations of `services` and return their number.
+async def restart_orphaned(settings: Settings, services: Sequence[Service | VirtualObject] = SERVICES) -> int:
+    """Restart the orphaned invocations of `services` and return their number.
 
     Safe to run twice, and beside other versions: deployments that respond are not touched.
 
@@ -49,20 +49,20 @@ async def rescue(settings: Settings, services: Sequence[Service | VirtualObject]
     """
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
         try:
-            dead = await _find_dead_deployments(session, settings.admin_url)
-            stranded = await _find_stranded(session, settings.admin_url, dead, services) if dead else []
-            if not stranded:
+            unreachable = await _find_unreachable_deployments(session, settings.admin_url)
+            orphaned = await _find_orphaned(session, settings.admin_url, unreachable, services) if unreachable else []
+            if not orphaned:
                 return 0
-            log.warning("%d unfinished invocations began on a version that is gone: restarting them", len(stranded))
+            log.warning("%d unfinished invocations began on a version that is gone: restarting them", len(orphaned))
             async with IngressClient.connected(settings.ingress_url) as ingress:
-                for invocation in stranded:
+                for invocation in orphaned:
                     await _restart(session, settings.admin_url, ingress, invocation)
         except aiohttp.ClientError as error:
             raise UserError(f"Restate's admin API cannot be reached at {settings.admin_url}: {error}") from error
-    return len(stranded)
+    return len(orphaned)
 
 
-async def _find_dead_deployments(session: aiohttp.ClientSession, admin_url: str) -> list[str]:
+async def _find_unreachable_deployments(session: aiohttp.ClientSession, admin_url: str) -> list[str]:
     """Return the ids of the deployments that do not respond."""
     async with session.get(f"{admin_url}/deployments") as response:
         response.raise_for_status()
@@ -80,11 +80,14 @@ async def _is_healthy(session: aiohttp.ClientSession, uri: str) -> bool:
         return False
 
 
-async def _find_stranded(
-    session: aiohttp.ClientSession, admin_url: str, dead: Iterable[str], served: Sequence[Service | VirtualObject]
-) -> list[StrandedInvocation]:
+async def _find_orphaned(
+    session: aiohttp.ClientSession,
+    admin_url: str,
+    unreachable: Iterable[str],
+    served: Sequence[Service | VirtualObject],
+) -> list[OrphanedInvocation]:
     services = ", ".join(f"'{service.name}'" for service in served)
-    deployments = ", ".join(f"'{deployment}'" for deployment in dead)
+    deployments = ", ".join(f"'{deployment}'" for deployment in unreachable)
     query = (
         "SELECT id, target_service_name AS service, target_service_key AS key, "  # noqa: S608  ids of Restate's own
         "target_handler_name AS handler, pinned_deployment_id AS deployment FROM sys_invocation "
@@ -94,11 +97,11 @@ async def _find_stranded(
     headers = {"Accept": "application/json"}
     async with session.post(f"{admin_url}/query", json={"query": query}, headers=headers) as response:
         response.raise_for_status()
-        return [StrandedInvocation.model_validate(row) for row in (await response.json())["rows"]]
+        return [OrphanedInvocation.model_validate(row) for row in (await response.json())["rows"]]
 
 
 async def _restart(
-    session: aiohttp.ClientSession, admin_url: str, ingress: IngressClient, invocation: StrandedInvocation
+    session: aiohttp.ClientSession, admin_url: str, ingress: IngressClient, invocation: OrphanedInvocation
 ) -> None:
     key = invocation.key
     is_turn = any((h.service, h.name) == (invocation.service, invocation.handler) for h in TURN_HANDLERS)

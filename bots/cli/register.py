@@ -7,7 +7,7 @@ from functools import partial
 from chat_service.engine.registration import register as register_deployment
 from chat_service.serve import deployment_url
 from chat_service.settings import Settings
-from chat_service.upgrade import rescue
+from chat_service.upgrade import restart_orphaned
 
 
 async def register(settings: Settings) -> None:
@@ -18,5 +18,5 @@ async def register(settings: Settings) -> None:
     """
     url = deployment_url(settings)
     await register_deployment(settings.admin_url, url, partial(print, flush=True))
-    restarted = await rescue(settings)
+    restarted = await restart_orphaned(settings)
     print(f"registered {url}" + (f", {restarted} turns restarted" if restarted else ""), flush=True)  # noqa: T201

@@ -149,11 +149,11 @@ async def _start_chat_service(
     """Serve and register the chat service, and restart turns of a code version that no longer runs."""
     # Imported here: the import takes half a second, which would delay the message about a port in use.
     from chat_service.serve import serving
-    from chat_service.upgrade import rescue
+    from chat_service.upgrade import restart_orphaned
 
     url = await stack.enter_async_context(serving(settings, model=model.endpoint if model else None, bus=bus))
     await register(settings.admin_url, url, console.print)
-    await rescue(settings)
+    await restart_orphaned(settings)
 
 
 def _overview(settings: Settings, page: str, started_bots: RunningBots) -> Table:

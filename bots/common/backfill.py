@@ -31,7 +31,7 @@ LIVE_EVENT_SECONDS = 8.0
 read come after it: otherwise nothing would be answered while a platform's history is slow or broken."""
 RETRY_SECONDS = 2.0
 
-HandOver = Callable[[str, str, PlatformEvent], Awaitable[None]]
+SendEvent = Callable[[str, str, PlatformEvent], Awaitable[None]]
 """Send an event to Restate: conversation, idempotency key, event."""
 
 
@@ -83,11 +83,11 @@ class Backfill:
         reader: HistoryReader,
         ingress: IngressClient,
         queue: OrderedQueue,
-        hand_over: HandOver,
+        send_event: SendEvent,
         *,
         detects_gaps: bool = True,
     ) -> None:
-        self._reader, self._ingress, self._queue, self._hand_over = reader, ingress, queue, hand_over
+        self._reader, self._ingress, self._queue, self._send_event = reader, ingress, queue, send_event
         self._detects_gaps = detects_gaps
         self._run = ""
         self._finished = asyncio.Event()
@@ -230,7 +230,7 @@ class Backfill:
     async def _read_channel(self, scope: str, run: str) -> None:
         for attempt in range(ATTEMPTS):
             try:
-                await self._hand_over_channel(scope, run)
+                await self._send_missed_of_channel(scope, run)
             except PermanentError as error:
                 log.warning("missed messages of %s cannot be read: %s", scope, error)
                 return
@@ -247,7 +247,7 @@ class Backfill:
         # Live events must go on. The gap stays where it is, and the next run reads it.
         self._incomplete.add(scope)
 
-    async def _hand_over_channel(self, scope: str, run: str) -> None:
+    async def _send_missed_of_channel(self, scope: str, run: str) -> None:
         space = scope.rsplit(":", 1)[0]
         position = await self._read_position(scope)
         if not position:
@@ -260,20 +260,20 @@ class Backfill:
             threads = await self._ingress.call(handlers.CHANNEL_GET_THREADS, scope, None)
             missed = await self._reader.read_since(scope, position, threads.threads)
             for event in sorted(missed, key=lambda event: event.position):
-                await self._hand_over_missed(event, run)
+                await self._send_missed(event, run)
         else:
             # The bot has only just joined this workspace or server: its new channels start here.
             await self._advance(space, until)
         await self._advance(scope, until)
 
-    async def _hand_over_missed(self, event: MissedEvent, run: str) -> None:
+    async def _send_missed(self, event: MissedEvent, run: str) -> None:
         try:
-            await self._hand_over(event.conversation, event.id, PlatformEvent(raw=event.raw, backfill_run=run))
+            await self._send_event(event.conversation, event.id, PlatformEvent(raw=event.raw, backfill_run=run))
         except (IngressError, TimeoutError):
             raise  # Restate cannot be reached: the channel is read again
         except Exception:
             # A bug in handling this one, which would fail again. The others go on.
-            log.exception("%s in %s cannot be handed over and is left out", event.id, event.conversation)
+            log.exception("%s in %s cannot be sent to Restate and is left out", event.id, event.conversation)
 
     async def _read_position(self, scope: str) -> str:
         return (await self._ingress.call(handlers.CHANNEL_GET, scope, ChannelViewRequest())).position

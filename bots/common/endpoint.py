@@ -17,7 +17,7 @@ from chat_service.endpoint import bound_config, bound_port, serving_endpoint
 from chat_service.engine.registration import get_deployment_url, register
 from chat_service.errors import UserError
 from chat_service.settings import Settings
-from chat_service.upgrade import rescue
+from chat_service.upgrade import restart_orphaned
 from chat_service.version import code_version
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ async def serving_objects(
     ):
         address = f"{(url or hosts.http_url(host, bound_port(config))).rstrip('/')}/{version}"
         await register(settings.admin_url, address)
-        await rescue(settings, objects)
+        await restart_orphaned(settings, objects)
         with running_tasks(_stay_registered(settings, objects, address)):
             yield address
 
@@ -76,7 +76,7 @@ async def _stay_registered(settings: Settings, objects: Sequence[VirtualObject],
                 if failed_checks >= MAX_FAILED_CHECKS:
                     log.warning("the bot's process at %s has ended: this process receives the events again", current)
                     await register(settings.admin_url, address)
-                    await rescue(settings, objects)
+                    await restart_orphaned(settings, objects)
                     failed_checks = 0
             except (aiohttp.ClientError, TimeoutError, UserError) as error:
                 log.debug("the registered address of the bot could not be read: %s", error)

@@ -1,6 +1,6 @@
 """Hands events to Restate one at a time per conversation, in the platform's order.
 
-An event that cannot be handed over yet is tried again from memory and holds back the later ones: Restate keeps the
+An event that Restate does not accept yet is tried again from memory and holds back the later ones: Restate keeps the
 order in which it accepts events, so no event may overtake another here. A repeat of an event that still waits joins it.
 """
 
@@ -67,7 +67,7 @@ class OrderedQueue:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         else:
-            # The first is being handed over. The rest stand in the platform's order, in whatever order they came.
+            # The first is being sent. The rest stand in the platform's order, in whatever order they came.
             items[1:] = sorted([*items[1:], item])
         return done
 
@@ -102,7 +102,7 @@ class OrderedQueue:
                 except asyncio.CancelledError:
                     raise
                 except Exception as error:
-                    log.exception("an event of %s could not be handed over", conversation)
+                    log.exception("an event of %s could not be sent to Restate", conversation)
                     item.done.set_exception(error)
                 else:
                     if not item.done.done():

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bots.common.backfill import Backfill, HandOver, HistoryReader
+from bots.common.backfill import Backfill, HistoryReader, SendEvent
 from bots.common.background_tasks import running_tasks
 from bots.common.delivery import delivery_object
 from bots.common.dependencies import IntakeDependencies
@@ -82,11 +82,11 @@ async def serving_intake_and_delivery(
 
 @asynccontextmanager
 async def running_backfill(
-    reader: HistoryReader, ingress: IngressClient, hand_over: HandOver, *, detects_gaps: bool = True
+    reader: HistoryReader, ingress: IngressClient, send_event: SendEvent, *, detects_gaps: bool = True
 ) -> AsyncIterator[Backfill]:
     """Yield a backfill whose positions are stored while the block runs. The platform starts its runs."""
     queue = OrderedQueue()
-    backfill = Backfill(reader, ingress, queue, hand_over, detects_gaps=detects_gaps)
+    backfill = Backfill(reader, ingress, queue, send_event, detects_gaps=detects_gaps)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(queue.close)
         stack.push_async_callback(backfill.close)

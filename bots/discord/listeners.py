@@ -89,7 +89,7 @@ class Listeners:
             await self._backfill.wait_for_channel(scope)
             snapshot = await self._build_snapshot(message)
             if snapshot is not None and await self._filter.accepts(snapshot):
-                await self._hand_over_snapshot(snapshot, snapshot.id)
+                await self._send_snapshot(snapshot, snapshot.id)
             self._backfill.mark_processed(scope, message_position)
 
         self._enqueue(scope, str(message.id), message_position, work)
@@ -105,7 +105,7 @@ class Listeners:
         async def work() -> None:
             snapshot = await self._build_snapshot(message, edited=True)
             if snapshot is not None and await self._filter.accepts(snapshot, has_thread=has_thread):
-                await self._hand_over_snapshot(snapshot, id)
+                await self._send_snapshot(snapshot, id)
 
         self._enqueue(_scope(event.guild_id, event.channel_id), id, self._position_of_change(event.channel_id), work)
 
@@ -143,11 +143,11 @@ class Listeners:
 
         async def work() -> None:
             if await self._filter.accepts(snapshot, has_thread=has_thread):
-                await self._hand_over_snapshot(snapshot, event_id)
+                await self._send_snapshot(snapshot, event_id)
 
         self._enqueue(_scope(guild_id, channel_id), event_id, self._position_of_change(channel_id), work)
 
-    async def _hand_over_snapshot(self, snapshot: MessageSnapshot, id: str) -> None:
+    async def _send_snapshot(self, snapshot: MessageSnapshot, id: str) -> None:
         await self._sender.send(snapshot.conversation, id, PlatformEvent(raw=snapshot.model_dump(mode="json")))
 
     async def _build_snapshot(self, message: discord.Message, *, edited: bool = False) -> MessageSnapshot | None:

@@ -77,7 +77,7 @@ async def message(ctx: ObjectContext, inbound: Inbound) -> Reply:
     replaces = fresh[0].replaces
     if replaces is not None and not conversation.replace_question(replaces):
         return await run.fail_turn(ctx, conversation, CANNOT_REPLACE)
-    return await run.run(ctx, conversation, effective, replaces_question=replaces is not None)
+    return await run.run_turn(ctx, conversation, effective, replaces_question=replaces is not None)
 
 
 async def recover(ctx: ObjectContext, request: RecoverRequest) -> Reply:
@@ -90,7 +90,7 @@ async def recover(ctx: ObjectContext, request: RecoverRequest) -> Reply:
     if running is None or running.invocation != request.invocation:
         return Reply(reply="", status="failed", error=persistence.INTERRUPTED_ERROR)
     running.invocation = ctx.request().id
-    return await run.run(ctx, conversation, await run.effective_settings(ctx, conversation))
+    return await run.run_turn(ctx, conversation, await run.effective_settings(ctx, conversation))
 
 
 async def get_history(ctx: ObjectSharedContext, request: HistoryRequest | None) -> History:

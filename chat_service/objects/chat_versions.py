@@ -30,7 +30,7 @@ async def regenerate(ctx: ObjectContext, request: TurnRequest | None) -> Reply:
     if conversation.count_reply_versions(running.turn) >= MAX_VERSIONS:
         raise TerminalError(f"this reply has {MAX_VERSIONS} versions already: ask in other words", status_code=409)
     effective = await run.effective_settings(ctx, conversation)
-    return await run.run(ctx, conversation, effective)
+    return await run.run_turn(ctx, conversation, effective)
 
 
 async def continue_reply(ctx: ObjectContext, request: ContinueRequest | None) -> Reply:
@@ -48,7 +48,7 @@ async def continue_reply(ctx: ObjectContext, request: ContinueRequest | None) ->
         raise TerminalError("only the last reply can be continued", status_code=409)
     conversation.reopen_turn(ctx.request().id, at, last.text)
     effective = await run.effective_settings(ctx, conversation)
-    return await run.run(ctx, conversation, effective)
+    return await run.run_turn(ctx, conversation, effective)
 
 
 async def choose_version(ctx: ObjectContext, request: ChooseRequest) -> None:

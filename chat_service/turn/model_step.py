@@ -76,7 +76,7 @@ class StepContext:
     cancellations: CancelRegistry
 
 
-async def run(
+async def call_model(
     model: ChatModel, prompt: Prompt, step: StepContext, token: CancelToken, max_seconds: float
 ) -> StepResult:
     """Call the model and publish its reply, until it ends, fails, is cancelled, or `max_seconds` are over."""

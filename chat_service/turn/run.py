@@ -57,7 +57,7 @@ async def take_question(
     return [inbound], settings
 
 
-async def run(
+async def run_turn(
     ctx: ObjectContext, conversation: Conversation, settings: EffectiveSettings, *, replaces_question: bool = False
 ) -> Reply:
     """Answer the open turn and store the result.

@@ -107,7 +107,10 @@ async def test_a_stopped_reply_is_continued_once(client: ApiClient, conversation
     stopped = await stop_partial_reply(client, stack, conversation)
     count = len(await stack.model.requests())
     await stack.model.script(ScriptedResponse(text="a time."))
-    path, body = f"/api/conversations/{conversation}/go-on", {"reply": stopped["seq"], "length": len(stopped["text"])}
+    path, body = (
+        f"/api/conversations/{conversation}/continue",
+        {"reply": stopped["seq"], "length": len(stopped["text"])},
+    )
     responses = await asyncio.gather(*(client.request("POST", path, body) for _ in range(3)))
     assert {response.status for response in responses} == {202}
     await eventually(lambda: client.history(conversation), lambda page: message_texts(page)[-1] == "Once upon a time.")

@@ -118,7 +118,7 @@ async def test_failed_button_can_be_pressed_again(context: BrowserContext, stack
     await chat.expect_reply("So far")
     await chat.page.keyboard.press("Escape")
     await chat.expect_status("stopped")
-    for name, path in (("Try again", "regenerate"), ("Continue", "go-on")):
+    for name, path in (("Try again", "regenerate"), ("Continue", "continue")):
         button = chat.last_reply.get_by_role("button", name=name)
         await chat.page.route(f"**/{path}", lambda route: route.fulfill(status=503, json=UNAVAILABLE))
         await button.click()

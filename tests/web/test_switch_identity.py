@@ -174,12 +174,12 @@ async def test_go_back_returns_to_the_first_identity(web_server: WebServer, stac
         open_client(web_server.url) as second,
     ):
         original = await own.get_person_id()
-        assert (await own.request("POST", "/api/go-back")).status == 409
+        assert (await own.request("POST", "/api/restore-identity")).status == 409
         for other in (first, second):
             token = (await other.request("POST", "/api/invitation")).body["token"]
             assert (await own.request("POST", "/api/join", {"token": token})).status == 200
             assert await own.get_person_id() == await other.get_person_id()
         assert (await own.request("GET", "/api/me")).body["previous_identity"] is True
-        assert (await own.request("POST", "/api/go-back")).status == 200
+        assert (await own.request("POST", "/api/restore-identity")).status == 200
         assert await own.get_person_id() == original
         assert (await own.request("GET", "/api/me")).body["previous_identity"] is False

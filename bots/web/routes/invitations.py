@@ -40,7 +40,7 @@ class InvitationRoutes:
             web.post("/api/invitation", self.create),
             web.post("/api/join/check", self.check),
             web.post("/api/join", self.join),
-            web.post("/api/go-back", self.restore_previous_person),
+            web.post("/api/restore-identity", self.restore_previous_person),
         ]
 
     async def create(self, request: web.Request) -> web.Response:

@@ -26,7 +26,7 @@ class VersionRoutes:
         path = "/api/conversations/{conversation}"
         return [
             web.post(f"{path}/regenerate", self.regenerate),
-            web.post(f"{path}/go-on", self.continue_reply),
+            web.post(f"{path}/continue", self.continue_reply),
             web.post(f"{path}/choose", self.choose),
         ]
 

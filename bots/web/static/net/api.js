@@ -163,7 +163,7 @@ export const api = {
 
   /** @param {string} id @param {Pick<Message, 'seq' | 'text' | 'at'>} reply @returns {Promise<unknown>} */
   continueReply: (id, { seq, text, at }) =>
-    request('POST', path(id, '/go-on'), { reply: seq, length: text.length, at }),
+    request('POST', path(id, '/continue'), { reply: seq, length: text.length, at }),
 
   /** @param {string} id @param {number} seq @returns {Promise<unknown>} */
   chooseVersion: (id, seq) => request('POST', path(id, '/choose'), { seq }),
@@ -187,7 +187,7 @@ export const api = {
   invite: () => request('POST', '/api/invitation'),
 
   /** @returns {Promise<unknown>} */
-  restoreIdentity: () => request('POST', '/api/go-back'),
+  restoreIdentity: () => request('POST', '/api/restore-identity'),
 
   /** @param {string} id @param {string} format @returns {Promise<Blob>} */
   exportConversation: (id, format) =>
