@@ -76,7 +76,7 @@ class StepContext:
     cancellations: CancelRegistry
 
 
-async def call_model(
+async def run(
     model: ChatModel, prompt: Prompt, step: StepContext, token: CancelToken, max_seconds: float
 ) -> StepResult:
     """Call the model and publish its reply, until it ends, fails, is cancelled, or `max_seconds` are over."""

@@ -26,7 +26,7 @@ from chat_service.storage.serde import RecordSerde
 from chat_service.storage.state import TurnResult, fill_in_time, set_start_time
 from chat_service.turn import token_budget
 from chat_service.turn.cancellation import CancelToken
-from chat_service.turn.model_step import StepContext, StepResult, call_model
+from chat_service.turn.model_step import StepContext, StepResult, run
 
 log = logging.getLogger(__name__)
 
@@ -193,7 +193,7 @@ async def _run_step(
     prompt = _build_prompt(turn, plan, model_name, fill_in_time(question, started_at))
     update = {"started_at": started_at, "question": fill_in_time(turn.running.question, started_at)}
     step = StepContext(turn.ctx.key(), turn.running.model_copy(update=update), runtime.bus, runtime.cancellations)
-    result = await call_model(_model(runtime, plan), prompt, step, token, runtime.settings.model_max_seconds)
+    result = await run(_model(runtime, plan), prompt, step, token, runtime.settings.model_max_seconds)
     result.requested_model = model_name
     result.prompt_characters, result.shortened = context.prompt_size(prompt), prompt.shortened
     return result
