@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     channel_messages_per_minute: int = Field(default=0, ge=0)
     person_tokens_per_day: int = Field(default=0, ge=0)
     channel_tokens_per_day: int = Field(default=0, ge=0)
-    catchup_max_age: int = Field(default=86_400, ge=0)
+    backfill_max_age: int = Field(default=86_400, ge=0)
 
     # --- slack ---------------------------------------------------------------------------------------------
     slack_bot_token: SecretStr | None = None

@@ -78,7 +78,7 @@ async def claim_quota(
     *,
     count_messages: bool = True,
 ) -> bool:
-    """Count a message and return whether it is within the limits; if not, its author is told.
+    """Count a message and return whether it is within the limits; if not, the author is informed.
 
     Messages a minute do not count without `count_messages`: messages that a backfill found arrive all at once.
     """

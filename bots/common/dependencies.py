@@ -56,7 +56,7 @@ def scope_of(ctx: ObjectContext) -> str:
 
 async def is_too_old(ctx: ObjectContext, deps: IntakeDependencies, event: MessageEvent) -> bool:
     """Return whether a message is too old to be answered now."""
-    return utc(await ctx.time()) - event.at > timedelta(seconds=deps.settings.catchup_max_age)
+    return utc(await ctx.time()) - event.at > timedelta(seconds=deps.settings.backfill_max_age)
 
 
 async def add_status(ctx: ObjectContext, deps: IntakeDependencies, conversation: str, event: MessageEvent) -> None:

@@ -58,7 +58,7 @@ async def post_when_idle(
     page = await calls.call(ctx, handlers.CHAT_GET_HISTORY, ctx.key(), HistoryRequest(limit=1))
     if (page.running or page.waiting) and request.checks < MAX_CHECKS:
         return OfflineNoticeRequest(run=request.run, checks=request.checks + 1)
-    text = texts.was_offline(deps.settings.catchup_max_age / 3600)
+    text = texts.was_offline(deps.settings.backfill_max_age / 3600)
     name = f"offline-{request.run}"
     await best_effort(ctx, "post notice", lambda: deps.messenger.post_notice(ctx.key(), name, text))
     return None

@@ -55,7 +55,7 @@ class ReceivedStatus:
         if event.raw.get("subtype") not in PERSON_SUBTYPES:
             return
         message = self._parser.parse_without_lookups(event.raw)
-        if time.time() - message.at.timestamp() < self._settings.catchup_max_age:
+        if time.time() - message.at.timestamp() < self._settings.backfill_max_age:
             work = mark_received(self._ingress, self._settings, self._messenger, conversation, message)
             self._responder.run_in_background(work)
 

@@ -98,7 +98,7 @@ async def test_old_messages_become_context_and_one_notice_asks_about_them(own_se
     await discord.mention(own_server.ben, own_server.channel, "and mine is Ben")
     last = await discord.post(own_server.ada, own_server.dm_channel, "my name is Ada")
     await wait_for_age(last, 1.5)
-    await bot.start(CATCHUP_MAX_AGE="1")
+    await bot.start(BACKFILL_MAX_AGE="1")
     for channel in (own_server.channel, own_server.dm_channel):
         await discord.wait_reply(channel, None, lambda m: "I was offline" in m.content)
         _, reply, _ = await ask(own_server, own_server.ada, channel, "what is my name?")
@@ -115,7 +115,7 @@ async def test_offline_notice_is_posted_after_the_replies_to_waiting_questions(o
     await bot.kill()
     old = await discord.mention(own_server.ada, own_server.channel, "is anybody there?")
     await wait_for_age(old, 1.5)
-    await bot.start(CATCHUP_MAX_AGE="1")
+    await bot.start(BACKFILL_MAX_AGE="1")
 
     async def read_position() -> str:
         conversation = own_server.conversation(own_server.channel)

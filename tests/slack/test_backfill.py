@@ -68,7 +68,7 @@ async def test_old_messages_become_context_with_one_notice(workspace: Workspace)
     await slack.set_rules(history_page=2)
     await slack.add_fault("chat.postMessage", "commit_cut", contains="I was offline")
     try:
-        await bot.start(CATCHUP_MAX_AGE="1")
+        await bot.start(BACKFILL_MAX_AGE="1")
         await slack.wait_reply(workspace.channel, root.ts, lambda m: "I was offline" in m.text)
         await slack.post(workspace.ada, workspace.channel, "what is my name?", thread_ts=root.ts)
         await slack.wait_reply(workspace.channel, root.ts, lambda m: "Your name is Ada" in visible_text(m))

@@ -84,7 +84,7 @@ async def test_killed_chat_service_and_killed_redis(
         await stack.kill_service()
         note = chat.last_reply.locator(".note")
         await expect(note).to_contain_text("The chat service is not responding")
-        await expect(chat.page.locator("#connection"), "the web adapter responds").to_be_empty()
+        await expect(chat.page.locator("#connection"), "the web server responds").to_be_empty()
         await expect(chat.last_reply.locator(".body")).to_have_text("A first attempt that is longer")
         later = await open_chat(context, f"/c/{chat.conversation}", loaded=False)
         await expect(later.page.locator("#loading")).to_contain_text("The chat service did not answer in time")

@@ -87,7 +87,7 @@ async def _running(stack: Stack, command: list[str], prefix: str, env: dict[str,
             async with asyncio.timeout(WAIT_SECONDS):
                 while not url:
                     line = (await process.stdout.readline()).decode()
-                    assert line, f"the web adapter did not start: {log.read_text()[-2000:]}"
+                    assert line, f"the web server did not start: {log.read_text()[-2000:]}"
                     url = line.split()[-1] if line.startswith(prefix) else ""
             yield WebServer(url, process, log)
 
