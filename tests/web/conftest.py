@@ -68,6 +68,21 @@ async def context(reused_context: ReusedContext, stack: Stack) -> AsyncIterator[
     await reused_context.clear()
 
 
+@pytest.fixture(scope="session")
+async def reused_second_context(chromium: Browser, web_server: WebServer) -> AsyncIterator[ReusedContext]:
+    """The browser context behind `second_context`."""
+    reused = await ReusedContext.open(chromium, web_server.url)
+    yield reused
+    await reused.context.close()
+
+
+@pytest.fixture
+async def second_context(reused_second_context: ReusedContext) -> AsyncIterator[BrowserContext]:
+    """Another browser, with an identity of its own."""
+    yield reused_second_context.context
+    await reused_second_context.clear()
+
+
 @pytest.fixture
 async def fresh_context(chromium: Browser, web_server: WebServer, stack: Stack) -> AsyncIterator[BrowserContext]:
     """A browser context that no other test uses."""

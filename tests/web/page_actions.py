@@ -49,15 +49,15 @@ async def start_gated_reply(stack: Stack, chat: ChatPage, question: str, *pieces
     return request
 
 
-async def read_person_id(chat: ChatPage) -> str:
-    """Return the public id of the page's identity."""
-    return str(await chat.page.evaluate("fetch('/api/me').then((answer) => answer.json()).then((me) => me.person)"))
+async def get_person_id(context: BrowserContext) -> str:
+    """Return the public id of the context's identity; create the identity if there is none yet."""
+    await context.request.get("/")
+    return str((await (await context.request.get("/api/me")).json())["person"])
 
 
 async def open_seeded_chat(stack: Stack, context: BrowserContext, turns: int, path: str = "/c/long") -> ChatPage:
     """Write a conversation `long` of this many turns into Restate's state and open it."""
-    chat = await open_chat(context)
-    key = keys.web(await read_person_id(chat), "long")
+    key = keys.web(await get_person_id(context), "long")
     await seed_conversation(stack, key, turns)
     async with stack.ingress() as ingress:
 
@@ -65,7 +65,6 @@ async def open_seeded_chat(stack: Stack, context: BrowserContext, turns: int, pa
             return bool((await ingress.call(handlers.CHAT_GET_HISTORY, key, HistoryRequest(limit=1))).messages)
 
         await eventually(is_readable)
-    await chat.page.close()
     return await open_chat(context, path)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 from playwright.async_api import BrowserContext, Route, expect
 
@@ -83,51 +81,42 @@ async def send_message(chat: ChatPage) -> None:
     await chat.send("go on")
 
 
-@pytest.mark.parametrize("change", [send_message, queue_message, rename, edit_question, regenerate])
-async def test_change_in_another_window_cancels_the_deletion(
-    context: BrowserContext, change: Callable[[ChatPage], Awaitable[None]]
-) -> None:
+async def test_change_in_another_window_cancels_the_deletion(context: BrowserContext) -> None:
     first = await open_chat(context)
-    await first.send("hello")
+    await first.ask("hello")
     await expect(first.links).to_have_text("A fine title")
     second = await open_chat(context, f"/c/{first.conversation}")
     await second.expect_reply("echo: hello")
-    await second.expect_status("answered")
-    await first.page.get_by_role("button", name="Delete").click()
-    await expect(first.links).to_have_count(0)
-    await change(second)
-    await expect(first.toast).to_have_text(KEPT)
-    await expect(first.links).to_have_count(1)
-    await expect(first.message_box).to_be_focused()
-    await first.page.close()
-    replies = 2 if change in (send_message, queue_message) else 1
-    await expect(second.replies).to_have_count(replies)
-    await second.expect_status("answered")
+    changes = [(send_message, 2), (queue_message, 3), (regenerate, 3), (rename, 3), (edit_question, 1)]
+    for change, replies in changes:
+        await first.page.get_by_role("button", name="Delete").click()
+        await expect(first.toast).to_have_text("Conversation deleted")
+        await expect(first.links).to_have_count(0)
+        await change(second)
+        await expect(first.toast, change.__name__).to_have_text(KEPT)
+        await expect(first.links).to_have_count(1)
+        await expect(first.message_box).to_be_focused()
+        await first.links.click()
+        for chat in (first, second):
+            await expect(chat.replies).to_have_count(replies)
+            await chat.expect_status("answered")
+    await first.page.close()  # would complete a deletion that was not cancelled
     await second.page.reload()
-    await expect(second.replies).to_have_count(replies)
+    await expect(second.replies).to_have_count(1)
 
 
-async def test_end_of_a_reply_does_not_cancel_the_deletion(context: BrowserContext, stack: Stack) -> None:
-    first = await open_chat(context)
-    await first.send("hello")
-    await expect(first.links).to_have_text("A fine title")
-    second = await open_chat(context, f"/c/{first.conversation}")
-    request = await start_gated_reply(stack, first, "go on")
-    await second.expect_status("running")
-    await first.page.get_by_role("button", name="Delete").click()
-    await stack.model.finish(request)
-    await second.expect_status("answered")
-    await first.page.close()
-    await expect(second.page.get_by_role("heading", name="This conversation was deleted")).to_be_visible()
-
-
-async def test_conversation_deleted_in_another_window_stays_deleted(context: BrowserContext) -> None:
+async def test_deletion_during_a_reply_is_final_in_all_windows(context: BrowserContext, stack: Stack) -> None:
+    """The end of the reply does not cancel the deletion."""
     first = await open_chat(context)
     await first.send("hello")
     await expect(first.page.locator("h1")).to_have_text("A fine title")
     second = await open_chat(context, f"/c/{first.conversation}")
     await expect(second.page.locator("h1")).to_have_text("A fine title")
+    request = await start_gated_reply(stack, first, "go on")
+    await second.expect_status("running")
     await first.page.get_by_role("button", name="Delete").click()
+    await stack.model.finish(request)
+    await second.expect_status("answered")
     await first.page.close()
     await expect(second.questions).to_have_count(0)
     deleted = second.page.get_by_role("heading", name="This conversation was deleted")
@@ -167,6 +156,7 @@ async def test_failed_deletion_shows_the_conversation_again(context: BrowserCont
 
 
 async def test_undo_survives_another_notification(context: BrowserContext) -> None:
+    await context.grant_permissions(["clipboard-read", "clipboard-write"])
     chat = await open_chat(context)
     await chat.ask("keep me")
     await expect(chat.links).to_have_text("A fine title")

@@ -8,7 +8,7 @@ from playwright.async_api import BrowserContext, expect
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
 from tests.web.browser import open_chat
-from tests.web.page_actions import UNAVAILABLE, read_person_id, start_gated_reply
+from tests.web.page_actions import UNAVAILABLE, get_person_id, start_gated_reply
 from tests.web.seeding import seed_directory
 
 pytestmark = pytest.mark.browser
@@ -109,9 +109,8 @@ async def test_focus_moves_to_the_message_box_when_its_button_disappears(context
 
 
 async def test_focus_follows_a_loaded_page_of_the_conversation_list(context: BrowserContext, stack: Stack) -> None:
+    await seed_directory(stack, await get_person_id(context), 59)
     chat = await open_chat(context)
-    await seed_directory(stack, await read_person_id(chat), 59)
-    await chat.page.reload()
     await expect(chat.links).to_have_count(50)
     older = chat.page.get_by_role("button", name="Older conversations")
     await chat.page.route("**/api/conversations?*", lambda route: route.fulfill(status=503, json=UNAVAILABLE))

@@ -15,6 +15,7 @@ from tests.web.page_actions import expect_texts
 pytestmark = pytest.mark.browser
 
 GATE = ScriptedResponse(kind="gate")
+FOCUSED_NAME = "(document.activeElement.getAttribute('aria-label') || document.activeElement.innerText || '').trim()"
 MAX_TAB_STOPS = 60
 """More than any page of these tests has."""
 
@@ -22,14 +23,12 @@ MAX_TAB_STOPS = 60
 async def focus(chat: ChatPage, name: str) -> None:
     """Press Shift+Tab until the element with this name has the focus; it must be visible and outlined."""
     for _ in range(MAX_TAB_STOPS):
-        focused = chat.page.locator(":focus")
-        if await focused.count():
-            label = await focused.get_attribute("aria-label") or await focused.inner_text()
-            if label.strip() == name:
-                await expect(focused).to_be_in_viewport()
-                await expect(focused).to_have_css("opacity", "1")
-                await expect(focused).to_have_css("outline-style", "solid")
-                return
+        if await chat.page.evaluate(FOCUSED_NAME) == name:
+            focused = chat.page.locator(":focus")
+            await expect(focused).to_be_in_viewport()
+            await expect(focused).to_have_css("opacity", "1")
+            await expect(focused).to_have_css("outline-style", "solid")
+            return
         await chat.page.keyboard.press("Shift+Tab")
     raise AssertionError(f"no tab stop is named {name!r}")
 

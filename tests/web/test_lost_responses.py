@@ -15,18 +15,6 @@ from tests.web.page_actions import hold_requests, start_gated_reply
 pytestmark = pytest.mark.browser
 
 
-SEND_MANY = """async (count) => {
-    const at = `/api${location.pathname.replace('/c/', '/conversations/')}/messages`;
-    const headers = { 'Content-Type': 'application/json' };
-    const statuses = [];
-    for (let n = 0; n < count; n += 1) {
-        const body = JSON.stringify({ id: `many${n}`, message: `line ${n}` });
-        statuses.push((await fetch(at, { method: 'POST', headers, body })).status);
-    }
-    return statuses;
-}"""
-
-
 async def lose_response(route: Route) -> None:
     """Pass the request on and drop its response."""
     await route.fetch()
@@ -56,20 +44,14 @@ async def test_cancellation_with_a_lost_response_returns_the_text(context: Brows
     await expect(chat.questions).to_have_count(1)
 
 
-async def test_message_for_a_full_queue_is_sent_later(context: BrowserContext, stack: Stack) -> None:
+async def test_message_for_a_full_queue_is_sent_later(context: BrowserContext) -> None:
     chat = await open_chat(context)
-    request = await start_gated_reply(stack, chat, "a story", "Once upon")
-    assert set(await chat.page.evaluate(SEND_MANY, 100)) == {202}
+    full = {"error": "100 messages wait here already: let some be answered first"}
+    await context.route("**/messages", lambda route: route.fulfill(status=429, json=full))
     await chat.send("one too many")
     await expect(chat.questions.last).to_contain_text("100 messages wait here already")
-    await chat.page.evaluate(
-        """fetch(`/api${location.pathname.replace('/c/', '/conversations/')}/stop`, {
-            method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"all": true}',
-        })"""
-    )
-    await stack.model.finish(request)
-    # The page waits longer after each failed attempt.
-    await expect(chat.last_reply.locator(".body")).to_have_text("echo: one too many", timeout=60_000)
+    await context.unroute("**/messages")
+    await chat.expect_reply("echo: one too many")
     await expect(chat.questions.last.locator(".text")).to_have_text("one too many")
 
 

@@ -13,7 +13,7 @@ from chat_service import keys
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
 from tests.web.browser import ChatPage, open_chat
-from tests.web.page_actions import open_seeded_chat, read_person_id, rename_conversation
+from tests.web.page_actions import get_person_id, open_seeded_chat, rename_conversation
 from tests.web.seeding import seed_conversation, seed_directory
 
 pytestmark = pytest.mark.browser
@@ -25,7 +25,7 @@ SCROLL_DOWN = """async () => {
 
 
 async def create_conversation(stack: Stack, context: BrowserContext, question: str, reply: str, title: str) -> ChatPage:
-    """Open a window and create a conversation of one turn with this title."""
+    """Create a conversation of one turn with this title in a window."""
     chat = await open_chat(context)
     await stack.model.script(ScriptedResponse(text=reply))
     await chat.send(question)
@@ -36,8 +36,7 @@ async def create_conversation(stack: Stack, context: BrowserContext, question: s
 
 
 async def test_search_finds_titles_and_texts_and_links_to_them(context: BrowserContext, stack: Stack) -> None:
-    baking = await create_conversation(stack, context, "Which bread?", "Try the **walnut** rye.", "Baking")
-    await baking.page.close()
+    await create_conversation(stack, context, "Which bread?", "Try the **walnut** rye.", "Baking")
     chat = await create_conversation(stack, context, "What to plant?", "A walnut tree.", "Walnut groves")
     results, box = chat.page.locator("#search-results li"), chat.page.get_by_role("searchbox")
     status = chat.page.locator("#search-status")
@@ -65,11 +64,10 @@ async def test_search_finds_titles_and_texts_and_links_to_them(context: BrowserC
 
 async def test_search_shows_how_much_was_searched_and_continues(context: BrowserContext, stack: Stack) -> None:
     """One request searches 40 conversations."""
-    chat = await open_chat(context)
-    person = await read_person_id(chat)
+    person = await get_person_id(context)
     await seed_directory(stack, person, 42)
     await seed_conversation(stack, keys.web(person, "c42"), 1)
-    await chat.page.reload()
+    chat = await open_chat(context)
     await expect(chat.links).to_have_count(42)
     await chat.page.get_by_role("searchbox").fill("question 1")
     status = chat.page.locator("#search-status")
@@ -83,10 +81,9 @@ async def test_search_shows_how_much_was_searched_and_continues(context: Browser
 async def test_a_window_that_missed_more_than_a_page_of_conversations_lists_them_all(
     context: BrowserContext, stack: Stack
 ) -> None:
-    chat = await open_chat(context)
-    person = await read_person_id(chat)
+    person = await get_person_id(context)
     await seed_directory(stack, person, 2, first=58)
-    await chat.page.reload()
+    chat = await open_chat(context)
     await expect(chat.links).to_have_count(2)
     await seed_directory(stack, person, 59)  # no event announces them
     await chat.send("and now?")
@@ -99,9 +96,9 @@ async def test_a_window_that_missed_more_than_a_page_of_conversations_lists_them
 async def test_a_link_loads_only_the_messages_around_its_target(context: BrowserContext, stack: Stack) -> None:
     requests: list[str] = []
     context.on("request", lambda request: requests.append(request.url))
-    chat = await open_seeded_chat(stack, context, 302, "/c/long#message-201")
+    chat = await open_seeded_chat(stack, context, 162, "/c/long#message-81")
     linked = chat.page.locator(".message.linked")
-    await expect(linked).to_contain_text("question 101")
+    await expect(linked).to_contain_text("question 41")
     await expect(linked).to_be_in_viewport()
     assert len([url for url in requests if "/api/conversations/long?" in url]) <= 6
     assert await chat.messages.count() < 120
@@ -113,10 +110,10 @@ async def test_a_link_loads_only_the_messages_around_its_target(context: Browser
     while await chat.page.get_by_role("button", name="Jump to latest").is_visible():
         await chat.page.evaluate(SCROLL_DOWN)
         shown.update(await chat.messages.evaluate_all("messages => messages.map((message) => message.id)"))
-    await chat.expect_reply("reply 302")
+    await chat.expect_reply("reply 162")
     numbers = sorted(int(name.removeprefix("message-")) for name in shown if name)
-    assert numbers[-1] == 604
-    assert numbers == list(range(numbers[0], 605))
+    assert numbers[-1] == 324
+    assert numbers == list(range(numbers[0], 325))
 
 
 async def test_the_link_of_a_message_can_be_copied(context: BrowserContext, stack: Stack) -> None:
@@ -128,25 +125,26 @@ async def test_the_link_of_a_message_can_be_copied(context: BrowserContext, stac
         await message.get_by_role("button", name="Link to this message").click()
         await expect(first.toast).to_have_text("Link copied")
         links.append(await first.page.evaluate("navigator.clipboard.readText()"))
+    second = await open_chat(context)
     for link, text in zip(links, ("Which bread?", "Try the rye."), strict=True):
-        second = await open_chat(context, link)
+        await second.page.goto(link)
         await expect(second.page.locator(".message.linked")).to_contain_text(text)
 
 
 async def test_back_returns_from_a_link_to_the_previous_position(context: BrowserContext, stack: Stack) -> None:
-    chat = await open_seeded_chat(stack, context, 302, "/c/long")
-    await chat.expect_reply("reply 302")
+    chat = await open_seeded_chat(stack, context, 122, "/c/long")
+    await chat.expect_reply("reply 122")
     await chat.ask("hello")  # this puts it into the list
     await expect(chat.links).to_have_count(1)
     await chat.page.evaluate("document.getElementById('scroll').scrollTop -= 900")
     await expect(chat.page.get_by_role("button", name="Jump to latest")).to_be_visible()
-    message = chat.page.locator(".message:has-text('reply 299')")
+    message = chat.page.locator(".message:has-text('reply 119')")
     await message.scroll_into_view_if_needed()
     await chat.page.wait_for_function("sessionStorage.getItem(`threadwell:position:${history.state.entry}`)")
-    await chat.page.get_by_role("searchbox").fill("question 77")
+    await chat.page.get_by_role("searchbox").fill("question 21")
     await chat.page.locator("#search-results a.excerpt").click()
     await expect(chat.page.locator(".message.linked")).to_be_in_viewport()
-    assert chat.page.url.endswith("/c/long#message-153")
+    assert chat.page.url.endswith("/c/long#message-41")
     await chat.page.go_back()
     await expect(message).to_be_in_viewport()
     await expect(chat.page.locator(".message.linked")).to_have_count(0)
@@ -158,7 +156,7 @@ async def test_back_returns_from_a_link_to_the_previous_position(context: Browse
 
 
 async def test_a_message_sent_from_far_up_scrolls_to_the_end(context: BrowserContext, stack: Stack) -> None:
-    chat = await open_seeded_chat(stack, context, 302, "/c/long#message-21")
+    chat = await open_seeded_chat(stack, context, 122, "/c/long#message-21")
     await expect(chat.page.locator(".message.linked")).to_be_in_viewport()
     await chat.ask("and now?")
     await expect(chat.last_reply).to_be_in_viewport()
