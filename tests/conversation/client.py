@@ -19,7 +19,7 @@ from chat_service.contracts import (
     TurnRequest,
 )
 from chat_service.ingress import IngressClient
-from tests.processes import eventually, new_session_key
+from tests.processes import Stack, eventually, new_session_key
 
 PERSON_ID = "a" * 26
 
@@ -51,6 +51,12 @@ async def queue_message(
     """Add a message to the queue, as the bots and the page do."""
     inbound = Inbound.model_validate({"message": text, "id": message_id, **more})
     return await ingress.call(handlers.QUEUE_ADD, key, inbound)
+
+
+async def answer_queued(ingress: IngressClient, key: str, text: str, message_id: str, **more: object) -> Reply:
+    """Add a message to an empty queue, and wait until its turn has ended."""
+    queued = await queue_message(ingress, key, text, message_id, **more)
+    return await ingress.attach(queued.invocation, Reply)
 
 
 async def wait_for_turn(ingress: IngressClient, key: str, message_id: str) -> Reply:
@@ -88,3 +94,14 @@ async def read_all_texts(ingress: IngressClient, key: str, limit: int = 11) -> l
         before = page.next_before
         if before is None:
             return texts
+
+
+async def read_shown_texts(ingress: IngressClient, key: str) -> list[str]:
+    """Return the texts of the shown messages."""
+    page = await read_history(ingress, key, limit=200)
+    return [m.text for m in page.messages if not m.replaced]
+
+
+async def read_last_prompt(stack: Stack) -> str:
+    """Return the last prompt of a turn as one text."""
+    return str((await stack.model.requests())[-1].body["messages"])

@@ -5,10 +5,9 @@ from __future__ import annotations
 from chat_service import keys
 from chat_service.ingress import IngressClient
 from tests.conversation.client import (
+    answer_queued,
     new_web_key,
-    queue_message,
     read_history,
-    wait_for_turn,
 )
 from tests.processes import Stack, new_session_key
 
@@ -22,8 +21,7 @@ async def test_reply_stays_undelivered_without_a_bot(stack: Stack, ingress: Ingr
     """A call of a delivery service that does not exist would block the conversation."""
     key = slack_key()
     for n in range(2):
-        await queue_message(ingress, key, f"question {n}", f"m{n}")
-        assert (await wait_for_turn(ingress, key, f"m{n}")).status == "answered"
+        assert (await answer_queued(ingress, key, f"question {n}", f"m{n}")).status == "answered"
     assert (await read_history(ingress, key)).messages[-1].undelivered
     rows = await stack.query("SELECT id FROM sys_invocation WHERE target_service_name = 'SlackDelivery'")
     assert rows == []
@@ -31,8 +29,7 @@ async def test_reply_stays_undelivered_without_a_bot(stack: Stack, ingress: Ingr
 
 async def test_web_turn_has_no_delivery_journal_entry(stack: Stack, ingress: IngressClient) -> None:
     key = new_web_key()
-    await queue_message(ingress, key, "hello", "m1")
-    await wait_for_turn(ingress, key, "m1")
+    await answer_queued(ingress, key, "hello", "m1")
     query = (
         "SELECT j.name AS name FROM sys_journal j JOIN sys_invocation i ON i.id = j.id "
         f"WHERE i.target_service_key = '{key}' AND i.target_handler_name = 'message'"

@@ -11,6 +11,7 @@ from chat_service import handlers
 from chat_service.contracts import EditRequest, FeedbackRequest, History, Inbound, Notes, RedactRequest
 from chat_service.ingress import IngressClient
 from tests.conversation.client import (
+    answer_queued,
     new_web_key,
     queue_message,
     read_all_texts,
@@ -39,8 +40,7 @@ async def test_edit_replaces_the_text_and_is_not_answered(stack: Stack, ingress:
     await send_message(ingress, key, "my name is Ada", id="m1", expects_reply=False)
     await edit_message(ingress, key, "m1", "my name is Grace")
     assert await eventually(lambda: read_all_texts(ingress, key), lambda texts: texts == ["my name is Grace"])
-    await queue_message(ingress, key, "what is my name?", "m2")
-    assert (await wait_for_turn(ingress, key, "m2")).reply == "Your name is Grace."
+    assert (await answer_queued(ingress, key, "what is my name?", "m2")).reply == "Your name is Grace."
     assert len(await read_all_texts(ingress, key)) == 3
 
 
@@ -82,15 +82,13 @@ async def test_edit_redaction_and_feedback_reach_the_transcript(stack: Stack, in
 @pytest.mark.replayed
 async def test_redacted_message_leaves_context_and_history(stack: Stack, ingress: IngressClient) -> None:
     key = new_web_key()
-    await queue_message(ingress, key, "my name is Ada", "m1")
-    await wait_for_turn(ingress, key, "m1")
+    await answer_queued(ingress, key, "my name is Ada", "m1")
     await redact_message(ingress, key, "m1")
     await eventually(lambda: read_all_texts(ingress, key), lambda texts: texts[0] == "")
     await queue_message(ingress, key, "what is my name?", "m2")
     assert "Ada" not in (await wait_for_turn(ingress, key, "m2")).reply
     await queue_message(ingress, key, "my name is Ada", "m1")  # a late repeat
-    await queue_message(ingress, key, "and now?", "m3")
-    await wait_for_turn(ingress, key, "m3")
+    await answer_queued(ingress, key, "and now?", "m3")
     assert len(await read_all_texts(ingress, key)) == 6, "a deleted message is not answered later"
 
 
@@ -108,8 +106,7 @@ async def test_redaction_withdraws_waiting_and_blocks_unseen_messages(stack: Sta
     await stack.model.finish(number)
     await wait_for_turn(ingress, key, "m1")
     await queue_message(ingress, key, "not received yet", "m0", at=written.isoformat())
-    await queue_message(ingress, key, "third", "m3")
-    await wait_for_turn(ingress, key, "m3")
+    await answer_queued(ingress, key, "third", "m3")
     assert await read_all_texts(ingress, key) == ["first", EMPTY_GATE_TEXT, "third", "echo: third"]
 
 

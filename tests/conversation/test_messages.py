@@ -13,12 +13,12 @@ from chat_service.contracts import Attachment, Author, Inbound, RecoverRequest, 
 from chat_service.ingress import IngressClient, IngressError
 from tests.conversation.client import (
     add_notes,
+    answer_queued,
     queue_message,
     read_all_texts,
     read_history,
     send_message,
     start_message,
-    wait_for_turn,
 )
 from tests.fakes.model.protocol import ModelRequest, ScriptedResponse, text_of
 from tests.processes import Stack, eventually
@@ -106,14 +106,14 @@ async def test_history_is_read_in_pages_from_chat_and_transcript(ingress: Ingres
 async def test_large_messages_do_not_grow_the_chat_state(stack: Stack, ingress: IngressClient, key: str) -> None:
     """Large messages scroll out early, and none is lost."""
     large = "x" * 60_000
-    for number in range(16):
+    for number in range(6):
         await add_notes(ingress, key, [f"{number}{large}"])
     rows = await stack.query(
         f"SELECT sum(length(value)) AS size FROM state WHERE service_name = 'Chat' AND service_key = '{key}' "
         "AND key = 'recent'"
     )
     assert rows[0]["size"] < 2 * 128 * 1024
-    assert len(await read_all_texts(ingress, key)) == 16
+    assert len(await read_all_texts(ingress, key)) == 6
 
 
 async def test_repeated_message_is_answered_once(ingress: IngressClient, stack: Stack, key: str) -> None:
@@ -150,8 +150,7 @@ async def test_repeat_is_recognized_after_the_message_scrolled_out(
 async def test_repeat_without_a_time_is_recognized(ingress: IngressClient, stack: Stack, key: str) -> None:
     """The queue sets the time of arrival, which says nothing about the age of a message. Also after a deletion."""
     then = datetime.now(UTC) - timedelta(days=9)
-    await queue_message(ingress, key, "no time", "timeless")
-    assert (await wait_for_turn(ingress, key, "timeless")).status == "answered"
+    assert (await answer_queued(ingress, key, "no time", "timeless")).status == "answered"
     await add_notes(ingress, key, ["filler"] * 90, at=then)
     before = len(await stack.model.requests())
     for _ in range(2):

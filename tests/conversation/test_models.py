@@ -174,17 +174,6 @@ async def test_long_retry_after_selects_the_fallback_model(fallback: StackWithFa
         assert (await send_message(ingress, key, "hi")).model == "scripted-large"
 
 
-async def test_unreachable_model_fails_the_turn(engine_binary: Path, model: ModelControl, tmp_path: Path) -> None:
-    async with (
-        running_stack(
-            engine_binary, tmp_path, model, openai_base_url="http://127.0.0.1:9/v1", model_max_attempts="1"
-        ) as stack,
-        stack.ingress() as ingress,
-    ):
-        reply = await send_message(ingress, "k", "hi")
-        assert reply.status == "failed" and "cannot be reached" in (reply.error or "")
-
-
 async def test_image_is_named_to_a_model_without_image_input(ingress: IngressClient, stack: Stack, key: str) -> None:
     number = await stack.model.count_requests()
     picture = Attachment(name="cat.png", media_type="image/png", data=PIXEL)

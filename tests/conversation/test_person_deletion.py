@@ -24,6 +24,7 @@ from chat_service.ingress import IngressClient, IngressError
 from chat_service.storage.state import Meta
 from tests.conversation.client import (
     add_notes,
+    answer_queued,
     new_person_id,
     queue_message,
     read_all_texts,
@@ -113,8 +114,7 @@ async def test_late_title_does_not_contain_deleted_text(ingress: IngressClient, 
     await stack.model.script_titles(
         *[ScriptedResponse(kind="gate")] * 4
     )  # titles of other conversations may still be requested
-    await queue_message(ingress, key, f"my name is {word}", "m1", author=Author(id="UEVE", name="Eve"))
-    await wait_for_turn(ingress, key, "m1")
+    await answer_queued(ingress, key, f"my name is {word}", "m1", author=Author(id="UEVE", name="Eve"))
     if handler == "forget_person":
         await queue_message(
             ingress, key, "a word of mine", "m0", author=Author(id="UADA", name="Ada"), expects_reply=False
@@ -143,8 +143,7 @@ async def test_late_title_does_not_contain_deleted_text(ingress: IngressClient, 
 async def test_new_participant_is_deleted_during_their_first_turn(ingress: IngressClient, stack: Stack) -> None:
     team, word = f"T{uuid4().hex[:8].upper()}", f"wallaby{uuid4().hex[:8]}"
     key = keys.slack(team, "C1", "1700000000.000100")
-    await queue_message(ingress, key, "hello", "m0", author=Author(id="UADA", name="Ada"))
-    await wait_for_turn(ingress, key, "m0")
+    await answer_queued(ingress, key, "hello", "m0", author=Author(id="UADA", name="Ada"))
     await eventually(lambda: read_history(ingress, key), lambda page: page.title)
     await stack.model.script(ScriptedResponse(kind="gate"))
     number = await stack.model.count_requests()
@@ -167,8 +166,7 @@ async def test_feedback_of_a_deleted_person_is_removed(ingress: IngressClient, s
     key = keys.slack(team, "C1", "1700000000.000100")
     ada = Author(id="UADA", name="Ada")
     for number in range(3):
-        await queue_message(ingress, key, f"hello {number}", f"m{number}", author=ada)
-        await wait_for_turn(ingress, key, f"m{number}")
+        await answer_queued(ingress, key, f"hello {number}", f"m{number}", author=ada)
         if number == 1:
             await add_notes(ingress, key, ["filler"] * 80, author=ada)
     rated_replies = [
@@ -210,12 +208,10 @@ async def test_person_is_deleted_from_all_conversations(ingress: IngressClient, 
     for key, number, notes in ((long_thread, 0, 25), (long_thread, 1, 0), (short_thread, 2, 0)):
         for author, text in ((ada, "my name is Ada"), (eve, f"my name is {word}")):
             await stack.model.script(ScriptedResponse(text="Noted."))  # an echo would repeat the notes of the other
-            await queue_message(ingress, key, text, f"m{number}{author.id}", author=author)
-            await wait_for_turn(ingress, key, f"m{number}{author.id}")
+            await answer_queued(ingress, key, text, f"m{number}{author.id}", author=author)
             if notes:
                 await add_notes(ingress, key, [text] * notes, author=author)
-    await queue_message(ingress, own_thread, f"{word} alone", "m0", author=eve, expects_reply=False)
-    await wait_for_turn(ingress, own_thread, "m0")
+    await answer_queued(ingress, own_thread, f"{word} alone", "m0", author=eve, expects_reply=False)
     threads = [long_thread, short_thread]
 
     async def listed(owner: str) -> list[str]:
@@ -240,7 +236,6 @@ async def test_person_is_deleted_from_all_conversations(ingress: IngressClient, 
 async def test_web_person_is_deleted_with_all_conversations(ingress: IngressClient, stack: Stack) -> None:
     person, word = new_person_id(), f"bilby{uuid4().hex[:8]}"
     for number in range(2):
-        await queue_message(ingress, keys.web(person, f"c{number}"), f"{word} {number}", "m0")
-        await wait_for_turn(ingress, keys.web(person, f"c{number}"), "m0")
+        await answer_queued(ingress, keys.web(person, f"c{number}"), f"{word} {number}", "m0")
     await ingress.call(handlers.BACKGROUND_FORGET_PERSON, None, ForgetPersonRequest(person=f"web:{person}"))
     assert await eventually(lambda: find_text(stack, word), lambda found: not found) == []

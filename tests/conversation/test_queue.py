@@ -23,6 +23,7 @@ from chat_service.objects.queue_state import QueuedMessage, QueueState, message_
 from chat_service.storage.state import Meta
 from tests.conversation.client import (
     add_notes,
+    answer_queued,
     new_web_key,
     queue_message,
     read_all_texts,
@@ -156,8 +157,7 @@ async def test_repeat_of_a_withdrawn_message_is_not_answered(ingress: IngressCli
     await ingress.call(handlers.QUEUE_WITHDRAW, key, WithdrawRequest(all=True))
     assert (await queue_message(ingress, key, "line 1", "m1")).duplicate
     await stack.model.finish(number)
-    await queue_message(ingress, key, "line 2", "m2")
-    assert (await wait_for_turn(ingress, key, "m2")).reply == "echo: line 2"
+    assert (await answer_queued(ingress, key, "line 2", "m2")).reply == "echo: line 2"
     assert await read_all_texts(ingress, key) == ["first", EMPTY_GATE_TEXT, "line 2", "echo: line 2"]
 
 
@@ -215,8 +215,7 @@ async def test_repeat_at_the_queue_is_answered_once(ingress: IngressClient, stac
         await queue_message(ingress, key, "hello", "m0")
     await wait_for_turn(ingress, key, "m0")
     await queue_message(ingress, key, "hello", "m0")
-    await queue_message(ingress, key, "goodbye", "m1")
-    await wait_for_turn(ingress, key, "m1")
+    await answer_queued(ingress, key, "goodbye", "m1")
     assert await read_all_texts(ingress, key) == ["hello", "echo: hello", "goodbye", "echo: goodbye"]
     assert len(await stack.model.requests()) == before + 2
 
@@ -238,8 +237,7 @@ async def test_queue_refuses_more_than_the_maximum_of_messages(ingress: IngressC
         await queue_message(ingress, key, "one too many", "m-last", at=datetime.now(UTC))
     assert caught.value.status == 429 and "wait here already" in caught.value.message
     await stop_turn(ingress, key, all=True)
-    await queue_message(ingress, key, "later", "m-later")
-    assert (await wait_for_turn(ingress, key, "m-later")).status == "answered"
+    assert (await answer_queued(ingress, key, "later", "m-later")).status == "answered"
 
 
 async def test_queue_refuses_more_than_the_maximum_of_characters(ingress: IngressClient, stack: Stack) -> None:
@@ -253,8 +251,7 @@ async def test_queue_refuses_more_than_the_maximum_of_characters(ingress: Ingres
         await queue_message(ingress, key, "x", "m3")
     assert caught.value.status == 429 and "too much text waits" in caught.value.message
     await stop_turn(ingress, key, all=True)
-    await queue_message(ingress, key, "later", "m-later")
-    assert (await wait_for_turn(ingress, key, "m-later")).status == "answered"
+    assert (await answer_queued(ingress, key, "later", "m-later")).status == "answered"
 
 
 async def test_large_messages_that_wait_are_not_all_answered_as_one_question(

@@ -11,7 +11,8 @@ from chat_service.contracts import Attachment, Author, ExportRequest, SearchRequ
 from chat_service.domain.window import PAGE_SIZE
 from chat_service.ingress import IngressClient
 from tests.conversation.client import add_notes, read_history, send_message
-from tests.processes import Stack
+from tests.processes import Stack, eventually
+from tests.web.seeding import seed_conversation
 
 
 async def search(ingress: IngressClient, key: str, text: str, **more: int) -> SearchResult:
@@ -75,8 +76,8 @@ async def test_journal_entries_of_a_history_page_do_not_depend_on_its_age(
     ingress: IngressClient, stack: Stack, key: str
 ) -> None:
     """Restate counts the journal entries of `Chat/get_history` and of `Transcript/read`."""
-    for number in range(70):
-        await send_message(ingress, key, f"line {number}")
+    await seed_conversation(stack, key, 70)
+    await eventually(lambda: read_history(ingress, key, limit=1), lambda page: page.messages)
 
     async def journal_entries(before: int) -> tuple[list[str], list[int]]:
         page = await read_history(ingress, key, before=before, limit=PAGE_SIZE)
@@ -92,6 +93,6 @@ async def test_journal_entries_of_a_history_page_do_not_depend_on_its_age(
         await journal_entries(2 * PAGE_SIZE + 1),
         await journal_entries(5 * PAGE_SIZE + 1),
     )
-    assert old_texts == [f"line {number}" for number in range(10, 20)]
-    assert new_texts == [f"line {number}" for number in range(40, 50)]
+    assert old_texts == [f"question {turn}" for turn in range(11, 21)]
+    assert new_texts == [f"question {turn}" for turn in range(41, 51)]
     assert old_entries == new_entries and len(old_entries) == 2

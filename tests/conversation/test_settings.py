@@ -11,7 +11,7 @@ from chat_service import handlers, keys
 from chat_service.contracts import ConfigureRequest
 from chat_service.contracts.channel import ChannelRulesChange
 from chat_service.ingress import IngressClient, IngressError
-from tests.conversation.client import queue_message, send_message, start_message, wait_for_turn
+from tests.conversation.client import answer_queued, queue_message, send_message, start_message, wait_for_turn
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack, running_stack
@@ -74,8 +74,7 @@ async def test_prompt_of_the_channel_reaches_the_model(ingress: IngressClient, s
     await configure_scope(ingress, f"slack:{team}:C1", prompt="You are the channel's own.")
     key = keys.slack(team, "C1", "1700000000.000100")
     number = await stack.model.count_requests()
-    await queue_message(ingress, key, "hi", "m0")
-    await wait_for_turn(ingress, key, "m0")
+    await answer_queued(ingress, key, "hi", "m0")
     sent = (await stack.model.wait_for_question("hi", number)).body["messages"]
     assert sent[0]["content"] == "You are the channel's own."
 
@@ -99,8 +98,7 @@ async def test_waiting_message_fails_when_the_channel_is_switched_off(
     assert reply.status == "failed" and "switched off" in (reply.error or "")
     assert not any("waits" in str(request.body) for request in await stack.model.requests(number))
     await ingress.call(handlers.CHANNEL_SET_RULES, scope, ChannelRulesChange(off=False))
-    await queue_message(ingress, key, "back", "m2")
-    assert (await wait_for_turn(ingress, key, "m2")).reply == "echo: back"
+    assert (await answer_queued(ingress, key, "back", "m2")).reply == "echo: back"
 
 
 async def test_persona_sets_prompt_model_and_temperature(

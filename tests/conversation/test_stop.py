@@ -13,6 +13,7 @@ import pytest
 from chat_service.contracts import Reply
 from chat_service.ingress import IngressClient
 from tests.conversation.client import (
+    answer_queued,
     new_web_key,
     queue_message,
     read_history,
@@ -158,8 +159,7 @@ async def test_stop_all_withdraws_waiting_messages_and_later_ones_are_answered(
     await eventually(lambda: read_history(ingress, key), lambda page: [w.id for w in page.waiting] == ["m2", "m3"])
     assert (await stop_turn(ingress, key, all=True)).stopped
     assert (await read_history(ingress, key)).waiting == []
-    await queue_message(ingress, key, "later", "m4")
-    assert (await wait_for_turn(ingress, key, "m4")).reply == "echo: later"
+    assert (await answer_queued(ingress, key, "later", "m4")).reply == "echo: later"
     messages = (await read_history(ingress, key)).messages
     assert [m.text for m in messages if m.status == "answered"] == ["first", "later", "echo: later"]
     # A late repeat of a withdrawn message is not answered either.
@@ -187,10 +187,9 @@ async def test_two_stop_alls_do_not_stop_later_messages(ingress: IngressClient, 
         return int(rows[0]["n"])
 
     await eventually(barriers, lambda count: count == 2)
-    for n in range(6):  # these turns take more than a second, the interval in which a stop polls
-        await stack.model.script(ScriptedResponse(text="here", delay=0.1))
-        await queue_message(ingress, key, f"and now {n}?", f"m{n + 1}")
-        assert (await wait_for_turn(ingress, key, f"m{n + 1}")).reply == "here"
+    for n in range(4):  # these turns take more than a second, the interval in which a stop polls
+        await stack.model.script(ScriptedResponse(text="here", delay=0.3))
+        assert (await answer_queued(ingress, key, f"and now {n}?", f"m{n + 1}")).reply == "here"
     assert any(result.stopped for result in await asyncio.gather(*stops))
 
 

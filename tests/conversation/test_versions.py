@@ -1,16 +1,14 @@
-"""Versions of replies and questions: regenerating, replacing, choosing, continuing, and what the model is sent."""
+"""Versions of replies and questions: regenerating, replacing, choosing, and what the model is sent."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from chat_service import handlers
 from chat_service.contracts import (
     ChooseRequest,
-    ContinueRequest,
     ExportRequest,
     History,
     Message,
@@ -21,10 +19,13 @@ from chat_service.contracts import (
 from chat_service.domain import summary_policy
 from chat_service.ingress import IngressClient, IngressError
 from tests.conversation.client import (
+    answer_queued,
     new_web_key,
     queue_message,
     read_all_texts,
     read_history,
+    read_last_prompt,
+    read_shown_texts,
     send_message,
     start_message,
     stop_turn,
@@ -34,12 +35,6 @@ from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack, eventually, new_session_key
 
 GATE = ScriptedResponse(kind="gate")
-
-
-async def read_shown_texts(ingress: IngressClient, key: str) -> list[str]:
-    """Return the texts of the shown messages."""
-    page = await read_history(ingress, key, limit=200)
-    return [m.text for m in page.messages if not m.replaced]
 
 
 async def find_message(ingress: IngressClient, key: str, text: str) -> Message:
@@ -58,13 +53,7 @@ async def regenerate(ingress: IngressClient, key: str) -> Reply:
 async def replace_question(ingress: IngressClient, key: str, old: str, new: str) -> Reply:
     """Replace a question as the page does."""
     seq = (await find_message(ingress, key, old)).seq
-    await queue_message(ingress, key, new, f"id {new}", replaces=seq)
-    return await wait_for_turn(ingress, key, f"id {new}")
-
-
-async def read_last_prompt(stack: Stack) -> str:
-    """Return the last prompt of a turn as one text."""
-    return str((await stack.model.requests())[-1].body["messages"])
+    return await answer_queued(ingress, key, new, f"id {new}", replaces=seq)
 
 
 @pytest.mark.replayed
@@ -73,8 +62,7 @@ async def test_replaced_question_is_answered_and_both_versions_can_be_shown(
 ) -> None:
     key = new_web_key()
     for number, text in enumerate(("my name is Ada", "my name is Grace", "thanks")):
-        await queue_message(ingress, key, text, f"m{number}")
-        await wait_for_turn(ingress, key, f"m{number}")
+        await answer_queued(ingress, key, text, f"m{number}")
     assert (await replace_question(ingress, key, "my name is Grace", "what is my name?")).reply == "Your name is Ada."
     assert await read_shown_texts(ingress, key) == [
         "my name is Ada",
@@ -93,8 +81,7 @@ async def test_replaced_question_is_answered_and_both_versions_can_be_shown(
         "thanks",
         "echo: thanks",
     ]
-    await queue_message(ingress, key, "what is my name, please?", "m9")
-    assert (await wait_for_turn(ingress, key, "m9")).reply == "Your name is Grace."
+    assert (await answer_queued(ingress, key, "what is my name, please?", "m9")).reply == "Your name is Grace."
     await choose_version(ingress, key, question.seq)
     assert (await read_shown_texts(ingress, key))[-1] == "Your name is Ada."
     await choose_version(ingress, key, old.seq)
@@ -146,8 +133,7 @@ async def test_failed_regeneration_keeps_the_previous_reply(stack: Stack, ingres
 
 async def test_search_and_export_contain_only_shown_versions(ingress: IngressClient) -> None:
     key = new_web_key()
-    await queue_message(ingress, key, "about tea", "m1")
-    await wait_for_turn(ingress, key, "m1")
+    await answer_queued(ingress, key, "about tea", "m1")
     await replace_question(ingress, key, "about tea", "about coffee")
 
     async def find(text: str) -> int:
@@ -164,8 +150,7 @@ async def test_search_and_export_contain_only_shown_versions(ingress: IngressCli
 @pytest.mark.replayed
 async def test_replacement_waits_in_the_queue_and_is_answered_once(stack: Stack, ingress: IngressClient) -> None:
     key = new_web_key()
-    await queue_message(ingress, key, "first", "m1")
-    await wait_for_turn(ingress, key, "m1")
+    await answer_queued(ingress, key, "first", "m1")
     seq = (await find_message(ingress, key, "first")).seq
     number = await stack.model.count_requests()
     await stack.model.script(GATE)
@@ -258,58 +243,3 @@ async def test_summary_of_hidden_messages_is_dropped(stack: Stack, ingress: Ingr
     assert "Ada" not in await read_last_prompt(stack) and summary_policy.HEADING not in await read_last_prompt(stack)
     await choose_version(ingress, key, 1)
     assert (await send_message(ingress, key, "what is my name?")).reply == "Your name is Ada."
-
-
-async def stop_after(stack: Stack, ingress: IngressClient, question: str, text: str) -> tuple[str, Reply]:
-    """Return the key of a conversation whose reply was stopped after `text`, and that reply.
-
-    The chat service may not have read all that the model wrote, so this may take more than one conversation.
-    """
-    while True:
-        key = new_session_key()
-        number = await stack.model.count_requests()
-        await stack.model.script(ScriptedResponse(kind="stall", text=text))
-        reply = start_message(ingress, key, question)
-        await stack.model.wait_for_request(number, "written")
-        await stop_turn(ingress, key)
-        if (await reply).reply == text:
-            assert (await reply).status == "stopped"
-            return key, await reply
-
-
-async def test_stopped_reply_is_continued_at_its_end(stack: Stack, ingress: IngressClient) -> None:
-    key, stopped = await stop_after(stack, ingress, "a story", "Once upon")
-    await stack.model.script(ScriptedResponse(text="a time."))
-    rest = await ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest(seq=stopped.seq))
-    assert (rest.status, rest.reply, rest.seq) == ("answered", "Once upon a time.", stopped.seq)
-    messages = (await stack.model.requests())[-1].body["messages"]
-    assert [m["role"] for m in messages[-3:]] == ["user", "assistant", "user"] and messages[-2][
-        "content"
-    ] == "Once upon"
-    assert await read_shown_texts(ingress, key) == ["a story", "Once upon a time."]
-    with pytest.raises(IngressError, match="nothing to continue"):
-        await ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest())
-    await send_message(ingress, key, "and then?")
-    assert "Once upon a time." in await read_last_prompt(stack), "the continued reply is part of the context"
-
-
-@pytest.mark.replayed
-async def test_failed_or_stopped_continuation_keeps_the_text(stack: Stack, ingress: IngressClient) -> None:
-    refusal: dict[str, Any] = {"error": {"message": "no", "code": "invalid_api_key"}}
-    key, _ = await stop_after(stack, ingress, "count", "One,")
-    number = await stack.model.count_requests()
-    await stack.model.script(
-        ScriptedResponse(kind="fail", status=401, body=refusal),
-        ScriptedResponse(kind="stall", text=" two,"),
-        ScriptedResponse(text=" three."),
-    )
-    failed = await ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest())
-    assert (failed.status, failed.reply) == ("failed", "One,") and failed.error
-    continuation = asyncio.create_task(ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest()))
-    refused = await stack.model.wait_for_request(number)
-    await stack.model.wait_for_request(refused.number + 1, "written")
-    await stop_turn(ingress, key)
-    stopped = await continuation
-    assert stopped.status == "stopped" and stopped.reply in ("One,", "One, two,")
-    ended = await ingress.call(handlers.CHAT_CONTINUE_REPLY, key, ContinueRequest())
-    assert (ended.status, ended.reply, ended.error) == ("answered", f"{stopped.reply} three.", None)
