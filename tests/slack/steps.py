@@ -6,11 +6,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
+
 from chat_service import handlers
 from chat_service.contracts import History, HistoryRequest
 from chat_service.contracts.channel import ChannelRulesChange
+from chat_service.storage.record import StateRecord
+from chat_service.storage.serde import RecordSerde
 from tests.fakes.model.protocol import ModelRequest, ScriptedResponse
 from tests.fakes.slack.models import Message, Session
+from tests.processes import eventually
 from tests.slack.stack import Workspace
 
 NO_STREAM = "channel_type_not_supported"
@@ -159,3 +164,25 @@ async def add_administrator(workspace: Workspace) -> str:
     user = await workspace.slack.add_user("boss", is_admin=True)
     await workspace.slack.join(user.id, workspace.channel)
     return user.id
+
+
+async def write_state(workspace: Workspace, service: str, key: str, name: str, record: StateRecord) -> None:
+    """Replace one state record of an object by Restate's admin API; the other records stay."""
+    stack = workspace.stack.stack
+    rows = await stack.query(f"select key, value from state where service_name = '{service}' and service_key = '{key}'")
+    state = {row["key"]: list(bytes.fromhex(row["value"])) for row in rows}
+    state[name] = list(RecordSerde(type(record)).serialize(record))
+    body = {"object_key": key, "new_state": state}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{stack.engine.admin_url}/services/{service}/state", json=body) as response,
+    ):
+        assert response.ok, await response.text()
+
+    async def read() -> list[dict[str, Any]]:
+        return await stack.query(
+            f"select value from state where service_name = '{service}' and service_key = '{key}' and key = '{name}'"
+        )
+
+    written = bytes(state[name]).hex()
+    await eventually(read, lambda found: [row["value"] for row in found] == [written])

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
-from tests.operation.threadwell_process import run_threadwell, stack_env
 from tests.slack.stack import Workspace
 from tests.slack.steps import (
     add_administrator,
     ask,
     hold_turn,
-    prompt_text,
     read_history,
-    texts_of_users,
     visible_text,
     wait_for_ephemeral,
     wait_for_ephemerals,
     wait_for_history,
 )
-
-
-async def test_reset_starts_a_new_context(workspace: Workspace) -> None:
-    slack = workspace.slack
-    question, _ = await ask(workspace, workspace.ada, workspace.channel, f"<@{slack.bot}> my name is Ada")
-    await slack.mention(workspace.ada, workspace.channel, "reset", thread_ts=question.ts)
-    await wait_for_ephemerals(workspace, workspace.ada, workspace.channel)
-    await slack.post(workspace.ada, workspace.channel, "what is my name?", thread_ts=question.ts)
-    await slack.wait_reply(workspace.channel, question.ts, lambda m: "I do not know" in visible_text(m))
 
 
 async def test_help_and_home_explain_what_is_kept(workspace: Workspace) -> None:
@@ -92,20 +79,3 @@ async def test_administrator_of_another_workspace_may_not_forget(workspace: Work
     await slack.mention(workspace.ada, shared.id, "forget", thread_ts=question.ts)
     [ephemeral] = await wait_for_ephemerals(workspace, workspace.ada, shared.id)
     assert "Forgotten" in visible_text(ephemeral)
-
-
-async def test_forget_person_removes_their_messages_everywhere(workspace: Workspace, tmp_path: Path) -> None:
-    slack, stack = workspace.slack, workspace.stack.stack
-    root, _ = await ask(workspace, workspace.ada, workspace.channel, f"<@{slack.bot}> my name is Wombat")
-    await ask(workspace, workspace.ben, workspace.channel, "and I am Ben", thread_ts=root.ts)
-    direct, _ = await ask(workspace, workspace.ada, workspace.dm_channel, "Wombat again")
-    person = f"slack:{slack.team.id}:{workspace.ada}"
-    status, lines = await run_threadwell(tmp_path, "forget", "--person", person, **stack_env(stack))
-    assert (status, lines) == (0, [f"{person}: being forgotten in 2 conversations"])
-    kept = await wait_for_history(workspace, root, lambda h: not any("Wombat" in m.text for m in h.messages))
-    assert texts_of_users(kept) == ["and I am Ben"]
-    await wait_for_history(workspace, direct, lambda h: not h.messages)
-    _, request = await ask(
-        workspace, workspace.ben, workspace.channel, f"<@{slack.bot}> who was here?", thread_ts=root.ts
-    )
-    assert "Wombat" not in prompt_text(request), "messages that Slack still shows are not read again"

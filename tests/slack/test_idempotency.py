@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
+from tests.fakes.model.protocol import ScriptedResponse
 from tests.fakes.slack.control import settle
 from tests.fakes.slack.models import FaultKind
-from tests.slack.stack import SlackStack, Workspace, create_workspace
-from tests.slack.steps import NO_STREAM, ask, texts_of_users, visible_text, wait_for_history, wait_for_replies
+from tests.slack.stack import SlackStack, Workspace, create_clean_workspace, create_workspace
+from tests.slack.steps import NO_STREAM, ask, visible_text, wait_for_replies
 
 
 async def test_repeated_event_is_answered_once(workspace: Workspace) -> None:
@@ -20,44 +22,53 @@ async def test_repeated_event_is_answered_once(workspace: Workspace) -> None:
     assert len(await slack.replies(workspace.channel)) == 2
 
 
-async def test_concurrent_messages_keep_their_order(workspace: Workspace) -> None:
-    slack = workspace.slack
-    root, _ = await ask(workspace, workspace.ada, workspace.channel, f"<@{slack.bot}> start")
-    messages = await asyncio.gather(
-        *(slack.post(workspace.ada, workspace.channel, f"line {n}", thread_ts=root.ts) for n in range(8))
-    )
-    order = [m.text for m in sorted(messages, key=lambda m: m.ts)]
-    conversation = await wait_for_history(
-        workspace, root, lambda h: not h.waiting and not h.running and len(texts_of_users(h)) == 9
-    )
-    assert texts_of_users(conversation)[1:] == order
-
-
-METHODS = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.postMessage", "chat.update")
-KINDS: tuple[FaultKind, ...] = ("cut", "commit_cut", "commit_fail", "late_commit", "ratelimited", "fail")
+Case = dict[str, tuple[FaultKind, str]]
+"""The fault and Slack's error code for each method that fails in one reply."""
+NETWORK_FAULTS: list[Case] = [
+    {"chat.startStream": ("cut", "")},
+    {"chat.startStream": ("commit_fail", "")},
+    {"chat.startStream": ("ratelimited", "")},
+    {"chat.appendStream": ("commit_cut", ""), "chat.stopStream": ("fail", "")},
+    {"chat.appendStream": ("late_commit", ""), "chat.stopStream": ("commit_fail", "")},
+    {"chat.appendStream": ("cut", ""), "chat.stopStream": ("late_commit", "")},
+    {"chat.postMessage": ("cut", ""), "chat.update": ("commit_cut", "")},
+    {"chat.postMessage": ("commit_fail", ""), "chat.update": ("late_commit", "")},
+    {"chat.postMessage": ("late_commit", ""), "chat.update": ("ratelimited", "")},
+    {"chat.postMessage": ("refuse", "an_unknown_error"), "chat.update": ("refuse", "team_added_to_org")},
+    {"chat.postMessage": ("refuse", "rate_limited"), "chat.update": ("refuse", "an_unknown_error")},
+]
 
 
 async def test_network_faults_leave_one_complete_reply(shared_slack: SlackStack) -> None:
-    """Each fault at each call of a reply; the cases run at the same time, each in its own channel."""
-    await shared_slack.model.clear_script()
-    await shared_slack.slack.clear_faults()
-    cases = [(method, kind) for method in METHODS for kind in KINDS]
-    errors = await asyncio.gather(*(_check_fault(shared_slack, *case) for case in cases), return_exceptions=True)
-    failed = [f"{case}: {error!r}" for case, error in zip(cases, errors, strict=True) if error is not None]
+    """Each fault that the bot treats differently, at each call of a reply. The cases run at the same time, each in its
+    own channel."""
+    await create_clean_workspace(shared_slack)
+    await shared_slack.model.script(*[ScriptedResponse(text="once please", chunk=2, delay=0.1)] * len(NETWORK_FAULTS))
+    errors = await asyncio.gather(*(_check(shared_slack, case) for case in NETWORK_FAULTS), return_exceptions=True)
+    failed = [f"{case}: {error!r}" for case, error in zip(NETWORK_FAULTS, errors, strict=True) if error is not None]
     assert not failed, "\n".join(failed)
 
 
-async def _check_fault(slack_stack: SlackStack, method: str, kind: FaultKind) -> None:
+async def _check(slack_stack: SlackStack, case: Case) -> None:
     workspace = await create_workspace(slack_stack)
-    slack = workspace.slack
-    if method in ("chat.postMessage", "chat.update"):
-        await slack.add_fault("chat.startStream", "refuse", error=NO_STREAM, contains=workspace.channel)
-    await slack.add_fault(method, kind, delay=1.0, contains=workspace.channel)
-    question = await slack.mention(workspace.ada, workspace.channel, "once please")
+    slack, channel = workspace.slack, workspace.channel
+    if "chat.update" in case:
+        await slack.add_fault("chat.startStream", "refuse", error=NO_STREAM, times=10, contains=channel)
+    for method, (kind, error) in case.items():
+        times = 2 if kind == "refuse" else 1
+        await slack.add_fault(method, kind, error=error, times=times, delay=1.0, contains=channel)
+    question = await slack.mention(workspace.ada, channel, "hello")
     await wait_for_replies(workspace, question)
-    await settle(2.0 if kind == "late_commit" else 0.2)
-    [reply] = await slack.replies(workspace.channel, question.ts)
-    assert visible_text(reply).count("once please") == 1, reply.revisions
+    for method, (kind, _) in case.items():
+        await slack.wait_until(
+            partial(slack.calls, method),
+            lambda calls, kind=kind: any(
+                call.fault == kind and channel in str(call.args) and (call.result or kind != "late_commit")
+                for call in calls
+            ),
+        )
+    [reply] = await slack.wait_until(lambda: slack.replies(channel, question.ts), lambda found: len(found) == 1)
+    assert visible_text(reply) == "once please", reply.revisions
     assert reply.stream is None or reply.stream.state == "completed", reply.stream
 
 

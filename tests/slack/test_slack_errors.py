@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from chat_service import handlers
 from chat_service.contracts import TurnRequest
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.fakes.slack.models import Message
-from tests.slack.stack import SlackStack, Workspace, create_clean_workspace, create_workspace
+from tests.slack.stack import Workspace
 from tests.slack.steps import (
     NO_STREAM,
     add_administrator,
@@ -20,25 +18,6 @@ from tests.slack.steps import (
     wait_for_history,
     wait_for_replies,
 )
-
-TEMPORARY_ERRORS = ("rate_limited", "team_added_to_org", "an_unknown_error")
-
-
-async def test_temporary_error_is_retried(shared_slack: SlackStack) -> None:
-    """The cases run at the same time, each in its own channel."""
-    await create_clean_workspace(shared_slack)
-    cases = [(method, error) for method in ("chat.postMessage", "chat.update") for error in TEMPORARY_ERRORS]
-    await asyncio.gather(*(_check_temporary_error(shared_slack, *case) for case in cases))
-
-
-async def _check_temporary_error(slack_stack: SlackStack, method: str, error: str) -> None:
-    workspace = await create_workspace(slack_stack)
-    slack = workspace.slack
-    await slack.add_fault("chat.startStream", "refuse", error=NO_STREAM, contains=workspace.channel)
-    await slack.add_fault(method, "refuse", error=error, times=2, contains=workspace.channel)
-    question = await slack.mention(workspace.ada, workspace.channel, "be patient")
-    [reply] = await wait_for_replies(workspace, question)
-    assert "be patient" in visible_text(reply), (method, error)
 
 
 async def test_persistent_error_ends_the_delivery(workspace: Workspace) -> None:
@@ -79,10 +58,8 @@ async def wait_for_undelivered(workspace: Workspace, question: Message, reason: 
 
 
 REASONS = {
-    "archived": "is_archived",
     "removed": "channel",
     "deleted": "message_not_found",
-    "revoked": "token_revoked",
     "uninstalled": "account_inactive",
     "scope": "missing_scope (scope chat:write)",
 }
@@ -95,14 +72,10 @@ async def test_undeliverable_reply_is_kept_and_logged(workspace: Workspace, caus
     question = held.question
     reply = await slack.wait_reply(workspace.channel, question.ts, lambda m: True)
     match cause:
-        case "archived":
-            await slack.archive(workspace.channel)
         case "removed":
             await slack.leave(slack.bot, workspace.channel)
         case "deleted":
             await slack.delete(await add_administrator(workspace), workspace.channel, reply.ts)
-        case "revoked":
-            await slack.set_token_error("token_revoked")
         case "uninstalled":
             await slack.uninstall()
         case "scope":
@@ -115,8 +88,6 @@ async def test_undeliverable_reply_is_kept_and_logged(workspace: Workspace, caus
     finally:
         await slack.set_token_error(None)
         await slack.configure_app(scopes=scopes)
-    if cause == "archived":
-        await slack.archive(workspace.channel, archived=False)
     if cause == "removed":
         await slack.join(slack.bot, workspace.channel)
     await slack.mention(workspace.ada, workspace.channel, "and now?", thread_ts=question.ts)

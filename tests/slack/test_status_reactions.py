@@ -9,27 +9,12 @@ from tests.fakes.slack.models import Message
 from tests.slack.stack import Workspace
 from tests.slack.steps import (
     ask,
-    hold_turn,
     read_history,
     read_reactions,
-    visible_text,
     wait_for_ephemerals,
     wait_for_reactions,
     wait_for_replies,
 )
-
-
-async def test_queued_message_has_a_reaction_until_it_is_answered(workspace: Workspace) -> None:
-    slack = workspace.slack
-    held = await hold_turn(workspace, workspace.ada, workspace.channel, f"<@{slack.bot}> a very long turn")
-    root = held.question
-    queued = await slack.post(workspace.ada, workspace.channel, "and this?", thread_ts=root.ts)
-    other = await slack.mention(workspace.ben, workspace.channel, "and mine?", thread_ts=root.ts)
-    await wait_for_reactions(workspace, [(message.ts, "eyes") for message in (root, queued, other)])
-    await held.finish("The end.")
-    replies = await wait_for_replies(workspace, root, 3)
-    assert "and this?" in visible_text(replies[1]) and "and mine?" in visible_text(replies[2]), "in the order of asking"
-    await wait_for_reactions(workspace, [])
 
 
 @pytest.mark.parametrize("slow", ["users.info", "conversations.replies"])

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from chat_service import handlers
-from chat_service.contracts.channel import ChannelViewRequest, ThreadUpdate
-from chat_service.objects.channel import MAX_THREADS
+from chat_service.contracts.channel import ChannelThread, ChannelViewRequest, ThreadUpdate
+from chat_service.objects.channel import MAX_THREADS, StoredThreads
 from tests.fakes.slack.control import settle
 from tests.slack.stack import Workspace
-from tests.slack.steps import ask, prompt_text, read_history, texts_of_users, wait_for_ephemerals, wait_for_history
+from tests.slack.steps import (
+    ask,
+    prompt_text,
+    read_history,
+    texts_of_users,
+    wait_for_ephemerals,
+    wait_for_history,
+    write_state,
+)
 
 
 async def test_mention_is_answered_in_a_thread_with_memory(workspace: Workspace) -> None:
@@ -21,15 +27,6 @@ async def test_mention_is_answered_in_a_thread_with_memory(workspace: Workspace)
     await slack.wait_reply(workspace.channel, first.ts, lambda m: "Your name is Ada" in m.text)
     await slack.wait_until_acked(second)
     assert len(await slack.replies(workspace.channel)) == 2, "a mention is two events and is answered once"
-
-
-async def test_threads_are_separate_conversations(workspace: Workspace) -> None:
-    slack = workspace.slack
-    first, _ = await ask(workspace, workspace.ada, workspace.channel, f"<@{slack.bot}> my name is Ada")
-    second, _ = await ask(workspace, workspace.ben, workspace.channel, f"<@{slack.bot}> my name is Ben")
-    for thread, name in ((first, "Ada"), (second, "Ben")):
-        await ask(workspace, workspace.ada, workspace.channel, "what is my name?", thread_ts=thread.ts)
-        assert f"Your name is {name}" in (await slack.replies(workspace.channel, thread.ts))[1].text
 
 
 async def test_direct_message_threads_are_separate_conversations(workspace: Workspace) -> None:
@@ -73,26 +70,6 @@ async def test_messages_to_other_people_are_context_only(workspace: Workspace) -
     assert not (unasked.messages or unasked.waiting or unasked.running)
 
 
-async def test_quiet_silences_a_thread_until_the_next_mention(workspace: Workspace) -> None:
-    slack = workspace.slack
-    root, _ = await ask(workspace, workspace.ada, workspace.channel, f"<@{slack.bot}> hello")
-    await slack.mention(workspace.ada, workspace.channel, "quiet", thread_ts=root.ts)
-    await wait_for_ephemerals(workspace, workspace.ada, workspace.channel)
-    await slack.wait_until_acked(await slack.post(workspace.ada, workspace.channel, "among us", thread_ts=root.ts))
-    await ask(workspace, workspace.ada, workspace.channel, f"<@{slack.bot}> back again", thread_ts=root.ts)
-    await ask(workspace, workspace.ada, workspace.channel, "and without a mention", thread_ts=root.ts)
-    assert len(await slack.replies(workspace.channel)) == 3
-
-
-async def test_quiet_in_a_direct_message_explains_that_it_has_no_effect(workspace: Workspace) -> None:
-    slack = workspace.slack
-    question, _ = await ask(workspace, workspace.ada, workspace.dm_channel, "hello")
-    await slack.post(workspace.ada, workspace.dm_channel, "quiet", thread_ts=question.ts)
-    [ephemeral] = await wait_for_ephemerals(workspace, workspace.ada, workspace.dm_channel)
-    assert "I answer everything" in ephemeral.text and "silent" not in ephemeral.text
-    await ask(workspace, workspace.ada, workspace.dm_channel, "still there?", thread_ts=question.ts)
-
-
 async def test_messages_of_bots_are_ignored(workspace: Workspace) -> None:
     slack = workspace.slack
     other = await slack.add_user("otherbot", is_bot=True)
@@ -128,16 +105,17 @@ async def test_thread_is_known_beyond_the_channels_thread_limit(workspace: Works
     quiet, _ = await ask(workspace, workspace.ben, workspace.channel, f"<@{slack.bot}> a word about lunch")
     await slack.mention(workspace.ben, workspace.channel, "quiet", thread_ts=quiet.ts)
     await wait_for_ephemerals(workspace, workspace.ben, workspace.channel)
-    request = ChannelViewRequest(conversation=workspace.conversation(root))
+    others = [f"{scope}:{1_600_000_000 + number}.000001" for number in range(MAX_THREADS)]
     async with workspace.ingress() as ingress:
-        others = [f"{1_600_000_000 + number}.000001" for number in range(MAX_THREADS)]
-        updates = [ThreadUpdate(conversation=f"{scope}:{ts}", position=ts) for ts in others]
-        await asyncio.gather(*(ingress.send(handlers.CHANNEL_UPDATE_THREAD, scope, update) for update in updates))
-        await slack.wait_until(
-            lambda: ingress.call(handlers.CHANNEL_GET, scope, request),
-            lambda view: view.is_full and view.thread is None,
-            60,
+        known = (await ingress.call(handlers.CHANNEL_GET_THREADS, scope, None)).threads
+        threads = [*known, *(ChannelThread(conversation=other) for other in others[len(known) :])]
+        await write_state(workspace, "Channel", scope, "threads", StoredThreads(threads=threads))
+        update = ThreadUpdate(conversation=others[0], position="1600000000.000001")
+        await ingress.call(handlers.CHANNEL_UPDATE_THREAD, scope, update)
+        view = await ingress.call(
+            handlers.CHANNEL_GET, scope, ChannelViewRequest(conversation=workspace.conversation(root))
         )
+    assert view.is_full and view.thread is None
     await slack.delete(workspace.ada, workspace.channel, root.ts)
     await slack.edit(workspace.ada, workspace.channel, edited.ts, "my name is Ada")
     await wait_for_history(
