@@ -10,8 +10,9 @@ from playwright.async_api import BrowserContext, expect
 
 from chat_service.engine.process import free_port
 from tests.processes import Stack
-from tests.web.browser import open_chat
-from tests.web.page_actions import start_gated_reply
+from tests.web.browser import ReusedContext, open_chat
+from tests.web.page_actions import get_person_id, start_gated_reply
+from tests.web.seeding import seed_directory
 from tests.web.web_server import WebServer
 
 pytestmark = pytest.mark.browser
@@ -63,7 +64,7 @@ async def test_link_from_another_site_keeps_the_identity(context: BrowserContext
     port = free_port()
     await web.TCPSite(runner, "localhost", port).start()
     try:
-        page = await context.new_page()
+        page = await ReusedContext.open_window(context)
         await page.goto(f"http://localhost:{port}/")  # another site than 127.0.0.1
         await page.get_by_text("the conversation").click()
         await expect(page.locator(".reply .body")).to_have_text("echo: hello")
@@ -86,13 +87,13 @@ async def test_reply_in_another_conversation_marks_its_entry(context: BrowserCon
     await expect(chat.page.locator("#conversation-list .dot")).to_have_count(0)
 
 
-async def test_conversation_list_is_grouped_by_day(fresh_context: BrowserContext) -> None:
-    chat = await open_chat(fresh_context)
+async def test_conversation_list_is_grouped_by_day(context: BrowserContext, stack: Stack) -> None:
+    await seed_directory(stack, await get_person_id(context), 1)  # one day old
+    chat = await open_chat(context)
+    headings = chat.page.locator("#conversation-list h2")
+    await expect(headings).to_have_text("Yesterday")
     await chat.ask("hello")
-    await expect(chat.page.locator("#conversation-list h2")).to_have_text("Today")
-    for days, name in ((1, "Yesterday"), (400, ", 20")):
-        later = await fresh_context.new_page()
-        await later.clock.set_fixed_time(await chat.page.evaluate(f"Date.now() / 1000 + {days} * 24 * 3600"))
-        await later.goto("/")
-        await expect(later.locator("#conversation-list h2")).to_contain_text(name)
-        await later.close()
+    await expect(headings).to_have_text(["Today", "Yesterday"])
+    await seed_directory(stack, await get_person_id(context), 1, first=400)
+    await chat.page.reload()
+    await expect(headings).to_contain_text(", 20")

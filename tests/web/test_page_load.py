@@ -7,9 +7,10 @@ from playwright.async_api import Browser, BrowserContext, expect
 
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
+from tests.web.axe import check_accessibility
 from tests.web.browser import ChatPage, open_chat, open_context
 from tests.web.page_actions import hold_requests
-from tests.web.web_server import WebServer, running_web_server
+from tests.web.web_server import WebServer, running_web_app
 
 pytestmark = pytest.mark.browser
 
@@ -26,22 +27,21 @@ async def test_unknown_address_shows_an_error_page_with_a_link(context: BrowserC
     await expect(page.get_by_role("heading", name="What is on your mind?")).to_be_visible()
 
 
-async def test_sign_in_page_asks_for_the_access_token(chromium: Browser, web_server: WebServer, stack: Stack) -> None:
+async def test_sign_in_page_asks_for_the_access_token(chromium: Browser, stack: Stack) -> None:
     async with (
-        running_web_server(stack, WEB_ACCESS_TOKEN="for-friends") as private_server,
-        open_context(chromium, private_server.url) as context,
+        running_web_app(stack, web_access_token="for-friends") as url,
+        open_context(chromium, url) as context,
     ):
         page = await context.new_page()
         await page.goto("/")
         await page.get_by_label("Access token").fill("guess")
         await page.get_by_role("button", name="Sign in").click()
         await expect(page.get_by_role("alert")).to_have_text("that is not the access token")
+        await check_accessibility(page, "sign-in, refused")
         await page.get_by_label("Access token").fill("for-friends")
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("textbox", name="Message", exact=True)).to_be_visible()
-        await page.close()
-        chat = await open_chat(context)
-        await chat.ask("hello")
+        await ChatPage(page).ask("hello")
 
 
 async def test_first_load_transfers_little_data(chromium: Browser, web_server: WebServer) -> None:
@@ -108,9 +108,9 @@ async def test_example_fills_the_message_box(context: BrowserContext) -> None:
     await expect(chat.page.locator("#examples")).to_be_hidden()
 
 
-async def test_built_in_model_is_labelled_as_a_demo(chromium: Browser, web_server: WebServer, stack: Stack) -> None:
-    none = {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": "", "OPENAI_MODEL": ""}
-    async with running_web_server(stack, **none) as demo, open_context(chromium, demo.url) as context:
+async def test_built_in_model_is_labelled_as_a_demo(chromium: Browser, stack: Stack) -> None:
+    none = {"openai_api_key": None, "openai_base_url": None, "openai_model": None}
+    async with running_web_app(stack, **none) as url, open_context(chromium, url) as context:
         chat = await open_chat(context)
         await expect(chat.page.locator("#model")).to_have_text("Qwen2.5 0.5B · a small demo model on this machine")
         await chat.page.get_by_role("button", name="Settings").click()

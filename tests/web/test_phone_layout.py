@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import Browser, FilePayload, expect
+from playwright.async_api import Browser, BrowserContext, FilePayload, ViewportSize, expect
 
 from tests.processes import Stack
-from tests.web.browser import copy_identity, open_chat, open_context
+from tests.web.api_client import open_client
+from tests.web.browser import open_chat, open_context
 from tests.web.page_actions import PNG, hide_vision
 from tests.web.web_server import WebServer
 
 pytestmark = pytest.mark.browser
 
-SIZE = {"width": 360, "height": 640}
+SIZE = ViewportSize(width=360, height=640)
 FIND_CUT_OFF_ELEMENTS = """() => {
     const elements = [...document.querySelectorAll('a, button, h1, h2, input, label, p, select, span, textarea')];
     return elements
@@ -33,13 +34,10 @@ LONG_TEXT = "\n".join(f"line {n}" for n in range(60))
 async def test_nothing_is_cut_off_on_a_small_phone(chromium: Browser, web_server: WebServer, stack: Stack) -> None:
     await stack.model.clear_script()
     async with open_context(chromium, web_server.url, viewport=SIZE, has_touch=True, is_mobile=True) as context:
-        await (await open_chat(context)).page.close()
-        previous = next(cookie["value"] for cookie in await context.cookies() if cookie["name"] == "threadwell")
-        async with open_context(chromium, web_server.url) as other:
-            await open_chat(other)
-            await copy_identity(other, context)
-        cookie = {"name": "threadwell_before", "value": previous, "domain": "127.0.0.1", "path": "/"}
-        await context.add_cookies([cookie])  # type: ignore[list-item]
+        async with open_client(web_server.url) as client:
+            token = (await client.request("POST", "/api/invitation")).body["token"]
+        await context.request.get("/")
+        await context.request.post("/api/join", data={"token": token})
         await hide_vision(context)
         chat = await open_chat(context)
         assert await chat.page.evaluate(FIND_CUT_OFF_ELEMENTS) == []
@@ -68,23 +66,22 @@ async def test_nothing_is_cut_off_on_a_small_phone(chromium: Browser, web_server
         assert [name for name in await chat.page.evaluate(FIND_CUT_OFF_ELEMENTS) if name != "invitation-link"] == []
 
 
-async def test_a_long_question_is_folded(chromium: Browser, web_server: WebServer, stack: Stack) -> None:
-    await stack.model.clear_script()
-    async with open_context(chromium, web_server.url, viewport=SIZE) as context:
-        chat = await open_chat(context)
-        await chat.send("short")
-        await chat.expect_status("answered")
-        await expect(chat.page.get_by_role("button", name="Show more")).to_have_count(0)
-        await chat.send(LONG_TEXT)
-        question = chat.questions.last
-        more = question.get_by_role("button", name="Show more")
-        await expect(more).to_have_attribute("aria-expanded", "false")
-        height = "text => text.clientHeight"
-        folded = await question.locator(".text").evaluate(height)
-        await more.press("Enter")
-        less = question.get_by_role("button", name="Show less")
-        await expect(less).to_be_focused()
-        assert await question.locator(".text").evaluate(height) > 3 * folded
-        await less.press("Enter")
-        assert await question.locator(".text").evaluate(height) == folded
-        assert await question.locator(".text").inner_text() == LONG_TEXT, "the browser can find the folded text"
+async def test_a_long_question_is_folded(context: BrowserContext) -> None:
+    chat = await open_chat(context)
+    await chat.page.set_viewport_size(SIZE)
+    await chat.send("short")
+    await chat.expect_status("answered")
+    await expect(chat.page.get_by_role("button", name="Show more")).to_have_count(0)
+    await chat.send(LONG_TEXT)
+    question = chat.questions.last
+    more = question.get_by_role("button", name="Show more")
+    await expect(more).to_have_attribute("aria-expanded", "false")
+    height = "text => text.clientHeight"
+    folded = await question.locator(".text").evaluate(height)
+    await more.press("Enter")
+    less = question.get_by_role("button", name="Show less")
+    await expect(less).to_be_focused()
+    assert await question.locator(".text").evaluate(height) > 3 * folded
+    await less.press("Enter")
+    assert await question.locator(".text").evaluate(height) == folded
+    assert await question.locator(".text").inner_text() == LONG_TEXT, "the browser can find the folded text"

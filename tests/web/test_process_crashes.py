@@ -14,6 +14,7 @@ from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack, eventually
 from tests.web.api_client import ApiClient, open_client
+from tests.web.axe import check_accessibility
 from tests.web.browser import open_chat, open_context
 from tests.web.redis_server import running_redis
 from tests.web.web_server import running_separate_processes, running_threadwell_up
@@ -88,6 +89,8 @@ async def test_killed_chat_service_and_killed_redis(
         await expect(chat.last_reply.locator(".body")).to_have_text("A first attempt that is longer")
         later = await open_chat(context, f"/c/{chat.conversation}", loaded=False)
         await expect(later.page.locator("#loading")).to_contain_text("The chat service did not answer in time")
+        await check_accessibility(chat.page, "unreachable chat service, partial reply")
+        await check_accessibility(later.page, "unreachable chat service, nothing loaded")
         await stack.start_service()
         retry = await model.wait_for_question("hello", number + 1)
         await model.release(retry, "Second attempt")

@@ -7,7 +7,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.processes import Stack
 from tests.web.api_client import open_client
-from tests.web.browser import ChatPage, copy_identity, open_chat, open_context
+from tests.web.browser import ChatPage, ReusedContext, copy_identity, open_chat, open_context
 from tests.web.web_server import WebServer
 
 pytestmark = pytest.mark.browser
@@ -44,38 +44,37 @@ async def confirm_join(page: Page) -> None:
 
 
 async def test_join_page_warns_and_the_join_can_be_undone(
-    chromium: Browser, context: BrowserContext, web_server: WebServer, stack: Stack
+    context: BrowserContext, second_context: BrowserContext, web_server: WebServer
 ) -> None:
     first = await start_conversation(context, "from the laptop")
     link = await create_link(first)
-    async with open_context(chromium, web_server.url) as phone:
-        second = await start_conversation(phone, "my own")
-        await expect(second.links).to_have_text(["A fine title"])
-        await second.page.get_by_role("button", name="Settings").click()
-        await expect(second.page.get_by_role("dialog", name="Settings")).to_be_visible()
-        back = second.page.get_by_role("button", name="Switch back to this browser’s conversations")
-        await expect(back).to_be_hidden()
+    second = await start_conversation(second_context, "my own")
+    await expect(second.links).to_have_text(["A fine title"])
+    await second.page.get_by_role("button", name="Settings").click()
+    await expect(second.page.get_by_role("dialog", name="Settings")).to_be_visible()
+    back = second.page.get_by_role("button", name="Switch back to this browser’s conversations")
+    await expect(back).to_be_hidden()
 
-        await second.page.goto(link)
-        await expect(second.page.get_by_text("with a link that you created yourself")).to_be_visible()
-        await expect(second.page.get_by_text("This browser has one conversation of its own")).to_be_visible()
-        await second.page.get_by_role("button", name="Join").click()
-        await second.links.click()
-        await second.expect_reply("echo: from the laptop")
+    await second.page.goto(link)
+    await expect(second.page.get_by_text("with a link that you created yourself")).to_be_visible()
+    await expect(second.page.get_by_text("This browser has one conversation of its own")).to_be_visible()
+    await second.page.get_by_role("button", name="Join").click()
+    await second.links.click()
+    await second.expect_reply("echo: from the laptop")
 
-        await second.page.get_by_role("button", name="Settings").click()
-        await back.click()
-        await expect(second.page).to_have_url(f"{web_server.url}/")
-        await second.links.click()
-        await second.expect_reply("echo: my own")
+    await second.page.get_by_role("button", name="Settings").click()
+    await back.click()
+    await expect(second.page).to_have_url(f"{web_server.url}/")
+    await second.links.click()
+    await second.expect_reply("echo: my own")
 
 
 async def test_link_is_used_up_only_by_joining_in_another_browser(
-    chromium: Browser, context: BrowserContext, web_server: WebServer, stack: Stack
+    context: BrowserContext, second_context: BrowserContext, web_server: WebServer
 ) -> None:
     chat = await start_conversation(context, "from the laptop")
     link = await create_link(chat)
-    own = await context.new_page()
+    own = chat.page
     await own.goto(link)
     alert = own.get_by_role("alert")
     await expect(alert).to_contain_text("This browser shows those conversations already")
@@ -83,37 +82,33 @@ async def test_link_is_used_up_only_by_joining_in_another_browser(
     await own.get_by_role("button", name="Join").click()
     await expect(alert).to_contain_text("open it on the other device")
     await expect(own).to_have_url(f"{web_server.url}/join")
-    async with open_context(chromium, web_server.url) as phone:
-        page = await phone.new_page()
-        await page.goto(link)
-        for _ in range(2):
-            await page.reload()
-            assert page.url == f"{web_server.url}/join"
-        await confirm_join(page)
-        await page.locator("#conversation-list a").click()
-        await ChatPage(page).expect_reply("echo: from the laptop")
-        assert await page.evaluate("sessionStorage.getItem('threadwell:join-token')") is None
-        await page.goto(link)
-        await expect(page.get_by_role("alert"), "shown before the button is pressed").to_contain_text(
-            "was used already"
-        )
+    page = await ReusedContext.open_window(second_context)
+    await page.goto(link)
+    for _ in range(2):
+        await page.reload()
+        assert page.url == f"{web_server.url}/join"
+    await confirm_join(page)
+    await page.locator("#conversation-list a").click()
+    await ChatPage(page).expect_reply("echo: from the laptop")
+    assert await page.evaluate("sessionStorage.getItem('threadwell:join-token')") is None
+    await page.goto(link)
+    await expect(page.get_by_role("alert"), "shown before the button is pressed").to_contain_text("was used already")
 
 
 async def test_open_windows_switch_identity_when_the_browser_joins(
-    chromium: Browser, context: BrowserContext, web_server: WebServer, stack: Stack
+    context: BrowserContext, second_context: BrowserContext, web_server: WebServer
 ) -> None:
     chat = await start_conversation(context, "from the laptop")
     link = await create_link(chat)
-    async with open_context(chromium, web_server.url) as phone:
-        old = await start_conversation(phone, "my own")
-        await old.message_box.fill("a draft")
-        await join(await phone.new_page(), link)
-        await expect(old.page).to_have_url(f"{web_server.url}/")
-        await expect(old.message_box).to_have_value("")
-        await old.links.click()
-        await old.expect_reply("echo: from the laptop")
-        await chat.send("is it live?")
-        await old.expect_reply("echo: is it live?")
+    old = await start_conversation(second_context, "my own")
+    await old.message_box.fill("a draft")
+    await join(await ReusedContext.open_window(second_context), link)
+    await expect(old.page).to_have_url(f"{web_server.url}/")
+    await expect(old.message_box).to_have_value("")
+    await old.links.click()
+    await old.expect_reply("echo: from the laptop")
+    await chat.send("is it live?")
+    await old.expect_reply("echo: is it live?")
 
 
 async def test_shared_worker_switches_to_the_new_identity(
@@ -140,23 +135,22 @@ async def test_shared_worker_switches_to_the_new_identity(
 
 
 async def test_window_with_an_outdated_identity_sends_nothing(
-    chromium: Browser, context: BrowserContext, web_server: WebServer, stack: Stack
+    context: BrowserContext, second_context: BrowserContext, web_server: WebServer, stack: Stack
 ) -> None:
     laptop = await start_conversation(context, "from the laptop")
-    async with open_context(chromium, web_server.url) as phone:
-        old = await start_conversation(phone, "my own")
-        for chat in (laptop, old):  # a title generated later would be counted as a request
-            await expect(chat.links).to_have_text(["A fine title"])
-        await copy_identity(context, phone)
-        number = await stack.model.count_requests()
-        await old.send("meant for my own thread")
-        await expect(old.page).to_have_url(f"{web_server.url}/")
-        await expect(old.links).to_have_count(1)
-        await old.links.click()
-        await old.expect_reply("echo: from the laptop")
-        assert await stack.model.requests(number) == []
-        outbox = await old.page.evaluate("Object.keys(localStorage).filter((name) => name.includes('outbox'))")
-        assert outbox == []
+    old = await start_conversation(second_context, "my own")
+    for chat in (laptop, old):  # a title generated later would be counted as a request
+        await expect(chat.links).to_have_text(["A fine title"])
+    await copy_identity(context, second_context)
+    number = await stack.model.count_requests()
+    await old.send("meant for my own thread")
+    await expect(old.page).to_have_url(f"{web_server.url}/")
+    await expect(old.links).to_have_count(1)
+    await old.links.click()
+    await old.expect_reply("echo: from the laptop")
+    assert await stack.model.requests(number) == []
+    outbox = await old.page.evaluate("Object.keys(localStorage).filter((name) => name.includes('outbox'))")
+    assert outbox == []
 
 
 async def test_request_with_an_outdated_identity_is_refused(web_server: WebServer, stack: Stack) -> None:
