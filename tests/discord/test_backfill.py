@@ -6,7 +6,7 @@ import time
 
 from bots.discord.message_snapshot import position_of
 from chat_service import handlers
-from chat_service.contracts.channel import ChannelViewRequest
+from chat_service.contracts.channel import ChannelView, ChannelViewRequest
 from tests.discord.stack import Server, create_server
 from tests.discord.steps import (
     ask,
@@ -25,9 +25,9 @@ from tests.fakes.discord.models import Message
 from tests.processes import eventually
 
 
-async def test_messages_missed_between_two_sessions_are_answered_once_and_in_order(server: Server) -> None:
+async def test_messages_missed_between_two_sessions_are_answered_once_and_in_order(own_server: Server) -> None:
     """A mention whose event was lost is answered when a later question reads it, and not again by the backfill."""
-    discord = server.discord
+    server, discord = own_server, own_server.discord
     await ask(server, server.ada, server.channel, "hello")
     await ask(server, server.ada, server.dm_channel, "hello")
     thread = await start_thread(server)
@@ -63,6 +63,7 @@ async def test_messages_missed_between_two_sessions_are_answered_once_and_in_ord
 async def test_first_direct_message_is_found_when_its_author_writes_again(server: Server) -> None:
     """Discord lists no direct conversations: the bot learns of a new one by its next message or command."""
     discord = server.discord
+    await discord.wait_until(lambda: read_view(server, "discord:@me"), lambda view: view.position)
     await discord.post(server.ada, server.dm_channel, "my name is Ada", age=30)
     _, reply, _ = await ask(server, server.ada, server.dm_channel, "what is my name?")
     assert reply.content == "Your name is Ada."
@@ -90,45 +91,33 @@ async def test_messages_sent_while_the_bot_is_offline_are_answered(own_server: S
 
 
 async def test_old_messages_become_context_and_one_notice_asks_about_them(own_server: Server) -> None:
+    """The notice is posted after the replies to waiting questions: before them, it would look like an answer."""
     discord, bot = own_server.discord, own_server.bot
-    for channel in (own_server.channel, own_server.dm_channel):
-        await ask(own_server, own_server.ada, channel, "hello")
-    await bot.kill()
-    await discord.mention(own_server.ada, own_server.channel, "my name is Ada")
-    await discord.mention(own_server.ben, own_server.channel, "and mine is Ben")
-    last = await discord.post(own_server.ada, own_server.dm_channel, "my name is Ada")
-    await wait_for_age(last, 1.5)
-    await bot.start(BACKFILL_MAX_AGE="1")
-    for channel in (own_server.channel, own_server.dm_channel):
-        await discord.wait_reply(channel, None, lambda m: "I was offline" in m.content)
-        _, reply, _ = await ask(own_server, own_server.ada, channel, "what is my name?")
-        assert reply.content == "Your name is Ada."
-        assert len(await discord.replies(channel)) == 3
-
-
-async def test_offline_notice_is_posted_after_the_replies_to_waiting_questions(own_server: Server) -> None:
-    """Before them, it would look like the answer to a waiting question."""
-    discord, bot = own_server.discord, own_server.bot
+    await ask(own_server, own_server.ada, own_server.dm_channel, "hello")
     turn = await hold_turn(own_server, own_server.ada, own_server.channel, "a long one")
     waiting = await discord.mention(own_server.ben, own_server.channel, "and mine?")
     await wait_for_history(own_server, own_server.channel, lambda found: len(found.waiting) == 1)
     await bot.kill()
-    old = await discord.mention(own_server.ada, own_server.channel, "is anybody there?")
+    await discord.mention(own_server.ada, own_server.channel, "is anybody there?")
+    await discord.post(own_server.ada, own_server.dm_channel, "my name is Ada")
+    old = await discord.mention(own_server.ben, own_server.channel, "and mine is Ben")
     await wait_for_age(old, 1.5)
     await bot.start(BACKFILL_MAX_AGE="1")
 
-    async def read_position() -> str:
-        conversation = own_server.conversation(own_server.channel)
-        async with own_server.stack.stack.ingress() as ingress:
-            request = ChannelViewRequest(conversation=conversation)
-            view = await ingress.call(handlers.CHANNEL_GET, conversation, request)
-        return view.thread.position if view.thread else ""
-
-    await discord.wait_until(read_position, lambda position: position >= position_of(old.id))
+    conversation = own_server.conversation(own_server.channel)
+    await discord.wait_until(
+        lambda: read_view(own_server, conversation),
+        lambda view: view.thread is not None and view.thread.position >= position_of(old.id),
+    )
     await turn.finish("At last.")
     notice = await discord.wait_reply(own_server.channel, None, lambda m: "I was offline" in m.content)
     for question in (turn.question, waiting):
         assert int((await wait_for_reply(own_server, question)).id) < int(notice.id)
+    await discord.wait_reply(own_server.dm_channel, None, lambda m: "I was offline" in m.content)
+    _, reply, _ = await ask(own_server, own_server.ada, own_server.dm_channel, "what is my name?")
+    assert reply.content == "Your name is Ada."
+    for channel in (own_server.channel, own_server.dm_channel):
+        assert len(await discord.replies(channel)) == 3
 
 
 async def test_edits_and_deletions_while_the_bot_is_offline_are_found(own_server: Server) -> None:
@@ -169,3 +158,9 @@ async def wait_for_age(message: Message, seconds: float) -> None:
         return time.time() - message.created
 
     await eventually(read_age, lambda age: age > seconds)
+
+
+async def read_view(server: Server, scope: str) -> ChannelView:
+    """Return what the bot knows of a channel, and of the conversation in it."""
+    async with server.stack.stack.ingress() as ingress:
+        return await ingress.call(handlers.CHANNEL_GET, scope, ChannelViewRequest(conversation=scope))

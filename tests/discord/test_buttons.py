@@ -64,14 +64,6 @@ async def test_regenerated_long_reply_replaces_all_messages_of_the_old_one(serve
     assert not any("first" in message.content for message in new)
 
 
-async def test_failed_reply_offers_to_try_again(server: Server) -> None:
-    discord = server.discord
-    failed = await ask_and_fail(server, "will fail")
-    assert [button["label"] for button in failed.buttons()] == ["Try again"] and "Traceback" not in failed.content
-    await discord.click(server.ada, server.channel, failed.id, "Try again")
-    await discord.wait_reply(server.channel, None, lambda m: "will fail" in m.content and is_complete(m))
-
-
 async def test_only_the_last_reply_can_be_regenerated(server: Server) -> None:
     failed = await ask_and_fail(server, "will fail")
     await ask(server, server.ada, server.channel, "something else")

@@ -8,7 +8,6 @@ from tests.discord.steps import (
     prompt_text,
     read_user_texts,
     set_rules,
-    start_thread,
     wait_for_reply,
 )
 from tests.fakes.discord.control import make_file
@@ -30,16 +29,6 @@ async def test_direct_message_needs_no_mention(server: Server) -> None:
     await server.discord.wait_reply(server.dm_channel, quiet, lambda m: "In a direct message I answer" in m.content)
     _, reply, _ = await ask(server, server.ada, server.dm_channel, "what is my name?")
     assert reply.content == "Your name is Ada."
-
-
-async def test_channel_thread_and_direct_conversations_do_not_mix(server: Server) -> None:
-    thread = await start_thread(server)
-    names = {server.channel: "Ada", thread.id: "Ben", server.dm_channel: "Grace"}
-    for channel, name in names.items():
-        await ask(server, server.ada, channel, f"my name is {name}")
-    for channel, name in names.items():
-        _, reply, _ = await ask(server, server.ada, channel, "what is my name?")
-        assert reply.content == f"Your name is {name}."
 
 
 async def test_unaddressed_messages_are_not_answered_and_become_context_of_the_next_question(server: Server) -> None:
@@ -87,20 +76,6 @@ async def test_quiet_silences_the_bot_until_the_next_mention(server: Server) -> 
     await ask(server, server.ada, server.channel, "back again")
     await ask(server, server.ada, server.channel, "and without a mention", mention=False)
     assert len(await discord.replies(server.channel)) == 4
-
-
-async def test_messages_before_a_command_are_context_of_the_next_question(server: Server) -> None:
-    discord = server.discord
-    await ask(server, server.ada, server.channel, "hello")
-    for command, answer in (("quiet", "I am silent"), ("help", "I am an AI assistant")):
-        await discord.post(server.ada, server.channel, f"written before {command}")
-        message = await discord.mention(server.ada, server.channel, command)
-        await discord.wait_reply(server.channel, message, lambda m, answer=answer: answer in m.content)  # type: ignore[misc]
-    await discord.post(server.ada, server.channel, "my name is Ada")
-    _, reply, _ = await ask(server, server.ben, server.channel, "what is my name?")
-    assert reply.content == "Your name is Ada."
-    texts = await read_user_texts(server, server.channel)
-    assert texts == ["hello", "written before quiet", "written before help", "my name is Ada", "what is my name?"]
 
 
 async def test_command_is_recognized_before_and_after_the_bots_name(server: Server) -> None:

@@ -92,18 +92,6 @@ async def test_bot_terminated_during_a_reply_completes_it_after_its_restart(own_
     assert reply.id == preview.id and reply.content == "The end."
 
 
-async def test_chat_service_killed_during_a_reply(own_server: Server) -> None:
-    discord, stack = own_server.discord, own_server.stack.stack
-    turn = await hold_turn(own_server, own_server.ada, own_server.channel, "a story")
-    await turn.write("Once upon")
-    preview = await discord.wait_reply(own_server.channel, turn.question, lambda m: True)
-    await stack.kill_service()
-    await stack.start_service()
-    reply = await wait_for_reply(own_server, turn.question)
-    assert reply.id == preview.id and "a story" in reply.content
-    assert len(await discord.replies(own_server.channel)) == 1
-
-
 async def test_restate_killed_during_a_reply(own_server: Server) -> None:
     discord, stack = own_server.discord, own_server.stack
     turn = await hold_turn(own_server, own_server.ada, own_server.channel, "a tale")

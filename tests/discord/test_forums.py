@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.discord.stack import Server
 from tests.discord.steps import (
     ask,
@@ -20,10 +18,10 @@ from tests.fakes.discord.models import FORUM, MEDIA, Message
 from tests.fakes.model.protocol import ScriptedResponse
 
 
-@pytest.mark.parametrize("kind", [FORUM, MEDIA])
-async def test_post_is_answered_in_itself_and_its_title_is_read(server: Server, kind: int) -> None:
+async def test_post_is_answered_in_itself_and_its_title_is_read(server: Server) -> None:
     discord = server.discord
-    forum = await discord.add_channel(server.guild, "questions", kind)
+    forum = await discord.add_channel(server.guild, "questions", FORUM)
+    media = await discord.add_channel(server.guild, "pictures", MEDIA)
     number = await server.model.count_requests()
     await server.model.script(ScriptedResponse(kind="gate"))
     first = await discord.create_forum_post(server.ada, forum.id, "My name is Ada", f"{server.mention} is it not?")
@@ -37,8 +35,11 @@ async def test_post_is_answered_in_itself_and_its_title_is_read(server: Server, 
     await wait_for_reactions(server, [first], set())
     _, reply, _ = await ask(server, server.ada, first.channel, "what is my name?")
     assert reply.content == "Your name is Ada."
-    other = await discord.create_forum_post(server.ada, forum.id, "Who am I?", f"{server.mention} what is my name?")
-    assert (await wait_for_reply(server, other)).content == "I do not know your name.", "posts do not mix"
+    for channel in (forum, media):
+        other = await discord.create_forum_post(
+            server.ada, channel.id, "Who am I?", f"{server.mention} what is my name?"
+        )
+        assert (await wait_for_reply(server, other)).content == "I do not know your name.", "posts do not mix"
 
 
 async def test_post_with_only_a_title_is_a_question_and_a_command_is_no_question(server: Server) -> None:
@@ -68,8 +69,8 @@ async def test_first_message_of_a_post_is_edited_and_deleted(server: Server) -> 
     await edit_and_delete(server, edited, deleted)
 
 
-async def test_missed_posts_edits_and_deletions_are_found_also_in_archived_posts(server: Server) -> None:
-    discord = server.discord
+async def test_missed_posts_edits_and_deletions_are_found_also_in_archived_posts(own_server: Server) -> None:
+    server, discord = own_server, own_server.discord
     forum = await discord.add_channel(server.guild, "questions", FORUM)
     known, edited, deleted = [await open_answered_post(server, forum.id) for _ in range(3)]
     text = f"{server.mention} is anybody there?"

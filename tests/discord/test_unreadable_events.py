@@ -7,11 +7,11 @@ from tests.discord.steps import ask, prompt_text, start_thread, wait_for_log, wa
 from tests.fakes.discord.models import VOICE
 
 
-async def test_unreadable_channel_message_and_frame_do_not_stop_the_bot(server: Server) -> None:
+async def test_unreadable_channel_message_and_frame_do_not_stop_the_bot(own_server: Server) -> None:
     """A voice channel and a message without a field that each has, and a frame that is no JSON, after which discord.py
     starts a new session. In it the channel comes again, and the backfill reads the messages before and after the
     unreadable one."""
-    discord = server.discord
+    server, discord = own_server, own_server.discord
     await discord.add_channel(server.guild, "voices", VOICE, omitted_fields=["bitrate"])
     await ask(server, server.ada, server.channel, "hello")
     await wait_for_log(server, "(CHANNEL_CREATE) cannot be read")
