@@ -55,7 +55,7 @@ class Introspection:
         while (await self.query("select count(*) as n from sys_invocation where status != 'completed'"))[0]["n"]:
             if time.monotonic() > deadline:
                 raise UserError(f"invocations are still running after {IDLE_SECONDS:g} s")
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
 
     async def invocations(self) -> set[str]:
         """Return the ids of all invocations that Restate still retains."""

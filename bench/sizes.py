@@ -20,9 +20,11 @@ class Sizes:
         depth: turns of the one long conversation.
         depth_tail: its last turns, which are measured.
         flat_depth: turns of the long conversation that is compared with short ones.
+        flat_short: turns of these short conversations.
         flat_rounds: interleaved rounds of that comparison.
         window_turns: replies whose first text is timed in a page.
         idle: idle conversations.
+        idle_rounds: interleaved rounds of 20 turns with and without them.
         warm: conversations before them, because a process reaches its full size only after some work.
         rest_seconds: time in which idle processes are watched, and for pending writes to reach the disk.
     """
@@ -34,9 +36,11 @@ class Sizes:
     depth: int = 1000
     depth_tail: int = 50
     flat_depth: int = 2000
+    flat_short: tuple[int, ...] = (10, 30)
     flat_rounds: int = 15
     window_turns: int = 20
     idle: int = 5000
+    idle_rounds: int = 7
     warm: int = 1000
     rest_seconds: float = 5.0
 

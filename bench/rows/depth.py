@@ -98,7 +98,7 @@ async def _grow(conversations: list[LongConversation], depth: int, bench_run: Be
 async def _measure_speed(conversations: list[LongConversation], depth: int, sizes: Sizes, findings: Findings) -> None:
     """Run the last turns in rounds, each of which begins with another contender."""
     for number in range(sizes.depth_tail // ROUND_TURNS):
-        first = number % len(conversations)
+        first = number % max(len(conversations), 1)
         for conversation in (*conversations[first:], *conversations[:first]):
             meter = LoadMeter()
             rate = await conversation.run_turns(ROUND_TURNS)

@@ -31,7 +31,6 @@ from chat_service.handlers import CHAT_CONFIRM_PAGE, CHAT_MESSAGE, TRANSCRIPT_AP
 NAME = "flat"
 TITLE = "a turn early and late in a conversation: time, journal entries, bytes"
 ROUND_TURNS = 10
-SHORT_DEPTHS = (10, 30)
 MAX_TIME_RATIO, MAX_AMOUNT_RATIO = 1.25, 1.10
 """The goals: time, and entries or bytes, of a late turn in relation to an early one."""
 
@@ -101,7 +100,7 @@ async def _compare(
     bench_run.report_progress(f"{NAME}: {row}, to turn {sizes.flat_depth:,}")
     long_conversation = unique_name(name)
     await run_load(turn, [long_conversation], at_once=1, turns=sizes.flat_depth)
-    costs = {depth: Cost() for depth in (*SHORT_DEPTHS, sizes.flat_depth)}
+    costs = {depth: Cost() for depth in (*sizes.flat_short, sizes.flat_depth)}
     for number in range(sizes.flat_rounds):
         order = list(costs)
         for depth in order[number % len(order) :] + order[: number % len(order)]:
@@ -112,7 +111,7 @@ async def _compare(
             await _run_round(costs[depth], turn, conversation, introspection, proxy)
     for depth, cost in costs.items():
         findings.figures += cost.figures(row, depth, meter)
-    findings.goals += _goals(row, findings, sizes.flat_depth)
+    findings.goals += _goals(row, findings, sizes)
 
 
 async def _run_round(
@@ -151,8 +150,9 @@ def _is_incomplete(journals: list[JournalSize]) -> bool:
     return counts[_TURN] != ROUND_TURNS or counts[_APPEND] < counts[_CONFIRMATION]
 
 
-def _goals(row: str, findings: Findings, depth: int) -> Iterable[Goal]:
-    for short in SHORT_DEPTHS:
+def _goals(row: str, findings: Findings, sizes: Sizes) -> Iterable[Goal]:
+    depth = sizes.flat_depth
+    for short in sizes.flat_short:
         for measure, bound in (
             ("time/turn", MAX_TIME_RATIO),
             ("journal entries of the turn itself", MAX_AMOUNT_RATIO),

@@ -22,7 +22,7 @@ NAME = "idle"
 TITLE = "5,000 idle conversations (100,000 with --deep): memory, timers, work, disk"
 ROW = "threadwell"
 AT_ONCE = 64
-TIMED_TURNS, TIMED_ROUNDS = 20, 7
+TIMED_TURNS = 20
 MAX_MEMORY_RATIO, MAX_TIME_RATIO = 1.10, 1.25
 
 
@@ -45,8 +45,9 @@ async def measure(bench_run: BenchRun, sizes: Sizes, findings: Findings) -> None
             findings.add(ROW, "invocations and timers that wait", count, waiting[0]["n"], "")
         async with running_chat_service(bench_run, "no-idle") as empty:
             empty_turn = http_turn(session, f"{empty.engine.ingress_url}/restate/call/Chat/{{}}/message")
-            await run_load(empty_turn, [unique_name("warm") for _ in range(AT_ONCE)], at_once=8, turns=1)
-            for _ in range(TIMED_ROUNDS):
+            warm = [unique_name("warm") for _ in range(min(AT_ONCE, sizes.warm))]
+            await run_load(empty_turn, warm, at_once=8, turns=1)
+            for _ in range(sizes.idle_rounds):
                 for count, timed_turn in ((0, empty_turn), (sizes.idle, turn)):
                     meter = LoadMeter()
                     result = await run_load(timed_turn, [unique_name("timed")], at_once=1, turns=TIMED_TURNS)

@@ -76,6 +76,6 @@ async def test_rows_and_contenders_are_listed(tmp_path: Path) -> None:
 
 def test_named_row_is_measured_and_written_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "QUICK", TINY)
-    file = tmp_path / "plain.json"
-    run.main(["plain", "--quick", "--json", str(file)])
-    assert {figure["row"] for figure in json.loads(file.read_text())["figures"]} == {"plain"}
+    file = tmp_path / "model.json"
+    run.main(["model", "--quick", "--json", str(file)])
+    assert {figure["row"] for figure in json.loads(file.read_text())["figures"]} == {"model"}

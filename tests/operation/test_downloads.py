@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +17,6 @@ import pytest
 from aiohttp import web
 
 from chat_service.downloads import download_folder
-from chat_service.engine import npm
 from chat_service.engine.binary import VERSION, find_engine
 from chat_service.errors import UserError
 from chat_service.local_model import weights
@@ -233,18 +231,23 @@ async def test_concurrent_starts_download_once(
 async def test_restate_server_is_downloaded_with_npm_from_a_wheel_and_verified(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A real download; and a second one that fails because the expected hash is another one."""
+    """A real download."""
     monkeypatch.setenv("PATH", _path_without_node())
     binary = await find_engine(cache_settings(tmp_path))
     version = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True)
     assert VERSION in version.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", f"restate-server-{VERSION}"]
 
-    shutil.rmtree(binary.parent)
-    monkeypatch.setitem(npm.SHA512, npm.supported_platform(), "AAAA")
+
+async def test_archive_with_another_hash_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool, cache = tmp_path / "bin" / "npm", tmp_path / "cache"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\necho something else > package.tgz\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tool.parent}:{_path_without_restate()}")
     with pytest.raises(UserError, match="not the expected archive"):
-        await find_engine(cache_settings(tmp_path))
-    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+        await find_engine(cache_settings(cache))
+    assert [path.name for path in cache.iterdir()] == ["lock"]
 
 
 async def test_program_behind_the_script_that_npm_installs_is_found(

@@ -18,7 +18,7 @@ from chat_service import handlers
 from chat_service.contracts import Attachment, Inbound
 from chat_service.contracts.messages import MAX_INLINE
 from chat_service.ingress import IngressClient
-from tests.conversation.client import read_history, send_message
+from tests.conversation.client import add_notes, read_history, send_message
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.fork_server import python_process
 from tests.operation.threadwell_process import clean_env, run_threadwell, stack_env
@@ -27,8 +27,7 @@ from tests.processes import Stack
 
 async def test_every_page_is_printed_in_order(stack: Stack, ingress: IngressClient, key: str, tmp_path: Path) -> None:
     """As text and as JSON; the text is shown as it is, not as markup."""
-    for number in range(240):
-        await ingress.call(handlers.CHAT_MESSAGE, key, Inbound(message=f"line {number} [b]", expects_reply=False))
+    await add_notes(ingress, key, [f"line {number} [b]" for number in range(240)])
     await send_message(ingress, key, "last line")
     expected = [*(f"line {number} [b]" for number in range(240)), "last line"]
 
@@ -46,13 +45,13 @@ async def test_every_page_is_printed_in_order(stack: Stack, ingress: IngressClie
 async def test_large_messages_are_printed(stack: Stack, ingress: IngressClient, key: str, tmp_path: Path) -> None:
     """Their pages are shorter than requested."""
     picture = Attachment(name="p.png", media_type="image/png", data="A" * MAX_INLINE)
-    for number in range(40):
+    for number in range(20):
         message = Inbound(message=f"picture {number}", attachments=[picture], expects_reply=False)
         await ingress.call(handlers.CHAT_MESSAGE, key, message)
     assert len((await read_history(ingress, key, limit=200)).messages) < 20
     status, lines = await run_threadwell(tmp_path, "history", key, **stack_env(stack))
     assert status == 0
-    assert [line for line in lines if "picture" in line] == [f"picture {number}" for number in range(40)]
+    assert [line for line in lines if "picture" in line] == [f"picture {number}" for number in range(20)]
 
 
 @pytest.fixture(params=["America/New_York", "Asia/Tokyo"])
@@ -120,9 +119,7 @@ async def test_closed_pipe_ends_the_command_without_a_traceback(
     stack: Stack, ingress: IngressClient, key: str, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     """As `| head` does: it reads the first line and closes the pipe."""
-    for number in range(40):
-        text = f"{number} " + "word " * 2000
-        await ingress.call(handlers.CHAT_MESSAGE, key, Inbound(message=text, expects_reply=False))
+    await add_notes(ingress, key, ["word " * 2000] * 40)
     read, write = os.pipe()
     with (tmp_path / "stderr").open("wb") as errors:
         env = clean_env(**stack_env(stack))

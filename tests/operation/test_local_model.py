@@ -59,13 +59,12 @@ async def test_model_remembers_a_name_after_its_death_and_after_a_restart(tmp_pa
         async with open_page(threadwell.page_url) as page:
             assert await page.ask("Hello, my name is Marguerite. Please remember it.")
             await kill_model(threadwell)
-            assert "Paris" in await page.ask("What is the capital of France?")
             assert "Marguerite" in await page.ask("What is my name?")
             threadwell.send_signal(signal.SIGTERM)
             assert await threadwell.wait_exit() == 0
             assert threadwell.running_children() == []
             async with threadwell.restarted() as again:
-                assert len((await page.read_history())["messages"]) == 6
+                assert len((await page.read_history())["messages"]) == 4
                 assert "Marguerite" in await page.ask("And what is my name?")
                 for _ in range(MAX_EXITS):
                     await kill_model(again)
