@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from tests.conversation.client import (
 )
 from tests.fakes.model import ModelControl
 from tests.fakes.model.protocol import ScriptedResponse
-from tests.fork_server import ROOT
+from tests.fork_server import ROOT, python_process
 from tests.processes import Stack, eventually
 
 BEFORE = "        result = await answer_turn("
@@ -57,12 +56,11 @@ def next_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def register(stack: Stack) -> str:
     """`threadwell register`, as a deployment runs it after an upgrade."""
     env = {**os.environ, **stack.environment(), "PYTHONPATH": str(stack.source)}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bots", "register", env=env, cwd=stack.data, stdout=asyncio.subprocess.PIPE
-    )
-    output, _ = await process.communicate()
-    assert process.returncode == 0
-    return output.decode()
+    async with python_process("bots", "register", env=env, cwd=stack.data) as process:
+        assert process.stdout is not None
+        output = await process.stdout.read()
+        assert await process.wait() == 0
+        return output.decode()
 
 
 async def start_second_turn(stack: Stack, ingress: IngressClient, key: str) -> str:
@@ -75,11 +73,18 @@ async def start_second_turn(stack: Stack, ingress: IngressClient, key: str) -> s
 
 
 async def test_running_turn_is_answered_by_the_new_version(upgrade_stack: Stack, key: str, next_version: Path) -> None:
+    """Restate retries the turn at the old version without end, until it is restarted."""
     async with upgrade_stack.ingress() as ingress:
-        await start_second_turn(upgrade_stack, ingress, key)
+        invocation = await start_second_turn(upgrade_stack, ingress, key)
         await upgrade_stack.kill_service()
         upgrade_stack.source = next_version
         await upgrade_stack.start_service()
+
+        async def retries() -> int:
+            rows = await upgrade_stack.query(f"SELECT retry_count AS n FROM sys_invocation WHERE id = '{invocation}'")
+            return int(rows[0]["n"] or 0)
+
+        await eventually(retries, lambda n: n >= 3)
         assert "1 turns restarted" in await register(upgrade_stack)
 
         async def read_turn() -> Reply:
@@ -135,25 +140,6 @@ async def test_old_version_that_still_runs_finishes_its_turn(
             assert (await send_message(ingress, key, "hello")).reply == "echo: hello"
         finally:
             await newer.close_service()
-
-
-async def test_running_turn_is_answered_only_after_registration(
-    upgrade_stack: Stack, key: str, next_version: Path
-) -> None:
-    """Without registration Restate retries the turn at the old version without end."""
-    async with upgrade_stack.ingress() as ingress:
-        invocation = await start_second_turn(upgrade_stack, ingress, key)
-        await upgrade_stack.kill_service()
-        upgrade_stack.source = next_version
-        await upgrade_stack.start_service()
-
-        async def retries() -> int:
-            rows = await upgrade_stack.query(f"SELECT retry_count AS n FROM sys_invocation WHERE id = '{invocation}'")
-            return int(rows[0]["n"] or 0)
-
-        await eventually(retries, lambda n: n >= 3)
-        await register(upgrade_stack)
-        assert (await wait_for_turn(ingress, key, "q")).status == "answered"
 
 
 async def test_previous_version_can_be_started_again(upgrade_stack: Stack, key: str, next_version: Path) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from chat_service.endpoint import bound_config
 from chat_service.errors import UserError
+from chat_service.live import open_bus
 from chat_service.models.availability import check_model_configured
 from chat_service.models.registry import open_models
 from chat_service.personas import read_personas
@@ -34,9 +36,6 @@ def create(settings, endpoint):
             "RESTATE_IDENTITY_KEY=publickeyv1_foo is not a public key (",
         ),
         ({"OPENAI_BASE_URL": "http:///v1"}, "OPENAI_BASE_URL: Value error, a URL needs a host after http:// or"),
-        ({"LIVE_BUS_URL": "redis://localhost:63x9"}, "LIVE_BUS_URL is not a Redis URL ("),
-        ({"CHAT_SERVICE_HOST": "192.0.2.1"}, "cannot listen on 192.0.2.1, port "),
-        ({"OPENAI_BASE_URL": "", "OPENAI_API_KEY": "", "LOCAL_MODEL": "off"}, "OPENAI_MODEL alone"),
     ],
 )
 async def test_serve_with_an_invalid_setting_prints_one_line(
@@ -47,6 +46,18 @@ async def test_serve_with_an_invalid_setting_prints_one_line(
     assert status == 1
     assert len(lines) == 1, lines
     assert lines[0].startswith(f"threadwell: {expected}")
+
+
+async def test_invalid_live_bus_url_is_reported() -> None:
+    with pytest.raises(UserError, match=r"LIVE_BUS_URL is not a Redis URL \("):
+        async with open_bus(Settings(_env_file=None, live_bus_url="redis://localhost:63x9")):
+            pass
+
+
+async def test_host_of_another_machine_is_reported() -> None:
+    with pytest.raises(UserError, match=r"cannot listen on 192\.0\.2\.1, port "):
+        async with bound_config("192.0.2.1", 0, "CHAT_SERVICE_PORT"):
+            pass
 
 
 async def test_serve_on_a_used_port_prints_one_line(model: ModelControl, tmp_path: Path) -> None:
@@ -114,17 +125,6 @@ async def test_unreachable_restate_is_reported_while_the_start_waits_for_it(
         await threadwell.start()
         await threadwell.wait_for_line("waiting up to 30 s for Restate at http://127.0.0.1:1")
         assert threadwell.process and threadwell.process.returncode is None
-        threadwell.interrupt()
-        assert await threadwell.wait_exit() == 0
-
-
-async def test_unreachable_model_is_reported_at_the_start(engine_binary: Path, tmp_path: Path) -> None:
-    """Not only when someone asks a question. All other parts start."""
-    async with threadwell_process(tmp_path, engine_binary, OPENAI_BASE_URL="http://127.0.0.1:1/v1") as threadwell:
-        await threadwell.start_until_ready()
-        line = await threadwell.wait_for_line("the model is not available")
-        reason = "the model's endpoint cannot be reached (http://127.0.0.1:1/v1)"
-        assert line.strip() == f"the model is not available yet: {reason}"
         threadwell.interrupt()
         assert await threadwell.wait_exit() == 0
 
