@@ -47,6 +47,10 @@ class Relay:
         self._frozen |= self._streams
         self._freeze_new = also_new
 
+    def count_streams(self) -> int:
+        """Return how many event streams were requested."""
+        return len(self._streams)
+
     def thaw(self) -> None:
         """Forward to new event streams again."""
         self._freeze_new = False

@@ -138,7 +138,7 @@ async def test_the_theme_is_stored_and_applies_to_every_window(context: BrowserC
     await eventually(background, lambda color: color == light)
 
 
-async def test_a_second_device_joins_by_a_link(
+async def test_a_second_device_joins_by_a_link_and_switches_back(
     context: BrowserContext, second_context: BrowserContext, web_server: WebServer
 ) -> None:
     first = await open_chat(context)
@@ -155,15 +155,29 @@ async def test_a_second_device_joins_by_a_link(
     requests: list[str] = []
     second = await open_chat(second_context)
     second.page.on("request", lambda request: requests.append(f"{request.url} {request.headers}"))
+    await second.ask("my own")
+    await expect(second.links).to_have_text(["A fine title"])
     await second.message_box.fill("a draft of the previous identity")
+    await open_settings(second)
+    back = second.page.get_by_role("button", name="Switch back to this browser’s conversations")
+    await expect(back).to_be_hidden()
+
     await second.page.goto(link)
     assert second.page.url == f"{web_server.url}/join", "the token is removed from the address"
+    await expect(second.page.get_by_text("with a link that you created yourself")).to_be_visible()
+    await expect(second.page.get_by_text("This browser has one conversation of its own")).to_be_visible()
     await second.page.get_by_role("button", name="Join").click()
     await expect(second.message_box).to_have_value("")
     await second.links.click()
     await second.expect_reply("echo: from the computer")
     await second.send("from the phone")
     await first.expect_reply("echo: from the phone")
+
+    await open_settings(second)
+    await back.click()
+    await expect(second.page).to_have_url(f"{web_server.url}/")
+    await second.links.click()
+    await second.expect_reply("echo: my own")
     assert not [request for request in requests if token in request], "the token is in no address and no header"
 
     secret = next(cookie["value"] for cookie in await context.cookies() if cookie["name"] == "threadwell")

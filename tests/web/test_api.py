@@ -180,12 +180,9 @@ async def test_a_title_set_during_a_reply_is_shown_at_once_and_kept(
     await eventually(listed_titles, lambda titles: titles == ["No, this one"])
     await stack.model.finish(request)
     assert (await wait_for_messages(client, conversation))["title"] == "No, this one"
-    pending_titles = (
-        "SELECT count(1) AS n FROM state WHERE service_name = 'Queue' AND key = 'title' "
-        f"AND service_key LIKE '%{conversation}'"
-    )
-    await eventually(lambda: stack.query(pending_titles), lambda rows: rows[0]["n"] == 0)
-    await eventually(listed_titles, lambda titles: titles == ["No, this one"])
+    await client.send(conversation, "more")
+    assert (await wait_for_messages(client, conversation, 4))["title"] == "No, this one"
+    assert await listed_titles() == ["No, this one"]
 
 
 async def test_deleting_ends_the_running_reply_and_keeps_nothing(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import BrowserContext, FilePayload, expect
 
+from tests.processes import Stack
 from tests.web.browser import ChatPage, open_chat
+from tests.web.page_actions import open_seeded_chat
 
 pytestmark = pytest.mark.browser
 
@@ -39,15 +41,14 @@ async def test_draft_of_a_new_conversation_belongs_to_its_window(context: Browse
         await expect(chat.message_box).to_have_value(draft)
 
 
-async def open_two_windows(context: BrowserContext) -> tuple[ChatPage, ChatPage]:
+async def open_two_windows(context: BrowserContext, stack: Stack) -> tuple[ChatPage, ChatPage]:
     """Open a conversation in two windows."""
-    chat = await open_chat(context)
-    await chat.ask("hello")
+    chat = await open_seeded_chat(stack, context, 1)
     return chat, await open_chat(context, f"/c/{chat.conversation}")
 
 
-async def test_draft_is_shared_by_two_windows(context: BrowserContext) -> None:
-    first, second = await open_two_windows(context)
+async def test_draft_is_shared_by_two_windows(context: BrowserContext, stack: Stack) -> None:
+    first, second = await open_two_windows(context, stack)
     await first.message_box.fill("half a thought")
     await expect(second.message_box).to_have_value("half a thought")
     await second.message_box.press("End")
@@ -67,8 +68,8 @@ async def test_draft_is_shared_by_two_windows(context: BrowserContext) -> None:
     await expect(first.message_box).to_have_value("")
 
 
-async def test_caret_keeps_its_place_when_another_window_edits(context: BrowserContext) -> None:
-    first, second = await open_two_windows(context)
+async def test_caret_keeps_its_place_when_another_window_edits(context: BrowserContext, stack: Stack) -> None:
+    first, second = await open_two_windows(context, stack)
     await first.message_box.fill("begin end")
     await expect(second.message_box).to_have_value("begin end")
     await first.message_box.evaluate("box => box.setSelectionRange(6, 6)")
@@ -80,8 +81,8 @@ async def test_caret_keeps_its_place_when_another_window_edits(context: BrowserC
     await expect(second.message_box).to_have_value("begin to the end!")
 
 
-async def test_simultaneous_edits_of_a_draft_are_both_kept(context: BrowserContext) -> None:
-    first, second = await open_two_windows(context)
+async def test_simultaneous_edits_of_a_draft_are_both_kept(context: BrowserContext, stack: Stack) -> None:
+    first, second = await open_two_windows(context, stack)
     # Each window changes the draft before it receives the change of the other.
     await second.message_box.evaluate(
         """box => {

@@ -20,14 +20,6 @@ from tests.web.page_actions import (
 pytestmark = pytest.mark.browser
 
 
-async def open_conversation(context: BrowserContext, *lines: str) -> ChatPage:
-    """Open a conversation with these turns, each answered by an echo."""
-    chat = await open_chat(context)
-    for line in lines:
-        await chat.ask(line)
-    return chat
-
-
 async def start_editing(chat: ChatPage, index: int) -> Locator:
     """Open an edit box, type a text, and put the caret in its middle."""
     box = await open_edit_box(chat, index)
@@ -48,8 +40,7 @@ async def expect_typing_at_the_caret(chat: ChatPage) -> None:
 
 
 async def test_escape_cancels_the_edit_without_stopping_the_reply(context: BrowserContext, stack: Stack) -> None:
-    chat = await open_chat(context)
-    await chat.ask("first")
+    chat = await open_seeded_chat(stack, context, 1)
     request = await start_gated_reply(stack, chat, "second", "So far")
     await chat.expect_reply("So far")
     box = await open_edit_box(chat, 0)
@@ -57,9 +48,9 @@ async def test_escape_cancels_the_edit_without_stopping_the_reply(context: Brows
     await box.press("Escape")
     await expect(edit_box(chat)).to_have_count(0)
     await expect(chat.questions.first.get_by_role("button", name="Edit")).to_be_focused()
-    await expect_texts(chat, "first", "echo: first", "second", "So far")
+    await expect_texts(chat, "question 1", "reply 1", "second", "So far")
     box = await open_edit_box(chat, 0)
-    await expect(box).to_have_value("first")
+    await expect(box).to_have_value("question 1")
     await stack.model.release(request, ", and on")
     await chat.expect_reply("So far, and on")
     await stack.model.finish(request)
@@ -67,9 +58,9 @@ async def test_escape_cancels_the_edit_without_stopping_the_reply(context: Brows
 
 
 async def test_edit_box_stays_when_its_message_disappears(context: BrowserContext, stack: Stack) -> None:
-    first = await open_conversation(context, "first", "second")
+    first = await open_seeded_chat(stack, context, 2)
     second = await open_chat(context, f"/c/{first.conversation}")
-    await second.expect_reply("echo: second")
+    await second.expect_reply("reply 2")
     await start_editing(first, 1)
     number = await stack.model.count_requests()
     await stack.model.script(ScriptedResponse(kind="gate"))
@@ -87,9 +78,9 @@ async def test_edit_box_stays_when_its_message_disappears(context: BrowserContex
 
 
 async def test_edit_box_stays_when_another_window_edits_the_message(context: BrowserContext, stack: Stack) -> None:
-    first = await open_conversation(context, "first")
+    first = await open_seeded_chat(stack, context, 1)
     second = await open_chat(context, f"/c/{first.conversation}")
-    await second.expect_reply("echo: first")
+    await second.expect_reply("reply 1")
     await start_editing(first, 0)
     await (await open_edit_box(second, 0)).fill("better")
     await edit_box(second).press("Enter")
@@ -121,7 +112,8 @@ async def test_edit_box_stays_while_older_messages_are_loaded(context: BrowserCo
 
 
 async def test_cancelled_queued_edit_returns_to_its_box(context: BrowserContext, stack: Stack) -> None:
-    chat = await open_conversation(context, "first")
+    chat = await open_seeded_chat(stack, context, 1)
+    texts = ("question 1", "reply 1", "second", "So far")
     request = await start_gated_reply(stack, chat, "second", "So far")
     await (await open_edit_box(chat, 0)).fill("better")
     await edit_box(chat).press("Enter")
@@ -130,17 +122,20 @@ async def test_cancelled_queued_edit_returns_to_its_box(context: BrowserContext,
     await expect(chat.questions.first.get_by_role("textbox")).to_be_focused()
     await expect(chat.message_box).to_have_value("")
     await edit_box(chat).press("Escape")
-    await expect_texts(chat, "first", "echo: first", "second", "So far")
+    await expect_texts(chat, *texts)
+    await (await open_edit_box(chat, 0)).fill("best")
+    await edit_box(chat).press("Enter")
+    await expect(chat.questions.last.locator(".note")).to_have_text("Queued, next")
+    await expect(chat.questions).to_have_count(3)
     await stack.model.finish(request)
-    await chat.expect_status("answered")
-    await expect_texts(chat, "first", "echo: first", "second", "So far")
+    await expect_texts(chat, "best", "echo: best")
 
 
-async def test_edit_survives_a_reload_and_a_failed_request(context: BrowserContext) -> None:
-    chat = await open_conversation(context, "first", "second")
+async def test_edit_survives_a_reload_and_a_failed_request(context: BrowserContext, stack: Stack) -> None:
+    chat = await open_seeded_chat(stack, context, 2)
     await (await open_edit_box(chat, 1)).fill("half a thought")
     await chat.page.reload()
-    await chat.expect_reply("echo: second")
+    await chat.expect_reply("reply 2")
     await expect(await open_edit_box(chat, 1)).to_have_value("half a thought")
     await context.route("**/messages", lambda route: route.abort())
     await edit_box(chat).fill("better")
@@ -151,4 +146,5 @@ async def test_edit_survives_a_reload_and_a_failed_request(context: BrowserConte
     await expect(chat.message_box).to_have_value("")
     await context.unroute("**/messages")
     await edit_box(chat).press("Enter")
-    await expect_texts(chat, "first", "echo: first", "better", "echo: better")
+    await expect(chat.questions.locator(".text")).to_have_text(["question 1", "better"])
+    await expect(chat.last_reply.locator(".body")).to_contain_text("better")

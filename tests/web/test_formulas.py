@@ -49,6 +49,7 @@ MALICIOUS_FORMULAS = [
     r"$\pmb{x} + \fcolorbox{red}{blue}{y} + \colorbox{red}{z}$",
     r"$<img src=x onerror=window.hit=1>$",
     r"$\text{<script>window.hit=1</script>}$",
+    r"$\rule{99999em}{99999em}$ and $x\kern99999em y$",
 ]
 
 
@@ -69,8 +70,18 @@ async def test_formulas_are_rendered(context: BrowserContext, stack: Stack) -> N
     await chat.page.reload()
     await expect(body.locator("math")).to_have_count(5)
 
+    await stack.model.script(ScriptedResponse(text=INLINE_DISPLAY_FORMULAS, chunk=7))
+    await chat.send("formulas in lines, please")
+    await expect(chat.replies).to_have_count(2)
+    await chat.expect_status("answered")
+    await expect(body.locator("math[display=block]")).to_have_count(5)
+    await expect(body.locator("p > .formula.display math mfrac")).to_have_count(1)
+    await expect(body.locator("p", has_text="begins a line, which goes on.").locator("math")).to_have_count(1)
+    await expect(body.locator("p", has_text="does, as well.").locator("math")).to_have_text("z")
+    await expect(body).to_contain_text("They cost $$5 and $$10; $$HOME$$ is code.")
 
-async def test_formulas_cannot_run_scripts_or_send_requests(context: BrowserContext, stack: Stack) -> None:
+
+async def test_formulas_cannot_run_scripts_send_requests_or_take_space(context: BrowserContext, stack: Stack) -> None:
     """A style or script that the browser blocks is reported on the console, which also fails the test."""
     chat = await open_chat(context)
     requested: list[str] = []
@@ -86,29 +97,6 @@ async def test_formulas_cannot_run_scripts_or_send_requests(context: BrowserCont
     assert not [name for name in await chat.page.evaluate(attributes) if name.startswith(forbidden)]
     assert not [url for url in requested if "tracker" in url]
     await expect(body.locator("p").first).to_have_text(r"\href{javascript:window.hit=1}{click}")
-
-
-async def test_a_formula_cannot_take_more_space_than_its_text(context: BrowserContext, stack: Stack) -> None:
-    chat = await open_chat(context)
-    await stack.model.script(
-        ScriptedResponse(text=r"$\rule{99999em}{99999em}$ and $x\kern99999em y$" + "\n\nthe end $x$")
-    )
-    await chat.send("take all the space")
-    await chat.expect_status("answered")
-    await expect(chat.last_reply.locator(".body math").last).to_have_text("x")
     box = await chat.last_reply.bounding_box()
     assert box is not None and box["width"] < 2_000 and box["height"] < 2_000
     assert await chat.page.evaluate("document.querySelector('#thread').scrollWidth") < 2_000
-
-
-async def test_display_formulas_inside_a_line_are_rendered(context: BrowserContext, stack: Stack) -> None:
-    chat = await open_chat(context)
-    await stack.model.script(ScriptedResponse(text=INLINE_DISPLAY_FORMULAS, chunk=7))
-    await chat.send("formulas in lines, please")
-    await chat.expect_status("answered")
-    body = chat.last_reply.locator(".body")
-    await expect(body.locator("math[display=block]")).to_have_count(5)
-    await expect(body.locator("p > .formula.display math mfrac")).to_have_count(1)
-    await expect(body.locator("p", has_text="begins a line, which goes on.").locator("math")).to_have_count(1)
-    await expect(body.locator("p", has_text="does, as well.").locator("math")).to_have_text("z")
-    await expect(body).to_contain_text("They cost $$5 and $$10; $$HOME$$ is code.")

@@ -87,9 +87,8 @@ async def test_link_to_a_message_works_while_pages_load_late(context: BrowserCon
     await expect(linked.page.locator("#connection")).to_have_text("")
 
 
-async def test_incomplete_response_is_requested_again(context: BrowserContext) -> None:
-    chat = await open_chat(context)
-    await chat.ask("hello")
+async def test_incomplete_response_is_requested_again(context: BrowserContext, stack: Stack) -> None:
+    chat = await open_seeded_chat(stack, context, 1)
     broken = 0
 
     async def break_off(route: Route) -> None:
@@ -99,5 +98,5 @@ async def test_incomplete_response_is_requested_again(context: BrowserContext) -
 
     await chat.page.route(f"**/api/conversations/{chat.conversation}?*", break_off, times=2)
     await chat.page.reload()
-    await chat.expect_reply("echo: hello")
+    await chat.expect_reply("reply 1")
     assert broken == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from playwright.async_api import BrowserContext, expect
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
 from tests.web.browser import ChatPage, open_chat
-from tests.web.page_actions import expect_texts
+from tests.web.page_actions import expect_texts, rename_conversation
 
 pytestmark = pytest.mark.browser
 
@@ -151,6 +152,8 @@ async def test_export_settings_and_search_work_by_keyboard(context: BrowserConte
     await keyboard.type("a walnut tree")
     await keyboard.press("Enter")
     await expect(chat.links).to_have_text("A fine title")
+    await rename_conversation(chat, "Trees: a start")
+    await expect(chat.links).to_have_text("Trees: a start")
     for presses, suffix in ((0, "md"), (1, "json"), (2, "md")):
         await press(chat, "Export")
         await expect(chat.page.get_by_role("menuitem", name="As Markdown")).to_be_focused()
@@ -158,7 +161,14 @@ async def test_export_settings_and_search_work_by_keyboard(context: BrowserConte
             await keyboard.press("ArrowDown")
         async with chat.page.expect_download() as download:
             await keyboard.press("Enter")
-        assert (await download.value).suggested_filename == f"A fine title.{suffix}"
+        file = await download.value
+        assert file.suggested_filename == f"Trees a start.{suffix}"
+        await file.save_as(tmp_path / suffix)
+    markdown = (tmp_path / "md").read_text()
+    assert markdown.startswith("# Trees: a start\n")
+    assert markdown.index("\na walnut tree") < markdown.index("echo: a walnut tree")
+    exported = json.loads((tmp_path / "json").read_text())
+    assert [message["text"] for message in exported["messages"]] == ["a walnut tree", "echo: a walnut tree"]
     await press(chat, "Export")
     await keyboard.press("Escape")
     await expect(chat.page.get_by_role("menu")).to_be_hidden()
@@ -192,7 +202,7 @@ async def test_export_settings_and_search_work_by_keyboard(context: BrowserConte
     await expect(chat.page.locator("#search-results a.excerpt").first).to_be_focused()
     await keyboard.press("Enter")
     await expect(chat.page.locator(".message.linked")).to_contain_text("walnut")
-    await expect(chat.page.locator("h1")).to_have_text("A fine title")
+    await expect(chat.page.locator("h1")).to_have_text("Trees: a start")
 
 
 async def test_files_are_attached_and_removed_by_keyboard(

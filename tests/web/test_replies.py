@@ -57,65 +57,11 @@ async def test_stopped_reply_can_be_regenerated(context: BrowserContext, stack: 
     await expect(chat.last_reply.locator(".note")).to_have_text("Stopped before it began")
 
 
-async def test_stopped_reply_continues_in_all_windows(context: BrowserContext, stack: Stack) -> None:
-    await stack.model.script(ScriptedResponse(kind="stall", text="Once upon"))
-    first = await open_chat(context)
-    await first.send("a story")
-    await first.expect_reply("Once upon")
-    second = await open_chat(context, f"/c/{first.conversation}")
-    await second.expect_reply("Once upon")
-    await first.page.get_by_role("button", name="Stop").click()
-    for chat in (first, second):
-        await chat.expect_status("stopped")
-        await chat.expect_reply("Once upon")
-        await expect(chat.last_reply.locator(".note")).to_have_text("Stopped here")
-    number = await stack.model.count_requests()
-    await stack.model.script(ScriptedResponse(kind="gate"))
-    await first.last_reply.get_by_role("button", name="Continue").click()
-    request = await stack.model.wait_for_question("Go on exactly where", number)
-    await stack.model.release(request, "a time")
-    for chat in (first, second):
-        await chat.expect_reply("Once upon a time")
-    await second.page.reload()
-    await second.expect_reply("Once upon a time")
-    await stack.model.release(request, ".")
-    await stack.model.finish(request)
-    for chat in (first, second):
-        await chat.expect_status("answered")
-        await chat.expect_reply("Once upon a time.")
-        await expect(chat.replies).to_have_count(1)
-        await expect(chat.last_reply.get_by_role("button", name="Continue")).to_be_hidden()
-        await expect(chat.last_reply.get_by_role("group")).to_have_count(0)
-
-
-async def test_continuation_stopped_before_its_first_word_can_be_continued(
-    context: BrowserContext, stack: Stack
-) -> None:
+async def test_failed_or_stopped_continuation_can_be_repeated(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
     await stack.model.script(ScriptedResponse(kind="stall", text="Once upon"))
     await chat.send("a story")
     await chat.expect_reply("Once upon")
-    await chat.page.keyboard.press("Escape")
-    await chat.expect_status("stopped")
-    number = await stack.model.count_requests()
-    await stack.model.script(ScriptedResponse(kind="gate"))
-    await chat.last_reply.get_by_role("button", name="Continue").click()
-    await stack.model.wait_for_question("Go on exactly where", number)
-    await chat.expect_status("running")
-    await chat.page.keyboard.press("Escape")
-    await chat.expect_status("stopped")
-    await chat.expect_reply("Once upon")
-    await stack.model.script(ScriptedResponse(text=" a time"))
-    await chat.last_reply.get_by_role("button", name="Continue").click()
-    await chat.expect_reply("Once upon a time")
-    await chat.expect_status("answered")
-
-
-async def test_failed_button_can_be_pressed_again(context: BrowserContext, stack: Stack) -> None:
-    chat = await open_chat(context)
-    await stack.model.script(ScriptedResponse(kind="stall", text="So far"))
-    await chat.send("a story")
-    await chat.expect_reply("So far")
     await chat.page.keyboard.press("Escape")
     await chat.expect_status("stopped")
     for name, path in (("Try again", "regenerate"), ("Continue", "continue")):
@@ -125,9 +71,18 @@ async def test_failed_button_can_be_pressed_again(context: BrowserContext, stack
         await expect(chat.toast).to_have_text(UNAVAILABLE["error"])
         await expect(button).to_be_enabled()
         await chat.page.unroute(f"**/{path}")
-    await stack.model.script(ScriptedResponse(text=" and so on"))
+    number = await stack.model.count_requests()
+    await stack.model.script(ScriptedResponse(kind="gate"))
     await chat.last_reply.get_by_role("button", name="Continue").click()
-    await chat.expect_reply("So far and so on")
+    await stack.model.wait_for_question("Go on exactly where", number)
+    await chat.expect_status("running")
+    await chat.page.keyboard.press("Escape")  # before its first word
+    await chat.expect_status("stopped")
+    await chat.expect_reply("Once upon")
+    await stack.model.script(ScriptedResponse(text=" a time"))
+    await chat.last_reply.get_by_role("button", name="Continue").click()
+    await chat.expect_reply("Once upon a time")
+    await chat.expect_status("answered")
 
 
 async def test_code_and_messages_are_copied_as_markdown(context: BrowserContext, stack: Stack) -> None:

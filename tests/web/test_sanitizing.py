@@ -93,15 +93,20 @@ async def test_a_few_harmless_tags_are_rendered_and_all_others_shown_as_text(
     await expect_nothing_ran(chat.page)
 
 
-async def test_a_link_without_a_usable_address_is_plain_text(context: BrowserContext, stack: Stack) -> None:
+async def test_a_link_opens_in_a_new_tab_or_is_plain_text(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
     unusable = (
         "[here](docs/a.md), [there](#part), [file](file:///etc/passwd), ![shot](pic.png) and [**that**](//host/x)"
     )
-    await stack.model.script(ScriptedResponse(text=f"{unusable}, [usable](https://example.org)"))
+    usable = "[usable](https://example.org/a) or https://example.org/b"
+    await stack.model.script(ScriptedResponse(text=f"{unusable}, {usable}"))
     await chat.send("where?")
     await chat.expect_status("answered")
-    await expect(chat.last_reply.locator(".body a")).to_have_text(["usable"])
+    links = chat.last_reply.locator(".body a")
+    await expect(links).to_have_text(["usable", "https://example.org/b"])
+    for link in await links.all():
+        await expect(link).to_have_attribute("target", "_blank")
+        await expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
     await expect(chat.last_reply.locator(".body strong")).to_have_text("that")
     await expect(chat.last_reply.locator(".body")).to_contain_text("here, there, ")
 
@@ -147,18 +152,6 @@ async def test_a_question_a_title_and_a_file_name_cannot_run_scripts(context: Br
     await expect(chat.links).to_have_text(html)
     assert await chat.page.locator("main img, #conversation-list img").count() == 0
     await expect_nothing_ran(chat.page)
-
-
-async def test_a_link_opens_in_a_new_tab_without_a_referrer(context: BrowserContext, stack: Stack) -> None:
-    await stack.model.script(ScriptedResponse(text="See [the site](https://example.org/a) or https://example.org/b"))
-    chat = await open_chat(context)
-    await chat.send("where?")
-    await chat.expect_status("answered")
-    links = chat.last_reply.locator("a")
-    await expect(links).to_have_count(2)
-    for link in await links.all():
-        await expect(link).to_have_attribute("target", "_blank")
-        await expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
 
 
 async def test_the_content_security_policy_blocks_inline_scripts(chromium: Browser, web_server: WebServer) -> None:

@@ -10,7 +10,7 @@ from playwright.async_api import BrowserContext, FilePayload, expect
 
 from tests.processes import Stack
 from tests.web.browser import ChatPage, open_chat
-from tests.web.page_actions import PNG, start_gated_reply
+from tests.web.page_actions import PNG, open_edit_box, start_gated_reply
 
 pytestmark = pytest.mark.browser
 
@@ -58,7 +58,7 @@ async def dispatch_file(chat: ChatPage, event: str, name: str, mime_type: str, d
     await chat.page.evaluate(DISPATCH_FILE, [event, name, mime_type, base64.b64encode(data).decode()])
 
 
-async def test_files_are_sent_and_shown(context: BrowserContext, stack: Stack) -> None:
+async def test_files_are_sent_shown_and_kept_by_an_edit(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
     picture = FilePayload(name="dot.png", mimeType="image/png", buffer=PNG)
     await chat.page.locator("#picker").set_input_files([NOTES, picture])
@@ -73,6 +73,15 @@ async def test_files_are_sent_and_shown(context: BrowserContext, stack: Stack) -
     await chat.questions.locator("summary").click()
     await expect(chat.questions.locator("details pre")).to_have_text("Ada is a cat.")
     await expect(chat.questions.locator("img")).to_have_js_property("naturalWidth", 1)
+    number = await stack.model.count_requests()
+    box = await open_edit_box(chat, 0)
+    await expect(chat.page.locator(".edit-box .file")).to_have_count(2)
+    await box.fill("read")
+    await box.press("Enter")
+    assert "Ada is a cat." in str((await stack.model.wait_for_question("read", number)).body)
+    await expect(chat.questions.locator(".text")).to_have_text(["read"])
+    await chat.expect_status("answered")
+    await expect(chat.questions.locator(".file")).to_have_count(2)
 
 
 async def test_files_are_pasted_and_dropped_with_a_preview(context: BrowserContext, stack: Stack) -> None:

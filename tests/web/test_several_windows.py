@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import BrowserContext, expect
+from playwright.async_api import Browser, BrowserContext, expect
 
 from tests.fakes.model.protocol import ScriptedResponse
 from tests.processes import Stack
-from tests.web.browser import open_chat
+from tests.web.browser import open_chat, open_context
 from tests.web.page_actions import hold_requests, start_gated_reply
+from tests.web.relay import running_relay
+from tests.web.web_server import WebServer
 
 pytestmark = pytest.mark.browser
 
 
-async def test_two_windows_show_the_same_preview_and_stop(context: BrowserContext, stack: Stack) -> None:
+async def test_two_windows_show_the_same_preview_stop_and_continuation(context: BrowserContext, stack: Stack) -> None:
     first = await open_chat(context)
     request = await start_gated_reply(stack, first, "a story", "Once")
     await first.expect_reply("Once")
@@ -42,6 +44,24 @@ async def test_two_windows_show_the_same_preview_and_stop(context: BrowserContex
         await expect(chat.page.get_by_role("button", name="Stop")).to_be_hidden()
     assert await first.read_texts() == await second.read_texts()
 
+    number = await stack.model.count_requests()
+    await stack.model.script(ScriptedResponse(kind="gate"))
+    await first.last_reply.get_by_role("button", name="Continue").click()
+    request = (await stack.model.wait_for_question("Go on exactly where", number)).number
+    await stack.model.release(request, ", so")
+    for chat in (first, second):
+        await chat.expect_reply("So far, so")
+    await second.page.reload()
+    await second.expect_reply("So far, so")
+    await stack.model.release(request, " good")
+    await stack.model.finish(request)
+    for chat in (first, second):
+        await chat.expect_status("answered")
+        await chat.expect_reply("So far, so good")
+        await expect(chat.replies).to_have_count(2)
+        await expect(chat.last_reply.get_by_role("button", name="Continue")).to_be_hidden()
+        await expect(chat.last_reply.get_by_role("group")).to_have_count(0)
+
 
 async def test_queue_is_the_same_in_all_windows_and_can_be_cancelled(context: BrowserContext, stack: Stack) -> None:
     first = await open_chat(context)
@@ -63,23 +83,17 @@ async def test_queue_is_the_same_in_all_windows_and_can_be_cancelled(context: Br
         await chat.expect_reply("echo: third")
 
 
-async def test_seven_windows_of_one_browser_work_at_once(context: BrowserContext, stack: Stack) -> None:
+async def test_windows_of_one_browser_share_one_event_stream(chromium: Browser, web_server: WebServer) -> None:
     """A browser opens at most six connections to a host over HTTP/1.1, and each event stream holds one."""
-    chat = await open_chat(context)
-    await chat.ask("hello")
-    others = [await open_chat(context, f"/c/{chat.conversation}") for _ in range(6)]
-    request = await start_gated_reply(stack, others[-1], "everybody here?", "Yes")
-    for page in (chat, *others):
-        await page.expect_reply("Yes")
-    await others[0].page.close()
-    await chat.page.close()
-    await stack.model.release(request, ", all of us")
-    for page in others[1:]:
-        await page.expect_reply("Yes, all of us")
-    await stack.model.finish(request)
-    await others[3].send("still?")
-    for page in others[1:]:
-        await page.expect_reply("echo: still?")
+    async with running_relay(web_server.port) as relay, open_context(chromium, relay.url) as context:
+        first = await open_chat(context)
+        await first.ask("hello")
+        second, third = [await open_chat(context, f"/c/{first.conversation}") for _ in range(2)]
+        await first.page.close()  # it had opened the stream
+        await third.send("still?")
+        for chat in (second, third):
+            await chat.expect_reply("echo: still?")
+        assert relay.count_streams() == 1
 
 
 async def test_reload_during_a_reply_keeps_everything(context: BrowserContext, stack: Stack) -> None:

@@ -24,7 +24,7 @@ SELECT_SECOND_WORD = """() => {
 RETRY_NOTE = re.compile(r"^([A-Z].*\.) Trying again in (\d+) s…$")
 
 
-async def test_unfinished_code_and_tables_are_formatted(context: BrowserContext, stack: Stack) -> None:
+async def test_unfinished_code_tables_and_task_lists_are_formatted(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
     body = chat.last_reply.locator(".body")
     request = await start_gated_reply(stack, chat, "code", "Look:\n\n```python\ndef f():\n    return")
@@ -37,6 +37,10 @@ async def test_unfinished_code_and_tables_are_formatted(context: BrowserContext,
     await expect(body).not_to_contain_text("|")
     await stack.model.release(request, "| 2 |\n")
     await expect(body.locator("table td")).to_have_text(["1", "2"])
+    await stack.model.release(request, "\n- [ ] milk **and** eggs\n- [x] bread\n- [y] no mark\n\n[ ] no list")
+    await expect(body.locator("li.task")).to_have_text(["☐ milk and eggs", "☑ bread"])
+    await expect(body.locator("li:not(.task)")).to_have_text(["[y] no mark"])
+    await expect(body.locator("p").last).to_have_text("[ ] no list")
     await stack.model.finish(request)
     await chat.expect_status("answered")
 
@@ -114,21 +118,11 @@ async def test_wide_content_scrolls_inside_the_reply(context: BrowserContext, st
     )
 
 
-async def test_a_busy_model_is_retried_with_a_countdown(context: BrowserContext, stack: Stack) -> None:
-    await stack.model.script(
-        ScriptedResponse(kind="fail", status=429, headers={"Retry-After": "3"}), ScriptedResponse(text="here I am")
-    )
-    chat = await open_chat(context)
-    await chat.send("hello")
-    note = chat.last_reply.locator(".note")
-    await expect(note).to_have_text(RETRY_NOTE)
-    await chat.expect_reply("here I am")
-    await chat.expect_status("answered")
-    await expect(note).not_to_contain_text("again")
-
-
-async def test_a_window_that_opens_later_shows_the_same_countdown(context: BrowserContext, stack: Stack) -> None:
-    await stack.model.script(ScriptedResponse(kind="fail", status=429, headers={"Retry-After": "25"}))
+async def test_a_busy_model_is_retried_with_the_same_countdown_in_all_windows(
+    context: BrowserContext, stack: Stack
+) -> None:
+    busy = ScriptedResponse(kind="fail", status=429, headers={"Retry-After": "25"})
+    await stack.model.script(busy, busy.model_copy(update={"headers": {"Retry-After": "1"}}))
     first = await open_chat(context)
     await first.send("hello")
     reason, seconds = await read_retry_note(first)
@@ -140,6 +134,10 @@ async def test_a_window_that_opens_later_shows_the_same_countdown(context: Brows
         assert later_seconds <= seconds, "the countdown continues and does not start again"
     await first.page.keyboard.press("Escape")
     await first.expect_status("stopped")
+    await first.send("and now?")
+    await first.expect_reply("echo: and now?")
+    await first.expect_status("answered")
+    await expect(first.last_reply.locator(".note")).not_to_contain_text("again")
 
 
 async def read_retry_note(chat: ChatPage) -> tuple[str, int]:
@@ -149,15 +147,3 @@ async def read_retry_note(chat: ChatPage) -> tuple[str, int]:
     match = RETRY_NOTE.match(await note.inner_text())
     assert match is not None
     return match[1], int(match[2])
-
-
-async def test_task_lists_have_check_boxes(context: BrowserContext, stack: Stack) -> None:
-    await stack.model.script(
-        ScriptedResponse(text="- [ ] milk **and** eggs\n- [x] bread\n- [y] no mark\n\n[ ] no list", chunk=3)
-    )
-    chat = await open_chat(context)
-    await chat.send("what is to do?")
-    await chat.expect_status("answered")
-    await expect(chat.last_reply.locator("li.task")).to_have_text(["☐ milk and eggs", "☑ bread"])
-    await expect(chat.last_reply.locator("li:not(.task)")).to_have_text(["[y] no mark"])
-    await expect(chat.last_reply.locator(".body p")).to_have_text(["[ ] no list"])

@@ -13,15 +13,10 @@ from tests.web.web_server import WebServer
 pytestmark = pytest.mark.browser
 
 
-async def create_link(chat: ChatPage) -> str:
-    """Create a join link in the settings."""
-    await chat.page.get_by_role("button", name="Settings").click()
-    await chat.page.get_by_role("button", name="Create link").click()
-    field = chat.page.get_by_label("Open this link on the other device")
-    await expect(field).to_be_visible()
-    link = await field.input_value()
-    await chat.page.keyboard.press("Escape")
-    return link
+async def create_link(context: BrowserContext) -> str:
+    """Create a join link of the context's identity."""
+    response = await context.request.post("/api/invitation", data={})
+    return f"/join#{(await response.json())['token']}"
 
 
 async def start_conversation(context: BrowserContext, text: str) -> ChatPage:
@@ -43,37 +38,11 @@ async def confirm_join(page: Page) -> None:
     await expect(page.get_by_role("heading", name="What is on your mind?")).to_be_visible()
 
 
-async def test_join_page_warns_and_the_join_can_be_undone(
-    context: BrowserContext, second_context: BrowserContext, web_server: WebServer
-) -> None:
-    first = await start_conversation(context, "from the laptop")
-    link = await create_link(first)
-    second = await start_conversation(second_context, "my own")
-    await expect(second.links).to_have_text(["A fine title"])
-    await second.page.get_by_role("button", name="Settings").click()
-    await expect(second.page.get_by_role("dialog", name="Settings")).to_be_visible()
-    back = second.page.get_by_role("button", name="Switch back to this browser’s conversations")
-    await expect(back).to_be_hidden()
-
-    await second.page.goto(link)
-    await expect(second.page.get_by_text("with a link that you created yourself")).to_be_visible()
-    await expect(second.page.get_by_text("This browser has one conversation of its own")).to_be_visible()
-    await second.page.get_by_role("button", name="Join").click()
-    await second.links.click()
-    await second.expect_reply("echo: from the laptop")
-
-    await second.page.get_by_role("button", name="Settings").click()
-    await back.click()
-    await expect(second.page).to_have_url(f"{web_server.url}/")
-    await second.links.click()
-    await second.expect_reply("echo: my own")
-
-
 async def test_link_is_used_up_only_by_joining_in_another_browser(
     context: BrowserContext, second_context: BrowserContext, web_server: WebServer
 ) -> None:
     chat = await start_conversation(context, "from the laptop")
-    link = await create_link(chat)
+    link = await create_link(context)
     own = chat.page
     await own.goto(link)
     alert = own.get_by_role("alert")
@@ -99,7 +68,7 @@ async def test_open_windows_switch_identity_when_the_browser_joins(
     context: BrowserContext, second_context: BrowserContext, web_server: WebServer
 ) -> None:
     chat = await start_conversation(context, "from the laptop")
-    link = await create_link(chat)
+    link = await create_link(context)
     old = await start_conversation(second_context, "my own")
     await old.message_box.fill("a draft")
     await join(await ReusedContext.open_window(second_context), link)
@@ -116,7 +85,7 @@ async def test_shared_worker_switches_to_the_new_identity(
 ) -> None:
     """The worker outlives the windows that reload, so it must open a new event stream itself."""
     first = await start_conversation(context, "from the laptop")
-    link = await create_link(first)
+    link = await create_link(context)
     async with open_context(chromium, web_server.url) as phone:
         await phone.add_init_script(
             """if (self.BroadcastChannel && location.pathname !== '/join') {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import BrowserContext, FilePayload, expect
+from playwright.async_api import BrowserContext, expect
 
 from tests.fakes.model.protocol import EMPTY_GATE_TEXT, ScriptedResponse
 from tests.processes import Stack
@@ -55,9 +55,7 @@ async def test_edited_message_starts_a_version_of_the_conversation(context: Brow
 
 
 async def test_edit_shows_before_the_server_confirms_it(context: BrowserContext, stack: Stack) -> None:
-    chat = await open_chat(context)
-    for line in ("first", "second"):
-        await chat.ask(line)
+    chat = await open_seeded_chat(stack, context, 2)
     number = await stack.model.count_requests()
     await stack.model.script(ScriptedResponse(kind="gate"))
     box = await open_edit_box(chat, 0)
@@ -76,19 +74,6 @@ async def test_edit_shows_before_the_server_confirms_it(context: BrowserContext,
     await chat.expect_status("answered")
 
 
-async def test_edit_is_queued_while_a_reply_runs(context: BrowserContext, stack: Stack) -> None:
-    chat = await open_chat(context)
-    await chat.ask("first")
-    request = await start_gated_reply(stack, chat, "second")
-    box = await open_edit_box(chat, 0)
-    await box.fill("better")
-    await box.press("Enter")
-    await expect(chat.questions.last.locator(".note")).to_have_text("Queued, next")
-    await expect(chat.questions).to_have_count(3)
-    await stack.model.finish(request)
-    await expect_texts(chat, "better", "echo: better")
-
-
 async def test_messages_answered_together_are_edited_together(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
     request = await start_gated_reply(stack, chat, "first")
@@ -105,24 +90,6 @@ async def test_messages_answered_together_are_edited_together(context: BrowserCo
     await expect_texts(chat, "first", EMPTY_GATE_TEXT, "both", "echo: both")
     await version_switch(chat.questions.last, "Version 2 of 2").get_by_role("button", name="Previous version").click()
     await expect_texts(chat, "first", EMPTY_GATE_TEXT, "second", "third", "echo: second\n\nthird")
-
-
-async def test_edited_message_keeps_its_files(context: BrowserContext, stack: Stack) -> None:
-    chat = await open_chat(context)
-    await chat.page.locator("#picker").set_input_files(
-        [FilePayload(name="notes.md", mimeType="text/markdown", buffer=b"The cat is called Ada.")]
-    )
-    await expect(chat.page.locator("#files .file")).to_have_count(1)
-    await chat.send("look")
-    await chat.expect_status("answered")
-    box = await open_edit_box(chat, 0)
-    await expect(chat.page.locator(".edit-box .file")).to_have_count(1)
-    await box.fill("read")
-    await box.press("Enter")
-    await expect(chat.questions.locator(".text")).to_have_text(["read"])
-    await chat.expect_status("answered")
-    await expect(chat.questions.locator(".file")).to_have_count(1)
-    assert "The cat is called Ada." in str((await stack.model.requests())[-1].body["messages"])
 
 
 async def test_old_message_cannot_be_edited(context: BrowserContext, stack: Stack) -> None:
@@ -206,20 +173,6 @@ async def test_failed_regeneration_keeps_the_old_reply(context: BrowserContext, 
     await expect_texts(first, "hello", "The good one", "and on", "echo: and on")
 
 
-async def test_older_version_can_be_regenerated(context: BrowserContext, stack: Stack) -> None:
-    await stack.model.script(*(ScriptedResponse(text=f"{text} reply") for text in ("First", "Second", "Third")))
-    chat = await open_chat(context)
-    await chat.send("hello")
-    await chat.expect_reply("First reply")
-    await chat.last_reply.get_by_role("button", name="Regenerate").click()
-    await chat.expect_reply("Second reply")
-    await chat.last_reply.get_by_role("button", name="Previous version").click()
-    await chat.expect_reply("First reply")
-    await chat.last_reply.get_by_role("button", name="Regenerate").click()
-    await chat.expect_reply("Third reply")
-    await expect(version_switch(chat.last_reply, "Version 3 of 3")).to_be_visible()
-
-
 async def test_version_switch_stays_under_the_pointer(context: BrowserContext, stack: Stack) -> None:
     chat = await open_chat(context)
     await stack.model.script(
@@ -246,7 +199,8 @@ async def test_version_switch_stays_under_the_pointer(context: BrowserContext, s
 PIXELS_BELOW = "((box) => box.scrollHeight - box.clientHeight - box.scrollTop)(document.getElementById('scroll'))"
 
 
-async def test_end_is_followed_again_after_a_version_switch(context: BrowserContext, stack: Stack) -> None:
+async def test_end_is_followed_again_after_a_version_switch(context: BrowserContext) -> None:
+    """The second regeneration starts from the older version."""
     chat = await open_chat(context)
     await chat.send("\n\n".join(f"line {number}" for number in range(60)))
     for version in (2, 1, 3):
