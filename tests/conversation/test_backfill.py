@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bots.common.backfill import Backfill, MissedEvent
-from bots.common.errors import PermanentError
+from bots.common.errors import PermanentError, TransientError
 from bots.common.events import PlatformEvent
 from bots.common.ordered_queue import OrderedQueue, QueueFullError
 from chat_service.contracts.channel import ChannelThread
@@ -25,6 +25,7 @@ class Platform:
         self.scope = f"{self.space}:C1"
         self.conversation = f"{self.scope}:1.1"
         self.messages: list[MissedEvent] = []
+        self.is_readable = True
         self.refusals = 0
         """How often the platform still refuses to list the channels."""
 
@@ -38,6 +39,8 @@ class Platform:
         return [self.scope]
 
     async def read_since(self, scope: str, position: str, threads: list[ChannelThread]) -> list[MissedEvent]:
+        if not self.is_readable:
+            raise TransientError("the history is unavailable")
         return [message for message in self.messages if message.position > position]
 
     def current_position(self) -> str:
@@ -108,3 +111,19 @@ async def test_refused_list_of_channels_is_read_again(stack: Stack, monkeypatch:
     platform.refusals = 2
     async with running_backfill(stack, platform, OrderedQueue()):  # its first run has finished
         assert platform.refusals == 0
+
+
+async def test_live_event_does_not_wait_for_an_unreadable_history(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.common.backfill.LIVE_EVENT_SECONDS", 0.2)
+    platform = Platform()
+    async with running_backfill(stack, platform, OrderedQueue()) as (backfill, handed_over):
+        platform.is_readable = False
+        message = platform.post()
+        await backfill.start_run()
+        async with asyncio.timeout(10):
+            await backfill.wait_for_channel(platform.scope)
+        assert not handed_over, "the live event goes first"
+        platform.is_readable = True
+        await eventually(lambda: contains(handed_over, message.id))

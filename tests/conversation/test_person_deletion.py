@@ -50,6 +50,7 @@ async def test_author_whom_the_metadata_does_not_contain_is_deleted(ingress: Ing
     await eventually(lambda: count_records_with(stack, key, "P001"))
     for person in ("UEVE", "UADA"):
         await add_notes(ingress, key, [f"{word} {person}"], author=Author(id=person, name=person))
+    await add_notes(ingress, key, ["filler"] * (PAGE_SIZE + MAX_SHOWN))  # the first notes move to the Transcript
 
     async def listed(person: str) -> int:
         directory = f"person:slack:{team}:{person}"
