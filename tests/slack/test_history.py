@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 from bots.common.split import open_fence
+from tests.fakes.model.protocol import ScriptedResponse
 from tests.fakes.slack.models import Message
 from tests.slack.stack import SlackStack, Workspace, create_workspace
 from tests.slack.steps import ask, visible_text, wait_for_ephemerals
@@ -15,6 +16,17 @@ NOT_FOUND = "There is no such conversation."
 def permalink(workspace: Workspace, message: Message) -> str:
     """Return the link that Slack's "Copy link" gives."""
     return f"https://{workspace.slack.team.domain}.slack.com/archives/{message.channel}/p{message.ts.replace('.', '')}"
+
+
+async def ask_after_twelve_messages(workspace: Workspace) -> Message:
+    """Ask "question 12" in a thread whose earlier messages are the questions 0 to 11. Return the first message."""
+    root = await workspace.slack.post(workspace.ada, workspace.channel, "question 0")
+    for n in range(1, 12):
+        await workspace.slack.post(workspace.ada, workspace.channel, f"question {n}", thread_ts=root.ts)
+    await workspace.model.script(ScriptedResponse(text="an answer"))
+    text = f"<@{workspace.slack.bot}> question 12"
+    await ask(workspace, workspace.ada, workspace.channel, text, thread_ts=root.ts)
+    return root
 
 
 async def test_history_of_a_direct_message(workspace: Workspace) -> None:
@@ -47,14 +59,12 @@ async def test_history_of_a_channel_offers_a_menu(workspace: Workspace) -> None:
 
 async def test_history_by_permalink_shortcut_and_command_is_paged(workspace: Workspace) -> None:
     slack = workspace.slack
-    root, _ = await ask(workspace, workspace.ada, workspace.channel, f"<@{slack.bot}> question 0")
-    for n in range(1, 7):
-        await ask(workspace, workspace.ada, workspace.channel, f"question {n}", thread_ts=root.ts)
+    root = await ask_after_twelve_messages(workspace)
     await slack.run_command(workspace.ben, workspace.channel, "/history", permalink(workspace, root))
     await slack.use_shortcut(workspace.ben, workspace.channel, root.ts, "show_history")
     await slack.mention(workspace.ben, workspace.channel, "history", thread_ts=root.ts)
     pages = await wait_for_ephemerals(workspace, workspace.ben, workspace.channel, 3)
-    assert all("question 6" in visible_text(page) and "question 0" not in visible_text(page) for page in pages)
+    assert all("question 12" in visible_text(page) and "question 0" not in visible_text(page) for page in pages)
     assert any(page.thread_ts == root.ts for page in pages)
     await slack.run_command(workspace.ben, workspace.channel, "/history", "nonsense")
     assert "Copy link" in (await wait_for_ephemerals(workspace, workspace.ben, workspace.channel, 4))[-1].text
@@ -62,10 +72,12 @@ async def test_history_by_permalink_shortcut_and_command_is_paged(workspace: Wor
         f"https://app.slack.com/client/{slack.team.id}/{workspace.channel}/thread/{workspace.channel}-{root.ts}"
     )
     await slack.run_command(workspace.ben, workspace.channel, "/history", client_link)
-    assert "question 6" in visible_text((await wait_for_ephemerals(workspace, workspace.ben, workspace.channel, 5))[-1])
+    assert "question 12" in visible_text(
+        (await wait_for_ephemerals(workspace, workspace.ben, workspace.channel, 5))[-1]
+    )
     await slack.click(workspace.ben, workspace.channel, pages[0].ts, "history_older")
     older = (await wait_for_ephemerals(workspace, workspace.ben, workspace.channel, 6))[-1]
-    assert "question 0" in visible_text(older) and "question 6" not in visible_text(older)
+    assert "question 0" in visible_text(older) and "question 12" not in visible_text(older)
 
 
 async def test_export_is_sent_as_a_direct_message(workspace: Workspace) -> None:
@@ -87,6 +99,10 @@ async def test_command_is_acknowledged_before_its_answer(workspace: Workspace) -
     await slack.add_fault("conversations.info", "hold", contains=workspace.channel)
     delivery = await slack.run_command(workspace.ben, workspace.channel, "/history", permalink(workspace, root))
     assert delivery.state == "acked"
+    await slack.wait_until(
+        lambda: slack.calls("conversations.info"),
+        lambda calls: any(call.fault == "hold" and workspace.channel in str(call.args) for call in calls),
+    )
     await slack.release_held_calls()
     [page] = await wait_for_ephemerals(workspace, workspace.ben, workspace.channel)
     assert "keep this" in visible_text(page)
@@ -139,13 +155,11 @@ async def test_guest_reads_only_channels_they_are_in(shared_slack: SlackStack) -
 async def test_buttons_of_a_page_check_access_again(shared_slack: SlackStack) -> None:
     workspace, other = await create_workspace(shared_slack, kind="group"), await create_workspace(shared_slack)
     slack = workspace.slack
-    root, _ = await ask(workspace, workspace.ada, workspace.channel, f"<@{slack.bot}> question 0")
-    for n in range(1, 7):
-        await ask(workspace, workspace.ada, workspace.channel, f"question {n}", thread_ts=root.ts)
+    root = await ask_after_twelve_messages(workspace)
     await slack.join(workspace.ben, other.channel)
     await slack.run_command(workspace.ben, other.channel, "/history", permalink(workspace, root))
     [page] = await wait_for_ephemerals(other, workspace.ben, other.channel)
-    assert "question 6" in visible_text(page)
+    assert "question 12" in visible_text(page)
     await slack.leave(workspace.ben, workspace.channel)
     for number, button in enumerate(("history_older", "history_export"), start=2):
         await slack.click(workspace.ben, other.channel, page.ts, button)
