@@ -22,14 +22,6 @@ PNG = bytes.fromhex(
 """A picture of one pixel."""
 UNAVAILABLE = {"error": "Restate does not answer: try again in a moment."}
 """The body of a response with status 503."""
-CREATE_CONVERSATIONS = """async (number) => {
-    for (let n = 0; n < number; n += 1) {
-        const body = JSON.stringify({ id: `m${n}`, message: `hay ${n}` });
-        const headers = { 'Content-Type': 'application/json' };
-        await fetch(`/api/conversations/hay${n}/messages`, { method: 'POST', headers, body });
-    }
-}"""
-"""Create that many conversations, `hay0`, `hay1`, …, of one message each."""
 SCROLL_TO_TOP = """async () => {
     const box = document.getElementById('scroll');
     box.scrollTop = 0;
