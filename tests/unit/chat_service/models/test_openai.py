@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
+import httpx2
 import openai
 import pytest
 from pydantic import SecretStr
@@ -25,7 +25,7 @@ async def test_empty_base_url_in_the_environment_means_the_default(monkeypatch: 
 
 def test_connection_error_names_the_endpoint_and_is_retried() -> None:
     endpoint = Endpoint("http://127.0.0.1:9/v1", SecretStr("sk-1"), "scripted", "OPENAI")
-    refused = openai.APIConnectionError(request=httpx.Request("POST", "http://127.0.0.1:9/v1"))
+    refused = openai.APIConnectionError(request=httpx2.Request("POST", "http://127.0.0.1:9/v1"))
     error = to_model_error(refused, endpoint, None)
     assert error.failure is Failure.RETRY
     assert error.message == "the model's endpoint cannot be reached (http://127.0.0.1:9/v1)"
