@@ -23,7 +23,7 @@ from tests.shared import SharedStack
 def shared_discord(shared: SharedStack) -> DiscordStack:
     """The stack that tests share if they kill and reconfigure nothing."""
     bot = DiscordBot(stack=shared.stack, discord=shared.discord, whole=True, output=shared.process.output)
-    return DiscordStack(shared.stack, shared.discord, bot, Path())
+    return DiscordStack(shared.stack, bot, Path(), shared.discord)
 
 
 @pytest.fixture

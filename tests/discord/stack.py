@@ -7,63 +7,35 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bot_process import BotProcess
+from tests.bot_process import BotProcess, BotStack
 from tests.fakes.discord.control import BOT_PERMISSIONS, DiscordControl
 from tests.fakes.discord.records import Rules
 from tests.fakes.discord.running import running_discord
 from tests.fakes.model import ModelControl
-from tests.processes import Stack, new_session_key, running_stack
+from tests.processes import new_session_key, running_stack
 
 
 @dataclass(kw_only=True)
 class DiscordBot(BotProcess):
-    """The Discord bot's process. `settings` are the environment variables that it was started with last."""
+    """The Discord bot's process."""
 
     discord: DiscordControl
     name: str = "discord"
-    settings: dict[str, str] | None = None
 
-    @property
-    def is_running(self) -> bool:
-        return self.process is not None and self.process.returncode is None
-
-    async def start(self, **settings: str) -> None:
-        """Start it with these settings and wait until it is connected."""
-        await self.close()
-        self.settings = settings
-        await self.start_process(**{**self.discord.env(), **self.env, **settings})
+    def platform_env(self) -> dict[str, str]:
+        return self.discord.env()
 
 
 @dataclass
-class DiscordStack:
+class DiscordStack(BotStack):
     """Restate, a model, a chat service, a Discord, and the bot."""
 
-    stack: Stack
-    discord: DiscordControl
     bot: DiscordBot
-    engine_binary: Path
-
-    @property
-    def model(self) -> ModelControl:
-        return self.stack.model
-
-    async def start_engine(self) -> None:
-        """Start the killed Restate server again, on its ports and its data."""
-        await self.stack.start_engine(self.engine_binary, self.stack.engine.ports)
-
-    async def restore(self) -> None:
-        """Start again what a test has ended, with the default settings; remove faults and scripted responses."""
-        await self.restore_services()
-        if not self.bot.is_running or self.bot.settings != {}:
-            await self.bot.start()
+    discord: DiscordControl
 
     async def restore_services(self) -> None:
-        """The same without the bot."""
         await self.reset_fakes()
-        if self.stack.engine.process.returncode is not None:
-            await self.start_engine()
-        if self.stack.service is None or self.stack.service.returncode is not None:
-            await self.stack.start_service()
+        await super().restore_services()
 
     async def reset_fakes(self) -> None:
         """Remove faults, scripted responses and servers of earlier tests, and set Discord's default rules."""
@@ -80,7 +52,7 @@ async def running_discord_stack(engine_binary: Path, data: Path, model: ModelCon
     async with running_stack(engine_binary, data, model) as stack, running_discord() as discord:
         bot = DiscordBot(stack=stack, discord=discord)
         try:
-            yield DiscordStack(stack, discord, bot, engine_binary)
+            yield DiscordStack(stack, bot, engine_binary, discord)
         finally:
             await bot.close()
 

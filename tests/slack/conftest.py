@@ -18,7 +18,7 @@ from tests.slack.stack import SlackBot, SlackStack, Workspace, create_clean_work
 def shared_slack(shared: SharedStack) -> SlackStack:
     """The stack that tests share if they kill and reconfigure nothing."""
     bot = SlackBot(stack=shared.stack, slack=shared.slack, whole=True, output=shared.process.output)
-    return SlackStack(shared.stack, shared.slack, bot, Path())
+    return SlackStack(shared.stack, bot, Path(), shared.slack)
 
 
 @pytest.fixture

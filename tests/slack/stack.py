@@ -9,37 +9,27 @@ from pathlib import Path
 
 from chat_service.engine.process import free_port
 from chat_service.ingress import IngressClient
-from tests.bot_process import BotProcess
+from tests.bot_process import BotProcess, BotStack
 from tests.fakes.model import ModelControl
 from tests.fakes.slack.control import SlackControl
 from tests.fakes.slack.models import Message
 from tests.fakes.slack.running import running_slack
-from tests.processes import Stack, new_session_key, running_stack
+from tests.processes import new_session_key, running_stack
 
 
 @dataclass(kw_only=True)
 class SlackBot(BotProcess):
-    """The Slack bot's process, in Socket Mode or, with `http`, reached over HTTP.
-
-    `settings` are the environment variables that it was started with last, in addition to `env`.
-    """
+    """The Slack bot's process, in Socket Mode or, with `http`, reached over HTTP."""
 
     slack: SlackControl
     name: str = "slack"
     http: bool = False
     http_port: int = field(default_factory=free_port)
-    settings: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def is_running(self) -> bool:
-        return self.process is not None and self.process.returncode is None
+    def platform_env(self) -> dict[str, str]:
+        return {"SLACK_HTTP_PORT": str(self.http_port), **self.slack.env(http=self.http)}
 
-    async def start(self, **settings: str) -> None:
-        """Start it with these settings and wait until Slack reaches it. A running one is ended first."""
-        await self.close()
-        self.settings = settings
-        port = {"SLACK_HTTP_PORT": str(self.http_port)}
-        await self.start_process(**{**port, **self.slack.env(http=self.http), **self.env, **settings})
+    async def wait_until_reached(self) -> None:
         if self.http:
             await self.slack.set_request_url(f"http://127.0.0.1:{self.http_port}/slack/events")
         else:
@@ -47,30 +37,11 @@ class SlackBot(BotProcess):
 
 
 @dataclass
-class SlackStack:
+class SlackStack(BotStack):
     """Restate, a model, a chat service, a Slack, and the bot."""
 
-    stack: Stack
-    slack: SlackControl
     bot: SlackBot
-    engine_binary: Path
-
-    @property
-    def model(self) -> ModelControl:
-        return self.stack.model
-
-    async def start_engine(self) -> None:
-        """Start the killed Restate server again, on its ports and its data."""
-        await self.stack.start_engine(self.engine_binary, self.stack.engine.ports)
-
-    async def restore(self) -> None:
-        """Start again what a test has ended, with the default settings."""
-        if self.stack.engine.process.returncode is not None:
-            await self.start_engine()
-        if not self.bot.whole:
-            await self.stack.restart_missing(self.engine_binary)
-        if not self.bot.is_running or self.bot.settings:
-            await self.bot.start()
+    slack: SlackControl
 
 
 @asynccontextmanager
@@ -91,7 +62,7 @@ async def running_slack_stack(
         try:
             if start:
                 await bot.start()
-            yield SlackStack(stack, slack, bot, engine_binary)
+            yield SlackStack(stack, bot, engine_binary, slack)
         finally:
             await bot.close()
 

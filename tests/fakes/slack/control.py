@@ -26,9 +26,7 @@ from tests.fakes.slack.models import (
 
 
 class SlackControl(Control):
-    """Performs actions of people, adds faults, and reads what happened.
-
-    `url` is the fake's address; `api_url` is the value for `SLACK_API_URL`. Call `connect` first.
+    """Performs actions of people, adds faults, and reads what happened. Call `connect` first.
 
     Raises:
         ImpossibleActionError: from every verb, for an action that Slack's client does not offer.
@@ -204,7 +202,7 @@ class SlackControl(Control):
         await self._call("disconnect_sockets", reason=reason)
 
     async def expire_socket_urls(self) -> None:
-        """Invalidate the WebSocket URLs that were issued."""
+        """Invalidate the issued WebSocket URLs."""
         await self._call("expire_socket_urls")
 
     async def redeliver(self, number: int, times: int = 1) -> None:
