@@ -123,7 +123,7 @@ async def _measure_delays(url: str, at_once: int, turns: int) -> list[float]:
             try:
                 async with asyncio.TaskGroup() as group:
                     for _ in range(at_once):
-                        group.create_task(_run_turns(session, reader, max(turns // at_once, 2)))
+                        group.create_task(_run_turns(session, reader, max(turns // at_once, 1)))
             finally:
                 reading.cancel()
     return reader.delays

@@ -39,7 +39,7 @@ TINY = Sizes(
     warm=5,
     rest_seconds=0.1,
 )
-MEASURED = ("floor", "least", "threadwell", "langgraph-sqlite", "plain")
+MEASURED = ("least", "threadwell", "langgraph-sqlite", "plain")
 """Contenders of the throughput row; the others are opened in the same way. The flat row measures the queue."""
 IN_DEPTH_ROW = ("threadwell",)
 """The depth row opens a contender exactly as the throughput row does."""
