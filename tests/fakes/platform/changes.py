@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-
 BATCH_SECONDS = 0.02
 """How long further changes are waited for: the caller reads the state after each return, which costs more."""
 
