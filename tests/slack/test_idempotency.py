@@ -59,17 +59,23 @@ async def _check(slack_stack: SlackStack, case: Case) -> None:
         await slack.add_fault(method, kind, error=error, times=times, delay=1.0, contains=channel)
     question = await slack.mention(workspace.ada, channel, "hello")
     await wait_for_replies(workspace, question)
-    for method, (kind, _) in case.items():
-        await slack.wait_until(
-            partial(slack.calls, method),
-            lambda calls, kind=kind: any(
-                call.fault == kind and channel in str(call.args) and (call.result or kind != "late_commit")
-                for call in calls
-            ),
-        )
+    await slack.wait_until(partial(_have_happened, workspace, case))
     [reply] = await slack.wait_until(lambda: slack.replies(channel, question.ts), lambda found: len(found) == 1)
     assert visible_text(reply) == "once please", reply.revisions
     assert reply.stream is None or reply.stream.state == "completed", reply.stream
+
+
+async def _have_happened(workspace: Workspace, case: Case) -> bool:
+    """Return whether each fault of a case has hit a call, and a late call was carried out."""
+    return all(
+        [
+            any(
+                call.fault == kind and workspace.channel in str(call.args) and (call.result or kind != "late_commit")
+                for call in await workspace.slack.calls(method)
+            )
+            for method, (kind, _) in case.items()
+        ]
+    )
 
 
 async def test_stream_that_opens_late_leaves_no_second_message(workspace: Workspace) -> None:
