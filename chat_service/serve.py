@@ -15,8 +15,7 @@ from chat_service.live import LiveBus, open_bus
 from chat_service.models.availability import check_model_configured, report_unavailable_models
 from chat_service.models.protocol import Endpoint
 from chat_service.models.registry import open_models
-from chat_service.objects.chat import chat
-from chat_service.objects.services import SERVICES
+from chat_service.objects.services import CHAT, SERVICES
 from chat_service.personas import read_personas
 from chat_service.settings import Settings
 from chat_service.signals import handling_stop_signals
@@ -59,7 +58,7 @@ async def serving(settings: Settings, *, model: Endpoint | None, bus: LiveBus) -
             raise UserError(f"PERSONA={settings.persona}: there is no such persona in PERSONAS_FILE")
         current = runtime.Runtime(settings=settings, models=models, bus=bus, personas=personas)
         runtime.install(current)
-        chat.inactivity_timeout = timedelta(seconds=settings.turn_inactivity_seconds)
+        CHAT.inactivity_timeout = timedelta(seconds=settings.turn_inactivity_seconds)
         listener = asyncio.create_task(current.cancellations.listen_for_stops(bus))
         try:
             async with serving_endpoint(config, SERVICES, version(settings), settings.restate_identity_key):

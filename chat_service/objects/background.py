@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from restate import Context, RunOptions, Service, TerminalError
+from restate import Context, RunOptions, TerminalError
 
 from chat_service import handlers, keys, runtime
 from chat_service.calls import call, list_directory, send
@@ -25,14 +25,11 @@ from chat_service.contracts.background import (
     WrittenTitle,
 )
 from chat_service.contracts.deletion import DeletionScope
-from chat_service.contracts.validation_errors import validation_errors_as_text
 from chat_service.domain import context, summary_policy
 from chat_service.domain.titles import clean_title, title_prompt
 from chat_service.engine import journal
-from chat_service.invocation_policy import RETAIN_NOTHING, RETRY_FOREVER
 from chat_service.models.completion import complete_text
 from chat_service.models.protocol import Failure, ModelError, Prompt
-from chat_service.objects.registration import Options, register_service_handler
 
 log = logging.getLogger(__name__)
 
@@ -173,24 +170,3 @@ async def forget_discord_user(ctx: Context, request: ForgetDiscordUserRequest) -
     for person in found.people:
         send(ctx, handlers.BACKGROUND_FORGET_PERSON, None, ForgetPersonRequest(person=person))
     return ForgetResult(conversations=len(found.people))
-
-
-background = Service(
-    "Background",
-    description="Writes titles and summaries, and deletes what is stored outside of a conversation.",
-    invocation_retry_policy=RETRY_FOREVER,
-    invocation_context_managers=[validation_errors_as_text],
-    journal_retention=RETAIN_NOTHING,
-)
-
-SUMMARY_OPTIONS: Options = {
-    "ingress_private": True,
-    "inactivity_timeout": timedelta(hours=1),
-    "abort_timeout": timedelta(hours=1),
-}
-
-register_service_handler(background, handlers.BACKGROUND_WRITE_TITLE, write_title, ingress_private=True)
-register_service_handler(background, handlers.BACKGROUND_WRITE_SUMMARY, write_summary, **SUMMARY_OPTIONS)
-register_service_handler(background, handlers.BACKGROUND_PURGE_JOURNAL, purge_journal, ingress_private=True)
-register_service_handler(background, handlers.BACKGROUND_FORGET_PERSON, forget_person)
-register_service_handler(background, handlers.BACKGROUND_FORGET_DISCORD_USER, forget_discord_user)

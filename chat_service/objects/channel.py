@@ -6,7 +6,7 @@ settings before they call `configure` or `set_rules`. All state is bounded.
 
 from __future__ import annotations
 
-from restate import ObjectContext, ObjectSharedContext, VirtualObject
+from restate import ObjectContext, ObjectSharedContext
 
 from chat_service import handlers, keys
 from chat_service.calls import call, send
@@ -25,9 +25,6 @@ from chat_service.contracts.channel import (
     ScopeSettings,
     ThreadUpdate,
 )
-from chat_service.contracts.validation_errors import validation_errors_as_text
-from chat_service.invocation_policy import RETAIN_BRIEFLY, RETAIN_NOTHING, RETRY_FOREVER
-from chat_service.objects.registration import register
 from chat_service.storage.record import StateRecord
 from chat_service.storage.serde import set_record
 
@@ -181,26 +178,3 @@ async def release_deliveries(ctx: ObjectContext) -> ReleasedDeliveries:
 async def forget(ctx: ObjectContext) -> None:
     """Delete everything that is stored for this scope."""
     ctx.clear_all()
-
-
-channel = VirtualObject(
-    "Channel",
-    description="Settings of a workspace, a channel or a person.",
-    state_preload=False,  # a turn reads the settings, and must not be sent the threads that are stored beside them
-    invocation_retry_policy=RETRY_FOREVER,
-    invocation_context_managers=[validation_errors_as_text],
-    journal_retention=RETAIN_NOTHING,
-    idempotency_retention=RETAIN_BRIEFLY,
-)
-
-register(channel, handlers.CHANNEL_CONFIGURE, configure)
-register(channel, handlers.CHANNEL_GET_OVERRIDES, get_overrides, kind="shared")
-register(channel, handlers.CHANNEL_GET_SCOPE_SETTINGS, get_scope_settings, kind="shared")
-register(channel, handlers.CHANNEL_GET, get, kind="shared")
-register(channel, handlers.CHANNEL_SET_RULES, set_rules)
-register(channel, handlers.CHANNEL_GET_THREADS, get_threads, kind="shared")
-register(channel, handlers.CHANNEL_UPDATE_THREAD, update_thread)
-register(channel, handlers.CHANNEL_ADVANCE_READ_POSITION, advance_read_position)
-register(channel, handlers.CHANNEL_POSTPONE_DELIVERY, postpone_delivery, ingress_private=True)
-register(channel, handlers.CHANNEL_RELEASE_DELIVERIES, release_deliveries)
-register(channel, handlers.CHANNEL_FORGET, forget, ingress_private=True)

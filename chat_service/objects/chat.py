@@ -10,10 +10,9 @@ A handler that waits for a running turn says so. Callers that must not block sen
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Literal
 
-from restate import ObjectContext, ObjectSharedContext, TerminalError, VirtualObject
+from restate import ObjectContext, ObjectSharedContext, TerminalError
 
 from chat_service import handlers, runtime
 from chat_service.calls import send
@@ -34,10 +33,6 @@ from chat_service.contracts import (
 )
 from chat_service.contracts.background import WrittenSummary, WrittenTitle
 from chat_service.contracts.transcript import PageStored
-from chat_service.contracts.validation_errors import validation_errors_as_text
-from chat_service.invocation_policy import RETAIN_BRIEFLY, RETAIN_NOTHING, RETAIN_ONE_DAY, RETRY_FOREVER
-from chat_service.objects import chat_deletion, chat_edits, chat_stop, chat_versions
-from chat_service.objects.registration import ObjectOptions, register
 from chat_service.storage import persistence, queries
 from chat_service.storage.clock import now
 from chat_service.storage.serde import set_record
@@ -182,60 +177,3 @@ async def apply_summary(ctx: ObjectContext, written: WrittenSummary) -> None:
     conversation = await persistence.load(ctx)
     if conversation.apply_summary(written.text, written.upto, written.epoch):
         await persistence.save(ctx, conversation)
-
-
-chat = VirtualObject(
-    "Chat",
-    description="A conversation: answers one message at a time, in order.",
-    invocation_retry_policy=RETRY_FOREVER,
-    invocation_context_managers=[validation_errors_as_text],
-    abort_timeout=timedelta(hours=1),
-    idempotency_retention=RETAIN_ONE_DAY,
-    journal_retention=RETAIN_ONE_DAY,
-)
-
-READ: ObjectOptions = {"kind": "shared", "idempotency_retention": RETAIN_BRIEFLY, "journal_retention": RETAIN_BRIEFLY}
-READ_WITHOUT_PRELOAD: ObjectOptions = {**READ, "state_preload": False}
-
-register(chat, handlers.CHAT_MESSAGE, message)
-register(chat, handlers.CHAT_RECOVER, recover)
-register(chat, handlers.CHAT_REGENERATE, chat_versions.regenerate)
-register(chat, handlers.CHAT_CONTINUE_REPLY, chat_versions.continue_reply)
-register(chat, handlers.CHAT_CHOOSE_VERSION, chat_versions.choose_version)
-register(
-    chat,
-    handlers.CHAT_STOP,
-    chat_stop.stop,
-    kind="shared",
-    state_preload=False,
-    idempotency_retention=RETAIN_ONE_DAY,
-    journal_retention=RETAIN_BRIEFLY,
-)
-register(chat, handlers.CHAT_PASS_STOP_ALL_BARRIER, chat_stop.pass_stop_all_barrier, ingress_private=True)
-
-register(chat, handlers.CHAT_GET_HISTORY, get_history, **READ)
-register(chat, handlers.CHAT_GET_TURN, get_turn, **READ_WITHOUT_PRELOAD)
-register(chat, handlers.CHAT_SEARCH, search, **READ)
-register(chat, handlers.CHAT_EXPORT, export, **READ)
-register(chat, handlers.CHAT_GET_SETTINGS, get_settings, **READ)
-
-register(chat, handlers.CHAT_CONFIGURE, configure)
-register(chat, handlers.CHAT_RENAME, rename)
-register(chat, handlers.CHAT_RESET, reset)
-
-register(chat, handlers.CHAT_ADD_NOTES, chat_edits.add_notes)
-register(chat, handlers.CHAT_EDIT, chat_edits.edit)
-register(chat, handlers.CHAT_REDACT, chat_edits.redact)
-register(chat, handlers.CHAT_SET_FEEDBACK, chat_edits.set_feedback)
-register(chat, handlers.CHAT_REPORT_DELIVERY, chat_edits.report_delivery, ingress_private=True)
-register(chat, handlers.CHAT_CLOSE_INTERRUPTED_TURN, chat_edits.close_interrupted_turn, ingress_private=True)
-
-register(chat, handlers.CHAT_CONFIRM_PAGE, confirm_page, ingress_private=True)
-# The text of a title or a summary may be forgotten by the time it arrives, so the journal does not keep it.
-register(chat, handlers.CHAT_APPLY_TITLE, apply_title, ingress_private=True, journal_retention=RETAIN_NOTHING)
-register(chat, handlers.CHAT_APPLY_SUMMARY, apply_summary, ingress_private=True, journal_retention=RETAIN_NOTHING)
-
-register(chat, handlers.CHAT_FORGET, chat_deletion.forget, kind="shared", state_preload=False)
-register(chat, handlers.CHAT_ERASE, chat_deletion.erase, ingress_private=True)
-register(chat, handlers.CHAT_PRUNE, chat_deletion.prune, ingress_private=True)
-register(chat, handlers.CHAT_EXPIRE, chat_deletion.expire, ingress_private=True)

@@ -9,14 +9,10 @@ from __future__ import annotations
 
 import re
 
-from restate import ObjectContext, ObjectSharedContext, VirtualObject
+from restate import ObjectContext, ObjectSharedContext
 
-from chat_service import handlers
 from chat_service.contracts import DirectoryEntry, DirectoryPage, DirectoryRequest
 from chat_service.contracts.directory import DirectoryRemoval
-from chat_service.contracts.validation_errors import validation_errors_as_text
-from chat_service.invocation_policy import RETAIN_BRIEFLY, RETAIN_NOTHING, RETRY_FOREVER
-from chat_service.objects.registration import register
 from chat_service.storage.record import StateRecord
 from chat_service.storage.serde import set_record
 
@@ -151,19 +147,3 @@ def _page_key(number: int) -> str:
 
 def _page_number_key(conversation: str) -> str:
     return f"at:{conversation}"
-
-
-directory = VirtualObject(
-    "Directory",
-    description="The conversations of a person, a channel or a workspace, newest first.",
-    state_preload=False,
-    invocation_retry_policy=RETRY_FOREVER,
-    invocation_context_managers=[validation_errors_as_text],
-    journal_retention=RETAIN_NOTHING,
-    idempotency_retention=RETAIN_BRIEFLY,
-)
-
-register(directory, handlers.DIRECTORY_LIST, list_conversations, kind="shared")
-register(directory, handlers.DIRECTORY_UPDATE, update, ingress_private=True)
-register(directory, handlers.DIRECTORY_REMOVE, remove, ingress_private=True)
-register(directory, handlers.DIRECTORY_ERASE, erase, ingress_private=True)

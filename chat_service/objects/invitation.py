@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from restate import ObjectContext, ObjectSharedContext, TerminalError, VirtualObject
+from restate import ObjectContext, ObjectSharedContext, TerminalError
 
 from chat_service import handlers
 from chat_service.calls import send
 from chat_service.contracts.invitation import Invitation
-from chat_service.contracts.validation_errors import validation_errors_as_text
-from chat_service.invocation_policy import RETAIN_BRIEFLY, RETAIN_NOTHING, RETRY_FOREVER
-from chat_service.objects.registration import register
 from chat_service.storage.record import StateRecord
 from chat_service.storage.serde import set_record
 
@@ -61,18 +58,3 @@ async def _load(ctx: ObjectContext | ObjectSharedContext) -> Invitation:
     if stored is None:
         raise TerminalError("it was taken already, or its time is over", status_code=404)
     return Invitation(sealed=stored.sealed)
-
-
-invitation = VirtualObject(
-    "Invitation",
-    description="A sealed text that is handed out once, within its time.",
-    invocation_retry_policy=RETRY_FOREVER,
-    invocation_context_managers=[validation_errors_as_text],
-    journal_retention=RETAIN_NOTHING,
-    idempotency_retention=RETAIN_BRIEFLY,
-)
-
-register(invitation, handlers.INVITATION_CREATE, create)
-register(invitation, handlers.INVITATION_TAKE, take)
-register(invitation, handlers.INVITATION_GET, get, kind="shared")
-register(invitation, handlers.INVITATION_EXPIRE, expire, ingress_private=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from restate import ObjectContext, ObjectSharedContext, TerminalError, VirtualObject
+from restate import ObjectContext, ObjectSharedContext, TerminalError
 
 from chat_service import handlers, keys, runtime
 from chat_service.calls import send
@@ -26,8 +26,6 @@ from chat_service.contracts import (
     is_blank,
 )
 from chat_service.contracts.queue import QueuedMessages, TakeRequest
-from chat_service.contracts.validation_errors import validation_errors_as_text
-from chat_service.invocation_policy import RETAIN_BRIEFLY, RETAIN_ONE_DAY, RETRY_FOREVER
 from chat_service.objects.queue_state import (
     QueuedMessage,
     QueueState,
@@ -37,7 +35,6 @@ from chat_service.objects.queue_state import (
     message_key,
     remove_message,
 )
-from chat_service.objects.registration import register
 from chat_service.storage.clock import now
 from chat_service.storage.serde import set_record
 
@@ -234,31 +231,3 @@ def _gathers(ctx: ObjectContext, state: QueueState) -> bool:
         return state.together
     burst = runtime.current().settings.burst
     return burst == "together" or (burst is None and keys.parse(ctx.key()) is not None)
-
-
-queue = VirtualObject(
-    "Queue",
-    description="Messages that wait for their turn.",
-    state_preload=False,
-    invocation_retry_policy=RETRY_FOREVER,
-    invocation_context_managers=[validation_errors_as_text],
-    idempotency_retention=RETAIN_ONE_DAY,
-    journal_retention=RETAIN_BRIEFLY,
-)
-
-register(queue, handlers.QUEUE_ADD, add)
-register(queue, handlers.QUEUE_TAKE, take, ingress_private=True)
-register(queue, handlers.QUEUE_RELEASE_TAKEN, release_taken, ingress_private=True)
-register(
-    queue,
-    handlers.QUEUE_GET_WAITING,
-    get_waiting,
-    kind="shared",
-    journal_retention=RETAIN_BRIEFLY,
-    idempotency_retention=RETAIN_BRIEFLY,
-)
-register(queue, handlers.QUEUE_WITHDRAW, withdraw, idempotency_retention=RETAIN_BRIEFLY)
-register(queue, handlers.QUEUE_EDIT, edit)
-register(queue, handlers.QUEUE_REDACT, redact)
-register(queue, handlers.QUEUE_RENAME, rename)
-register(queue, handlers.QUEUE_CONFIRM_RENAME, confirm_rename, ingress_private=True)

@@ -6,13 +6,9 @@ own figures.
 
 from __future__ import annotations
 
-from restate import ObjectContext, VirtualObject
+from restate import ObjectContext
 
-from chat_service import handlers
 from chat_service.contracts.quota import QuotaClaim, QuotaDecision, TokenUsage
-from chat_service.contracts.validation_errors import validation_errors_as_text
-from chat_service.invocation_policy import RETAIN_BRIEFLY, RETRY_FOREVER
-from chat_service.objects.registration import register
 from chat_service.storage.record import StateRecord
 from chat_service.storage.serde import set_record
 
@@ -69,16 +65,3 @@ def _start_day(usage: QuotaUsage, now: float) -> None:
     today = int(now // DAY_SECONDS)
     if usage.day != today:
         usage.day, usage.tokens = today, 0
-
-
-quota = VirtualObject(
-    "Quota",
-    description="What a person or a channel has used.",
-    invocation_retry_policy=RETRY_FOREVER,
-    invocation_context_managers=[validation_errors_as_text],
-    journal_retention=RETAIN_BRIEFLY,
-    idempotency_retention=RETAIN_BRIEFLY,
-)
-
-register(quota, handlers.QUOTA_CLAIM, claim)
-register(quota, handlers.QUOTA_ADD_TOKENS, add_tokens, ingress_private=True)

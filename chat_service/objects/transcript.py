@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from restate import ObjectContext, ObjectSharedContext, VirtualObject
+from restate import ObjectContext, ObjectSharedContext
 
 from chat_service import handlers, keys
 from chat_service.calls import send
@@ -31,8 +31,6 @@ from chat_service.contracts.transcript import (
 from chat_service.domain.deletion import deletion_predicate, oldest_turn_end, participant_ids, without_feedback_of
 from chat_service.domain.edits import apply_revision
 from chat_service.domain.window import PAGE_SIZE, message_characters
-from chat_service.invocation_policy import RETAIN_BRIEFLY, RETRY_FOREVER
-from chat_service.objects.registration import register
 from chat_service.storage.limits import MAX_RESPONSE_BYTES, count_fitting
 from chat_service.storage.pages import Page, TranscriptHead, id_key, page_key, page_number
 from chat_service.storage.serde import set_record
@@ -221,22 +219,3 @@ async def _remove_from_directories(ctx: ObjectContext, page: Page) -> None:
     key = keys.parse(ctx.key())
     for owner in key.people_directories(participant_ids((), page.messages)) if key else ():
         send(ctx, handlers.DIRECTORY_REMOVE, owner, DirectoryRemoval(conversation=ctx.key()))
-
-
-transcript = VirtualObject(
-    "Transcript",
-    description="Older messages of a conversation, in pages.",
-    ingress_private=True,
-    state_preload=False,
-    invocation_retry_policy=RETRY_FOREVER,
-    journal_retention=RETAIN_BRIEFLY,
-)
-
-register(transcript, handlers.TRANSCRIPT_APPEND, append)
-register(transcript, handlers.TRANSCRIPT_READ, read, kind="shared")
-register(transcript, handlers.TRANSCRIPT_SEARCH, search, kind="shared")
-register(transcript, handlers.TRANSCRIPT_FIND, find, kind="shared")
-register(transcript, handlers.TRANSCRIPT_ADD_TOMBSTONES, add_tombstones)
-register(transcript, handlers.TRANSCRIPT_REVISE, revise)
-register(transcript, handlers.TRANSCRIPT_PRUNE, prune)
-register(transcript, handlers.TRANSCRIPT_ERASE, erase)

@@ -8,6 +8,7 @@ may do: every way in which a call can end is a value, so that the handler decide
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ async def run(
     if publisher.text:
         publisher.flush()  # only for a continued reply, since it delays the next chunk
     with step.cancellations.register(step.conversation, step.running.turn, token):
-        reading = asyncio.create_task(publisher.read_stream(model, prompt))
+        reading = asyncio.create_task(_read_stream(model, prompt, publisher))
         cancelling = asyncio.create_task(token.wait())
         try:
             # A step that is repeated after a crash may find the token set: it must not call the model at all.
@@ -117,6 +118,23 @@ async def run(
         finally:
             for task in (reading, cancelling):
                 task.cancel()
+
+
+async def _read_stream(model: ChatModel, prompt: Prompt, publisher: PreviewPublisher) -> Finished:
+    """Call the model and read its stream to the end.
+
+    Raises:
+        ModelError: the stream ended early, or the model failed.
+    """
+    # The protocol promises an iterator that ends the provider's generation when it is closed.
+    async with contextlib.aclosing(model.stream(prompt)) as stream:
+        async for event in stream:
+            if isinstance(event, Finished):
+                publisher.end_text()
+                return event
+            if not publisher.add(event.text):
+                return Finished(model="", reason="length")
+    raise ModelError(Failure.RETRY, "the model's stream ended early")
 
 
 def _result(

@@ -1,16 +1,14 @@
-"""Collect a reply from the model's stream and publish it to the windows while it grows."""
+"""Collect a reply and publish it to the windows while it grows."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from typing import Literal
 from uuid import uuid4
 
 from chat_service.contracts import MAX_TEXT, RunningTurn
 from chat_service.live import LiveBus, LiveEvent
-from chat_service.models.protocol import ChatModel, Failure, Finished, ModelError, Prompt, TextDelta
 from chat_service.unicode_text import SurrogateJoiner
 
 PREVIEW_SECONDS = 0.04
@@ -29,29 +27,22 @@ class PreviewPublisher:
         self._published = 0
         self._timer: asyncio.TimerHandle | None = None
         self._last_flush = 0.0
+        self._joiner = SurrogateJoiner()
         self.text = running.partial_text
 
-    async def read_stream(self, model: ChatModel, prompt: Prompt) -> Finished:
-        """Read the model's stream to its end.
+    def add(self, text: str) -> bool:
+        """Add the next part of the reply; return False when the reply is as long as a reply may be."""
+        text = self._joiner.feed(text)
+        if text:
+            self.text += self._separator(text) + text
+            self._schedule_flush()
+        is_full = len(self.text) >= MAX_TEXT
+        self.text = self.text[:MAX_TEXT]  # no useful reply is this long, and state has to stay small
+        return not is_full
 
-        Raises:
-            ModelError: the stream ended early, or the model failed.
-        """
-        joiner = SurrogateJoiner()
-        # The protocol promises an iterator that ends the provider's generation when it is closed.
-        async with contextlib.aclosing(model.stream(prompt)) as stream:
-            async for event in stream:
-                if isinstance(event, Finished):
-                    self.text += joiner.flush()
-                    return event
-                if isinstance(event, TextDelta) and (chunk := joiner.feed(event.text)):
-                    self.text += self._separator(chunk) + chunk
-                    if len(self.text) >= MAX_TEXT:
-                        # No useful reply is this long, and state has to stay small.
-                        self.text = self.text[:MAX_TEXT]
-                        return Finished(model="", reason="length")
-                    self._schedule_flush()
-        raise ModelError(Failure.RETRY, "the model's stream ended early")
+    def end_text(self) -> None:
+        """Add the half of a surrogate pair whose other half never came."""
+        self.text += self._joiner.flush()
 
     async def restore_text(self) -> None:
         """Take the text of the previous attempt from the bus if this attempt has produced none."""
