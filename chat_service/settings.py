@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     slack_api_url: str = "https://slack.com/api/"
     slack_http_host: str = "127.0.0.1"
     slack_http_port: int = Field(default=3000, ge=0, le=65535)
-    slack_http_catchup_seconds: float = Field(default=300, gt=0)
+    slack_http_backfill_seconds: float = Field(default=300, gt=0)
     slack_delivery_host: str = "127.0.0.1"
     slack_delivery_port: int = Field(default=9081, ge=0, le=65535)
     slack_delivery_url: str | None = None

@@ -82,7 +82,7 @@ async def serving(settings: Settings, *, bus: LiveBus) -> AsyncIterator[str]:
         url = await stack.enter_async_context(listening_for_http_events(parts.app, settings, has_retried))
         parts.reader.connected()
         await parts.backfill.start_run()  # requests before this moment may have failed
-        seconds = settings.slack_http_catchup_seconds
+        seconds = settings.slack_http_backfill_seconds
         stack.enter_context(running_tasks(repeat_backfill(parts.reader, parts.backfill, has_retried, seconds)))
         yield f"Slack: listening as @{slack.identity.name} at {url}"
 

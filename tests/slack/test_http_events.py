@@ -229,7 +229,7 @@ async def test_redelivery_starts_a_backfill(workspace: Workspace) -> None:
 
 
 async def test_backfill_runs_periodically(workspace: Workspace) -> None:
-    await workspace.bot.start(SLACK_HTTP_CATCHUP_SECONDS="1")
+    await workspace.bot.start(SLACK_HTTP_BACKFILL_SECONDS="1")
     await ask(workspace, workspace.ada, workspace.channel, f"<@{workspace.slack.bot}> hello")
     missed = await workspace.slack.mention(workspace.ada, workspace.channel, "this event was lost", silent=True)
     await workspace.slack.wait_reply(workspace.channel, missed.ts, lambda m: "this event was lost" in visible_text(m))
