@@ -63,7 +63,8 @@ def stack(request: pytest.FixtureRequest) -> Stack:
 # - queue: add, take, withdraw, edit, redact, restarted turns (test_queue, test_edits_and_feedback)
 # - stop and stop all, with the queue and at the bare ingress (test_stop)
 # - regenerate, continue_reply, choose_version, replaced questions (test_versions)
-# - edit, redact, feedback, notes (test_edits_and_feedback); channel, quota, invitation (test_channel_and_quota)
+# - edit, redact, feedback, notes (test_edits_and_feedback)
+# - channel, quota, invitation (test_channel_quota_and_invitation)
 # - forget, erase, expire, reset, prune, forget_person (test_deletion, test_person_deletion)
 # - get_history, get_turn, search, export over several pages (test_search_and_export, test_turn_lookup)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
