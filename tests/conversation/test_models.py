@@ -62,9 +62,10 @@ async def test_permanent_model_error_fails_the_turn_at_once(
     ingress: IngressClient, stack: Stack, key: str, status: int, advice: str
 ) -> None:
     before = len(await stack.model.requests())
-    await stack.model.script(http_error(status, "wrong key sk-abcdefghijkl"))
+    await stack.model.script(http_error(status, "wrong key\nsk-abcdefghijkl"))
     reply = await send_message(ingress, key, "hi")
     assert reply.status == "failed" and advice in (reply.error or "")
+    assert "\n" not in (reply.error or "")
     assert "abcdefghijkl" not in (reply.error or ""), "an API key is never shown or logged"
     assert len(await stack.model.requests()) == before + 1
     messages = (await read_history(ingress, key)).messages
