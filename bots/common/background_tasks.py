@@ -1,4 +1,4 @@
-"""Tasks that nothing waits for."""
+"""Background tasks: they run beside the code that starts them, which does not wait for them."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ DEFAULT_REPLY_MODES: dict[Platform, ReplyMode] = {"slack": "threads", "discord":
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What to do about a message.
+    """The action that a message leads to.
 
     `note` stores the message without an answer, `ask` answers it. `reason` is the text for a person who is refused.
     """

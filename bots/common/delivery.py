@@ -151,7 +151,7 @@ class _Delivery:
     async def _reopen_if_regenerated(self, first: PostedMessage) -> None:
         ctx, target = self._ctx, self._target
         page = await calls.call(ctx, handlers.CHAT_GET_HISTORY, ctx.key(), HistoryRequest(limit=1))
-        if page.running is not None and page.running.turn == target.turn:  # not only delivered again
+        if page.running is not None and page.running.turn == target.turn:  # else a finished turn is delivered again
             await self._step("reopen", lambda: self._writer.reopen(target, first))
 
     async def _remove(self, first: PostedMessage, reply: Reply) -> None:

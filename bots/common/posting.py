@@ -44,8 +44,8 @@ class DeliveryDependencies:
     ) -> PostedMessage:
         """Post a message, or return the one that an earlier attempt has posted.
 
-        Only the first attempt of all may post without looking: that of `first_process`, and only once. Any other one
-        waits and looks first, since a post whose response was lost may take effect late.
+        Only the first attempt of `first_process` posts without a search. Every other attempt waits and searches first,
+        since a post whose response was lost may take effect late.
         """
         is_first_process = first_process == self.process_id
         # A rejected post is clear: nothing of it takes effect later.

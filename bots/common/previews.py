@@ -102,8 +102,8 @@ class Previews:
     def start(self, target: DeliveryTarget, message: PostedMessage) -> None:
         """Show the text of a turn from now on. A second call has no effect.
 
-        What the message shows is unknown unless it was just posted here: another process, or an earlier attempt of this
-        one, may have shown previews in it.
+        The text of the message is unknown unless it was just posted here: another process, or an earlier attempt of
+        this one, may have shown previews in it.
         """
         key = (target.conversation, target.turn)
         if key not in self._tasks:

@@ -74,9 +74,9 @@ class StatusReactions:
         return (conversation, id) in self._done
 
     async def remove(self, conversation: str, ids: Sequence[str], *, own_only: bool = False) -> list[str]:
-        """Remove the reaction of messages that need none any more; with `own_only`, only if this process added it.
+        """Remove the reaction of messages that were answered or will not be; return the ids of these messages.
 
-        Return the ids whose status was removed.
+        With `own_only`, messages to which this process has added no reaction are left out.
         """
         removed = [id for id in ids if not own_only or (conversation, id) in self._own]
         for id in ids:
@@ -92,7 +92,7 @@ class StatusReactions:
         await asyncio.wait({self.background.start(work)}, timeout=CLEAR_SECONDS)
 
     async def close(self) -> None:
-        """Cancel what still runs."""
+        """Cancel the running calls."""
         await self.background.close()
 
     async def _clear(self, target: DeliveryTarget) -> None:

@@ -53,7 +53,9 @@ NOT_THE_LAST = "Only the last reply of a conversation can be regenerated: please
 FORGOTTEN = "Forgotten: nothing of this conversation is kept."
 ALL_FORGOTTEN = "Forgotten: nothing of our direct conversations is kept, in any thread."
 NOT_PERMITTED_SLACK = "Only an administrator, or the creator of this channel, can do that here."
-NOT_PERMITTED_DISCORD = "Only people who may manage this channel can do that here; settings of the server need more."
+NOT_PERMITTED_DISCORD = (
+    "Only people who may manage this channel can do that. Changing server settings needs the permission Manage Server."
+)
 NOT_PERMITTED_TO_FORGET_DISCORD = (
     "Only people who may manage this channel can do that. **`/forget-me`** deletes what you have written."
 )

@@ -1,7 +1,7 @@
 """Listen to Discord's gateway events and send them to Restate.
 
-Discord has no acknowledgement: an event that Restate has not accepted yet is retried from memory, and the durable
-cursor of a channel moves only past accepted events.
+Discord has no acknowledgement: an event that Restate has not accepted yet is retried from memory, and the read
+position of a channel moves only past accepted events.
 """
 
 from __future__ import annotations

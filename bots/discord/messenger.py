@@ -113,8 +113,7 @@ class DiscordMessenger:
 
 
 def _starter_message(message: discord.Message) -> discord.Message | None:
-    """Return the message that a thread was created from, if `message` is the notice that stands for it at the thread's
-    beginning."""
+    """Return the message that a thread was created from, if `message` is Discord's copy of it at the thread's start."""
     if message.type is not discord.MessageType.thread_starter_message or message.reference is None:
         return None
     resolved = message.reference.resolved

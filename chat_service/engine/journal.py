@@ -39,7 +39,7 @@ async def purge_invocations(admin_url: str, object_keys: Iterable[str], upto: da
 
 
 async def kill_writers(admin_url: str, conversation: str, upto: datetime) -> None:
-    """Kill what still writes a title or a summary of a conversation: its input is the text, and a model may be slow.
+    """Kill the invocations that write a title or a summary: their input contains the text, and a model may be slow.
 
     They are found by their caller, because they have no key. Those whose caller has left the journal end by themselves.
     Idempotent.

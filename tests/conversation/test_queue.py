@@ -179,7 +179,7 @@ async def test_notes_and_delayed_questions_keep_their_order(ingress: IngressClie
 
 
 async def test_messages_added_during_a_burst_pause_are_all_answered(slow_burst_ingress: IngressClient) -> None:
-    """The first messages wait for the burst pause. The later ones do not, so their tickets overtake that of line 1."""
+    """Lines 0 and 1 wait for the burst pause, lines 2 and 3 do not: their turns are requested before that of line 1."""
     key = new_web_key()
     await slow_burst_ingress.call(handlers.CHAT_CONFIGURE, key, ConfigureRequest(set=Overrides(burst="each")))
     await queue_message(slow_burst_ingress, key, "line 0", "m0")

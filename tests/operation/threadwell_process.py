@@ -170,7 +170,7 @@ class ThreadwellProcess:
             await process.close()
 
     async def close(self) -> None:
-        """Kill what still runs. Children should end with the process; a failing test shows if they do not."""
+        """Kill the processes that still run. Children should end with their parent; a failing test shows if not."""
         for child in self.children:
             with contextlib.suppress(psutil.NoSuchProcess):
                 child.kill()  # psutil recognizes another process that has got the same number

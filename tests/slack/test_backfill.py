@@ -134,7 +134,7 @@ async def test_commands_are_not_executed_again_by_a_backfill(workspace: Workspac
 
 
 async def _is_read(workspace: Workspace) -> bool:
-    """Return whether the channel's cursor has reached its only thread."""
+    """Return whether the channel's read position has reached its only thread."""
     scope = workspace.scope
     async with workspace.ingress() as ingress:
         channel = await ingress.call(handlers.CHANNEL_GET, scope, ChannelViewRequest())

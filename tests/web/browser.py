@@ -35,7 +35,7 @@ DISABLED_FEATURES = (
     "PaintHolding PreconnectToSearch ThirdPartyStoragePartitioning WebUIOmniboxAimPopup WebUIOmniboxFullPopup "
     "WebUIOmniboxPopup"
 )
-"""What Playwright disables (its list is replaced by this one), and the address bar's pop-ups.
+"""Features to disable: those of Playwright's list, which this one replaces, and the address bar's pop-ups.
 
 Each window loads these pop-ups; without them and without a GPU process, a new window costs 0.35 s of CPU, not 0.5 s.
 """

@@ -69,7 +69,7 @@ export class EventStream {
   }
 
   /**
-   * Take in what a window knows and a worker does not.
+   * Reconnect or check the stream: a window has noticed a change of the network, or has become visible.
    * @param {boolean} isOnline whether the network is there; also true when the window is shown again
    */
   setNetworkState(isOnline) {

@@ -188,7 +188,7 @@ export interface NoticeEvent {
   conversation: string;
 }
 
-/** What happened in a conversation. */
+/** An event of one conversation. */
 export type ConversationEvent = WaitingEvent | StartedEvent | DeltaEvent | RetryEvent | NoticeEvent;
 
 /** `resync`: events were lost, and everything shown must be fetched again. */

@@ -149,7 +149,7 @@ export class Composer {
   }
 
   /**
-   * Put a message back to be edited. What is being written is kept after it.
+   * Put a message back to be edited, in front of the text and files of the draft.
    * @param {string} text
    * @param {Attachment[]} files
    */

@@ -1,4 +1,4 @@
-"""When a summary is needed, what conversation covers, and that prompts and summaries together contain every message."""
+"""Rules for when a summary is needed and which messages it covers. Prompt and summary contain every message."""
 
 from __future__ import annotations
 
