@@ -28,10 +28,11 @@ help:  ## show this list
 run: .venv/installed  ## run everything on this machine: Restate, chat service, web page, model
 	@exec $(PY) -m bots up --with-parent $$PPID
 
-# Tests run in parallel, because half of their time is waiting. A worker that has run its tests takes some of another's.
+# Tests run in parallel, one worker more than processors, because a third of their time is waiting. A worker that has
+# run its tests takes some of another's.
 # ARGS='-n 0' runs everything in one process.
 test: .venv/installed-dev  ## run the test suite; ARGS='-k name' selects tests
-	@exec $(PY) -m pytest -n logical --maxprocesses 4 --dist worksteal $(ARGS)
+	@exec $(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
 check: .venv/installed-js  ## check style and types of the Python and JavaScript code
 	@$(PY) -m ruff check .

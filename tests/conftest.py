@@ -95,6 +95,11 @@ def key() -> str:
     return new_session_key()
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return the number of workers for `-n auto`."""
+    return min((os.cpu_count() or 1) + 1, 4)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Fail skipped tests in CI: every program is installed there."""
     if os.environ.get("CI") == "true":

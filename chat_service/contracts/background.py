@@ -50,17 +50,17 @@ class PurgeJournalRequest(Contract):
 
     Attributes:
         conversation: its key.
-        also: keys of the directories that list it: their results hold its title.
+        directories: keys of the directories that list it: their results hold its title.
         upto: only invocations that were created up to this time.
         whole: the whole conversation was forgotten, so titles and summaries that are being written are ended, too.
-        looks: how often unfinished invocations were found and looked for again.
+        attempts: how often unfinished invocations were found and looked for again.
     """
 
     conversation: str
-    also: list[str] = []
+    directories: list[str] = []
     upto: Time
     whole: bool = False
-    looks: int = 0
+    attempts: int = 0
 
 
 class ForgetPersonRequest(Contract):

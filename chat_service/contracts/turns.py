@@ -44,7 +44,7 @@ class StopResult(Contract):
 class StopAllBarrier(Contract):
     """Sent by a "stop all" to its own conversation: messages that were accepted before it are withdrawn."""
 
-    mark: str
+    marker: str
 
 
 class RecoverRequest(Contract):

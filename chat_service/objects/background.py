@@ -118,11 +118,11 @@ async def purge_journal(ctx: Context, request: PurgeJournalRequest) -> None:
         admin_url = runtime.current().settings.admin_url
         if request.whole:
             await journal.kill_writers(admin_url, request.conversation, request.upto)
-        return await journal.purge_invocations(admin_url, (request.conversation, *request.also), request.upto)
+        return await journal.purge_invocations(admin_url, (request.conversation, *request.directories), request.upto)
 
     are_left = await ctx.run_typed("purge", purge, RunOptions(max_retry_interval=ADMIN_RETRY_INTERVAL))
-    if are_left and request.looks < MAX_PURGES:
-        again = request.model_copy(update={"looks": request.looks + 1})
+    if are_left and request.attempts < MAX_PURGES:
+        again = request.model_copy(update={"attempts": request.attempts + 1})
         send(ctx, handlers.BACKGROUND_PURGE_JOURNAL, None, again, PURGE_INTERVAL)
 
 

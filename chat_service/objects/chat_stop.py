@@ -39,16 +39,16 @@ async def _stop_all(ctx: ObjectSharedContext, meta: Meta) -> None:
     A turn may end by itself at this moment, and the next one may begin without knowing of the stop. The barrier is
     queued behind everything that is to be withdrawn, so the state is read again until it was reached.
     """
-    mark = str(ctx.uuid())
+    marker = str(ctx.uuid())
     send(ctx, handlers.QUEUE_WITHDRAW, ctx.key(), WithdrawRequest(all=True))
-    send(ctx, handlers.CHAT_PASS_STOP_ALL_BARRIER, ctx.key(), StopAllBarrier(mark=mark))
+    send(ctx, handlers.CHAT_PASS_STOP_ALL_BARRIER, ctx.key(), StopAllBarrier(marker=marker))
     cancelled: set[int] = set()
     for _ in range(STOP_ALL_CHECKS):
-        if mark in meta.stop_all_barriers:
+        if marker in meta.stop_all_barriers:
             break
         if meta.running and meta.running.turn not in cancelled:
             cancelled.add(meta.running.turn)
-            await _cancel(ctx, meta.running.turn, meta.running.invocation, mark)
+            await _cancel(ctx, meta.running.turn, meta.running.invocation, marker)
         await ctx.sleep(STOP_ALL_INTERVAL)
         meta = await ctx.get("meta", type_hint=Meta) or Meta()
 
@@ -56,11 +56,11 @@ async def _stop_all(ctx: ObjectSharedContext, meta: Meta) -> None:
 async def pass_stop_all_barrier(ctx: ObjectContext, request: StopAllBarrier) -> None:
     """End a "stop all": messages that come after it are answered again."""
     conversation = await persistence.load(ctx)
-    conversation.pass_stop_all_barrier(request.mark)
+    conversation.pass_stop_all_barrier(request.marker)
     await persistence.save(ctx, conversation)
 
 
-async def _cancel(ctx: ObjectSharedContext, turn: int, invocation: str, mark: str | None) -> None:
+async def _cancel(ctx: ObjectSharedContext, turn: int, invocation: str, marker: str | None) -> None:
     """Tell the running turn to end, in two ways: the signal cannot be lost, and the bus is fast."""
-    ctx.resolve_signal(invocation, STOP_SIGNAL, mark or "")
-    await persistence.publish_event(ctx, stop_event(ctx.key(), turn, mark))
+    ctx.resolve_signal(invocation, STOP_SIGNAL, marker or "")
+    await persistence.publish_event(ctx, stop_event(ctx.key(), turn, marker))

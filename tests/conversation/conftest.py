@@ -1,4 +1,4 @@
-"""The tests of conversations run on a chat service without bots; those marked `replayed` in always-replay mode."""
+"""The tests of conversations run on a chat service without bots; those marked `replayed` also in always-replay mode."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def module_replaying(engine_binary: Path, tmp_path_factory: pytest.TempPat
 
 @pytest.fixture(scope="module")
 def stack(request: pytest.FixtureRequest) -> Stack:
-    """The stack of all conversation tests; the replaying one for a test marked `replayed`.
+    """The stack of all conversation tests, or the replaying one.
 
     A module marked `searches_engine` has stacks of its own, because a query of Restate's tables reads everything in it.
     """
@@ -56,8 +56,7 @@ def stack(request: pytest.FixtureRequest) -> Stack:
     return found
 
 
-# The tests marked `replayed` reach every handler and each of its branches with an await. The same handlers run without
-# replay in the other tests and in those of the platforms.
+# The tests marked `replayed` reach every handler and each of its branches with an await.
 # - message: notes, repeats in Chat and Transcript, retries, failures, cut-off replies (test_messages, test_models,
 #   test_model_stream_end); summaries and titles (test_summaries, test_directory); switched off (test_settings)
 # - queue: add, take, withdraw, edit, redact, restarted turns (test_queue, test_edits_and_feedback)
@@ -68,9 +67,9 @@ def stack(request: pytest.FixtureRequest) -> Stack:
 # - forget, erase, expire, reset, prune, forget_person (test_deletion, test_person_deletion)
 # - get_history, get_turn, search, export over several pages (test_search_and_export, test_turn_lookup)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that is marked `replayed` in always-replay mode."""
+    """Run a test that is marked `replayed` twice: as it is, and in always-replay mode."""
     if "stack" in metafunc.fixturenames and metafunc.definition.get_closest_marker("replayed"):
-        metafunc.parametrize("stack", ["replaying"], indirect=True)
+        metafunc.parametrize("stack", ["normal", "replaying"], indirect=True)
 
 
 @pytest.fixture(autouse=True)

@@ -124,7 +124,7 @@ async def test_removed_file_leaves_the_conversation(workspace: Workspace) -> Non
     root, request = await ask(workspace, workspace.ada, workspace.channel, f"<@{slack.bot}> read these", files=files)
     assert "the password is 1234" in prompt_text(request)
     await slack.edit(workspace.ada, workspace.channel, root.ts, f"<@{slack.bot}> read them well")
-    await wait_for_history(workspace, root, lambda h: h.messages[0].text == "read them well")
+    await wait_for_history(workspace, root, lambda h: h.messages and h.messages[0].text == "read them well")
     assert len((await read_history(workspace, root)).messages[0].attachments) == 2
     await slack.remove_file(workspace.ada, workspace.channel, root.ts, "oops.txt")
     await wait_for_history(

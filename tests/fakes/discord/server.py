@@ -59,7 +59,7 @@ class Server:
         return app
 
     async def _shut_down(self, app: web.Application) -> None:
-        self.discord.faults.release()
+        self.discord.faults.clear()
         await self.discord.gateway.close(1001)
 
     def _handler(self, route: Route) -> Any:

@@ -6,6 +6,9 @@ import asyncio
 import json
 from typing import Any, Generic, Protocol, TypeVar
 
+HELD_SECONDS = 30.0
+"""Seconds that `release` waits for a call to be held."""
+
 
 class ScriptedFault(Protocol):
     """A fault of the next `times` calls of one name whose content contains `contains`, after the first `skip`."""
@@ -29,6 +32,7 @@ class Faults(Generic[F]):
         self.script: list[F] = []
         self.outage: str | None = None
         self._gate = asyncio.Event()
+        self._held = asyncio.Event()
 
     def take(self, name: str, content: Any, path: str = "") -> F | None:
         """Return the fault that applies to this call, and count it as used."""
@@ -45,17 +49,24 @@ class Faults(Generic[F]):
             return fault
         return None
 
-    def release(self) -> None:
-        """Let all held calls continue."""
-        gate, self._gate = self._gate, asyncio.Event()
-        gate.set()
+    async def release(self) -> None:
+        """Let all held calls continue, as soon as one is held: a call that arrived later would be held forever."""
+        async with asyncio.timeout(HELD_SECONDS):
+            await self._held.wait()
+        self._open_gate()
 
     def clear(self) -> None:
         """Drop the script and the outage, and let all held calls continue."""
         self.script.clear()
         self.outage = None
-        self.release()
+        self._open_gate()
 
     async def wait_for_release(self) -> None:
         """Hold a call until `release`."""
+        self._held.set()
         await self._gate.wait()
+
+    def _open_gate(self) -> None:
+        gate, self._gate = self._gate, asyncio.Event()
+        self._held.clear()
+        gate.set()

@@ -109,8 +109,8 @@ class ControlApi(BaseControlApi):
     def do_add_fault(self, fault: Json) -> None:
         self._slack.faults.script.append(Fault.model_validate(fault))
 
-    def do_release(self) -> None:
-        self._slack.faults.release()
+    async def do_release(self) -> None:
+        await self._slack.faults.release()
 
     def do_down(self, how: str) -> None:
         self._slack.faults.outage = how
