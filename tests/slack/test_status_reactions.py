@@ -41,12 +41,14 @@ async def test_message_not_for_the_bot_gets_no_reaction(workspace: Workspace) ->
     await slack.mention(workspace.ada, workspace.channel, "help", thread_ts=root.ts)
     await wait_for_ephemerals(workspace, workspace.ada, workspace.channel)
     # The message follows at once: the command has not taken effect when the bot receives it.
-    await slack.add_fault("users.info", "hold", contains=workspace.ben)
-    await slack.mention(workspace.ben, workspace.channel, "quiet", thread_ts=root.ts)
+    carl = (await slack.add_user("carl")).id
+    await slack.join(carl, workspace.channel)
+    await slack.add_fault("users.info", "hold", contains=carl)
+    await slack.mention(carl, workspace.channel, "quiet", thread_ts=root.ts)
     early = await slack.post(workspace.ada, workspace.channel, "among us", thread_ts=root.ts)
     await wait_for_reactions(workspace, [(early.ts, "eyes")])
     await slack.release_held_calls()
-    await wait_for_ephemerals(workspace, workspace.ben, workspace.channel)
+    await wait_for_ephemerals(workspace, carl, workspace.channel)
     await wait_for_reactions(workspace, [])
     assert len(await slack.calls("reactions.add")) == before + 1
     assert len(await slack.replies(workspace.channel)) == 1
