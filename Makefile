@@ -28,8 +28,8 @@ help:  ## show this list
 run: .venv/installed  ## run everything on this machine: Restate, chat service, web page, model
 	@exec $(PY) -m bots up --with-parent $$PPID
 
-# Tests run in parallel, one worker more than processors, because a third of their time is waiting. A worker that has
-# run its tests takes some of another's.
+# Tests run in parallel, two workers per processor and at most four, because half of their time is waiting. A worker that
+# has run its tests takes some of another's.
 # ARGS='-n 0' runs everything in one process.
 test: .venv/installed-dev  ## run the test suite; ARGS='-k name' selects tests
 	@exec $(PY) -m pytest -n auto --dist worksteal $(ARGS)
@@ -69,10 +69,10 @@ clean:  ## delete .venv and caches; conversations (.threadwell) stay
 	@$(PIP) pip && $(PIP) --editable . || $(OFFLINE)
 	@touch $@
 
-.venv/installed-dev: .venv/installed
-	@echo 'Installing what tests and checks need (about 130 MB, once) …'
-	@$(PIP) --group dev || $(OFFLINE)
-	@touch $@
+.venv/installed-dev: .venv/made pyproject.toml $(LOCK)
+	@echo 'Installing the Python packages, and what tests and checks need, into .venv (about 190 MB, once) …'
+	@$(PIP) pip && $(PIP) --editable . --group dev || $(OFFLINE)
+	@touch .venv/installed $@
 
 .venv/installed-js: .venv/installed-dev bots/web/package.json
 	@echo 'Installing the checks for JavaScript (about 50 MB, once) …'

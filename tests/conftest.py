@@ -97,7 +97,7 @@ def key() -> str:
 
 def pytest_xdist_auto_num_workers() -> int:
     """Return the number of workers for `-n auto`."""
-    return min((os.cpu_count() or 1) + 1, 4)
+    return min((os.cpu_count() or 1) * 2, 4)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,7 +17,7 @@ import pytest
 from aiohttp import web
 
 from chat_service.downloads import download_folder
-from chat_service.engine.binary import VERSION, find_engine
+from chat_service.engine.binary import find_engine
 from chat_service.errors import UserError
 from chat_service.local_model import weights
 from chat_service.local_model.weights import find_weights
@@ -226,17 +226,6 @@ async def test_concurrent_starts_download_once(
     out = capsys.readouterr().out
     assert out.count("Downloading") == 1
     assert out.count("Another process is already downloading") == 1
-
-
-async def test_restate_server_is_downloaded_with_npm_from_a_wheel_and_verified(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A real download."""
-    monkeypatch.setenv("PATH", _path_without_node())
-    binary = await find_engine(cache_settings(tmp_path))
-    version = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True)
-    assert VERSION in version.stdout
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", f"restate-server-{VERSION}"]
 
 
 async def test_archive_with_another_hash_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
