@@ -38,12 +38,13 @@ class PostedReply(StateRecord):
     """The messages that show a turn's reply.
 
     `first` is the message that shows the running turn, `more` the ids of the others in order, and `seq` the number of
-    the reply that they show (0: none yet).
+    the reply that they show (0: none yet). `is_posting`: an invocation has begun to post and has not recorded all.
     """
 
     first: PostedMessage | None = None
     more: list[str] = []
     seq: int = 0
+    is_posting: bool = False
 
 
 class DuplicateCheck(Contract):
@@ -110,13 +111,18 @@ class _Delivery:
     ) -> None:
         self._ctx, self._deps, self._target, self._check_later = ctx, deps, target, check_later
         self._writer, self._previews = deps.writer, deps.previews
+        self._searches_first = False
+        """An earlier invocation, which a new version restarted, may have posted what it could not record."""
 
     async def run(self, request: DeliverRequest) -> None:
         """Post the first message, wait for the turn, and show its reply."""
         ctx, target = self._ctx, self._target
         posted = await ctx.get(_state_key(target.turn), type_hint=PostedReply) or PostedReply()
         first = posted.first
+        self._searches_first = posted.is_posting
         if first is None:
+            posted.is_posting = True
+            set_record(ctx, _state_key(target.turn), posted)
             first = await self._post_first()
             posted.first = first
             set_record(ctx, _state_key(target.turn), posted)
@@ -144,9 +150,12 @@ class _Delivery:
         await self._clear_status(TurnOutcome(status="failed", turn=turn))
 
     async def _post_first(self) -> PostedMessage:
-        first = await post_once(self._ctx, self._deps, self._target, 0, lambda: self._writer.open(self._target))
+        first = await self._post_once(0, lambda: self._writer.open(self._target))
         self._check_later(first)
         return first
+
+    async def _post_once(self, number: int, post: Callable[[], Awaitable[PostedMessage]]) -> PostedMessage:
+        return await post_once(self._ctx, self._deps, self._target, number, post, searches_first=self._searches_first)
 
     async def _reopen_if_regenerated(self, first: PostedMessage) -> None:
         ctx, target = self._ctx, self._target
@@ -191,10 +200,10 @@ class _Delivery:
             async def post(number: int = number) -> PostedMessage:
                 return await self._writer.post(target, number, parts[number], outcomes[number])
 
-            message = await post_once(self._ctx, self._deps, target, number, post)
+            message = await self._post_once(number, post)
             self._check_later(message)
             posted.more.append(message.id)
-        posted.seq = reply.seq
+        posted.seq, posted.is_posting = reply.seq, False
         set_record(self._ctx, _state_key(target.turn), posted)
         await _forget_older_turns(self._ctx, target.turn)
         await self._clear_status(outcomes[-1])

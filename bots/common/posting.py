@@ -78,12 +78,17 @@ async def post_once(
     target: DeliveryTarget,
     number: int,
     post: Callable[[], Awaitable[PostedMessage]],
+    *,
+    searches_first: bool = False,
 ) -> PostedMessage:
-    """Return message `number` of a turn, posted by this handler or found."""
+    """Return message `number` of a turn, posted by this handler or found.
+
+    `searches_first`: an earlier invocation may have posted it.
+    """
 
     async def get_process() -> str:
         """Run twice it names the later process, which has not posted either."""
-        return deps.process_id
+        return "" if searches_first else deps.process_id
 
     first_process = await ctx.run_typed(f"first process to post {number}", get_process, RunOptions(type_hint=str))
     name = f"{ctx.request().id}:{number}"

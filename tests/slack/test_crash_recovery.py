@@ -172,10 +172,12 @@ async def test_reply_made_before_the_first_bot_start_is_delivered(
 
 
 async def test_delivery_continues_with_another_version(workspace: Workspace, tmp_path: Path) -> None:
+    """Also if the bot was killed before it learned that its message is in Slack."""
     for package in ("bots", "chat_service"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     changed = tmp_path / "bots/slack/formatting.py"
     changed.write_text(changed.read_text() + '\n"""Another version."""\n')
+    await workspace.slack.add_fault("chat.startStream", "commit_hold", contains=workspace.channel)
     held = await hold_open_reply(workspace)
     await workspace.bot.kill()
     await held.write("The ")  # without new text the stalled request would be repeated

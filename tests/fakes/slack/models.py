@@ -211,6 +211,7 @@ FaultKind = Literal[
     "hold",  # executed after `release_held_calls`
     "commit_cut",  # executed, then the connection is cut
     "commit_fail",  # executed, then `status`
+    "commit_hold",  # executed, answered after `release_held_calls`
     "late_commit",  # the connection is cut; executed `delay` seconds later
 ]
 

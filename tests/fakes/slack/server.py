@@ -76,6 +76,9 @@ class Server:
             return _cut(request)
         if fault is not None and fault.kind == "commit_fail":
             return web.Response(status=fault.status, text="upstream error")
+        if fault is not None and fault.kind == "commit_hold":
+            self.slack.record_change()
+            await self.slack.faults.wait_for_release()
         return self._answer(call, status, body, headers)
 
     async def _apply_fault(self, request: web.Request, call: Call, fault: Fault, run: Run) -> web.Response | None:
