@@ -72,6 +72,8 @@ clean:  ## delete .venv and caches; conversations (.threadwell) stay
 .venv/installed-dev: .venv/made pyproject.toml $(LOCK)
 	@echo 'Installing the Python packages, and what tests and checks need, into .venv (about 190 MB, once) …'
 	@$(PIP) pip && $(PIP) --editable . --group dev || $(OFFLINE)
+	@$(PY) -c 'import hypothesis, playwright.async_api' & \
+	  $(PY) -c 'from tests.fork_server import preload; preload()'; wait  # compiled once, not by each worker of the tests
 	@touch .venv/installed $@
 
 .venv/installed-js: .venv/installed-dev bots/web/package.json

@@ -239,10 +239,15 @@ def _become(request: dict[str, object], descriptors: Sequence[int], server: int)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
 
-def main() -> None:
-    """Import the packages, serve, and run the requested module in each forked process."""
+def preload() -> None:
+    """Import the packages and the project's modules."""
     for name in f"{PRELOADED} {OWN_PRELOADED}".split():
         __import__(name)
+
+
+def main() -> None:
+    """Import the packages, serve, and run the requested module in each forked process."""
+    preload()
     connection = socket.socket(fileno=int(sys.argv[1]))
     module, *arguments = _serve(connection)
     sys.argv = [module, *arguments]
