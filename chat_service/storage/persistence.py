@@ -121,8 +121,8 @@ async def purge_journal(ctx: ObjectContext, people: Iterable[str], *, all_forgot
     `people` are those whose directories list it; `all_forgotten` says that the whole conversation was deleted.
     """
     key = keys.parse(ctx.key())
-    directories = list(key.directories(tuple(people))) if key else []
-    request = PurgeJournalRequest(conversation=ctx.key(), directories=directories, upto=await now(ctx), whole=all_forgotten)
+    owners = list(key.directories(tuple(people))) if key else []
+    request = PurgeJournalRequest(conversation=ctx.key(), directories=owners, upto=await now(ctx), whole=all_forgotten)
     send(ctx, handlers.BACKGROUND_PURGE_JOURNAL, None, request, PURGE_DELAY)
 
 
