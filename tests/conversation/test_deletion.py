@@ -65,7 +65,7 @@ async def test_deleted_conversation_leaves_nothing_in_the_engine(ingress: Ingres
         await add_notes(ingress, key, [f"my name is {word}"] * 25)
     summary = await eventually(lambda: read_summary(stack, key), lambda summary: summary["upto"])
     assert word in str(summary["text"])
-    assert any("Transcript" in place for place in await find_text(stack, word))
+    await eventually(lambda: find_text(stack, word), lambda places: any("Transcript" in place for place in places))
     await delete_conversation(ingress, key)
     assert await eventually(lambda: find_text(stack, word), lambda found: not found) == []
     again = await queue_message(ingress, key, f"my name is {word} 0", "m0", at=datetime.now(UTC) - timedelta(hours=1))
