@@ -43,13 +43,16 @@ async def test_network_faults_leave_one_complete_reply(shared_slack: SlackStack)
     """Each fault that the bot treats differently, at each call of a reply. The cases run at the same time, each in its
     own channel."""
     await create_clean_workspace(shared_slack)
-    await shared_slack.model.script(*[ScriptedResponse(text="once please", chunk=2, delay=0.1)] * len(NETWORK_FAULTS))
-    errors = await asyncio.gather(*(_check(shared_slack, case) for case in NETWORK_FAULTS), return_exceptions=True)
+    await shared_slack.model.script(*[ScriptedResponse(kind="gate")] * len(NETWORK_FAULTS))
+    after = await shared_slack.model.count_requests()
+    checks = (_check(shared_slack, case, f"question {n}.", after) for n, case in enumerate(NETWORK_FAULTS))
+    errors = await asyncio.gather(*checks, return_exceptions=True)
     failed = [f"{case}: {error!r}" for case, error in zip(NETWORK_FAULTS, errors, strict=True) if error is not None]
     assert not failed, "\n".join(failed)
 
 
-async def _check(slack_stack: SlackStack, case: Case) -> None:
+async def _check(slack_stack: SlackStack, case: Case, text: str, after: int) -> None:
+    """Ask `text` with the faults of a case. The reply ends when the faults at its previews have happened."""
     workspace = await create_workspace(slack_stack)
     slack, channel = workspace.slack, workspace.channel
     if "chat.update" in case:
@@ -57,7 +60,13 @@ async def _check(slack_stack: SlackStack, case: Case) -> None:
     for method, (kind, error) in case.items():
         times = 2 if kind == "refuse" else 1
         await slack.add_fault(method, kind, error=error, times=times, delay=1.0, contains=channel)
-    question = await slack.mention(workspace.ada, channel, "hello")
+    question = await slack.mention(workspace.ada, channel, text)
+    request = await slack_stack.model.wait_for_question(text, after)
+    await slack_stack.model.release(request, "once ")
+    at_previews = {method: fault for method, fault in case.items() if method == "chat.appendStream"}
+    await slack.wait_until(partial(_have_happened, workspace, at_previews, late=False))
+    await slack_stack.model.release(request, "please")
+    await slack_stack.model.finish(request)
     await wait_for_replies(workspace, question)
     await slack.wait_until(partial(_have_happened, workspace, case))
     [reply] = await slack.wait_until(lambda: slack.replies(channel, question.ts), lambda found: len(found) == 1)
@@ -65,17 +74,13 @@ async def _check(slack_stack: SlackStack, case: Case) -> None:
     assert reply.stream is None or reply.stream.state == "completed", reply.stream
 
 
-async def _have_happened(workspace: Workspace, case: Case) -> bool:
-    """Return whether each fault of a case has hit a call, and a late call was carried out."""
-    return all(
-        [
-            any(
-                call.fault == kind and workspace.channel in str(call.args) and (call.result or kind != "late_commit")
-                for call in await workspace.slack.calls(method)
-            )
-            for method, (kind, _) in case.items()
-        ]
-    )
+async def _have_happened(workspace: Workspace, case: Case, *, late: bool = True) -> bool:
+    """Return whether each fault of a case has hit a call; with `late`, also whether a late call was carried out."""
+    for method, (kind, _) in case.items():
+        calls = [call for call in await workspace.slack.calls(method) if workspace.channel in str(call.args)]
+        if not any(call.fault == kind and (call.result or kind != "late_commit" or not late) for call in calls):
+            return False
+    return True
 
 
 async def test_stream_that_opens_late_leaves_no_second_message(workspace: Workspace) -> None:
