@@ -18,7 +18,7 @@ from tests.fakes.discord.running import running_discord
 from tests.fakes.model.running import running_model
 from tests.fakes.slack.control import SlackControl
 from tests.fakes.slack.running import running_slack
-from tests.processes import Stack, running_stack
+from tests.processes import LOCAL_LOG, Stack, running_stack
 
 
 @dataclass
@@ -47,7 +47,7 @@ async def running_shared_stack(binary: Path, data: Path, *, replay: bool = False
         running_model() as model,
         running_slack() as slack,
         running_discord() as discord,
-        running_stack(binary, data, model, replay=replay, serve=False) as stack,
+        running_stack(binary, data, model, replay=replay, serve=False, engine_env=LOCAL_LOG) as stack,
     ):
         process = BotProcess(stack=stack, name="slack", whole=True)
         ports = {name: str(free_port()) for name in ("SLACK_HTTP_PORT", "DISCORD_DELIVERY_PORT")}

@@ -21,22 +21,22 @@ from bench.sizes import Sizes
 from chat_service.child_process import running_child
 from chat_service.engine.process import running_engine
 from tests.fork_server import ROOT, ForkedProcess, python_process
-from tests.processes import SMALL_ENGINE
+from tests.processes import LOCAL_LOG, SMALL_ENGINE
 
 TINY = Sizes(
     rounds=1,
     at_once=(1, 32),
     turns=1,
-    alone=2,
-    depth=20,
-    depth_tail=10,
-    flat_depth=30,
+    alone=1,
+    depth=12,
+    depth_tail=6,
+    flat_depth=24,
     flat_short=(10,),
     flat_rounds=1,
     window_turns=2,
-    idle=10,
+    idle=4,
     idle_rounds=1,
-    warm=5,
+    warm=1,
     rest_seconds=0.1,
 )
 MEASURED = ("least", "threadwell", "langgraph-sqlite", "plain")
@@ -75,7 +75,7 @@ async def test_every_row_runs_from_end_to_end() -> None:
     with pytest.MonkeyPatch.context() as patch:
         for module in (processes, window):
             patch.setattr(module, "running_child", run_child)
-        patch.setattr(processes, "running_engine", partial(running_engine, extra_env=SMALL_ENGINE))
+        patch.setattr(processes, "running_engine", partial(running_engine, extra_env={**SMALL_ENGINE, **LOCAL_LOG}))
         results = await run_rows({"throughput", *MEASURED})
         rest = await run_rows({*others, *IN_DEPTH_ROW})
     for part in ("figures", "goals"):

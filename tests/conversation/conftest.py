@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.model.running import running_model
-from tests.processes import Stack, running_stack
+from tests.processes import LOCAL_LOG, Stack, running_stack
 
 IN_BOTH_MODES = ("test_stop", "test_queue")
 
@@ -18,7 +18,10 @@ async def running_conversation_stack(
 ) -> AsyncIterator[Stack]:
     """Run a chat service without bots: replies to keys of Slack and Discord wait for a bot."""
     folder = folders.mktemp("replay" if replay else "conversation")
-    async with running_model() as model, running_stack(binary, folder, model, replay=replay) as running:
+    async with (
+        running_model() as model,
+        running_stack(binary, folder, model, replay=replay, engine_env=LOCAL_LOG) as running,
+    ):
         yield running
 
 
