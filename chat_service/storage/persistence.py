@@ -61,6 +61,9 @@ async def save(ctx: ObjectContext, conversation: Conversation) -> None:
         request = AppendRequest(epoch=conversation.meta.epoch, messages=scrolled_out)
         if sum(map(message_characters, [*outbox.messages, *scrolled_out])) > MAX_OUTBOX_CHARACTERS:
             await call(ctx, handlers.TRANSCRIPT_APPEND, ctx.key(), request)
+            # The Transcript takes pages in order, so it has stored the earlier ones too. Trap: if they stayed here,
+            # readers would look for nothing between them and `recent`, and miss the page that was just stored.
+            ctx.clear("outbox")
         else:
             # The copy stays until `confirm_page`, so that readers find no gap while the page is on its way.
             outbox.messages += scrolled_out
